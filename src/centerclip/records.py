@@ -1,0 +1,72 @@
+"""The values that cross module boundaries: what is known of a video, its windows and its failure.
+
+Plain frozen dataclasses over numpy; they know neither torch, nor av, nor the store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["EncodedVideo", "EncodedWindow", "Failed", "VideoInfo", "Window"]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a file says of itself.
+
+    `width` and `height` are those of the upright picture (rotation applied).
+    `video_id` is a hash of the content, so a moved file keeps its identity.
+    """
+
+    path: Path
+    video_id: str
+    duration_seconds: float
+    width: int
+    height: int
+    frame_rate: float
+    codec: str
+    size_bytes: int
+    modified_seconds: float
+    """Modification time, seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of a file, encoded as one video; seconds from the file's first frame."""
+
+    start_seconds: float
+    end_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedWindow:
+    """One window's embeddings.
+
+    `vector` [E] float32, unit length; `segments` [S, E] float32, each unit length, in time
+    order, cutting the window into S equal parts; `thumbnail` is a JPEG.
+    """
+
+    window: Window
+    vector: NDArray[np.float32]
+    segments: NDArray[np.float32]
+    thumbnail: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedVideo:
+    """A file, described and encoded: at least one window, in time order."""
+
+    info: VideoInfo
+    windows: tuple[EncodedWindow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A file that could not be encoded, and why, in words for its owner."""
+
+    path: Path
+    reason: str
