@@ -1,0 +1,48 @@
+# Every target sets up what it needs: Python 3.11, pip and make are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+MODEL ?= nano
+VIDEOS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types check format docs clean
+
+help: ## show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(READY) ## make the virtual environment in .venv
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "CenterCLIP needs Python 3.11 or newer; say make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY) ## index a small library of videos and search it (VIDEOS=/path MODEL=name for your own)
+	$(BIN)/centerclip demo --model '$(MODEL)' $(if $(VIDEOS),--videos '$(VIDEOS)')
+
+test: $(READY) ## run all tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+lint: $(READY) ## check the style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## check the types
+	$(BIN)/mypy
+
+check: lint types test ## everything that CI runs
+
+format: $(READY) ## rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY) ## write docs/cli.md anew from the commands' own help
+	$(BIN)/python -m centerclip.cli.reference docs/cli.md
+
+clean: ## remove the virtual environment and everything made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist demo
