@@ -1,0 +1,387 @@
+"""`CenterCLIP`: a dual encoder and a token schedule.
+
+Encodes videos and sentences into one space, where their dot product is their similarity. Knows no
+video files and no indexes; what models look like on disk is known to `centerclip.model.storage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from centerclip.clustering.reducers import Reducer, make_reducer, reducer_config
+from centerclip.model.backbones import Backbone, make_backbone
+from centerclip.model.fingerprint import compute_fingerprint, weights_state
+from centerclip.model.hub import find_model, upload_folder
+from centerclip.model.segments import reduce_segments
+from centerclip.model.storage import Settings, load_folder, save_folder
+from centerclip.model.trace import Stage, Tracer
+from centerclip.schedule import Reduction, TokenSchedule
+
+__all__ = ["CenterCLIP", "default_schedule"]
+
+
+def default_schedule(*, blocks: int, patches: int, frames: int) -> TokenSchedule:
+    """The schedule of a model that brings none along: the paper's, carried over to other geometries.
+
+    After half of the blocks, a third as many segments as frames (12 to 4), and of each frame's patches
+    all up to 64 (B/32: 49), or else 160 of 196 in proportion (B/16: 160, L/14: 209). Its effect on the
+    recall of a model that was not trained with it is not known.
+
+    Source: CenterCLIP (arXiv 2205.00823) section 4.2, B6-4,49 and B6-4,160.
+    """
+    tokens = patches if patches <= 64 else round(patches * 160 / 196)
+    return TokenSchedule((Reduction(max(1, blocks // 2), max(1, frames // 3), tokens),))
+
+
+class CenterCLIP(nn.Module):
+    """A CLIP for videos that goes on with fewer tokens after some of its blocks.
+
+    Adds no parameter: with the schedule `none` it is the plain model, applied frame by frame.
+
+    Args:
+        clip: `transformers.CLIPModel` or `SiglipModel` (used, not copied), or a `Backbone`.
+        schedule: such as `B6-4,49`, or `none`. A video with too few frames for it is encoded by the
+            nearest schedule that fits (`TokenSchedule.fit`).
+        reducer: a name of `centerclip.clustering.reducers.REDUCERS`, or a reducer.
+        frames: T, the frames a video is meant to have; other numbers work.
+        tokenizer: of `transformers`; without one, only token ids can be encoded.
+
+    Raises:
+        ModelError: the model is of an unsupported family.
+        ScheduleError: the schedule doesn't fit the model or the frames.
+
+    Source: CenterCLIP (arXiv 2205.00823) sections 3 and 4; mean pooling: CLIP4Clip (arXiv 2104.08860).
+    """
+
+    def __init__(
+        self,
+        clip: nn.Module,
+        schedule: str | TokenSchedule = "none",
+        *,
+        reducer: str | Reducer = "kmedoids",
+        frames: int = 12,
+        tokenizer: Any = None,
+    ) -> None:
+        super().__init__()
+        self.backbone = clip if isinstance(clip, Backbone) else make_backbone(clip, tokenizer)
+        self.frames = frames
+        self.reducer = make_reducer(reducer) if isinstance(reducer, str) else reducer
+        self.schedule = TokenSchedule.parse(schedule)
+        self._fingerprint: tuple[object, str] | None = None
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        schedule: str | TokenSchedule | None = None,
+        reducer: str | Reducer | None = None,
+        frames: int | None = None,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        revision: str | None = None,
+    ) -> Self:
+        """Load a model, in evaluation mode.
+
+        Args:
+            name: a name of the hub, a folder, `nano` (bundled).
+            schedule, reducer, frames: what is not given comes from the saved model, or else is
+                `default_schedule`, k-medoids and 12.
+            device: where to put it; the CPU by default.
+            dtype: of the weights; float32 by default, however they are stored.
+            revision: branch, tag or commit on the hub.
+
+        Raises:
+            ModelError: there is no such model, it can't be reached or is of an unsupported family.
+            CheckpointError: its weights are damaged or incomplete.
+            ScheduleError: the schedule doesn't fit it.
+        """
+        backbone, saved = load_folder(find_model(name, revision=revision))
+        if frames is None:
+            frames = saved.frames if saved else 12
+        if schedule is None:
+            schedule = (
+                saved.schedule
+                if saved
+                else default_schedule(blocks=backbone.blocks, patches=backbone.patches, frames=frames)
+            )
+        if reducer is None:
+            reducer = make_reducer(**saved.reducer) if saved else "kmedoids"
+        model = cls(backbone, schedule, reducer=reducer, frames=frames)
+        return model.to(device=device, dtype=dtype).eval()
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the model in the hub's layout, with schedule, reducer and frames in `centerclip.json`.
+
+        `transformers` opens the folder as the plain model, with its tokenizer and processor.
+
+        Raises:
+            ModelError: the folder can't be written.
+        """
+        settings = Settings(str(self.schedule), reducer_config(self.reducer), self.frames)
+        save_folder(Path(folder), self.backbone, settings)
+
+    def push_to_hub(
+        self,
+        name: str,
+        *,
+        private: bool | None = None,
+        token: str | None = None,
+        message: str = "Upload a CenterCLIP model",
+    ) -> str:
+        """Save the model and upload it to the hub.
+
+        Args:
+            name: `owner/name`; the repository is made where there is none.
+            private: of a new repository; None takes the owner's default.
+            token: by default that of `hf auth login`.
+            message: of the commit.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            ModelError: the hub refused, or can't be reached.
+        """
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return upload_folder(Path(folder), name, private=private, token=token, message=message)
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that stand for weights, configuration, schedule, reducer and preprocessing.
+
+        The same however the model was loaded, in float32 or bfloat16; computed anew only after a change.
+        """
+        state = (str(self.schedule), reducer_config(self.reducer), self.frames, weights_state(self.backbone))
+        if self._fingerprint is None or self._fingerprint[0] != state:
+            digest = compute_fingerprint(self.backbone, self.schedule, self.reducer, self.frames)
+            self._fingerprint = (state, digest)
+        return self._fingerprint[1]
+
+    @property
+    def schedule(self) -> TokenSchedule:
+        """What is reduced where; may be set to compare schedules on the same weights."""
+        return self._schedule
+
+    @schedule.setter
+    def schedule(self, schedule: str | TokenSchedule) -> None:
+        parsed = TokenSchedule.parse(schedule)
+        parsed.validate(blocks=self.backbone.blocks, frames=self.frames, patches=self.backbone.patches)
+        self._schedule = parsed
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) of the frames, in pixels."""
+        return self.backbone.image_size
+
+    @property
+    def embed_size(self) -> int:
+        """E, the length of an embedding."""
+        return self.backbone.embed_size
+
+    @property
+    def segments(self) -> int:
+        """S, the segments of a video of `frames` frames."""
+        return self.schedule.segments(self.frames)
+
+    @property
+    def logit_scale(self) -> Tensor:
+        """The learned scale of the similarities, as a natural logarithm; a scalar parameter."""
+        scale: Tensor = self.backbone.model.logit_scale
+        return scale
+
+    @property
+    def device(self) -> torch.device:
+        return self.logit_scale.device
+
+    def preprocess(self, frames: Tensor) -> Tensor:
+        """Normalize frames of the model's size; runs on their device.
+
+        Args:
+            frames: [..., 3, H, W] uint8, RGB.
+
+        Returns:
+            The same shape, float32.
+
+        Raises:
+            ValueError: not uint8, or of another size.
+        """
+        if frames.dtype != torch.uint8 or tuple(frames.shape[-2:]) != self.image_size:
+            raise ValueError(
+                f"frames are {frames.dtype} of {tuple(frames.shape)}: uint8 [..., 3, H, W] of "
+                f"{self.image_size} is needed; centerclip.video resizes"
+            )
+        mean, std = (
+            torch.tensor(values, device=frames.device).view(3, 1, 1)
+            for values in (self.backbone.mean, self.backbone.std)
+        )
+        return frames.to(torch.float32).mul_(1 / (255 * std)).sub_(mean / std)
+
+    def encode_segments(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Encode every segment of the videos.
+
+        Args:
+            frames: [B, T, 3, H, W], normalized as `preprocess` does it.
+            mask: [B, T] bool, False where a video has no such frame. A video is encoded exactly as if
+                only its valid frames were given; None means all are valid.
+
+        Returns:
+            [B, S, E], unit length. A short video with S' < S segments repeats them in the order of
+            time: place s holds segment floor(s * S' / S).
+
+        Raises:
+            ValueError: a wrong shape or dtype, or a video without a valid frame.
+        """
+        slots = self._fitted(frames.shape[1]).segments(frames.shape[1])
+        parts = []
+        for rows, segments in self._by_length(frames, mask):
+            places = torch.arange(slots, device=segments.device) * segments.shape[1] // slots
+            parts.append((rows, segments[:, places]))  # [b, S, E]
+        return _scatter(parts)
+
+    def encode_video(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Encode videos: the mean of their unit segment embeddings, made unit length.
+
+        Args:
+            frames, mask: as for `encode_segments`; repeated segments do not count twice.
+
+        Returns:
+            [B, E], unit length.
+        """
+        return _scatter(
+            [
+                (rows, functional.normalize(each.mean(dim=1), dim=-1))
+                for rows, each in self._by_length(frames, mask)
+            ]
+        )
+
+    def encode_text(self, texts: str | Sequence[str] | Mapping[str, Tensor] | Tensor) -> Tensor:
+        """Encode sentences.
+
+        Args:
+            texts: sentences of any length and case (what is beyond the context is cut off), or token
+                ids [B, L] int64 as `backbone.tokenize` gives them, bare or under `input_ids`.
+
+        Returns:
+            [B, E], unit length.
+
+        Raises:
+            ModelError: sentences, and the model has no tokenizer.
+        """
+        if isinstance(texts, Tensor):
+            ids = texts
+        elif isinstance(texts, Mapping):
+            ids = texts["input_ids"]
+        elif not texts:
+            return self.logit_scale.new_zeros(0, self.embed_size)
+        else:
+            ids = self.backbone.tokenize([texts] if isinstance(texts, str) else texts)["input_ids"]
+        return _unit(self.backbone.text(ids.to(self.device)))
+
+    def forward(
+        self, texts: Sequence[str] | Mapping[str, Tensor] | Tensor, frames: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Encode captions and videos in one call, as wrappers for training on several devices need it.
+
+        Returns:
+            Embeddings of the texts and of the videos, [B, E] each.
+        """
+        return self.encode_text(texts), self.encode_video(frames, mask)
+
+    def similarity(self, text: Tensor, video: Tensor) -> Tensor:
+        """Dot products of embeddings: [captions, E], [videos, E] -> [captions, videos]."""
+        return text @ video.T
+
+    @torch.no_grad()
+    def trace(self, frames: Tensor) -> list[Stage]:
+        """Encode videos and tell what each reduction kept.
+
+        Args:
+            frames: as for `encode_segments`, all valid.
+
+        Returns:
+            A `Stage` for each reduction of the schedule.
+        """
+        self._check(frames)
+        tracer = Tracer(frames.shape[0], frames.shape[1], self.backbone.patches, device=self.device)
+        self._encode(frames, tracer)
+        return tracer.stages
+
+    def _fitted(self, frames: int) -> TokenSchedule:
+        return self.schedule.fit(frames=frames, patches=self.backbone.patches)
+
+    def _check(self, frames: Tensor) -> None:
+        if frames.ndim != 5 or not frames.is_floating_point() or tuple(frames.shape[-2:]) != self.image_size:
+            raise ValueError(
+                f"frames are {frames.dtype} {tuple(frames.shape)}: normalized floats [B, T, 3, H, W] of "
+                f"{self.image_size} are needed, as preprocess gives them"
+            )
+
+    def _by_length(self, frames: Tensor, mask: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Encode the videos in groups of as many valid frames: rows [b], segment embeddings [b, S', E]."""
+        self._check(frames)
+        everything = torch.arange(frames.shape[0], device=frames.device)
+        if mask is None or bool(mask.all()):
+            yield everything, self._encode(frames)
+            return
+        mask = mask.to(frames.device)
+        counts = mask.sum(dim=1)
+        if bool((counts == 0).any()):
+            raise ValueError("a video of the batch has no valid frame: leave it out")
+        for count in sorted(set(counts.tolist())):
+            rows = everything[counts == count]
+            valid = frames[rows][mask[rows]].view(len(rows), count, *frames.shape[2:])  # [b, V, 3, H, W]
+            yield rows, self._encode(valid)
+
+    def _encode(self, frames: Tensor, tracer: Tracer | None = None) -> Tensor:
+        """[B, T, 3, H, W] -> [B, S, E], unit length."""
+        batch, sequences = frames.shape[:2]
+        stages = {stage.block: stage for stage in self._fitted(sequences).reductions}
+        x = self.backbone.embed(frames.flatten(0, 1).to(self.device))  # [B*T, L, D]
+        sizes: Tensor | None = None
+        bias: Tensor | None = None
+        for index in range(self.backbone.blocks):
+            if stage := stages.get(index):
+                x, sizes, groups = reduce_segments(
+                    x.view(batch, sequences, *x.shape[1:]),
+                    stage,
+                    self.reducer,
+                    has_class_token=self.backbone.has_class_token,
+                    sizes=sizes,
+                    training=self.training,
+                )  # [B, S, 1+K, D]
+                x, sequences = x.flatten(0, 1), stage.segments  # [B*S, 1+K, D]
+                bias = self._size_bias(sizes)
+                if tracer:
+                    tracer.record(stage, groups)
+            x = self.backbone.block(index, x, bias)
+        return _unit(self.backbone.pool(x, bias)).view(batch, sequences, -1)
+
+    def _size_bias(self, sizes: Tensor | None) -> Tensor | None:
+        """Attention as if a merged token were there as often as it stands for tokens: log of its size."""
+        if sizes is None:
+            return None
+        bias = sizes.flatten(0, 1).to(torch.float32).log()  # [B*S, K]
+        if self.backbone.has_class_token:
+            bias = functional.pad(bias, (1, 0))  # [B*S, 1+K]
+        return bias[:, None, None]  # [B*S, 1, 1, 1+K]
+
+
+def _unit(x: Tensor) -> Tensor:
+    """Scale to unit length, in float32 at least."""
+    return functional.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1)
+
+
+def _scatter(parts: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Put rows that were encoded in groups back into the order of the batch."""
+    if len(parts) == 1:
+        return parts[0][1]
+    order = torch.cat([rows for rows, _ in parts]).argsort()
+    return torch.cat([values for _, values in parts])[order]

@@ -1,0 +1,60 @@
+"""A short name for everything that decides an embedding, so that indexes never mix two models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from centerclip.clustering.reducers import Reducer, reducer_config
+from centerclip.model.backbones import Backbone
+from centerclip.schedule import TokenSchedule
+
+__all__ = ["compute_fingerprint", "weights_state"]
+
+# What the shapes of the weights do not tell.
+_VISION_KEYS = ("num_attention_heads", "hidden_act", "layer_norm_eps", "patch_size", "image_size")
+_TEXT_KEYS = ("num_attention_heads", "hidden_act", "layer_norm_eps", "eos_token_id")
+
+
+def compute_fingerprint(backbone: Backbone, schedule: TokenSchedule, reducer: Reducer, frames: int) -> str:
+    """Hash weights, configuration, schedule, reducer, frames and preprocessing.
+
+    Weights count as rounded to bfloat16, so that a model loaded in float32 and the same one in bfloat16
+    are one model: their embeddings differ by the rounding of one run, and may share an index.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    config = backbone.model.config
+    settings: dict[str, Any] = {
+        "family": backbone.family,
+        "vision": {key: getattr(config.vision_config, key) for key in _VISION_KEYS},
+        "text": {key: getattr(config.text_config, key, None) for key in _TEXT_KEYS},
+        "schedule": str(schedule),
+        # The plain model has no use for a reducer, whatever its name.
+        "reducer": reducer_config(reducer) if schedule else None,
+        "frames": frames,
+        "mean": backbone.mean,
+        "std": backbone.std,
+        "interpolation": backbone.preprocessing.interpolation,
+    }
+    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)
+    for name, tensor in sorted(backbone.model.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        rounded = tensor.detach().to(torch.bfloat16).to("cpu").contiguous()
+        digest.update(rounded.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def weights_state(backbone: Backbone) -> tuple[tuple[int, int], ...]:
+    """Tells whether weights were changed since, at no cost: their addresses and write counters."""
+    return tuple((tensor.data_ptr(), _version(tensor)) for tensor in backbone.model.state_dict().values())
+
+
+def _version(tensor: Tensor) -> int:
+    # Tensors made in inference mode keep no counter, and can't be written to outside of it.
+    return 0 if tensor.is_inference() else tensor._version
