@@ -96,7 +96,7 @@ def evaluate(
     relevant = np.arange(len(dataset.videos))[:, None] == video_of_caption[None, :]  # [V, C]
     results = []
     for schedule in [model.schedule] if schedules is None else schedules:
-        scheduled = model.with_schedule(schedule)
+        scheduled = CenterCLIP(model.backbone, schedule, reducer=model.reducer, frames=model.frames)
         similarity = text @ embed_videos(scheduled, source, len(dataset.videos)).T  # [C, V]
         forward = metrics.ranks(similarity, video_of_caption)
         backward = metrics.ranks(similarity.T, relevant)

@@ -16,11 +16,12 @@ from pathlib import Path
 import torch
 
 from centerclip import metrics
+from centerclip.clustering.reducers import make_reducer
 from centerclip.datasets import Dataset, load_dataset
 from centerclip.datasets.frames import FrameSource, open_frames
 from centerclip.errors import ConfigError
 from centerclip.evaluation import embed_captions, embed_videos
-from centerclip.model import CenterCLIP, make_reducer
+from centerclip.model import CenterCLIP
 from centerclip.training.batches import Batch, Batches
 from centerclip.training.checkpoint import read_checkpoint, write_checkpoint
 from centerclip.training.config import TrainConfig
