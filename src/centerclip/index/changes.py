@@ -1,0 +1,127 @@
+"""What has to be done about a set of files: compared with what the index has, by size and time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from centerclip.index.schema import stored_path
+
+__all__ = ["Changes", "FileStamp", "Known", "Moved", "compare"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """A file at a moment: another size or modification time means other content."""
+
+    path: Path
+    size_bytes: int
+    modified_seconds: float
+
+    @classmethod
+    def of(cls, path: Path) -> FileStamp:
+        """Look at a file.
+
+        Raises:
+            OSError: it isn't there.
+        """
+        stat = os.stat(path)
+        return cls(Path(path), stat.st_size, stat.st_mtime)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the index remembers of one path."""
+
+    state: str
+    video_id: str
+    size_bytes: int
+    modified_seconds: float
+
+    def matches(self, file: FileStamp) -> bool:
+        return (self.size_bytes, self.modified_seconds) == (file.size_bytes, file.modified_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An indexed file that is gone, and a new one of the same size and time: very likely the same content.
+
+    Compare the content hash of `new` with `video_id`; where they agree, `Writer.move` saves encoding it anew.
+    """
+
+    old: Path
+    new: FileStamp
+    video_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Every file in one of `new`, `changed`, `unchanged`, `failed` or `moved`.
+
+    `failed` failed before and have not changed since. `gone` are indexed paths under the given roots that
+    are no longer on the disk; those of `moved` are among them.
+    """
+
+    new: tuple[FileStamp, ...]
+    changed: tuple[FileStamp, ...]
+    unchanged: tuple[FileStamp, ...]
+    failed: tuple[FileStamp, ...]
+    moved: tuple[Moved, ...]
+    gone: tuple[Path, ...]
+
+
+def compare(files: Iterable[FileStamp], known: Mapping[str, Known], roots: Sequence[Path]) -> Changes:
+    """Sort `files` by what has to be done about them; see `Changes`."""
+    sorted_: dict[str, list[FileStamp]] = {"new": [], "changed": [], "unchanged": [], "failed": []}
+    here = set()
+    for file in files:
+        key = stored_path(file.path)
+        if key in here:
+            continue
+        here.add(key)
+        before = known.get(key)
+        if before is None:
+            sorted_["new"].append(file)
+        elif not before.matches(file):
+            sorted_["changed"].append(file)
+        else:
+            sorted_["failed" if before.state == "failed" else "unchanged"].append(file)
+    moved = _moved(sorted_["new"], known, here)
+    taken = {move.new.path for move in moved}
+    return Changes(
+        new=tuple(file for file in sorted_["new"] if file.path not in taken),
+        changed=tuple(sorted_["changed"]),
+        unchanged=tuple(sorted_["unchanged"]),
+        failed=tuple(sorted_["failed"]),
+        moved=tuple(moved),
+        gone=_gone(known, here, roots),
+    )
+
+
+def _moved(new: Sequence[FileStamp], known: Mapping[str, Known], here: set[str]) -> list[Moved]:
+    """Pair new files with indexed ones that have the same size and time and are no longer there."""
+    wanted = {(file.size_bytes, file.modified_seconds) for file in new}
+    lost: dict[tuple[int, float], list[str]] = {}
+    for path, before in known.items():
+        stamp = (before.size_bytes, before.modified_seconds)
+        if stamp in wanted and before.state == "done" and path not in here and not os.path.exists(path):
+            lost.setdefault(stamp, []).append(path)
+    moved = []
+    for file in new:
+        candidates = lost.get((file.size_bytes, file.modified_seconds))
+        if candidates:
+            old = candidates.pop(0)
+            moved.append(Moved(Path(old), file, known[old].video_id))
+    return moved
+
+
+def _gone(known: Iterable[str], here: set[str], roots: Sequence[Path]) -> tuple[Path, ...]:
+    under = [stored_path(root) for root in roots]
+    return tuple(
+        Path(path)
+        for path in sorted(set(known) - here)
+        if any(path == root or path.startswith(root.rstrip("/") + "/") for root in under)
+        and not os.path.exists(path)
+    )

@@ -1,0 +1,59 @@
+"""An index as plain files, in the layout of clip-retrieval: `img_emb/*.npy` and `metadata/*.parquet`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from centerclip.errors import IndexStoreError
+from centerclip.index.schema import WINDOW_COLUMNS
+
+__all__ = ["write_export"]
+
+_BATCH = 8192
+
+
+def write_export(table: Any, embed_size: int, folder: Path) -> int:
+    """Write `img_emb/img_emb_0.npy` [N, E] float32 and `metadata/metadata_0.parquet`, row for row.
+
+    The parquet file has the windows' columns and `image_path`, the path once more under the name that
+    clip-retrieval's tools look for. Memory stays flat.
+
+    Returns:
+        N.
+
+    Raises:
+        IndexStoreError: the folder holds an export already, or can't be written.
+    """
+    vectors_file = folder / "img_emb" / "img_emb_0.npy"
+    rows_file = folder / "metadata" / "metadata_0.parquet"
+    for file in (vectors_file, rows_file):
+        if file.exists():
+            raise IndexStoreError(f"{file} exists and is not overwritten: give another folder")
+    try:
+        for file in (vectors_file, rows_file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        return _write(table, embed_size, vectors_file, rows_file)
+    except OSError as error:
+        raise IndexStoreError(f"{folder} can't be written: {error}. Give another folder") from error
+
+
+def _write(table: Any, embed_size: int, vectors_file: Path, rows_file: Path) -> int:
+    count = int(table.count_rows())
+    vectors = np.lib.format.open_memmap(vectors_file, mode="w+", dtype=np.float32, shape=(count, embed_size))
+    batches = table.search().select([*WINDOW_COLUMNS, "vector"]).to_batches(_BATCH)
+    schema = batches.schema
+    described = schema.remove(schema.get_field_index("vector"))
+    described = described.append(schema.field("path").with_name("image_path"))
+    at = 0
+    with pq.ParquetWriter(rows_file, described) as rows:
+        for batch in batches:
+            vectors[at : at + batch.num_rows] = batch["vector"].flatten().to_numpy().reshape(-1, embed_size)
+            columns = batch.drop_columns("vector").append_column("image_path", batch["path"])
+            rows.write_batch(columns)
+            at += batch.num_rows
+    vectors.flush()
+    return count

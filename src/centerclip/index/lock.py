@@ -1,0 +1,80 @@
+"""One writer at a time: an operating-system lock with a note of who holds it.
+
+The kernel drops the lock when its holder dies, so a crash never blocks the next run; the note beside it
+only tells people whom they are waiting for. For an index in object storage the lock lies in this machine's
+temporary folder: it keeps apart the writers of one machine, and writers on several machines have to be kept
+apart by their owner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from centerclip.errors import IndexLockedError, IndexStoreError
+
+__all__ = ["writer_lock"]
+
+_LOCK, _NOTE = ".writer.lock", ".writer.json"
+
+
+@contextmanager
+def writer_lock(location: str, *, remote: bool, wait_seconds: float) -> Iterator[None]:
+    """Hold the lock of the index at `location`.
+
+    Args:
+        location: a local folder, which is made where missing, or the address of a bucket.
+        remote: `location` is such an address.
+        wait_seconds: how long to wait for another writer; 0 not at all, negative for ever.
+
+    Raises:
+        IndexLockedError: another writer held it all the time; says which process, host and since when.
+        IndexStoreError: the folder can't be written.
+    """
+    folder = _remote_folder(location) if remote else Path(location)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _LOCK, thread_local=False)
+        lock.acquire(timeout=wait_seconds if wait_seconds >= 0 else -1)
+    except Timeout:
+        raise IndexLockedError(
+            f"the index {location} is being written by {_holder(folder)}. "
+            "Wait until that is done, or give another --index"
+        ) from None
+    except OSError as error:
+        raise IndexStoreError(
+            f"the index {location} can't be written: {error.strerror or error}. "
+            "Choose another place with --index, or mend its permissions"
+        ) from error
+    note = folder / _NOTE
+    try:
+        me = {"pid": os.getpid(), "host": socket.gethostname(), "since_seconds": time.time()}
+        note.write_text(json.dumps(me), encoding="utf-8")
+        yield
+    finally:
+        with suppress(OSError):
+            note.unlink()
+        lock.release()
+
+
+def _remote_folder(location: str) -> Path:
+    digest = hashlib.sha256(location.encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"centerclip-lock-{digest}"
+
+
+def _holder(folder: Path) -> str:
+    try:
+        note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(note["since_seconds"]))
+        return f"process {note['pid']} on {note['host']}, since {since}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"  # it has just begun, or was stopped between lock and note

@@ -1,0 +1,229 @@
+"""The windows of an index at one version, and the search over them.
+
+Small collections are searched exactly, by one multiplication with a matrix in memory, which takes a tenth of
+the store's own exact search (3 ms against 50 ms over 100,000 x 512); larger ones by the store's ANN index. A
+snapshot never changes, so any number of threads may search it while a writer goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from centerclip.index.schema import WINDOW_COLUMNS, StoredWindow, to_window
+from centerclip.index.sql import all_of, where_errors
+
+__all__ = ["EXACT_LIMIT", "Matches", "Snapshot"]
+
+EXACT_LIMIT = 100_000
+"""Windows up to which a search is exact and in memory: 200 MB at E = 512."""
+
+_SAMPLE = 4096
+"""Windows that stand for all in the background of a large collection: the median's error is under 2 % of
+the scores' spread."""
+_PROBES, _REFINE = 40, 10
+
+_Candidates = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What a search found for one query vector.
+
+    `windows` are in descending order of score. `background` is the median score of the query over the
+    whole index (a fixed sample of a large one), whatever the condition: what an unrelated window scores.
+    `sampled` is how many windows that median is of.
+    """
+
+    windows: tuple[StoredWindow, ...]
+    background: float
+    sampled: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Vectors:
+    """Vectors in memory: [N, E] float32, their row ids [N] ascending, and a number for each one's video."""
+
+    matrix: NDArray[np.float32]
+    row_ids: NDArray[np.int64]
+    videos: NDArray[np.int64]
+
+
+class Snapshot:
+    """One version of the table of windows.
+
+    Args:
+        table: a handle at that version, which nobody else moves.
+        embed_size: E.
+    """
+
+    def __init__(self, table: Any, embed_size: int) -> None:
+        self._table = table
+        self._embed_size = embed_size
+        self._lock = Lock()
+        self.version = int(table.version)
+
+    @cached_property
+    def count(self) -> int:
+        return int(self._table.count_rows())
+
+    @property
+    def exact(self) -> bool:
+        """Whether a search looks at every window."""
+        return self.count <= EXACT_LIMIT or not self._table.list_indices()
+
+    def search(
+        self, vectors: NDArray[np.float32], top: int, *, where: str | None, per_video: int | None
+    ) -> list[Matches]:
+        """Find the `top` windows nearest to each of `vectors` [Q, E], unit length.
+
+        At most `per_video` of them are of the same content; `where` restricts which are looked at.
+        """
+        if not self.count:
+            return [Matches((), 0.0, 0) for _ in vectors]
+        if self.count <= EXACT_LIMIT:
+            return self._search_memory(vectors, top, where, per_video)
+        return [self._search_store(vector, top, where, per_video) for vector in vectors]
+
+    def rows(self, where: str) -> list[StoredWindow]:
+        """The windows that meet a condition, in the order of path and time."""
+        columns = [*WINDOW_COLUMNS, "vector", "segments"]
+        rows = self._table.search().where(where).select(columns).to_arrow()
+        rows = rows.sort_by([("path", "ascending"), ("start_seconds", "ascending")])
+        return [to_window(row) for row in rows.to_pylist()]
+
+    def thumbnail(self, where: str) -> bytes | None:
+        rows = self._table.search().where(where).select(["thumbnail"]).limit(1).to_arrow().to_pylist()
+        return rows[0]["thumbnail"] if rows else None
+
+    def _search_memory(
+        self, vectors: NDArray[np.float32], top: int, where: str | None, per_video: int | None
+    ) -> list[Matches]:
+        stored = self._all
+        scores = vectors @ stored.matrix.T  # [Q, N]
+        allowed = self._allowed(stored.row_ids, where)
+        found = []
+        for row in scores:
+            chosen = row if allowed is None else row[allowed]
+
+            def best(wanted: int, chosen: NDArray[np.float32] = chosen) -> _Candidates:
+                order = _descending(chosen, wanted)
+                places = order if allowed is None else allowed[order]
+                return stored.row_ids[places], chosen[order], stored.videos[places]
+
+            ids, kept = _rank(best, top, per_video, len(chosen))
+            found.append(Matches(self._fetch(ids, kept), float(np.median(row)), len(row)))
+        return found
+
+    def _search_store(
+        self, vector: NDArray[np.float32], top: int, where: str | None, per_video: int | None
+    ) -> Matches:
+        def best(wanted: int) -> _Candidates:
+            query = self._table.search(vector, vector_column_name="vector").distance_type("dot")
+            query = query.select(["video_id", "_distance"]).with_row_id(True).limit(wanted)
+            query = query.minimum_nprobes(_PROBES).maximum_nprobes(0).refine_factor(_REFINE)
+            if where is not None:
+                query = query.where(all_of(where), prefilter=True)
+            with where_errors(where, WINDOW_COLUMNS):
+                rows = query.to_arrow()
+            scores = 1 - rows["_distance"].to_numpy().astype(np.float32)
+            return rows["_rowid"].to_numpy().astype(np.int64), scores, np.array(rows["video_id"].to_pylist())
+
+        ids, scores = _rank(best, top, per_video, self.count)
+        sample = self._sample.matrix
+        return Matches(self._fetch(ids, scores), float(np.median(sample @ vector)), len(sample))
+
+    def _allowed(self, row_ids: NDArray[np.int64], where: str | None) -> NDArray[np.int64] | None:
+        """Places in `row_ids` of the rows that meet the condition; None for all."""
+        if where is None:
+            return None
+        with where_errors(where, WINDOW_COLUMNS):
+            rows = self._table.search().where(all_of(where)).select(["path"]).with_row_id(True).to_arrow()
+        wanted = rows["_rowid"].to_numpy().astype(np.int64)
+        return np.flatnonzero(np.isin(row_ids, wanted))
+
+    def _fetch(self, row_ids: NDArray[np.int64], scores: NDArray[np.float32]) -> tuple[StoredWindow, ...]:
+        """Read the rows of the final hits; nothing but ids and scores was looked at before."""
+        if not len(row_ids):
+            return ()
+        columns = [*WINDOW_COLUMNS, "vector", "segments"]
+        rows = self._table.take_row_ids(row_ids.tolist()).select(columns).with_row_id().to_arrow()
+        by_id = {row["_rowid"]: row for row in rows.to_pylist()}
+        pairs = zip(row_ids.tolist(), scores.tolist(), strict=True)
+        return tuple(to_window(by_id[row_id], score) for row_id, score in pairs)
+
+    @property
+    def _all(self) -> _Vectors:
+        with self._lock:
+            return self._loaded
+
+    @cached_property
+    def _loaded(self) -> _Vectors:
+        query = self._table.search().select(["vector", "video_id"]).with_row_id(True)
+        return self._read(query.to_batches(8192), self.count)
+
+    @property
+    def _sample(self) -> _Vectors:
+        with self._lock:
+            return self._sampled
+
+    @cached_property
+    def _sampled(self) -> _Vectors:
+        places = np.random.default_rng(0).choice(self.count, size=min(_SAMPLE, self.count), replace=False)
+        query = (
+            self._table.take_offsets(np.sort(places).tolist()).select(["vector", "video_id"]).with_row_id()
+        )
+        return self._read(query.to_batches(), len(places))
+
+    def _read(self, batches: Any, count: int) -> _Vectors:
+        """Copy batches into arrays made beforehand, so that only one copy of the vectors is in memory."""
+        matrix = np.empty((count, self._embed_size), dtype=np.float32)
+        row_ids = np.empty(count, dtype=np.int64)
+        videos = np.empty(count, dtype=np.int64)
+        numbers: dict[str, int] = {}
+        at = 0
+        for batch in batches:
+            here = slice(at, at + batch.num_rows)
+            matrix[here] = batch["vector"].flatten().to_numpy().reshape(-1, self._embed_size)
+            row_ids[here] = batch["_rowid"].to_numpy()
+            videos[here] = [numbers.setdefault(name, len(numbers)) for name in batch["video_id"].to_pylist()]
+            at += batch.num_rows
+        return _Vectors(matrix, row_ids, videos)
+
+
+def _descending(scores: NDArray[np.float32], wanted: int) -> NDArray[np.int64]:
+    """Places of the `wanted` highest scores, highest first; equal ones in their own order."""
+    if wanted < len(scores):
+        places = np.sort(np.argpartition(-scores, wanted - 1)[:wanted])
+    else:
+        places = np.arange(len(scores))
+    return places[np.argsort(-scores[places], kind="stable")]
+
+
+def _rank(
+    best: Callable[[int], _Candidates], top: int, per_video: int | None, total: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Ask for ever more candidates until `top` remain after at most `per_video` of each video are kept."""
+    wanted = min(top if per_video is None else 4 * top, total)
+    while True:
+        ids, scores, videos = best(wanted)
+        kept = _first_of_each(videos.tolist(), per_video)[:top]
+        if len(kept) == top or len(ids) < wanted or wanted == total:
+            return ids[kept], scores[kept]
+        wanted = min(4 * wanted, total)
+
+
+def _first_of_each(videos: Sequence[Any], per_video: int | None) -> list[int]:
+    seen: dict[Any, int] = {}
+    kept = []
+    for place, video in enumerate(videos):
+        seen[video] = seen.get(video, 0) + 1
+        if per_video is None or seen[video] <= per_video:
+            kept.append(place)
+    return kept
