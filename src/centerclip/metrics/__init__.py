@@ -1,0 +1,24 @@
+"""Evaluation of retrieval: ranks of true items, summaries with intervals, paired comparison."""
+
+from centerclip.metrics.ranking import ranks, video_to_text_ranks
+from centerclip.metrics.summary import (
+    LABELS,
+    Comparison,
+    Difference,
+    Estimate,
+    Summary,
+    compare,
+    summarize,
+)
+
+__all__ = [
+    "LABELS",
+    "Comparison",
+    "Difference",
+    "Estimate",
+    "Summary",
+    "compare",
+    "ranks",
+    "summarize",
+    "video_to_text_ranks",
+]

@@ -1,0 +1,207 @@
+"""What is said of ranks: R@K, MdR, MnR, their intervals, and the difference of two systems.
+
+R@K counts the queries whose *expected* rank is at most K. A query therefore counts wholly or not at
+all, and every figure can be recomputed from the published ranks. A model that ties its true item
+with one other on top has rank 1.5, which is no R@1. Recalls are in percent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from centerclip.metrics.resampling import bootstrap_weights, exchange_weights, statistics
+
+LABELS = {
+    "recall_at_1": "R@1",
+    "recall_at_5": "R@5",
+    "recall_at_10": "R@10",
+    "recall_at_50": "R@50",
+    "median_rank": "MdR",
+    "mean_rank": "MnR",
+    "recall_sum": "R-Sum",
+    "mean_reciprocal_rank": "MRR",
+}
+"""What tables call each statistic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A statistic with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The second system's statistic minus the first's, its 95 % interval and two-sided p-value."""
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One direction's figures; recalls in percent, `recall_sum` = R@1 + R@5 + R@10."""
+
+    count: int
+    """Queries, each with one rank."""
+    recall_at_1: Estimate
+    recall_at_5: Estimate
+    recall_at_10: Estimate
+    recall_at_50: Estimate
+    median_rank: Estimate
+    mean_rank: Estimate
+    recall_sum: Estimate
+
+    def labeled(self) -> dict[str, Estimate]:
+        """The estimates under the names that tables use: R@1, ..., MdR, MnR, R-Sum."""
+        return {LABELS[f.name]: getattr(self, f.name) for f in fields(self) if f.name in LABELS}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two systems on the same queries: the differences, second minus first, in `Summary`'s units."""
+
+    count: int
+    recall_at_1: Difference
+    recall_at_5: Difference
+    recall_at_10: Difference
+    recall_at_50: Difference
+    median_rank: Difference
+    mean_rank: Difference
+    recall_sum: Difference
+    mean_reciprocal_rank: Difference
+
+    def labeled(self) -> dict[str, Difference]:
+        """The differences under the names that tables use: R@1, ..., R-Sum, MRR."""
+        return {LABELS[f.name]: getattr(self, f.name) for f in fields(self) if f.name in LABELS}
+
+
+def summarize(
+    ranks: ArrayLike, *, groups: ArrayLike | None = None, seed: int = 0, resamples: int = 1000
+) -> Summary:
+    """Say how good ranks are, and how sure that is.
+
+    The intervals are 95 % percentile bootstrap intervals over queries, the gallery held fixed.
+    Captions of one video succeed and fail together; given `groups`, whole groups are drawn, which
+    gives the wider and honest interval (cluster bootstrap).
+
+    Args:
+        ranks: [Q] expected ranks, at least 1.
+        groups: [Q] what each query belongs to, such as its video; None if each stands alone.
+        seed: of the resampling; equal seeds give equal intervals.
+        resamples: bootstrap samples, at least 1.
+
+    Raises:
+        ValueError: no ranks, ranks below 1 or not finite, groups of another length.
+    """
+    values, group, count = _checked(ranks, groups, resamples)
+    whole = statistics(values, group, np.ones((1, count), dtype=np.int64))
+    draws = [
+        statistics(values, group, weights)
+        for weights in bootstrap_weights(count, queries=len(values), seed=seed, resamples=resamples)
+    ]
+    estimates = {
+        field.name: Estimate(float(whole[field.name][0]), *_interval(draws, field.name))
+        for field in fields(Summary)
+        if field.name in LABELS
+    }
+    return Summary(count=len(values), **estimates)
+
+
+def compare(
+    ranks_a: ArrayLike,
+    ranks_b: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    seed: int = 0,
+    resamples: int = 2000,
+) -> Comparison:
+    """Say whether system b ranks the same queries better than system a.
+
+    Paired: the interval comes from drawing queries (or whole groups) and taking both systems' ranks
+    for them; the p-value from the permutation test that exchanges the systems' ranks of random
+    queries (or groups), counting differences at least as large, either way, as the one found.
+
+    Args:
+        ranks_a: [Q] expected ranks of the first system.
+        ranks_b: [Q] those of the second, for the same queries in the same order.
+        groups: [Q] what each query belongs to; None if each stands alone.
+        seed: of the resampling.
+        resamples: bootstrap samples, and as many permutations; p is at least 1 / (resamples + 1).
+
+    Returns:
+        Differences b minus a: above zero is better for recalls and MRR, below zero for ranks.
+
+    Raises:
+        ValueError: as `summarize`, or ranks of different lengths.
+    """
+    a, group, count = _checked(ranks_a, groups, resamples)
+    b = _checked(ranks_b, groups, resamples)[0]
+    if len(a) != len(b):
+        raise ValueError(f"{len(a)} and {len(b)} ranks; a paired comparison takes the same queries twice")
+    both, pairs = np.concatenate([a, b]), np.concatenate([group, group + count])  # [2Q], groups 0..2C-1
+
+    def differences(first: NDArray[np.int64], second: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        """Of two samples, each [R, 2C]: how often the groups' ranks by a, then by b, count."""
+        less, more = statistics(both, pairs, first), statistics(both, pairs, second)
+        return {name: more[name] - less[name] for name in LABELS}
+
+    size = {"queries": 2 * len(a), "seed": seed, "resamples": resamples}
+    none, all_ = np.zeros((1, count), dtype=np.int64), np.ones((1, count), dtype=np.int64)
+    found = differences(np.hstack([all_, none]), np.hstack([none, all_]))
+    draws = [
+        differences(np.hstack([weights, 0 * weights]), np.hstack([0 * weights, weights]))
+        for weights in bootstrap_weights(count, **size)
+    ]
+    exchanged = [
+        differences(np.hstack([1 - swap, swap]), np.hstack([swap, 1 - swap]))
+        for swap in exchange_weights(count, **size)
+    ]
+    return Comparison(
+        count=len(a),
+        **{
+            name: Difference(float(found[name][0]), *_interval(draws, name), _p_value(found, exchanged, name))
+            for name in LABELS
+        },
+    )
+
+
+def _checked(
+    ranks: ArrayLike, groups: ArrayLike | None, resamples: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
+    """Ranks [Q], the number of each one's group [Q], and how many groups there are."""
+    values = np.asarray(ranks, dtype=np.float64)
+    if values.ndim != 1 or not values.size or not np.isfinite(values).all() or values.min() < 1:
+        raise ValueError(f"ranks {list(values.shape)} must be a list of at least one finite number >= 1")
+    if resamples < 1:
+        raise ValueError(f"resamples is {resamples}; it must be at least 1")
+    if groups is None:
+        return values, np.arange(len(values)), len(values)
+    names = np.asarray(groups)
+    if names.shape != values.shape:
+        raise ValueError(f"groups {list(names.shape)} beside ranks {list(values.shape)}; one each is needed")
+    distinct, group = np.unique(names, return_inverse=True)
+    return values, group.astype(np.int64), len(distinct)
+
+
+def _interval(draws: list[dict[str, NDArray[np.float64]]], name: str) -> tuple[float, float]:
+    low, high = np.percentile(np.concatenate([draw[name] for draw in draws]), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _p_value(
+    found: dict[str, NDArray[np.float64]], exchanged: list[dict[str, NDArray[np.float64]]], name: str
+) -> float:
+    """The share of exchanges that differ as much, the arrangement found counted among them."""
+    differences = np.concatenate([exchange[name] for exchange in exchanged])
+    # Equal differences summed in another order may differ in their last digits.
+    extreme = np.abs(differences) >= np.abs(found[name]) - 1e-9
+    return (int(extreme.sum()) + 1) / (len(differences) + 1)
