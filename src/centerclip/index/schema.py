@@ -28,7 +28,7 @@ __all__ = [
     "StoredWindow",
     "stored_path",
     "to_video",
-    "to_window",
+    "to_windows",
     "video_rows",
     "window_rows",
     "windows_schema",
@@ -125,11 +125,22 @@ def video_rows(results: Sequence[EncodedVideo | Failed]) -> pa.Table:
     return pa.table(columns, schema=VIDEOS)
 
 
-def to_window(row: dict[str, Any], score: float = float("nan")) -> StoredWindow:
-    vector = np.asarray(row["vector"], dtype=np.float32)
-    segments = np.asarray(row["segments"], dtype=np.float32).reshape(-1, vector.size)
-    window = Window(row["start_seconds"], row["end_seconds"])
-    return StoredWindow(_info(row), window, vector, segments, score)
+def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[StoredWindow]:
+    """The windows of a table that has all columns but `thumbnail`, in its order."""
+    described = table.select(list(WINDOW_COLUMNS)).to_pylist()
+    vectors = table["vector"].combine_chunks()
+    embed_size = vectors.type.list_size
+    matrix = vectors.flatten().to_numpy().reshape(-1, embed_size)
+    segments = table["segments"].combine_chunks()
+    offsets = segments.offsets.to_numpy()
+    values = segments.values.to_numpy().astype(np.float32)
+    found = []
+    for at, row in enumerate(described):
+        parts = values[offsets[at] : offsets[at + 1]].reshape(-1, embed_size)  # [S, E]
+        score = float("nan") if scores is None else scores[at]
+        window = Window(row["start_seconds"], row["end_seconds"])
+        found.append(StoredWindow(_info(row), window, matrix[at], parts, score))
+    return found
 
 
 def to_video(row: dict[str, Any]) -> StoredVideo:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from centerclip.index.schema import WINDOW_COLUMNS, StoredWindow, to_window
+from centerclip.index.schema import WINDOW_COLUMNS, StoredWindow, to_windows
 from centerclip.index.sql import all_of, where_errors
 
 __all__ = ["EXACT_LIMIT", "Matches", "Snapshot"]
@@ -96,7 +96,7 @@ class Snapshot:
         columns = [*WINDOW_COLUMNS, "vector", "segments"]
         rows = self._table.search().where(where).select(columns).to_arrow()
         rows = rows.sort_by([("path", "ascending"), ("start_seconds", "ascending")])
-        return [to_window(row) for row in rows.to_pylist()]
+        return to_windows(rows)
 
     def thumbnail(self, where: str) -> bytes | None:
         rows = self._table.search().where(where).select(["thumbnail"]).limit(1).to_arrow().to_pylist()
@@ -154,9 +154,9 @@ class Snapshot:
             return ()
         columns = [*WINDOW_COLUMNS, "vector", "segments"]
         rows = self._table.take_row_ids(row_ids.tolist()).select(columns).with_row_id().to_arrow()
-        by_id = {row["_rowid"]: row for row in rows.to_pylist()}
-        pairs = zip(row_ids.tolist(), scores.tolist(), strict=True)
-        return tuple(to_window(by_id[row_id], score) for row_id, score in pairs)
+        place = {row_id: at for at, row_id in enumerate(rows["_rowid"].to_pylist())}
+        ranked = rows.take([place[row_id] for row_id in row_ids.tolist()])
+        return tuple(to_windows(ranked, scores.tolist()))
 
     @property
     def _all(self) -> _Vectors:

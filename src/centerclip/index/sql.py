@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from centerclip.errors import CenterCLIPError, IndexStoreError, QueryError
 
-__all__ = ["all_of", "any_of", "equals", "literal", "store_errors", "where_errors"]
+__all__ = ["all_of", "any_of", "differs", "equals", "literal", "store_errors", "where_errors"]
 
 
 def literal(value: str | float) -> str:
@@ -23,6 +23,10 @@ def literal(value: str | float) -> str:
 
 def equals(column: str, value: str | float) -> str:
     return f"{column} = {literal(value)}"
+
+
+def differs(column: str, value: str | float) -> str:
+    return f"{column} <> {literal(value)}"
 
 
 def any_of(column: str, values: Iterable[str]) -> str:

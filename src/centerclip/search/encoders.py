@@ -1,0 +1,98 @@
+"""Queries to vectors: the encoder a search needs, and the weighted sum of a query's terms."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from centerclip.errors import QueryError
+from centerclip.search.query import Query
+
+__all__ = ["QueryEncoder", "QueryVectors", "as_query_encoder"]
+
+_PICTURES = frozenset(
+    {".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+_CACHED = 1024
+"""Sentences whose vectors are kept: 2 MB at E = 512."""
+
+
+@runtime_checkable
+class QueryEncoder(Protocol):
+    """What a search asks of a model; `VideoEncoder` is one. All embeddings are float32 of unit length."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's, as in the index's card."""
+
+    def encode_text(self, texts: list[str], /) -> NDArray[np.float32]:
+        """[Q, E]: one embedding a sentence."""
+
+    def encode_picture(self, path: Path, /) -> NDArray[np.float32]:
+        """[E]: a picture file."""
+
+    def encode_clip(self, path: Path, /) -> NDArray[np.float32]:
+        """[E]: a video file, as a whole."""
+
+
+def as_query_encoder(model: Any) -> QueryEncoder:
+    """Take an encoder as it is, and wrap a bare `CenterCLIP` in one."""
+    if isinstance(model, QueryEncoder):
+        return model
+    from centerclip.encoder import VideoEncoder
+
+    encoder: QueryEncoder = VideoEncoder(model)
+    return encoder
+
+
+class QueryVectors:
+    """Encodes queries, one at a time, keeping the vectors of sentences it has seen lately."""
+
+    def __init__(self, encoder: QueryEncoder) -> None:
+        self.encoder = encoder
+        self._lock = Lock()  # one query at a time: encoders use all cores anyway
+        self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+
+    def encode(self, query: Query) -> NDArray[np.float32]:
+        """[E] unit: the weighted sum of the embeddings of the query's terms.
+
+        Raises:
+            QueryError: the terms cancel each other out.
+            VideoError: a file of the query can't be read.
+        """
+        with self._lock:
+            texts = [term.content for term in query.terms if isinstance(term.content, str)]
+            known = self._encode_texts(texts)
+            vectors = [
+                known[term.content] if isinstance(term.content, str) else self._encode_file(term.content)
+                for term in query.terms
+            ]
+        weights = np.array([term.weight for term in query.terms])
+        total = weights @ np.stack(vectors).astype(np.float64)  # [E]
+        length = float(np.linalg.norm(total))
+        # float32 embeddings of equal terms differ by rounding only: what is left of them is no direction.
+        if not length > 1e-5 * float(np.abs(weights).sum()):
+            raise QueryError(f"the terms of {query} cancel each other out: change their weights")
+        unit: NDArray[np.float32] = (total / length).astype(np.float32)
+        return unit
+
+    def _encode_texts(self, texts: list[str]) -> dict[str, NDArray[np.float32]]:
+        missing = [text for text in dict.fromkeys(texts) if text not in self._texts]
+        if missing:
+            self._texts.update(zip(missing, self.encoder.encode_text(missing), strict=True))
+        for text in texts:
+            self._texts.move_to_end(text)
+        found = {text: self._texts[text] for text in texts}
+        while len(self._texts) > _CACHED:
+            self._texts.popitem(last=False)
+        return found
+
+    def _encode_file(self, path: Path) -> NDArray[np.float32]:
+        if path.suffix.lower() in _PICTURES:
+            return self.encoder.encode_picture(path)
+        return self.encoder.encode_clip(path)

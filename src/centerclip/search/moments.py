@@ -1,0 +1,122 @@
+"""Moments: which part of a window answers the query, and windows joined where that part goes on.
+
+One criterion serves here and in the tail of results: a score counts as related when it is nearer to the
+best one than to the background, which is what an unrelated window scores for the same query. It moves with
+the query and the collection, so no cosine is ever compared with a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from centerclip.index import StoredWindow
+
+__all__ = ["Moment", "best_run", "join_moments", "keep_per_video", "segment_bounds"]
+
+_TOUCH_SECONDS = 1e-3
+"""Windows of one file follow each other without a gap but for rounding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """A stretch of a file: the best run of one window, or runs of adjacent windows that touch.
+
+    `window` is the best of these windows, and its score the moment's.
+    """
+
+    window: StoredWindow
+    start: float
+    end: float
+
+
+def best_run(scores: NDArray[np.floating], background: float) -> tuple[int, int]:
+    """Find the run of segments around the best one that is related to the query.
+
+    The run holds the best segment and has the highest sum of `score - (best + background) / 2`: a weaker
+    segment is bridged only where what lies behind it outweighs it. Scores and background may be shifted
+    or scaled together without changing the run.
+
+    Args:
+        scores: [S] cosines of the query with the segments of a window, S >= 1.
+        background: the score of an unrelated window.
+
+    Returns:
+        first and end (exclusive) of the run; the whole window where not even its best segment exceeds
+        the background, since then nothing in it stands out.
+    """
+    best = int(np.argmax(scores))
+    if scores[best] <= background:
+        return 0, len(scores)
+    excess = np.asarray(scores, dtype=np.float64) - (scores[best] + background) / 2
+    before = np.cumsum(excess[:best][::-1])
+    after = np.cumsum(excess[best + 1 :])
+    return best - _best_length(before), best + 1 + _best_length(after)
+
+
+def segment_bounds(window: StoredWindow) -> NDArray[np.float64]:
+    """[S + 1] seconds between the segments: S equal parts of the window."""
+    ends = (window.window.start_seconds, window.window.end_seconds)
+    return np.linspace(*ends, len(window.segments) + 1)
+
+
+def join_moments(
+    windows: Iterable[StoredWindow], query: NDArray[np.float32], background: float
+) -> list[Moment]:
+    """Cut each window to its best run, and join runs that touch across adjacent windows of one file.
+
+    Of windows of the same content and time under several paths, one remains.
+
+    Returns:
+        Moments in descending order of score; equal ones in the order of path and time.
+    """
+    once = {(w.info.video_id, w.window.start_seconds): w for w in sorted(windows, key=_place, reverse=True)}
+    moments: list[Moment] = []
+    reaches = False  # whether the moment made last goes on to the end of its window
+    last: StoredWindow | None = None
+    for window in sorted(once.values(), key=_place):
+        first, end = best_run(window.segments @ query, background)
+        bounds = segment_bounds(window)
+        moment = Moment(window, float(bounds[first]), float(bounds[end]))
+        if last is not None and reaches and first == 0 and _follows(last, window):
+            moments[-1] = _joined(moments[-1], moment)
+        else:
+            moments.append(moment)
+        last, reaches = window, end == len(window.segments)
+    return sorted(moments, key=lambda moment: -moment.window.score)
+
+
+def _best_length(sums: NDArray[np.float64]) -> int:
+    """How many segments to take on one side: up to the highest running sum, none if all are negative."""
+    if not len(sums) or sums.max() < 0:
+        return 0
+    return int(np.argmax(sums)) + 1
+
+
+def _place(window: StoredWindow) -> tuple[str, float]:
+    return str(window.info.path), window.window.start_seconds
+
+
+def _follows(last: StoredWindow, window: StoredWindow) -> bool:
+    gap = window.window.start_seconds - last.window.end_seconds
+    return last.info.path == window.info.path and abs(gap) <= _TOUCH_SECONDS
+
+
+def _joined(first: Moment, second: Moment) -> Moment:
+    best = max(first, second, key=lambda moment: moment.window.score)
+    return Moment(best.window, first.start, second.end)
+
+
+def keep_per_video(moments: Sequence[Moment], per_video: int | None) -> list[Moment]:
+    """The first `per_video` moments of each content, in order; all for None."""
+    seen: dict[str, int] = {}
+    kept = []
+    for moment in moments:
+        video_id = moment.window.info.video_id
+        seen[video_id] = seen.get(video_id, 0) + 1
+        if per_video is None or seen[video_id] <= per_video:
+            kept.append(moment)
+    return kept

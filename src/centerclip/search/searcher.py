@@ -1,0 +1,210 @@
+"""`Searcher`: a query in, ranked moments out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from centerclip.errors import QueryError
+from centerclip.index import Matches, VideoIndex
+from centerclip.index.sql import all_of, differs
+from centerclip.search.encoders import QueryVectors, as_query_encoder
+from centerclip.search.moments import Moment, join_moments, keep_per_video, segment_bounds
+from centerclip.search.query import Query, Term, parse_query
+
+__all__ = ["Curve", "Hit", "Searcher"]
+
+_WINDOWS = 4
+"""Windows looked at for each hit wanted: the best and its neighbors, where its moment may go on."""
+_KNOWN_BACKGROUND = 20
+"""Windows from which the median score of a collection says what an unrelated window scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A moment that answers a query.
+
+    `start` and `end` are its seconds in the file at `path`; `window_start` and `window_end` those of the
+    window whose embedding was compared (of a moment joined from several, the best one's). `score` is
+    that comparison's cosine, good for ranking only; `strength` is where it lies between the background
+    (0, what an unrelated window scores) and the best hit (1). `rank` counts from 1.
+    """
+
+    path: Path
+    start: float
+    end: float
+    score: float
+    rank: int
+    strength: float
+    video_id: str
+    window_start: float
+    window_end: float
+    duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """The scores of a query along a file: `scores` [n] of its segments from `starts` [n] to `ends` [n]."""
+
+    path: Path
+    starts: NDArray[np.float64]
+    ends: NDArray[np.float64]
+    scores: NDArray[np.float32]
+
+
+class Searcher:
+    """Searches an index with the model that made it; safe to use from many threads.
+
+    Args:
+        index: what to search; writes to it by any process are seen by the next search.
+        model: a `VideoEncoder`, a `CenterCLIP`, or any `QueryEncoder`.
+
+    Raises:
+        FingerprintError: the index was made by another model.
+    """
+
+    def __init__(self, index: VideoIndex, model: Any) -> None:
+        self.index = index
+        self._vectors = QueryVectors(as_query_encoder(model))
+        self._check()
+
+    def search(
+        self,
+        query: str | Path | Query,
+        *,
+        top: int = 10,
+        per_video: int | None = 1,
+        where: str | None = None,
+        tail: bool = False,
+        files: bool = True,
+    ) -> list[Hit]:
+        """Find the moments that answer a query.
+
+        Windows are ranked by the cosine of their embedding with the query's; each is cut to its best run
+        of segments, and runs that touch are joined (see `moments`). Hits nearer to the background than
+        to the best hit are an irrelevant tail and left out, once the index has 20 windows to know its
+        background by.
+
+        Args:
+            query: in the language of `query`, or a file, or a parsed query.
+            top: at most so many hits.
+            per_video: at most so many moments of the same content; None for no limit.
+            where: SQL condition on the windows' columns (`duration_seconds > 60 and path like '%/2024/%'`).
+            tail: keep the tail.
+            files: whether words may name files; see `parse_query`.
+
+        Returns:
+            Hits in descending order of score; none while the index is empty.
+
+        Raises:
+            QueryError: the query or the condition can't be understood.
+            FingerprintError: the index was made by another model.
+            VideoError: a file of the query can't be read.
+        """
+        self._check()
+        vector = self._vectors.encode(_parsed(query, files))
+        return self._find(vector, top, per_video, where, tail)
+
+    def similar(
+        self,
+        video_id: str,
+        start_seconds: float,
+        *,
+        top: int = 10,
+        per_video: int | None = 1,
+        where: str | None = None,
+        tail: bool = False,
+    ) -> list[Hit]:
+        """Find more like a window of the index (a hit's `video_id` and `window_start`), in other videos.
+
+        Raises:
+            QueryError: the index has no such window, or the condition can't be used.
+        """
+        windows = self.index.windows(video_id, start_seconds)
+        if not windows:
+            raise QueryError(
+                f"the index has no window of video {video_id!r} that starts at {start_seconds:g} seconds: "
+                "take both from a hit"
+            )
+        others = all_of(where, differs("video_id", video_id))
+        return self._find(windows[0].vector, top, per_video, others, tail)
+
+    def curve(self, query: str | Path | Query, video_id: str, *, files: bool = True) -> Curve:
+        """Score a query along all segments of a video.
+
+        Raises:
+            QueryError: the index has no such video, or the query can't be understood.
+        """
+        self._check()
+        windows = self.index.windows(video_id)
+        if not windows:
+            raise QueryError(f"the index has no video {video_id!r}: take it from a hit")
+        vector = self._vectors.encode(_parsed(query, files))
+        bounds = [segment_bounds(window) for window in windows]
+        return Curve(
+            path=windows[0].info.path,
+            starts=np.concatenate([b[:-1] for b in bounds]),
+            ends=np.concatenate([b[1:] for b in bounds]),
+            scores=np.concatenate([window.segments @ vector for window in windows]),
+        )
+
+    def _check(self) -> None:
+        """The index may have come into being since, and by another model."""
+        if self.index.model is not None:
+            self.index.check(self._vectors.encoder.fingerprint, "the model at hand")
+
+    def _find(
+        self, vector: NDArray[np.float32], top: int, per_video: int | None, where: str | None, tail: bool
+    ) -> list[Hit]:
+        """Look at ever more windows until `top` moments are found."""
+        each = None if per_video is None else _WINDOWS * per_video
+        wanted = _WINDOWS * top
+        while True:
+            (matches,) = self.index.search(vector, top=wanted, where=where, per_video=each)
+            moments = join_moments(matches.windows, vector, matches.background)
+            moments = keep_per_video(moments, per_video)
+            if len(moments) >= top or len(matches.windows) < wanted:
+                return _hits(moments[:top], matches, tail)
+            wanted *= 2
+
+
+def _parsed(query: str | Path | Query, files: bool) -> Query:
+    if isinstance(query, Query):
+        return query
+    if isinstance(query, Path):
+        return Query((Term(query),))
+    return parse_query(query, files=files)
+
+
+def _hits(moments: Sequence[Moment], matches: Matches, tail: bool) -> list[Hit]:
+    """Ranked hits, without the tail unless asked for."""
+    if not moments:
+        return []
+    best = moments[0].window.score
+    span = best - matches.background
+    known = matches.sampled >= _KNOWN_BACKGROUND and span > 0
+    hits = []
+    for rank, moment in enumerate(moments, start=1):
+        found = moment.window
+        share = (found.score - matches.background) / span if span > 0 else float(found.score >= best)
+        if known and not tail and share < 0.5:
+            break
+        hit = Hit(
+            path=found.info.path,
+            start=moment.start,
+            end=moment.end,
+            score=found.score,
+            rank=rank,
+            strength=min(max(share, 0.0), 1.0),
+            video_id=found.info.video_id,
+            window_start=found.window.start_seconds,
+            window_end=found.window.end_seconds,
+            duration_seconds=found.info.duration_seconds,
+        )
+        hits.append(hit)
+    return hits
