@@ -65,9 +65,9 @@ def video_to_text_ranks(
     Source: `group` is how CLIP4Clip (arXiv 2104.08860) reports MSVD.
     """
     scores, owner = np.asarray(similarity), np.asarray(video_of_caption)
-    _check(scores, owner)
     if owner.ndim != 1:
         raise ValueError(f"video_of_caption has {owner.ndim} dimensions; it takes one video a caption")
+    _check(scores, owner)
     videos = np.unique(owner)
     if protocol == "caption":
         return ranks(scores.T[videos], videos[:, None] == owner)
@@ -89,7 +89,8 @@ def _ranks(scores: NDArray[Any], true: NDArray[Any]) -> NDArray[np.float64]:
         tied_true = ((scores == best[:, None]) & true).sum(axis=1)
     better = (scores > best[:, None]).sum(axis=1)
     tied = (scores == best[:, None]).sum(axis=1)
-    return np.where(np.isnan(best), scores.shape[1], better + (tied + 1) / (tied_true + 1))
+    expected: NDArray[np.float64] = better + (tied + 1) / (tied_true + 1)
+    return np.where(np.isnan(best), float(scores.shape[1]), expected)
 
 
 def _check(scores: NDArray[Any], true: NDArray[Any]) -> None:

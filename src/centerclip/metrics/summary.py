@@ -155,8 +155,8 @@ def compare(
         return {name: more[name] - less[name] for name in LABELS}
 
     size = {"queries": 2 * len(a), "seed": seed, "resamples": resamples}
-    none, all_ = np.zeros((1, count), dtype=np.int64), np.ones((1, count), dtype=np.int64)
-    found = differences(np.hstack([all_, none]), np.hstack([none, all_]))
+    nothing, everything = np.zeros((1, count), dtype=np.int64), np.ones((1, count), dtype=np.int64)
+    found = differences(np.hstack([everything, nothing]), np.hstack([nothing, everything]))
     draws = [
         differences(np.hstack([weights, 0 * weights]), np.hstack([0 * weights, weights]))
         for weights in bootstrap_weights(count, **size)
