@@ -1,0 +1,14 @@
+"""The toy world: short videos of drawn things that move, with captions, made from a seed.
+
+A world in which the whole loop (render, train, evaluate, index, search) runs anywhere, with nothing to
+download and no license to ask for.
+"""
+
+from __future__ import annotations
+
+from centerclip.datasets.toy_world.grammar import captions
+from centerclip.datasets.toy_world.reader import toy_world
+from centerclip.datasets.toy_world.render import render_toy_world
+from centerclip.datasets.toy_world.scenes import Actor, Scene, draw, sample_clip, sample_scene
+
+__all__ = ["Actor", "Scene", "captions", "draw", "render_toy_world", "sample_clip", "sample_scene", "toy_world"]
