@@ -1,0 +1,216 @@
+"""The frames of a file at given instants: exactly those that decoding everything would show then.
+
+A frame is shown from its timestamp until that of the next one, so at instant t one sees the last frame
+whose timestamp is not after t. `VideoReader` plans from the packets' timestamps which groups of pictures
+it has to decode; where a file contradicts its own packets, it decodes everything up to the instant.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from centerclip.errors import VideoError
+from centerclip.records import VideoInfo
+from centerclip.video.files import content_id
+from centerclip.video.frames import DamageError, FrameStream
+from centerclip.video.packets import MAX_PIXELS, PacketReader, SeekError
+from centerclip.video.pictures import PictureMaker
+from centerclip.video.playback import Playback
+from centerclip.video.timeline import Timeline
+
+__all__ = ["VideoReader", "probe"]
+
+# Codecs whose key frames owe nothing to what stands before them. Others, such as animated pictures and
+# screen recorders, are decoded from their start.
+_RANDOM_ACCESS_CODECS = frozenset(
+    {"av1", "dnxhd", "dvvideo", "ffv1", "flv1", "h263", "h264", "hevc", "mjpeg", "mpeg1video", "mpeg2video"}
+    | {"mpeg4", "msmpeg4v2", "msmpeg4v3", "prores", "vp8", "vp9", "wmv1", "wmv2"}
+)
+
+
+class VideoReader:
+    """A video file, opened to be looked at; for a `with` block, and for one thread at a time.
+
+    Args:
+        path: any file that FFmpeg can read.
+
+    Raises:
+        VideoError: no frame can be had of the file; the message says why.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._packets = PacketReader(self.path)
+        try:
+            self._pictures = PictureMaker()
+            self._stream = FrameStream(self._packets)
+            first = self._first_frame()
+            self._size = self._picture(first).shape[:2]
+            self._timeline = Timeline.of(self._packets.index, self._packets.stream, first.pts)
+        except BaseException:
+            self.close()
+            raise
+        codec = self._packets.stream.codec_context.codec.canonical_name
+        self._planning = (
+            self._stream.strict
+            and self._timeline.exact
+            and self._packets.index.constant
+            and codec in _RANDOM_ACCESS_CODECS
+        )
+        self._playback: Playback | None = None
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._packets.close()
+
+    @property
+    def info(self) -> VideoInfo:
+        """What is known of the file; its content is hashed on each call."""
+        status = self.path.stat()
+        height, width = self._size
+        return VideoInfo(
+            path=self.path,
+            video_id=content_id(self.path),
+            duration_seconds=self._timeline.duration_seconds,
+            width=width,
+            height=height,
+            frame_rate=self._timeline.rate,
+            codec=self._packets.stream.codec_context.codec.canonical_name,
+            size_bytes=status.st_size,
+            modified_seconds=status.st_mtime,
+        )
+
+    @property
+    def frame_times(self) -> NDArray[np.float64]:
+        """[F] float64: when each frame is shown, in seconds from the first, as the packets tell it."""
+        return self._timeline.seconds
+
+    def scene_cuts(self) -> list[float]:
+        """Likely scene cuts, in seconds, from where the encoder put key frames (`Timeline.scene_cuts`)."""
+        return self._timeline.scene_cuts(self._packets.index.keys) if self._timeline.exact else []
+
+    def frames_at(
+        self, seconds: Sequence[float] | NDArray[np.float64]
+    ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Give what is shown at each of some instants, decoding as little as that takes.
+
+        Use up one iterator before asking for another. Memory doesn't grow with the count of instants.
+
+        Args:
+            seconds: instants from the first frame, ascending. Before the first frame it is the first that
+                is shown, after the last one the last.
+
+        Yields:
+            For each instant the time of the frame, in seconds from the first, and its picture, [H, W, 3]
+            uint8 upright RGB. Instants that show the same frame get the same array.
+
+        Raises:
+            ValueError: instants that descend or are not finite.
+        """
+        wanted = np.asarray(seconds, np.float64)
+        if not np.isfinite(wanted).all() or (np.diff(wanted) < 0).any():
+            raise ValueError("seconds must be finite and ascend")
+        return self._frames_at(wanted)
+
+    def _frames_at(self, seconds: NDArray[np.float64]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        given = 0
+        before: VideoFrame | None = None
+        picture = np.empty(0, np.uint8)
+        while given < len(seconds):
+            frames = self._planned(seconds[given:]) if self._planning else self._streamed(seconds[given:])
+            try:
+                for time, frame in frames:
+                    if frame is not before:
+                        before, picture = frame, self._picture(frame)
+                    given += 1
+                    yield time, picture
+            except DamageError:
+                self._planning = False
+
+    def _planned(self, seconds: NDArray[np.float64]) -> Iterator[tuple[float, VideoFrame]]:
+        """Decode only the groups of pictures that hold the wanted frames."""
+        index = self._packets.index
+        numbers, counts = np.unique(self._timeline.frames_at(seconds), return_counts=True)
+        packets = self._timeline.packets[numbers].tolist()
+        starts = [index.start_of(packet) for packet in packets]
+        self._stream.want(packets)
+        for place, packet in enumerate(packets):
+            # When the next frame lies in another group, nothing behind this one is worth decoding.
+            last = place + 1 < len(packets) and starts[place + 1] > packet
+            frame = self._reach(packet, starts[place], packet if last else None)
+            time = self._timeline.time_of(self._stream.time(frame))
+            for _ in range(counts[place]):
+                yield time, frame
+
+    def _reach(self, packet: int, start: int, until: int | None) -> VideoFrame:
+        """Decode up to the frame of a packet."""
+        pts = int(self._packets.index.pts[packet])
+        go_on = self._stream.reaches(packet) and start <= self._packets.position
+        while True:
+            try:
+                if not go_on:
+                    self._stream.start(start)
+                frame = self._stream.advance(pts, until)
+            except SeekError:
+                go_on = False
+                continue
+            if frame.pts == pts or not self._stream.skipping:
+                return frame
+            # A packet without a frame of its own, such as the second field of an interlaced picture:
+            # skipping may have left out the frame that is shown instead.
+            self._stream.skipping = go_on = False
+
+    def _streamed(self, seconds: NDArray[np.float64]) -> Iterator[tuple[float, VideoFrame]]:
+        """Decode everything up to each instant, as a player would."""
+        if self._playback is None:
+            self._playback = Playback(self._stream, self._timeline)
+        for instant in seconds.tolist():
+            yield self._playback.at(instant)
+
+    def _first_frame(self) -> VideoFrame:
+        """Decode the first frame there is, and learn by the way whether the file is sound."""
+        while True:
+            try:
+                frame = self._stream.next()
+                break
+            except SeekError:
+                self._stream.start(0)  # from now on the reader doesn't seek
+            except DamageError:
+                self._stream.rewind()  # from now on damage is put up with
+        if frame is None:
+            reason = self._stream.last_error or "the decoder gives no picture"
+            raise VideoError(f"{self.path}: none of its frames can be decoded ({reason})")
+        return frame
+
+    def _picture(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        if frame.width * frame.height > MAX_PIXELS:
+            raise VideoError(
+                f"{self.path}: a picture of {frame.width}x{frame.height} is too large: "
+                f"at most {MAX_PIXELS} pixels"
+            )
+        return self._pictures.picture(frame)
+
+
+def probe(path: str | os.PathLike[str]) -> VideoInfo:
+    """Describe a file: reads all of its packets and decodes its first frame.
+
+    Raises:
+        VideoError: no frame can be had of the file.
+    """
+    with VideoReader(path) as reader:
+        return reader.info

@@ -1,0 +1,59 @@
+"""Decoding everything from the start, as a player does: slow, and right for every file there is."""
+
+from __future__ import annotations
+
+from av.video.frame import VideoFrame
+
+from centerclip.video.frames import FrameStream
+from centerclip.video.timeline import Timeline
+
+__all__ = ["Playback"]
+
+
+class Playback:
+    """All frames in the order in which they are shown, each with its time.
+
+    It remembers where it stands, so instants that ascend from call to call take one pass altogether.
+
+    Args:
+        stream: rewound, and read by nobody else from now on.
+        timeline: gives timestamps their meaning.
+    """
+
+    def __init__(self, stream: FrameStream, timeline: Timeline) -> None:
+        self._stream = stream
+        self._timeline = timeline
+        self._given = 0
+        self._current: tuple[float, VideoFrame]
+        self._upcoming: tuple[float, VideoFrame] | None
+        self._rewind()
+
+    def at(self, seconds: float) -> tuple[float, VideoFrame]:
+        """Give the last frame that is shown not after an instant, or else the first one, with its time."""
+        if seconds < self._current[0]:
+            self._rewind()
+        while self._upcoming is not None and self._upcoming[0] <= seconds:
+            self._current, self._upcoming = self._upcoming, self._read(self._upcoming[0])
+        return self._current
+
+    def _rewind(self) -> None:
+        self._stream.rewind()
+        self._given = 0
+        first = self._read(0.0)
+        if first is None:
+            raise RuntimeError("a stream that gave a frame before gives none now")
+        self._current, self._upcoming = first, self._read(first[0])
+
+    def _read(self, before: float) -> tuple[float, VideoFrame] | None:
+        """Decode a frame and find its time, which never lies before that of the frame `before` it."""
+        frame = self._stream.next()
+        if frame is None:
+            return None
+        if self._timeline.origin is None:
+            time = self._given / self._timeline.rate
+        elif frame.pts is None:
+            time = before + 1 / self._timeline.rate
+        else:
+            time = self._timeline.time_of(frame.pts)
+        self._given += 1
+        return max(before, time), frame
