@@ -2,14 +2,15 @@
 
     query     = [sign] term { " " sign " " term }      sign = "+" | "-"
     term      = [weight ":"] ( quoted | file | words )
-    weight    = a positive decimal number; 1 where none is given
-    quoted    = '"' anything but '"' '"'               taken as words, whatever they look like
+    weight    = a positive decimal number, 1 where none is given; not before a digit (10:30 is a time)
+    quoted    = '"' anything but '"' '"'               one term, whatever signs it holds
 
 A sign between terms stands between spaces, so that `black-and-white` and `C++` are words; the first term
 may have its sign right before it (`-people`). A term is a file when it begins with `./`, `../`, `/` or `~`
-(then it must exist), or when a file of that name exists and the name has a folder or an ending
-(`holiday/beach.jpg`, `beach.jpg`). Anything else is words. A query may consist of negative terms alone: it
-finds what is least like them.
+(then it must exist), or when a file of that name exists, the name has a folder or an ending
+(`holiday/beach.jpg`, `beach.jpg`) and is not quoted. Anything else is words. A query that is as a whole the
+name of such a file is that file, though there be a sign in it (`Band - Song.mp4`). A query may consist of
+negative terms alone: it finds what is least like them.
 """
 
 from __future__ import annotations
@@ -19,14 +20,20 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from centerclip.errors import QueryError
 
 __all__ = ["Query", "Term", "parse_query"]
 
-_FIRST_SIGN = re.compile(r"\s*([+-])\s*")
-_SIGN = re.compile(r"\s+([+-])(?:\s+|$)")
-_WEIGHT = re.compile(r"(\d+(?:\.\d*)?|\.\d+):\s*")
-_QUOTED = re.compile(r'"([^"]*)"\s*(?=$|\s[+-](?:\s|$))')
+_FIRST_SIGN = re.compile(r"\s*([+-]?)\s*")
+_TERM = re.compile(
+    r"""\s* (?: (?P<weight> \d+(?:\.\d*)? | \.\d+ ) : (?!\d) )?
+        \s* (?: "(?P<quoted>[^"]*)" | (?P<words>.*?) )
+        \s* (?: \Z | (?<=\s) (?P<sign>[+-]) (?=\s|\Z) )""",
+    re.VERBOSE | re.DOTALL,
+)
+"""A term and the sign that follows it; matches anywhere, since words may go on to the end."""
 _PATH_STARTS = ("./", "../", "/", "~")
 
 
@@ -38,8 +45,11 @@ class Term:
     weight: float = 1.0
 
     def __str__(self) -> str:
-        content = f'"{self.content}"' if isinstance(self.content, str) else _as_path(self.content)
-        return content if abs(self.weight) == 1 else f"{abs(self.weight):.17g}:{content}"
+        text = self.content if isinstance(self.content, str) else _as_path(self.content)
+        weight = np.format_float_positional(abs(self.weight), trim="-")
+        if '"' in text:  # can't be quoted; the weight keeps what looks like one from being read as one
+            return f"{weight}: {text}"
+        return f'"{text}"' if weight == "1" else f'{weight}:"{text}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,46 +88,45 @@ def parse_query(text: str, *, files: bool = True) -> Query:
     """
     if not text.strip():
         raise QueryError("the query is empty: give some words, or a picture or video file")
-    terms = []
-    sign, at = _leading_sign(text)
-    while True:
-        rest = text[at:]
-        weight_given = _WEIGHT.match(rest)
-        weight = float(weight_given[1]) if weight_given else 1.0
-        rest = rest[weight_given.end() :] if weight_given else rest
-        quoted = _QUOTED.match(rest)
-        separator = _SIGN.search(rest, quoted.end(1) + 1 if quoted else 0)
-        written = rest[: separator.start()] if separator else rest
-        content = quoted[1] if quoted else _content(written.strip(), files)
-        if isinstance(content, str) and not content.strip():
-            raise QueryError(f"the query {text!r} has a sign or a weight without a term: give words after it")
-        terms.append(Term(content, sign * weight))
-        if separator is None:
-            return Query(tuple(terms))
-        at = len(text) - len(rest) + separator.end()
-        sign = -1 if separator[1] == "-" else 1
-
-
-def _leading_sign(text: str) -> tuple[int, int]:
+    whole = _content(text.strip(), files, must_exist=False)
+    if isinstance(whole, Path):
+        return Query((Term(whole),))
     first = _FIRST_SIGN.match(text)
-    if first:
-        return (-1 if first[1] == "-" else 1), first.end()
-    return 1, len(text) - len(text.lstrip())
+    sign, at = (first[1], first.end()) if first else ("", 0)
+    terms = []
+    while True:
+        term = _TERM.match(text, at)
+        assert term is not None, "the pattern matches any text"
+        quoted = term["quoted"] is not None
+        words = term["quoted"] if quoted else term["words"]
+        if not words.strip():
+            raise QueryError(f"the query {text!r} has a sign or a weight without a term: give words after it")
+        content = _content(words, files and (_is_path(words) or not quoted))
+        weight = float(term["weight"] or 1)
+        terms.append(Term(content, -weight if sign == "-" else weight))
+        if not term["sign"]:
+            return Query(tuple(terms))
+        sign, at = term["sign"], term.end()
 
 
-def _content(text: str, files: bool) -> str | Path:
+def _content(text: str, files: bool, *, must_exist: bool = True) -> str | Path:
+    """The file that a term names, or else the term itself."""
     if not files:
         return text
-    if text.startswith(_PATH_STARTS):
-        path = Path(text).expanduser()
-        if not path.is_file():
-            raise QueryError(
-                f"{text} is no file: mend the path, or put it in double quotes if these are words to search"
-            )
-        return path
     path = Path(text)
+    if _is_path(text):
+        path = path.expanduser()
+        if _is_file(path):
+            return path
+        if must_exist:
+            raise QueryError(f"{text} is no file: mend the path, or begin the words with something else")
+        return text
     named_like_a_file = path.suffix or len(path.parts) > 1
     return path if named_like_a_file and _is_file(path) else text
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith(_PATH_STARTS)
 
 
 def _is_file(path: Path) -> bool:
@@ -129,4 +138,4 @@ def _is_file(path: Path) -> bool:
 
 def _as_path(path: Path) -> str:
     text = str(path)
-    return text if text.startswith(_PATH_STARTS) else f"./{text}"
+    return text if _is_path(text) else f"./{text}"
