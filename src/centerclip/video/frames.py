@@ -78,8 +78,10 @@ class FrameStream:
         """Whether the frame of a wanted packet still comes, or is the last one given."""
         if self._ended and not self._ready:
             return False
-        passed = self.last is not None and self.last.pts is not None and (
-            self._packets.index.pts[packet] < self.last.pts
+        passed = (
+            self.last is not None
+            and self.last.pts is not None
+            and (self._packets.index.pts[packet] < self.last.pts)
         )
         return not passed and (self._reachable is None or packet in self._reachable)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
@@ -32,11 +31,11 @@ class PictureMaker:
 
 def _upright(frame: VideoFrame, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Apply the display matrix of a frame, rounded to one of the eight quarter turns and mirrorings."""
-    matrix = next((data for data in frame.side_data if data.type == Type.DISPLAYMATRIX), None)
-    if matrix is None:
+    if "DISPLAYMATRIX" not in frame.side_data:
         return picture
+    matrix = frame.side_data["DISPLAYMATRIX"]  # type: ignore[typeddict-item]  # absent from PyAV's stub
     # Row-major 3x3; a point (x, y) of the stored picture is shown at (a x + c y, b x + d y).
-    a, b, _, c, d, *_ = np.frombuffer(bytes(matrix), np.int32).tolist()
+    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).tolist()
     if max(abs(b), abs(c)) > max(abs(a), abs(d)):
         picture, a, d = picture.transpose(1, 0, 2), c, b
     return picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]

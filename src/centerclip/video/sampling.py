@@ -10,9 +10,7 @@ from centerclip.records import Window
 __all__ = ["instants"]
 
 
-def instants(
-    window: Window, frames: int, *, rng: np.random.Generator | None = None
-) -> NDArray[np.float64]:
+def instants(window: Window, frames: int, *, rng: np.random.Generator | None = None) -> NDArray[np.float64]:
     """Choose the instants at which a window is looked at, one in each of `frames` equal strides.
 
     Args:
