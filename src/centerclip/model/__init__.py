@@ -1,7 +1,8 @@
 """Dual encoders with a token schedule: `CenterCLIP`, its backbones, and models on disk and by name."""
 
 from centerclip.model.backbones import Backbone, CLIPBackbone, SiglipBackbone, make_backbone
-from centerclip.model.centerclip import CenterCLIP, default_schedule
+from centerclip.model.centerclip import CenterCLIP
+from centerclip.model.loading import default_schedule
 from centerclip.model.preprocessing import Preprocessing
 from centerclip.model.trace import Stage
 

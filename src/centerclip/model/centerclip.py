@@ -6,7 +6,7 @@ video files and no indexes; what models look like on disk is known to `centercli
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -16,28 +16,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from centerclip.clustering.reducers import Reducer, make_reducer, reducer_config
+from centerclip.errors import ScheduleError
 from centerclip.model.backbones import Backbone, make_backbone
 from centerclip.model.fingerprint import compute_fingerprint, weights_state
-from centerclip.model.hub import find_model, upload_folder
-from centerclip.model.segments import reduce_segments
-from centerclip.model.storage import Settings, load_folder, save_folder
+from centerclip.model.hub import upload_folder
+from centerclip.model.loading import default_settings, load_backbone
+from centerclip.model.ragged import by_length, join_rows
+from centerclip.model.segments import reduce_segments, size_bias
+from centerclip.model.storage import Settings, save_folder
 from centerclip.model.trace import Stage, Tracer
-from centerclip.schedule import Reduction, TokenSchedule
+from centerclip.schedule import TokenSchedule
 
-__all__ = ["CenterCLIP", "default_schedule"]
-
-
-def default_schedule(*, blocks: int, patches: int, frames: int) -> TokenSchedule:
-    """The schedule of a model that brings none along: the paper's, carried over to other geometries.
-
-    After half of the blocks, a third as many segments as frames (12 to 4), and of each frame's patches
-    all up to 64 (B/32: 49), or else 160 of 196 in proportion (B/16: 160, L/14: 209). Its effect on the
-    recall of a model that was not trained with it is not known.
-
-    Source: CenterCLIP (arXiv 2205.00823) section 4.2, B6-4,49 and B6-4,160.
-    """
-    tokens = patches if patches <= 64 else round(patches * 160 / 196)
-    return TokenSchedule((Reduction(max(1, blocks // 2), max(1, frames // 3), tokens),))
+__all__ = ["CenterCLIP"]
 
 
 class CenterCLIP(nn.Module):
@@ -71,6 +61,8 @@ class CenterCLIP(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = clip if isinstance(clip, Backbone) else make_backbone(clip, tokenizer)
+        if frames < 1:
+            raise ScheduleError(f"{frames} frames a video can't be encoded: at least 1 is needed")
         self.frames = frames
         self.reducer = make_reducer(reducer) if isinstance(reducer, str) else reducer
         self.schedule = TokenSchedule.parse(schedule)
@@ -86,16 +78,23 @@ class CenterCLIP(nn.Module):
         frames: int | None = None,
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,
+        tokenizer: Any = None,
+        activation: str | None = None,
         revision: str | None = None,
     ) -> Self:
         """Load a model, in evaluation mode.
 
         Args:
-            name: a name of the hub, a folder, `nano` (bundled).
-            schedule, reducer, frames: what is not given comes from the saved model, or else is
-                `default_schedule`, k-medoids and 12.
+            name: a name of the hub; a folder; `nano`, the small bundled model; or a checkpoint file of
+                OpenAI, open_clip, CLIP4Clip or CenterCLIP (`centerclip.model.checkpoints`).
+            schedule, reducer, frames: what is not given is the saved model's own, or else the default:
+                12 frames, k-medoids and `default_schedule`.
             device: where to put it; the CPU by default.
             dtype: of the weights; float32 by default, however they are stored.
+            tokenizer: its folder, a hub name, or the tokenizer itself. By default the model's own; for a
+                checkpoint file the one beside it, or else CLIP's, from the hub.
+            activation: `gelu` or `quick_gelu`, for a checkpoint file whose lineage doesn't tell
+                (`read_checkpoint`).
             revision: branch, tag or commit on the hub.
 
         Raises:
@@ -103,17 +102,12 @@ class CenterCLIP(nn.Module):
             CheckpointError: its weights are damaged or incomplete.
             ScheduleError: the schedule doesn't fit it.
         """
-        backbone, saved = load_folder(find_model(name, revision=revision))
-        if frames is None:
-            frames = saved.frames if saved else 12
-        if schedule is None:
-            schedule = (
-                saved.schedule
-                if saved
-                else default_schedule(blocks=backbone.blocks, patches=backbone.patches, frames=frames)
-            )
-        if reducer is None:
-            reducer = make_reducer(**saved.reducer) if saved else "kmedoids"
+        backbone, saved = load_backbone(name, tokenizer=tokenizer, activation=activation, revision=revision)
+        if saved is None:
+            saved = default_settings(backbone, 12 if frames is None else frames)
+        frames = saved.frames if frames is None else frames
+        schedule = saved.schedule if schedule is None else schedule
+        reducer = make_reducer(**saved.reducer) if reducer is None else reducer
         model = cls(backbone, schedule, reducer=reducer, frames=frames)
         return model.to(device=device, dtype=dtype).eval()
 
@@ -239,12 +233,13 @@ class CenterCLIP(nn.Module):
         Raises:
             ValueError: a wrong shape or dtype, or a video without a valid frame.
         """
+        parts = self._encode_parts(frames, mask)
         slots = self._fitted(frames.shape[1]).segments(frames.shape[1])
-        parts = []
-        for rows, segments in self._by_length(frames, mask):
+        spread = []
+        for rows, segments in parts:
             places = torch.arange(slots, device=segments.device) * segments.shape[1] // slots
-            parts.append((rows, segments[:, places]))  # [b, S, E]
-        return _scatter(parts)
+            spread.append((rows, segments[:, places]))  # [b, S, E]
+        return join_rows(spread)
 
     def encode_video(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
         """Encode videos: the mean of their unit segment embeddings, made unit length.
@@ -255,12 +250,8 @@ class CenterCLIP(nn.Module):
         Returns:
             [B, E], unit length.
         """
-        return _scatter(
-            [
-                (rows, functional.normalize(each.mean(dim=1), dim=-1))
-                for rows, each in self._by_length(frames, mask)
-            ]
-        )
+        parts = self._encode_parts(frames, mask)
+        return join_rows([(rows, _unit(segments.mean(dim=1))) for rows, segments in parts])
 
     def encode_text(self, texts: str | Sequence[str] | Mapping[str, Tensor] | Tensor) -> Tensor:
         """Encode sentences.
@@ -324,21 +315,10 @@ class CenterCLIP(nn.Module):
                 f"{self.image_size} are needed, as preprocess gives them"
             )
 
-    def _by_length(self, frames: Tensor, mask: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Encode the videos in groups of as many valid frames: rows [b], segment embeddings [b, S', E]."""
+    def _encode_parts(self, frames: Tensor, mask: Tensor | None) -> list[tuple[Tensor, Tensor]]:
+        """Rows [b] of the batch and their segment embeddings [b, S', E], by number of valid frames."""
         self._check(frames)
-        everything = torch.arange(frames.shape[0], device=frames.device)
-        if mask is None or bool(mask.all()):
-            yield everything, self._encode(frames)
-            return
-        mask = mask.to(frames.device)
-        counts = mask.sum(dim=1)
-        if bool((counts == 0).any()):
-            raise ValueError("a video of the batch has no valid frame: leave it out")
-        for count in sorted(set(counts.tolist())):
-            rows = everything[counts == count]
-            valid = frames[rows][mask[rows]].view(len(rows), count, *frames.shape[2:])  # [b, V, 3, H, W]
-            yield rows, self._encode(valid)
+        return [(rows, self._encode(valid)) for rows, valid in by_length(frames, mask)]
 
     def _encode(self, frames: Tensor, tracer: Tracer | None = None) -> Tensor:
         """[B, T, 3, H, W] -> [B, S, E], unit length."""
@@ -358,30 +338,13 @@ class CenterCLIP(nn.Module):
                     training=self.training,
                 )  # [B, S, 1+K, D]
                 x, sequences = x.flatten(0, 1), stage.segments  # [B*S, 1+K, D]
-                bias = self._size_bias(sizes)
+                bias = size_bias(sizes, has_class_token=self.backbone.has_class_token)
                 if tracer:
                     tracer.record(stage, groups)
             x = self.backbone.block(index, x, bias)
         return _unit(self.backbone.pool(x, bias)).view(batch, sequences, -1)
 
-    def _size_bias(self, sizes: Tensor | None) -> Tensor | None:
-        """Attention as if a merged token were there as often as it stands for tokens: log of its size."""
-        if sizes is None:
-            return None
-        bias = sizes.flatten(0, 1).to(torch.float32).log()  # [B*S, K]
-        if self.backbone.has_class_token:
-            bias = functional.pad(bias, (1, 0))  # [B*S, 1+K]
-        return bias[:, None, None]  # [B*S, 1, 1, 1+K]
-
 
 def _unit(x: Tensor) -> Tensor:
     """Scale to unit length, in float32 at least."""
     return functional.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1)
-
-
-def _scatter(parts: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Put rows that were encoded in groups back into the order of the batch."""
-    if len(parts) == 1:
-        return parts[0][1]
-    order = torch.cat([rows for rows, _ in parts]).argsort()
-    return torch.cat([values for _, values in parts])[order]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from pathlib import Path
 
 import huggingface_hub
@@ -9,18 +10,19 @@ from huggingface_hub import errors
 from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # the HTTP client's own base error
 
 from centerclip.errors import ModelError
+from centerclip.model.checkpoints import OPEN_CLIP_CONFIG
 from centerclip.model.registry import NANO_FOLDER
 
-__all__ = ["find_model", "upload_folder"]
+__all__ = ["OPEN_CLIP_WEIGHTS", "find_model", "upload_folder"]
 
 _ANSWER_SECONDS = 5.0
 _SMALL_FILES = ["*.json", "merges.txt", "vocab.txt", "spiece.model", "tokenizer.model"]
-_SAFETENSORS = ["model.safetensors", "model-*.safetensors"]
-_PICKLED = ["pytorch_model.bin", "pytorch_model-*.bin"]  # transformers reads them with weights_only
+# In the order of preference; the pickled ones are read by torch's restricted unpickler.
+OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _ELSEWHERE = "give the folder of a downloaded model, or --model nano for the small bundled one"
 
 
-def find_model(name: str | Path, *, revision: str | None = None) -> Path:
+def find_model(name: str | Path, *, revision: str | None = None, weights: bool = True) -> Path:
     """Find a model's folder or file, fetching it from the hub where need be.
 
     What the cache holds in full is used without asking the hub, so that a model, once there, stays the
@@ -30,6 +32,7 @@ def find_model(name: str | Path, *, revision: str | None = None) -> Path:
         name: `nano`, a folder, a checkpoint file, or a name of the hub such as
             `openai/clip-vit-base-patch32`.
         revision: branch, tag or commit on the hub.
+        weights: whether the weights are needed, or only configuration and tokenizer.
 
     Raises:
         ModelError: there is no such model, or the hub can't be reached; known within seconds.
@@ -43,7 +46,7 @@ def find_model(name: str | Path, *, revision: str | None = None) -> Path:
         return path
     if isinstance(name, Path) or _looks_like_path(name):
         raise ModelError(f"there is no model at {name}: {_ELSEWHERE}")
-    return _cached(name, revision) or _download(name, revision)
+    return _cached(name, revision, weights) or _download(name, revision, weights)
 
 
 def upload_folder(folder: Path, name: str, *, private: bool | None, token: str | None, message: str) -> str:
@@ -71,7 +74,7 @@ def _looks_like_path(name: str) -> bool:
     )
 
 
-def _cached(name: str, revision: str | None) -> Path | None:
+def _cached(name: str, revision: str | None, weights: bool) -> Path | None:
     try:
         folder = Path(
             huggingface_hub.snapshot_download(
@@ -82,43 +85,45 @@ def _cached(name: str, revision: str | None) -> Path | None:
         raise ModelError(f"{name!r} is no model: {_ELSEWHERE}") from error
     except errors.LocalEntryNotFoundError:
         return None
-    return folder if (folder / "config.json").is_file() and _has_weights(folder) else None
+    files = {path.name for path in folder.iterdir()}
+    if weights:
+        return folder if _weight_files(files) else None
+    return folder if files & {"tokenizer.json", "vocab.json", "spiece.model"} else None
 
 
-def _download(name: str, revision: str | None) -> Path:
+def _download(name: str, revision: str | None, weights: bool) -> Path:
     try:
-        # One question with a time limit first: the downloads themselves would wait for an answer without end.
+        # One question with a time limit first: the download itself would wait for an answer without end.
         info = huggingface_hub.HfApi().model_info(name, revision=revision, timeout=_ANSWER_SECONDS)
-        files = {sibling.rfilename for sibling in info.siblings or ()}
-        if "config.json" not in files:
+        found = _weight_files({sibling.rfilename for sibling in info.siblings or ()})
+        if weights and not found:
             raise ModelError(
-                f"{name} on the hub has no config.json, so it is no model of transformers: choose another"
+                f"{name} on the hub holds no weights of transformers or open_clip: choose another"
             )
-        safe = any(file.startswith("model") and file.endswith(".safetensors") for file in files)
-        patterns = _SMALL_FILES + (_SAFETENSORS if safe else _PICKLED)
+        patterns = _SMALL_FILES + (found if weights else [])
         return Path(huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=patterns))
     except errors.GatedRepoError as error:
-        raise ModelError(
-            f"{name} is gated: accept its terms on the hub and log in with `hf auth login`"
-        ) from error
+        raise ModelError(f"{name} is gated: accept its terms on the hub, then `hf auth login`") from error
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         wanted = name if revision is None else f"{name} at revision {revision}"
-        raise ModelError(
-            f"the hub has no model {wanted} (or it is private): check the name; {_ELSEWHERE}"
-        ) from error
-    except (
-        errors.HfHubHTTPError,
-        errors.LocalEntryNotFoundError,
-        errors.OfflineModeIsEnabled,
-        HTTPError,
-    ) as error:
+        raise ModelError(f"the hub has no model {wanted}, or it is private: {_ELSEWHERE}") from error
+    except (HTTPError, OSError, errors.HFValidationError) as error:
         raise ModelError(
             f"{name} is not on this machine and the hub can't be reached ({_reason(error)}): {_ELSEWHERE}"
         ) from error
 
 
-def _has_weights(folder: Path) -> bool:
-    return any(next(folder.glob(pattern), None) for pattern in (*_SAFETENSORS, *_PICKLED))
+def _weight_files(files: set[str]) -> list[str]:
+    """The weight files to take, as patterns: of transformers before open_clip's, safe before pickled."""
+    layouts = (
+        ("config.json", ["model.safetensors", "model-*.safetensors"]),
+        ("config.json", ["pytorch_model.bin", "pytorch_model-*.bin"]),
+        *((OPEN_CLIP_CONFIG, [file]) for file in OPEN_CLIP_WEIGHTS),
+    )
+    for config, patterns in layouts:
+        if config in files and any(fnmatch(file, pattern) for file in files for pattern in patterns):
+            return patterns
+    return []
 
 
 def _reason(error: Exception) -> str:

@@ -12,11 +12,12 @@ from itertools import accumulate
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from centerclip.clustering.reducers import Reduced, Reducer
 from centerclip.schedule import Reduction, segment_sizes
 
-__all__ = ["SegmentGroup", "in_order", "reduce_segments"]
+__all__ = ["SegmentGroup", "in_order", "reduce_segments", "size_bias"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,26 @@ def reduce_segments(
     new_sizes = [group.reduced.sizes for group in groups]
     known = [s.view(batch, -1, s.shape[1]) for s in new_sizes if s is not None]
     return in_order(outputs, groups), (in_order(known, groups) if known else None), groups
+
+
+def size_bias(sizes: Tensor | None, *, has_class_token: bool) -> Tensor | None:
+    """Let a blended token draw as much attention as all the tokens it stands for: log of its size.
+
+    Args:
+        sizes: [B, S, K], or None where each token stands for itself.
+        has_class_token: whether a sequence begins with a class token, whose size is one.
+
+    Returns:
+        [B * S, 1, 1, L] float32 to be added to the attention scores, or None.
+
+    Source: ToMe (arXiv 2210.09461) section 3, proportional attention.
+    """
+    if sizes is None:
+        return None
+    bias = sizes.flatten(0, 1).to(torch.float32).log()  # [B*S, K]
+    if has_class_token:
+        bias = functional.pad(bias, (1, 0))  # [B*S, 1+K]
+    return bias[:, None, None]  # [B*S, 1, 1, L]
 
 
 def _gather(x: Tensor, sequences: Tensor, *, even: bool) -> Tensor:

@@ -20,7 +20,7 @@ from centerclip.errors import CheckpointError, ModelError
 from centerclip.model.backbones import Backbone, make_backbone
 from centerclip.model.preprocessing import read_preprocessing, write_preprocessing
 
-__all__ = ["Settings", "load_folder", "load_tokenizer", "quiet_transformers", "save_folder"]
+__all__ = ["Settings", "has_tokenizer", "load_folder", "load_tokenizer", "quiet_transformers", "save_folder"]
 
 _SETTINGS_FILE = "centerclip.json"
 _FORMAT_VERSION = 1
@@ -37,11 +37,17 @@ class Settings:
     frames: int
 
 
-def load_folder(folder: Path) -> tuple[Backbone, Settings | None]:
+def has_tokenizer(folder: Path) -> bool:
+    """Tell whether a tokenizer was saved in the folder."""
+    return any((folder / name).is_file() for name in _TOKENIZER_FILES)
+
+
+def load_folder(folder: Path, *, tokenizer: Any = None) -> tuple[Backbone, Settings | None]:
     """Load a saved model, in float32, without touching the network.
 
     Args:
         folder: as `save_folder` or `transformers` wrote it, or a snapshot of the hub.
+        tokenizer: in place of the one saved there.
 
     Returns:
         The backbone, and what `centerclip.json` says, where there is one.
@@ -60,9 +66,8 @@ def load_folder(folder: Path) -> tuple[Backbone, Settings | None]:
             "(SigLIP 2 in its fixed resolutions, not NaFlex)"
         )
     model = _load_weights(folder, getattr(transformers, _MODELS[family]))
-    tokenizer = (
-        load_tokenizer(folder) if any((folder / name).is_file() for name in _TOKENIZER_FILES) else None
-    )
+    if tokenizer is None and has_tokenizer(folder):
+        tokenizer = load_tokenizer(folder)
     backbone = make_backbone(model, tokenizer)
     preprocessing = read_preprocessing(folder, backbone.preprocessing)
     return make_backbone(model, tokenizer, preprocessing=preprocessing), _read_settings(folder)

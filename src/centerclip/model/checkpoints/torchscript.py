@@ -1,0 +1,126 @@
+"""Reads the tensors of a TorchScript archive as plain data.
+
+`torch.jit.load` would compile and may run the program in the archive. The tensors need none of it:
+`data.pkl` is a tree of objects whose leaves point to raw storages in the same zip file. It is read
+by an unpickler that can make nothing but lists, dictionaries, placeholders and tensors.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["is_torchscript", "read_torchscript"]
+
+_STORAGES = {
+    "BFloat16Storage": torch.bfloat16,
+    "BoolStorage": torch.bool,
+    "ByteStorage": torch.uint8,
+    "CharStorage": torch.int8,
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "IntStorage": torch.int32,
+    "LongStorage": torch.int64,
+    "ShortStorage": torch.int16,
+}
+
+
+def is_torchscript(path: Path) -> bool:
+    """Tell a TorchScript archive from what `torch.save` writes, which is a zip file too."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def read_torchscript(path: Path) -> dict[str, Tensor]:
+    """Read every tensor of the archived module, named as in its state dict.
+
+    Tensors that a module holds as plain attributes come along with its parameters and buffers; only the
+    program in the archive could tell them apart.
+
+    Raises:
+        pickle.UnpicklingError: the archive holds anything but tensors and plain values.
+        KeyError, ValueError, RuntimeError, zipfile.BadZipFile: it is damaged.
+    """
+    with zipfile.ZipFile(path) as archive:
+        root = next(name for name in archive.namelist() if name.endswith("/constants.pkl")).rsplit("/", 1)[0]
+        with archive.open(f"{root}/data.pkl") as stream:
+            module = _Unpickler(stream, archive, root).load()
+    tensors: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    pending: list[tuple[str, Any]] = [("", module)]
+    while pending:
+        prefix, found = pending.pop()
+        if isinstance(found, Tensor):
+            tensors[prefix] = found
+        elif isinstance(found, _Object) and id(found) not in seen:
+            seen.add(id(found))
+            dot = f"{prefix}." if prefix else ""
+            pending += [(f"{dot}{name}", value) for name, value in found.attributes.items()]
+    return tensors
+
+
+class _Object:
+    """Stands for an instance of any class of the archive's program."""
+
+    def __init__(self) -> None:
+        self.attributes: dict[str, Any] = {}
+
+    def __setstate__(self, state: Any) -> None:
+        self.attributes = state if isinstance(state, dict) else {}
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, stream: IO[bytes], archive: zipfile.ZipFile, root: str) -> None:
+        super().__init__(stream)
+        self._archive = archive
+        self._root = root
+        self._storages: dict[str, Tensor] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Admit what tensors are made of; everything else is refused, before it is imported."""
+        if module.startswith("__torch__"):
+            return _Object
+        if module == "torch" and name in _STORAGES:
+            return _STORAGES[name]
+        admitted: dict[tuple[str, str], Callable[..., Any]] = {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+            ("torch.jit._pickle", "build_intlist"): list,
+            ("torch.jit._pickle", "build_doublelist"): list,
+            ("torch.jit._pickle", "build_boollist"): list,
+            ("torch.jit._pickle", "build_tensorlist"): list,
+            ("torch.jit._pickle", "restore_type_tag"): _untagged,
+        }
+        if (module, name) not in admitted:
+            raise pickle.UnpicklingError(f"{module}.{name} is not part of a tensor")
+        return admitted[module, name]
+
+    def persistent_load(self, pid: Any) -> Tensor:
+        """Read a storage: ("storage", type, key, device, elements)."""
+        _, dtype, key, _, _ = pid
+        if key not in self._storages:
+            info = self._archive.getinfo(f"{self._root}/data/{key}")
+            content = bytearray(info.file_size)
+            with self._archive.open(info) as stream:
+                stream.readinto(content)  # type: ignore[attr-defined]
+            empty = torch.empty(0, dtype=dtype)
+            self._storages[key] = torch.frombuffer(content, dtype=dtype) if content else empty
+        return self._storages[key]
+
+
+def _tensor(storage: Tensor, offset: int, shape: Sequence[int], strides: Sequence[int], *_: Any) -> Tensor:
+    return storage.as_strided(tuple(shape), tuple(strides), offset)
+
+
+def _untagged(value: Any, _type: str) -> Any:
+    return value
