@@ -11,4 +11,13 @@ from centerclip.datasets.toy_world.reader import toy_world
 from centerclip.datasets.toy_world.render import render_toy_world
 from centerclip.datasets.toy_world.scenes import Actor, Scene, draw, sample_clip, sample_scene
 
-__all__ = ["Actor", "Scene", "captions", "draw", "render_toy_world", "sample_clip", "sample_scene", "toy_world"]
+__all__ = [
+    "Actor",
+    "Scene",
+    "captions",
+    "draw",
+    "render_toy_world",
+    "sample_clip",
+    "sample_scene",
+    "toy_world",
+]

@@ -34,8 +34,8 @@ class Canvas:
         self._draw = ImageDraw.Draw(self._image)
 
     def _pixels(self, flat: NDArray[np.float64]) -> list[float]:
-        points = (flat.reshape(-1, 2) + np.array([self.aspect, 1])) * self._unit
-        return points.ravel().tolist()
+        points: NDArray[np.float64] = (flat.reshape(-1, 2) + np.array([self.aspect, 1])) * self._unit
+        return list(points.ravel())
 
     def picture(self) -> Image.Image:
         return self._image.reduce(_FINER)
@@ -94,6 +94,7 @@ def draw_thing(picture: Image.Image, thing: Thing, pose: Pose, *, main: RGB, out
     brush = ImageDraw.Draw(fine)
     for polygon in np.split((outer - box[:2]) * _FINER, thing.ends[:-1]):
         brush.polygon(polygon.ravel().tolist(), outline)
-    for polygon, shape in zip(np.split((inner - box[:2]) * _FINER, thing.ends[:-1]), thing.shapes, strict=True):
+    fills = np.split((inner - box[:2]) * _FINER, thing.ends[:-1])
+    for polygon, shape in zip(fills, thing.shapes, strict=True):
         brush.polygon(polygon.ravel().tolist(), paint(shape.fill, main))
     picture.paste(fine.reduce(_FINER), box[:2])

@@ -41,14 +41,13 @@ def draw_place(name: str, seed: int, size: tuple[int, int]) -> Image.Image:
     return canvas.picture()
 
 
-def _cloud(canvas: Canvas, x: float, y: float, scale: float, color: RGB = _SNOW) -> None:
-    for dx, dy, rx, ry in ((0, 0, 0.5, 0.13), (-0.2, -0.08, 0.2, 0.15), (0.08, -0.14, 0.24, 0.2), (0.3, -0.04, 0.16, 0.1)):
-        canvas.ellipse(color, x + dx * scale, y + dy * scale, rx * scale, ry * scale)
-
-
-def _clouds(canvas: Canvas, rng: np.random.Generator, count: int, color: RGB = _SNOW) -> None:
-    for x in rng.permutation(5)[:count]:
-        _cloud(canvas, -1.1 + 0.55 * x + rng.uniform(-0.1, 0.1), rng.uniform(-0.85, -0.55), rng.uniform(0.4, 0.75), color)
+def _clouds(canvas: Canvas, rng: np.random.Generator, count: int) -> None:
+    puffs = ((0, 0, 0.5, 0.13), (-0.2, -0.08, 0.2, 0.15), (0.08, -0.14, 0.24, 0.2), (0.3, -0.04, 0.16, 0.1))
+    for column in rng.permutation(5)[:count]:
+        x, y = -1.1 + 0.55 * column + rng.uniform(-0.1, 0.1), rng.uniform(-0.85, -0.55)
+        scale = rng.uniform(0.4, 0.75)
+        for dx, dy, rx, ry in puffs:
+            canvas.ellipse(_SNOW, x + dx * scale, y + dy * scale, rx * scale, ry * scale)
 
 
 def _hills(canvas: Canvas, rng: np.random.Generator, y: float, height: float, color: RGB) -> None:
@@ -101,7 +100,8 @@ def _city(canvas: Canvas, rng: np.random.Generator) -> None:
             for wx in np.arange(x + 0.05, x + width - 0.07, 0.1):
                 for wy in np.arange(base - height + 0.07, base - 0.1, 0.14):
                     lit = rng.random() < 0.6
-                    canvas.rect(mix(tone, (255, 244, 200), 0.75 if lit else 0.2), wx, wy, wx + 0.05, wy + 0.07)
+                    canvas.rect(mix(tone, (255, 244, 200), 0.75 if lit else 0.2), wx, wy, wx + 0.05,
+                                wy + 0.07)
             x += width + rng.uniform(0, 0.06)
     canvas.rect((176, 176, 178), -canvas.aspect, 0.58, canvas.aspect, 0.66)
     canvas.rect((112, 114, 122), -canvas.aspect, 0.66, canvas.aspect, 1)
@@ -131,7 +131,8 @@ def _snow(canvas: Canvas, rng: np.random.Generator) -> None:
         cut = (0.4 - top) * 0.35
         slope = half * 0.35
         canvas.poly(
-            (250, 252, 255), cx, top, cx + slope, top + cut, cx + slope * 0.4, top + cut * 0.8, cx, top + cut * 1.15,
+            (250, 252, 255), cx, top, cx + slope, top + cut, cx + slope * 0.4, top + cut * 0.8, cx,
+            top + cut * 1.15,
             cx - slope * 0.45, top + cut * 0.8, cx - slope, top + cut,
         )  # fmt: skip
     _hills(canvas, rng, 0.3, 0.06, (226, 236, 246))
@@ -150,12 +151,16 @@ def _fir(canvas: Canvas, x: float, foot: float, height: float, color: RGB) -> No
 
 def _forest(canvas: Canvas, rng: np.random.Generator) -> None:
     canvas.gradient((196, 222, 206), (226, 238, 214))
-    for foot, color, count in ((0.3, (150, 188, 160), 9), (0.48, (108, 158, 122), 7)):
+    rows: tuple[tuple[float, RGB, int, RGB], ...] = (
+        (0.26, (150, 188, 160), 9, (142, 170, 116)),
+        (0.5, (108, 158, 122), 7, (124, 150, 96)),
+    )
+    _hills(canvas, rng, 0, 0.02, (150, 188, 160))
+    for foot, color, count, ground in rows:
         for i in range(count):
             x = (2 * (i + 0.5) / count - 1) * canvas.aspect + rng.uniform(-0.12, 0.12)
-            _fir(canvas, x, foot + rng.uniform(-0.05, 0.05), rng.uniform(0.95, 1.35), color)
-    _hills(canvas, rng, 0.36, 0.03, (138, 164, 112))
-    _hills(canvas, rng, 0.52, 0.03, (124, 150, 96))
+            _fir(canvas, x, foot + rng.uniform(-0.04, 0.04), rng.uniform(0.95, 1.35), color)
+        _hills(canvas, rng, foot - 0.02, 0.02, ground)
     _hills(canvas, rng, 0.75, 0.03, (108, 134, 82))
     for _ in range(16):
         x, y = rng.uniform(-canvas.aspect, canvas.aspect), rng.uniform(0.55, 0.97)
@@ -178,7 +183,8 @@ def _room(canvas: Canvas, rng: np.random.Generator) -> None:
     x = -side * rng.uniform(0.5, 0.75)
     canvas.rect((176, 138, 96), x - 0.3, -0.7, x + 0.3, -0.25)
     canvas.rect((236, 240, 232), x - 0.25, -0.65, x + 0.25, -0.3)
-    canvas.poly((150, 182, 160), x - 0.25, -0.3, x - 0.08, -0.52, x + 0.06, -0.38, x + 0.14, -0.46, x + 0.25, -0.3)
+    canvas.poly((150, 182, 160), x - 0.25, -0.3, x - 0.08, -0.52, x + 0.06, -0.38, x + 0.14, -0.46,
+                x + 0.25, -0.3)
     canvas.rect((250, 248, 244), -canvas.aspect, 0.42, canvas.aspect, 0.5)
     canvas.rect((196, 156, 112), -canvas.aspect, 0.5, canvas.aspect, 1)
     for y in (0.6, 0.72, 0.86):

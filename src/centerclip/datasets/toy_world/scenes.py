@@ -111,7 +111,9 @@ def sample_scene(
     return Scene(place, tuple(actors), seconds, int(rng.integers(2**31)), directions)
 
 
-def sample_clip(rng: np.random.Generator, split: str = "train", *, directions: bool = False) -> tuple[Scene, ...]:
+def sample_clip(
+    rng: np.random.Generator, split: str = "train", *, directions: bool = False
+) -> tuple[Scene, ...]:
     """Draw the scenes of one short video: one, or at times two one after the other."""
     if rng.random() < 0.1:
         return tuple(

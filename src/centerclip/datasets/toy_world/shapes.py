@@ -13,7 +13,21 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Shape", "Thing", "arc", "blob", "ellipse", "poly", "rect", "sector", "star", "tube"]
+__all__ = [
+    "Points",
+    "Shape",
+    "Thing",
+    "arc",
+    "blob",
+    "ellipse",
+    "pie",
+    "poly",
+    "rect",
+    "ring",
+    "sector",
+    "star",
+    "tube",
+]
 
 Points = NDArray[np.float64]
 
@@ -163,6 +177,20 @@ def arc(
     angles = np.radians(np.linspace(start, end, max(8, int(28 * abs(end - start) / 360))))
     path = np.stack([x + rx * np.cos(angles), y + (ry or rx) * np.sin(angles)], axis=1)
     return tube(fill, width, *path.ravel(), smooth=False)
+
+
+def ring(fill: str, width: float, x: float, y: float, radius: float) -> tuple[Shape, Shape]:
+    """A band all around, in two halves: one polygon cannot have a hole."""
+    return (
+        arc(fill, width, x, y, radius, start=0, end=180),
+        arc(fill, width, x, y, radius, start=180, end=360),
+    )
+
+
+def pie(fill: str, x: float, y: float, radius: float, start: float, end: float) -> Shape:
+    """A slice from `start` to `end` degrees clockwise from the right."""
+    edge = sector(fill, x, y, radius, start=start, end=end).points
+    return Shape(np.concatenate([[(x, y)], edge]), fill)
 
 
 def star(fill: str, x: float, y: float, outer: float, inner: float, tips: int = 5) -> Shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from centerclip.datasets.toy_world.shapes import Shape, Thing, arc, blob, ellipse, poly, rect, tube
+from centerclip.datasets.toy_world.shapes import Shape, Thing, blob, ellipse, poly, rect, ring, tube
 
 __all__ = ["VEHICLES"]
 
@@ -63,12 +63,12 @@ _TRACTOR = (
     *_wheel(0.65, 0.56, 0.28),
 )
 _BICYCLE = (
-    arc("ink", 0.11, -0.56, 0.32, 0.38),
-    arc("ink", 0.11, 0.56, 0.32, 0.38),
-    tube("main", 0.15, -0.56, 0.32, -0.26, -0.25, 0.38, -0.25, smooth=False),
-    tube("main", 0.15, -0.56, 0.32, -0.02, 0.32, 0.38, -0.25, smooth=False),
-    tube("main", 0.15, -0.02, 0.32, -0.32, -0.45, smooth=False),
-    tube("main", 0.15, 0.56, 0.32, 0.32, -0.55, smooth=False),
+    *ring("ink", 0.06, -0.56, 0.32, 0.4),
+    *ring("ink", 0.06, 0.56, 0.32, 0.4),
+    tube("main", 0.13, -0.56, 0.32, -0.26, -0.25, 0.38, -0.25, smooth=False),
+    tube("main", 0.13, -0.56, 0.32, -0.02, 0.32, 0.38, -0.25, smooth=False),
+    tube("main", 0.13, -0.02, 0.32, -0.32, -0.45, smooth=False),
+    tube("main", 0.13, 0.56, 0.32, 0.32, -0.55, smooth=False),
     tube("ink", 0.13, 0.32, -0.55, 0.62, -0.58, smooth=False),
     ellipse("ink", -0.34, -0.48, 0.24, 0.09),
     ellipse("metal", -0.02, 0.32, 0.12),
@@ -92,7 +92,7 @@ _SHIP = (
 _SUBMARINE = (
     tube("dark", 0.12, 0.1, -0.35, 0.1, -0.82, 0.4, -0.82, smooth=False),
     rect("main", -0.25, -0.55, 0.35, 0.05, round=0.12),
-    poly("dark", -0.8, 0.15, -1.05, -0.25, -1.05, 0.6),
+    poly("dark", -0.7, 0.15, -1.08, -0.32, -1.08, 0.66),
     ellipse("main", 0, 0.17, 0.92, 0.45),
     *(ellipse("metal", x, 0.14, 0.19) for x in (-0.4, 0.08, 0.54)),
     *(ellipse("glass", x, 0.14, 0.12) for x in (-0.4, 0.08, 0.54)),
@@ -100,7 +100,8 @@ _SUBMARINE = (
 _PLANE = (
     poly("dark", -0.95, -0.55, -0.7, -0.55, -0.4, 0.0, -0.85, 0.0),
     poly("dark", -0.1, -0.12, 0.15, -0.6, 0.32, -0.6, 0.35, -0.12),
-    blob("main", -0.95, -0.08, -0.4, -0.2, 0.4, -0.24, 0.82, -0.12, 1.0, 0.06, 0.75, 0.2, 0.1, 0.24, -0.6, 0.16),
+    blob("main", -0.95, -0.08, -0.4, -0.2, 0.4, -0.24, 0.82, -0.12, 1.0, 0.06, 0.75, 0.2, 0.1, 0.24, -0.6,
+         0.16),
     poly("glass", 0.58, -0.14, 0.76, -0.1, 0.9, 0.02, 0.6, 0.02),
     *(ellipse("glass", x, -0.03, 0.07) for x in (-0.35, -0.12, 0.11, 0.34)),
     poly("dark", -0.15, 0.1, 0.35, 0.1, -0.2, 0.72, -0.42, 0.72),
