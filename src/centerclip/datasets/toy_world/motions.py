@@ -60,7 +60,7 @@ def pose_at(track: Track, seconds: float, duration: float) -> Pose:
     match track.motion:
         case "moves":
             x = track.direction * (1.9 * share - 0.95)
-            y += 0.02 * sin(2 * pi * 1.5 * seconds)
+            y += 0.02 * sin(2 * pi * (1.5 * seconds + track.phase))
         case "rises":
             y = 0.85 - 1.7 * share
         case "sinks":

@@ -130,11 +130,14 @@ def draw(scene: Scene, seconds: float, size: tuple[int, int] = (120, 160)) -> Im
 
 
 def draw_frames(scene: Scene, fps: int, size: tuple[int, int]) -> Iterator[Image.Image]:
-    """Yield all frames of a scene; the background is drawn once."""
+    """Yield all frames of a scene, each at the middle of its time; the background is drawn once.
+
+    At the middle, so that a motion and its reverse give the same frames in another order.
+    """
     background = draw_place(scene.place, scene.seed, size)
     for i in range(round(scene.seconds * fps)):
         picture = background.copy()
-        _draw_actors(picture, scene, i / fps)
+        _draw_actors(picture, scene, (i + 0.5) / fps)
         yield picture
 
 
