@@ -127,4 +127,6 @@ def _weight_files(files: set[str]) -> list[str]:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE is set"
     return str(error).strip().split("\n", 1)[0] or type(error).__name__

@@ -1,21 +1,16 @@
-"""One adapter for each family of `transformers` dual encoders.
-
-A backbone runs the vision tower block by block, pools, encodes tokenized text, and knows the
-constants of preprocessing. It knows nothing of segments, schedules or reducers.
-"""
+"""What every backbone can do, and what it asks of its family."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from centerclip.errors import ModelError
 from centerclip.model.preprocessing import Preprocessing
 
-__all__ = ["Backbone", "CLIPBackbone", "SiglipBackbone", "make_backbone"]
+__all__ = ["Backbone", "square"]
 
 
 class Backbone(nn.Module):
@@ -167,137 +162,8 @@ class Backbone(nn.Module):
         return out
 
 
-class CLIPBackbone(Backbone):
-    """CLIP (`transformers.CLIPModel`): a class token, which is what pooling takes."""
-
-    family = "clip"
-    has_class_token = True
-
-    @classmethod
-    def default_preprocessing(cls, config: Any) -> Preprocessing:
-        return Preprocessing(_square(config.vision_config.image_size))
-
-    @property
-    def embed_size(self) -> int:
-        size: int = self.model.config.projection_dim
-        return size
-
-    def embed(self, frames: Tensor) -> Tensor:
-        vision = self.model.vision_model
-        out: Tensor = vision.pre_layrnorm(vision.embeddings(frames))  # [F, 1+P, D]
-        return out
-
-    def pool(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        out: Tensor = self.model.visual_projection(self.model.vision_model.post_layernorm(x[:, 0]))  # [G, E]
-        return out
-
-    def _token_ids(self, texts: list[str], length: int) -> Tensor:
-        # Attention is causal and the embedding is read at the closing token: padding changes nothing.
-        batch = self.tokenizer(
-            texts,
-            padding="longest",
-            truncation=True,
-            max_length=length,
-            padding_side="right",
-            return_tensors="pt",
-        )
-        ids: Tensor = batch["input_ids"]
-        end = self.model.config.text_config.eos_token_id
-        # Configurations older than transformers 4.31 name 2 and mean the highest id of the sentence.
-        if end != 2 and not bool((ids == end).any(dim=1).all()):
-            raise ModelError(
-                f"the tokenizer doesn't close a sentence with the model's end token {end}: use the tokenizer "
-                "saved with the model"
-            )
-        return ids
-
-
-class SiglipBackbone(Backbone):
-    """SigLIP and SigLIP 2 of fixed resolution (`transformers.SiglipModel`): pooling by attention."""
-
-    family = "siglip"
-    has_class_token = False
-
-    def __init__(
-        self, model: nn.Module, tokenizer: Any = None, *, preprocessing: Preprocessing | None = None
-    ) -> None:
-        super().__init__(model, tokenizer, preprocessing=preprocessing)
-        if not self.model.vision_model.use_head:
-            raise ModelError(
-                "a SigLIP without its pooling head (vision_use_head) has no embedding to search by"
-            )
-
-    @classmethod
-    def default_preprocessing(cls, config: Any) -> Preprocessing:
-        half = (0.5, 0.5, 0.5)
-        return Preprocessing(_square(config.vision_config.image_size), mean=half, std=half)
-
-    @property
-    def embed_size(self) -> int:
-        return self.width
-
-    def embed(self, frames: Tensor) -> Tensor:
-        out: Tensor = self.model.vision_model.embeddings(frames)  # [F, P, D]
-        return out
-
-    def pool(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        head = self.model.vision_model.head
-        x = self.model.vision_model.post_layernorm(x)
-        if bias is not None:
-            bias = (
-                bias.to(x.dtype).squeeze(1).repeat_interleave(head.attention.num_heads, dim=0)
-            )  # [G*h, 1, L]
-        probe = head.probe.expand(x.shape[0], -1, -1)
-        pooled = head.attention(probe, x, x, attn_mask=bias, need_weights=False)[0]
-        out: Tensor = (pooled + head.mlp(head.layernorm(pooled)))[:, 0]  # [G, E]
-        return out
-
-    def _token_ids(self, texts: list[str], length: int) -> Tensor:
-        # Trained on 64 lower-case tokens, padding attended to and the last position read, so every
-        # sentence is padded to the full length and no attention mask is given. The tokenizers published
-        # with SigLIP 2 did not lower-case in all their versions.
-        batch = self.tokenizer(
-            [text.lower() for text in texts],
-            padding="max_length",
-            truncation=True,
-            max_length=length,
-            return_tensors="pt",
-        )
-        ids: Tensor = batch["input_ids"]
-        if length < self.context_length:
-            padding = ids.new_full((len(texts), self.context_length - length), self.tokenizer.pad_token_id)
-            sides = (padding, ids) if self.tokenizer.padding_side == "left" else (ids, padding)
-            ids = torch.cat(sides, dim=1)  # [B, context_length]
-        return ids
-
-
-_BACKBONES: Mapping[str, type[Backbone]] = {"clip": CLIPBackbone, "siglip": SiglipBackbone}
-
-
-def make_backbone(
-    model: nn.Module, tokenizer: Any = None, *, preprocessing: Preprocessing | None = None
-) -> Backbone:
-    """Wrap a `transformers` dual encoder in the adapter of its family.
-
-    Args:
-        model: `CLIPModel` or `SiglipModel`; not copied.
-        tokenizer: the model's own, or None.
-        preprocessing: by default the family's constants at the model's image size.
-
-    Raises:
-        ModelError: any other model.
-    """
-    config = getattr(model, "config", None)
-    backbone = _BACKBONES.get(getattr(config, "model_type", ""))
-    if backbone is None or not hasattr(model, "vision_model") or not hasattr(model, "text_model"):
-        raise ModelError(
-            f"{type(model).__name__} is not supported: CenterCLIP runs on transformers' CLIPModel and "
-            "SiglipModel (SigLIP, and SigLIP 2 of fixed resolution)"
-        )
-    return backbone(model, tokenizer, preprocessing=preprocessing)
-
-
-def _square(size: int | Sequence[int]) -> tuple[int, int]:
+def square(size: int | Sequence[int]) -> tuple[int, int]:
+    """(height, width) of an `image_size` as configurations state it."""
     if isinstance(size, int):
         return size, size
     height, width = size

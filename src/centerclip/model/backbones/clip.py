@@ -1,0 +1,58 @@
+"""The CLIP family of `transformers`: OpenAI's, LAION's and every other `CLIPModel`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from centerclip.errors import ModelError
+from centerclip.model.backbones.base import Backbone, square
+from centerclip.model.preprocessing import Preprocessing
+
+__all__ = ["CLIPBackbone"]
+
+
+class CLIPBackbone(Backbone):
+    """CLIP (`transformers.CLIPModel`): a class token, which is what pooling takes."""
+
+    family = "clip"
+    has_class_token = True
+
+    @classmethod
+    def default_preprocessing(cls, config: Any) -> Preprocessing:
+        return Preprocessing(square(config.vision_config.image_size))
+
+    @property
+    def embed_size(self) -> int:
+        size: int = self.model.config.projection_dim
+        return size
+
+    def embed(self, frames: Tensor) -> Tensor:
+        vision = self.model.vision_model
+        out: Tensor = vision.pre_layrnorm(vision.embeddings(frames))  # [F, 1+P, D]
+        return out
+
+    def pool(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        out: Tensor = self.model.visual_projection(self.model.vision_model.post_layernorm(x[:, 0]))  # [G, E]
+        return out
+
+    def _token_ids(self, texts: list[str], length: int) -> Tensor:
+        # Attention is causal and the embedding is read at the closing token: padding changes nothing.
+        batch = self.tokenizer(
+            texts,
+            padding="longest",
+            truncation=True,
+            max_length=length,
+            padding_side="right",
+            return_tensors="pt",
+        )
+        ids: Tensor = batch["input_ids"]
+        end = self.model.config.text_config.eos_token_id
+        # Configurations older than transformers 4.31 name 2 and mean the highest id of the sentence.
+        if end != 2 and not bool((ids == end).any(dim=1).all()):
+            raise ModelError(
+                f"the tokenizer doesn't close a sentence with the model's end token {end}: use the tokenizer "
+                "saved with the model"
+            )
+        return ids

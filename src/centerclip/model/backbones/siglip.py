@@ -1,0 +1,73 @@
+"""The SigLIP family of `transformers`: SigLIP, and SigLIP 2 of fixed resolution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from centerclip.errors import ModelError
+from centerclip.model.backbones.base import Backbone, square
+from centerclip.model.preprocessing import Preprocessing
+
+__all__ = ["SiglipBackbone"]
+
+
+class SiglipBackbone(Backbone):
+    """SigLIP and SigLIP 2 of fixed resolution (`transformers.SiglipModel`): pooling by attention."""
+
+    family = "siglip"
+    has_class_token = False
+
+    def __init__(
+        self, model: nn.Module, tokenizer: Any = None, *, preprocessing: Preprocessing | None = None
+    ) -> None:
+        super().__init__(model, tokenizer, preprocessing=preprocessing)
+        if not self.model.vision_model.use_head:
+            raise ModelError(
+                "a SigLIP without its pooling head (vision_use_head) has no embedding to search by"
+            )
+
+    @classmethod
+    def default_preprocessing(cls, config: Any) -> Preprocessing:
+        half = (0.5, 0.5, 0.5)
+        return Preprocessing(square(config.vision_config.image_size), mean=half, std=half)
+
+    @property
+    def embed_size(self) -> int:
+        return self.width
+
+    def embed(self, frames: Tensor) -> Tensor:
+        out: Tensor = self.model.vision_model.embeddings(frames)  # [F, P, D]
+        return out
+
+    def pool(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        head = self.model.vision_model.head
+        x = self.model.vision_model.post_layernorm(x)
+        if bias is not None:
+            bias = (
+                bias.to(x.dtype).squeeze(1).repeat_interleave(head.attention.num_heads, dim=0)
+            )  # [G*h, 1, L]
+        probe = head.probe.expand(x.shape[0], -1, -1)
+        pooled = head.attention(probe, x, x, attn_mask=bias, need_weights=False)[0]
+        out: Tensor = (pooled + head.mlp(head.layernorm(pooled)))[:, 0]  # [G, E]
+        return out
+
+    def _token_ids(self, texts: list[str], length: int) -> Tensor:
+        # Trained on 64 lower-case tokens, padding attended to and the last position read, so every
+        # sentence is padded to the full length and no attention mask is given. The tokenizers published
+        # with SigLIP 2 did not lower-case in all their versions.
+        batch = self.tokenizer(
+            [text.lower() for text in texts],
+            padding="max_length",
+            truncation=True,
+            max_length=length,
+            return_tensors="pt",
+        )
+        ids: Tensor = batch["input_ids"]
+        if length < self.context_length:
+            padding = ids.new_full((len(texts), self.context_length - length), self.tokenizer.pad_token_id)
+            sides = (padding, ids) if self.tokenizer.padding_side == "left" else (ids, padding)
+            ids = torch.cat(sides, dim=1)  # [B, context_length]
+        return ids
