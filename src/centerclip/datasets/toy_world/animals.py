@@ -11,6 +11,8 @@ def _eye(x: float, y: float, radius: float = 0.1) -> tuple[Shape, Shape]:
     return ellipse("snow", x, y, radius), ellipse("ink", x + radius * 0.25, y, radius * 0.55)
 
 
+# Coordinates read better in rows.
+# fmt: off
 _FISH = (
     poly("dark", -0.45, 0.0, -1.0, -0.48, -0.86, 0.0, -1.0, 0.48),
     blob("dark", -0.2, -0.3, 0.05, -0.72, 0.38, -0.38),
@@ -94,7 +96,7 @@ _SNAIL = (
     tube("dark", 0.12, -0.2, 0.5, 0.24, 0.2, 0.22, -0.28, -0.2, -0.42, -0.52, -0.1, -0.4, 0.2, -0.14, 0.2,
          -0.02, 0.0,
          -0.2, -0.1),
-)  # fmt: skip
+)
 _TURTLE = (
     ellipse("leaf", 0.82, 0.05, 0.26, 0.24),
     rect("leaf", 0.4, 0.1, 0.8, 0.35, round=0.08),
@@ -184,7 +186,7 @@ _CRAB = (
     ),
     ellipse("main", 0, 0.25, 0.62, 0.42),
     arc("ink", 0.06, 0, 0.25, 0.25, 0.15, start=20, end=160),
-)  # fmt: skip
+)
 
 ANIMALS = (
     Thing(("fish",), "swim", _FISH),

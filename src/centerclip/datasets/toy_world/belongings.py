@@ -17,6 +17,8 @@ from centerclip.datasets.toy_world.shapes import (
 
 __all__ = ["BELONGINGS"]
 
+# Coordinates read better in rows.
+# fmt: off
 _HOUSE = (
     rect("dark", 0.4, -0.85, 0.62, -0.3),
     rect("main", -0.75, -0.15, 0.75, 0.9),
@@ -65,7 +67,7 @@ _UMBRELLA = (
     poly("light", 0, -0.8, -0.34, 0.0, 0, -0.07),
     poly("dark", 0, -0.8, 0.34, 0.0, 0.66, -0.07),
     poly("dark", 0, -0.8, -0.66, -0.07, -0.94, -0.02, -0.8, -0.4, -0.45, -0.7),
-)  # fmt: skip
+)
 _CUP = (
     arc("main", 0.16, 0.55, 0.1, 0.35, 0.32, start=-90, end=90),
     tube("metal", 0.08, -0.3, -0.5, -0.2, -0.68, -0.34, -0.82, -0.24, -0.98),
@@ -91,7 +93,7 @@ _CLOCK = (
                                                                        (-0.48, 0.05))),
     tube("ink", 0.09, 0, 0.05, 0, -0.35, smooth=False),
     tube("ink", 0.09, 0, 0.05, 0.3, 0.2, smooth=False),
-)  # fmt: skip
+)
 _LAMP = (
     tube("metal", 0.1, 0, 0, 0, 0.85, smooth=False),
     ellipse("metal", 0, 0.88, 0.48, 0.12),
@@ -114,7 +116,7 @@ _BOOK = (
     poly("cream", 0.88, -0.62, 0.4, -0.66, 0, -0.48, 0, 0.6, 0.4, 0.44, 0.88, 0.48),
     *(tube("metal", 0.05, side * 0.72, y, side * 0.2, y + 0.06, smooth=False)
       for side in (-1, 1) for y in (-0.38, -0.14, 0.1)),
-)  # fmt: skip
+)
 _CHAIR = (
     rect("main", -0.6, -0.95, -0.42, 0.95),
     rect("main", -0.6, -0.95, -0.1, -0.78, round=0.06),
@@ -173,7 +175,7 @@ _GHOST = (
     ellipse("ink", -0.2, -0.34, 0.11, 0.15),
     ellipse("ink", 0.28, -0.34, 0.11, 0.15),
     ellipse("ink", 0.02, 0.12, 0.14, 0.19),
-)  # fmt: skip
+)
 _BELL = (
     *ring("metal", 0.08, 0, -0.84, 0.14),
     ellipse("ink", 0, 0.72, 0.18),
@@ -182,7 +184,7 @@ _BELL = (
          -0.55),
     tube("dark", 0.1, -0.64, 0.36, 0, 0.44, 0.64, 0.36),
     ellipse("light", -0.24, -0.2, 0.08, 0.26, turn=8),
-)  # fmt: skip
+)
 _GIFT = (
     blob("snow", 0, -0.42, -0.5, -0.95, -0.62, -0.5),
     blob("snow", 0, -0.42, 0.5, -0.95, 0.62, -0.5),

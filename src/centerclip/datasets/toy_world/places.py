@@ -100,8 +100,9 @@ def _city(canvas: Canvas, rng: np.random.Generator) -> None:
             for wx in np.arange(x + 0.05, x + width - 0.07, 0.1):
                 for wy in np.arange(base - height + 0.07, base - 0.1, 0.14):
                     lit = rng.random() < 0.6
-                    canvas.rect(mix(tone, (255, 244, 200), 0.75 if lit else 0.2), wx, wy, wx + 0.05,
-                                wy + 0.07)
+                    canvas.rect(
+                        mix(tone, (255, 244, 200), 0.75 if lit else 0.2), wx, wy, wx + 0.05, wy + 0.07
+                    )
             x += width + rng.uniform(0, 0.06)
     canvas.rect((176, 176, 178), -canvas.aspect, 0.58, canvas.aspect, 0.66)
     canvas.rect((112, 114, 122), -canvas.aspect, 0.66, canvas.aspect, 1)
@@ -183,8 +184,9 @@ def _room(canvas: Canvas, rng: np.random.Generator) -> None:
     x = -side * rng.uniform(0.5, 0.75)
     canvas.rect((176, 138, 96), x - 0.3, -0.7, x + 0.3, -0.25)
     canvas.rect((236, 240, 232), x - 0.25, -0.65, x + 0.25, -0.3)
-    canvas.poly((150, 182, 160), x - 0.25, -0.3, x - 0.08, -0.52, x + 0.06, -0.38, x + 0.14, -0.46,
-                x + 0.25, -0.3)
+    canvas.poly(
+        (150, 182, 160), x - 0.25, -0.3, x - 0.08, -0.52, x + 0.06, -0.38, x + 0.14, -0.46, x + 0.25, -0.3
+    )
     canvas.rect((250, 248, 244), -canvas.aspect, 0.42, canvas.aspect, 0.5)
     canvas.rect((196, 156, 112), -canvas.aspect, 0.5, canvas.aspect, 1)
     for y in (0.6, 0.72, 0.86):

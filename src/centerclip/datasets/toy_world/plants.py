@@ -6,6 +6,8 @@ from centerclip.datasets.toy_world.shapes import Thing, arc, blob, ellipse, poly
 
 __all__ = ["PLANTS"]
 
+# Coordinates read better in rows.
+# fmt: off
 _TREE = (
     poly("wood", -0.16, 0.1, 0.16, 0.1, 0.24, 1.0, -0.24, 1.0),
     ellipse("main", -0.42, -0.08, 0.42, 0.4),
@@ -51,7 +53,7 @@ _APPLE = (
          -0.78, -0.3,
          -0.4, -0.62),
     ellipse("light", -0.42, -0.15, 0.12, 0.22, turn=20),
-)  # fmt: skip
+)
 _BANANA = (
     blob("main", 0.62, -0.88, 0.82, -0.85, 0.82, -0.2, 0.4, 0.45, -0.2, 0.75, -0.85, 0.7, -0.92, 0.52, -0.4,
          0.35,
@@ -59,7 +61,7 @@ _BANANA = (
     tube("dark", 0.05, 0.66, -0.5, 0.35, 0.08, -0.15, 0.48, -0.8, 0.6),
     rect("wood", 0.6, -1.0, 0.82, -0.8),
     ellipse("wood", -0.88, 0.61, 0.09, 0.11),
-)  # fmt: skip
+)
 _ICE_CREAM = (
     poly("gold", -0.42, 0.05, 0.42, 0.05, 0, 1.05),
     tube("wood", 0.04, -0.25, 0.08, 0.12, 0.7, smooth=False),
@@ -86,7 +88,7 @@ _HEART = (
          -0.82,
          0.0, -0.9, -0.5, -0.42, -0.8),
     ellipse("light", -0.5, -0.4, 0.17, 0.11, turn=-35),
-)  # fmt: skip
+)
 _MOON = (
     blob("main", 0.6, -0.85, 0.3, -0.96, -0.3, -0.9, -0.78, -0.4, -0.78, 0.4, -0.3, 0.9, 0.3, 0.96, 0.6,
          0.85,

@@ -116,9 +116,7 @@ def sample_clip(
 ) -> tuple[Scene, ...]:
     """Draw the scenes of one short video: one, or at times two one after the other."""
     if rng.random() < 0.1:
-        return tuple(
-            sample_scene(rng, split, things=1, seconds=2.5, directions=directions) for _ in range(2)
-        )
+        return tuple(sample_scene(rng, split, things=1, seconds=2.5, directions=directions) for _ in range(2))
     return (sample_scene(rng, split, directions=directions),)
 
 

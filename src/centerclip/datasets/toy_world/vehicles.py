@@ -11,6 +11,8 @@ def _wheel(x: float, y: float, radius: float) -> tuple[Shape, Shape]:
     return ellipse("ink", x, y, radius), ellipse("metal", x, y, radius * 0.48)
 
 
+# Coordinates read better in rows.
+# fmt: off
 _CAR = (
     blob("main", -0.6, 0.05, -0.45, -0.4, -0.2, -0.5, 0.2, -0.5, 0.45, -0.35, 0.65, 0.05),
     rect("main", -1, -0.02, 1, 0.45, round=0.2),
