@@ -9,7 +9,8 @@ from __future__ import annotations
 from centerclip.datasets.toy_world.grammar import captions
 from centerclip.datasets.toy_world.reader import toy_world
 from centerclip.datasets.toy_world.render import render_toy_world
-from centerclip.datasets.toy_world.scenes import Actor, Scene, draw, sample_clip, sample_scene
+from centerclip.datasets.toy_world.sampling import sample_clip, sample_scene
+from centerclip.datasets.toy_world.scenes import Actor, Scene, draw
 
 __all__ = [
     "Actor",

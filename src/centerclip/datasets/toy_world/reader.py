@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from centerclip.datasets.dataset import Caption, Dataset, VideoItem
-from centerclip.datasets.toy_world.scenes import SPLITS
+from centerclip.datasets.toy_world.sampling import SPLITS
 from centerclip.errors import DatasetError
 
 __all__ = ["toy_world"]

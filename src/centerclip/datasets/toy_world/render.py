@@ -20,7 +20,8 @@ import numpy as np
 
 from centerclip.datasets.toy_world.encode import write_video
 from centerclip.datasets.toy_world.grammar import captions
-from centerclip.datasets.toy_world.scenes import SPLITS, Scene, draw_frames, sample_clip
+from centerclip.datasets.toy_world.sampling import SPLITS, sample_clip
+from centerclip.datasets.toy_world.scenes import Scene, draw_frames
 from centerclip.errors import DatasetError
 
 __all__ = ["FPS", "SETTINGS", "SIZE", "in_processes", "render_toy_world"]
@@ -48,7 +49,7 @@ def render_toy_world(
         test: videos, with two full captions each.
         seed: every video follows from it, its split and its number.
         workers: processes; one per usable core if not given.
-        directions: also motions that only the order of frames tells apart (see `scenes.sample_scene`).
+        directions: also motions that only the order of frames tells apart (see `sampling.sample_scene`).
         progress: called with the videos done and the videos in all after every few videos.
 
     Returns:
