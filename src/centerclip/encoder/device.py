@@ -1,0 +1,73 @@
+"""Where a model runs and in which precision. Knows the abilities of processors, and nothing of videos."""
+
+from __future__ import annotations
+
+import copy
+import os
+
+import torch
+
+from centerclip.errors import ConfigError
+from centerclip.model import CenterCLIP
+
+__all__ = ["PRECISIONS", "available_cores", "choose_device", "choose_dtype", "prepare"]
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def choose_device(device: str | torch.device) -> torch.device:
+    """Resolve `auto` to the first CUDA GPU or else the CPU, and anything else to that device.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        # Makes a tensor because only that tells whether the device works, and what its number is.
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch has no class of its own
+        reason = str(error).split("\n", 1)[0]
+        raise ConfigError(f"device {str(device)!r} can't be used ({reason}): give cpu or auto") from error
+
+
+def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """Resolve a precision to the type of the weights.
+
+    `auto` is bfloat16 only where the processor multiplies it itself, because emulation is slow: on a CPU
+    with avx512_bf16 it took a quarter of float32's time, on one without four times as long.
+
+    Raises:
+        ConfigError: an unknown precision.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision {precision!r} is unknown: give one of {', '.join(PRECISIONS)}")
+    if precision == "auto":
+        precision = "bfloat16" if _has_bfloat16(device) else "float32"
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # torch before 2.11 can't tell
+        return False
+    abilities = torch.cpu.get_capabilities()
+    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+
+
+def prepare(model: CenterCLIP, device: torch.device, dtype: torch.dtype) -> CenterCLIP:
+    """Give the model itself where it is ready for inference there, else a copy that is.
+
+    The weights are cast as a whole rather than by autocast, which casts them anew for each batch: 150 ms
+    against 195 ms a video on a CPU with avx512_bf16 (ViT-B/32, 12 frames).
+    """
+    weights = {(tensor.device, tensor.dtype) for tensor in model.parameters()}
+    if weights == {(device, dtype)} and not model.training:
+        return model
+    return copy.deepcopy(model).to(device=device, dtype=dtype).eval()
+
+
+def available_cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

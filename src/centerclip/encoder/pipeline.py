@@ -1,0 +1,228 @@
+"""Decoding in threads beside encoding in the consumer's own, with a bound on the frames in memory.
+
+Worker threads decode files window by window; windows of whatever files form batches in the order in which
+they come; a file's result is ready when its last window is encoded. Knows neither how a file is decoded
+nor how a batch is encoded.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Semaphore, Thread
+from typing import TypeAlias, TypeVar
+
+from centerclip.encoder.decoding import DecodedWindow
+from centerclip.errors import VideoError
+from centerclip.records import EncodedVideo, EncodedWindow, Failed, VideoInfo
+
+__all__ = ["Numbered", "Pipeline", "in_order"]
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+Windows: TypeAlias = Generator[DecodedWindow, None, None]
+Numbered: TypeAlias = Generator[tuple[int, _T], None, None]
+"""Values, each with its place in an order they don't come in."""
+
+
+@dataclass(slots=True, eq=False)
+class _File:
+    """A file on its way: how many windows came from the decoder, and which are encoded."""
+
+    number: int
+    path: Path
+    info: VideoInfo | None = None
+    decoded: int = 0
+    encoded: list[EncodedWindow] = field(default_factory=list)
+    ended: bool = False
+    failure: str | None = None
+
+    def result(self) -> EncodedVideo | Failed | None:
+        """What became of it; None as long as windows are missing."""
+        if self.failure is not None:
+            return Failed(self.path, self.failure)
+        if self.info is None or not self.ended or len(self.encoded) < self.decoded:
+            return None
+        return EncodedVideo(self.info, tuple(self.encoded))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """The last message about a file: it is decoded, or `error` came in between."""
+
+    error: BaseException | None
+
+
+class Pipeline:
+    """Encodes files; to be iterated once. Closing the iterator, or an error, ends the threads.
+
+    A file that can't be decoded becomes a `Failed`. What `encode` or `paths` raise, and lack of memory
+    anywhere, ends the iteration.
+
+    Args:
+        paths: files, taken a little before their turn.
+        decode: opens a file and gives its windows, at least one; called in the worker threads.
+        encode: turns windows into embeddings, one each; called in the consumer's thread.
+        workers: threads that decode.
+        batch_size: windows given to `encode` at a time; only the last batch is smaller.
+        ahead: how far beyond the oldest unfinished file others may be begun; None for no bound.
+        on_batch: called with the windows of each encoded batch.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[Path],
+        decode: Callable[[Path], Windows],
+        encode: Callable[[Sequence[DecodedWindow]], list[EncodedWindow]],
+        *,
+        workers: int,
+        batch_size: int,
+        ahead: int | None = None,
+        on_batch: Callable[[Sequence[EncodedWindow]], None] | None = None,
+    ) -> None:
+        self._paths = iter(paths)
+        self._decode, self._encode, self._on_batch = decode, encode, on_batch
+        self._batch_size, self._ahead = batch_size, ahead
+        # A batch being encoded, one being gathered, and for each worker a window being decoded.
+        self._in_flight = 2 * batch_size + workers
+        self._slots = Semaphore(self._in_flight)
+        self._stopped = Event()
+        self._jobs: SimpleQueue[_File | None] = SimpleQueue()
+        self._messages: SimpleQueue[tuple[_File, DecodedWindow | _Ended]] = SimpleQueue()
+        self._batch: list[tuple[_File, DecodedWindow]] = []
+        self._open: dict[int, _File] = {}
+        self._begun = self._decoding = 0
+        self._done: deque[tuple[int, EncodedVideo | Failed]] = deque()
+        # Daemons, so that an iterator left lying about can't keep the interpreter from ending.
+        self._threads = [
+            Thread(target=self._work, name=f"centerclip-decode-{number}", daemon=True)
+            for number in range(workers)
+        ]
+
+    def __iter__(self) -> Numbered[EncodedVideo | Failed]:
+        """Yield each file's place in `paths`, and its result as soon as it is there."""
+        atexit.register(self._stop)
+        try:
+            for thread in self._threads:
+                thread.start()
+            while True:
+                self._begin_files()
+                if self._decoding:
+                    self._receive(*self._messages.get())
+                elif self._batch:
+                    self._encode_batch()
+                else:
+                    return
+                while self._done:
+                    yield self._done.popleft()
+        finally:
+            self._stop()
+            atexit.unregister(self._stop)
+
+    def _begin_files(self) -> None:
+        while self._decoding < self._in_flight:
+            oldest = next(iter(self._open), self._begun)
+            if self._ahead is not None and self._begun - oldest >= self._ahead:
+                return
+            path = next(self._paths, None)
+            if path is None:
+                return
+            file = self._open[self._begun] = _File(self._begun, path)
+            self._begun += 1
+            self._decoding += 1
+            self._jobs.put(file)
+
+    def _receive(self, file: _File, message: DecodedWindow | _Ended) -> None:
+        if isinstance(message, DecodedWindow):
+            file.info = message.info
+            file.decoded += 1
+            self._batch.append((file, message))
+            if len(self._batch) == self._batch_size:
+                self._encode_batch()
+            return
+        self._decoding -= 1
+        file.ended = True
+        if message.error is not None:
+            file.failure = _reason(file.path, message.error)
+        self._settle(file)
+
+    def _encode_batch(self) -> None:
+        files = [file for file, _ in self._batch]
+        encoded = self._encode([window for _, window in self._batch])
+        self._batch.clear()  # the frames go before their slots are given to others
+        self._slots.release(len(files))
+        for file, window in zip(files, encoded, strict=True):
+            file.encoded.append(window)
+            self._settle(file)
+        if self._on_batch is not None:
+            self._on_batch(encoded)
+
+    def _settle(self, file: _File) -> None:
+        result = file.result()
+        if result is not None and self._open.pop(file.number, None) is not None:
+            self._done.append((file.number, result))
+
+    def _work(self) -> None:
+        while (file := self._jobs.get()) is not None and not self._stopped.is_set():
+            error = None
+            try:
+                with closing(self._decode(file.path)) as windows:
+                    while self._send_next(file, windows):
+                        pass
+            # Whatever it is, the consumer's thread has to learn of it: it would wait for ever otherwise.
+            except BaseException as raised:
+                error = raised
+            self._messages.put((file, _Ended(error)))
+
+    def _send_next(self, file: _File, windows: Windows) -> bool:
+        """Decode a window once there is a slot for it; tell whether there was one."""
+        self._slots.acquire()
+        window = None
+        try:
+            if not self._stopped.is_set():
+                window = next(windows, None)
+        finally:
+            if window is None:
+                self._slots.release()
+        if window is not None:
+            self._messages.put((file, window))
+        return window is not None
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        self._slots.release()  # wakes one worker, which passes it on to the next
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+
+
+def _reason(path: Path, error: BaseException) -> str:
+    """Say why a file could not be decoded; what is not that file's fault is raised."""
+    if isinstance(error, VideoError):
+        return str(error).removeprefix(f"{path}: ")
+    # Decoders fed with damaged bytes may raise anything, and one file must not cost the run.
+    if isinstance(error, Exception) and not isinstance(error, MemoryError):
+        _log.debug("%s", path, exc_info=error)
+        return f"unexpected {type(error).__name__} while it was decoded: {error}"
+    raise error
+
+
+def in_order(numbered: Numbered[_T]) -> Generator[_T, None, None]:
+    """Yield values in the order of their numbers 0, 1, 2...; those that come early wait."""
+    waiting: dict[int, _T] = {}
+    place = 0
+    with closing(numbered):
+        for number, value in numbered:
+            waiting[number] = value
+            while place in waiting:
+                yield waiting.pop(place)
+                place += 1
