@@ -27,7 +27,7 @@ EXACT_LIMIT = 100_000
 _SAMPLE = 4096
 """Windows that stand for all in the background of a large collection: the median's error is under 2 % of
 the scores' spread."""
-_PROBES, _REFINE = 40, 10
+_PROBES, _REFINE = 40, 5
 
 _Candidates = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[Any]]
 
@@ -125,7 +125,7 @@ class Snapshot:
         self, vector: NDArray[np.float32], top: int, where: str | None, per_video: int | None
     ) -> Matches:
         def best(wanted: int) -> _Candidates:
-            query = self._table.search(vector, vector_column_name="vector").distance_type("dot")
+            query = self._table.search(vector, vector_column_name="vector").distance_type("cosine")
             query = query.select(["video_id", "_distance"]).with_row_id(True).limit(wanted)
             query = query.minimum_nprobes(_PROBES).maximum_nprobes(0).refine_factor(_REFINE)
             if where is not None:
