@@ -7,16 +7,22 @@ download and no license to ask for.
 from __future__ import annotations
 
 from centerclip.datasets.toy_world.grammar import captions
+from centerclip.datasets.toy_world.library import Moment, library_moments, render_library
 from centerclip.datasets.toy_world.reader import toy_world
 from centerclip.datasets.toy_world.render import render_toy_world
 from centerclip.datasets.toy_world.sampling import sample_clip, sample_scene
 from centerclip.datasets.toy_world.scenes import Actor, Scene, draw
+from centerclip.datasets.toy_world.sheets import contact_sheet
 
 __all__ = [
     "Actor",
+    "Moment",
     "Scene",
     "captions",
+    "contact_sheet",
     "draw",
+    "library_moments",
+    "render_library",
     "render_toy_world",
     "sample_clip",
     "sample_scene",

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,7 +24,10 @@ from centerclip.datasets.toy_world.sampling import SPLITS, sample_clip
 from centerclip.datasets.toy_world.scenes import Scene, draw_frames
 from centerclip.errors import DatasetError
 
-__all__ = ["FPS", "SETTINGS", "SIZE", "in_processes", "render_toy_world"]
+__all__ = ["FPS", "SETTINGS", "SIZE", "in_processes", "render_toy_world", "settle"]
+
+Job = TypeVar("Job")
+Made = TypeVar("Made")
 
 SIZE = (120, 160)
 FPS = 8
@@ -59,7 +62,7 @@ def render_toy_world(
         DatasetError: the folder holds a toy world of another seed, kind or version.
     """
     folder = Path(folder)
-    _settle(folder, {"version": _VERSION, "seed": seed, "directions": directions})
+    settle(folder, {"version": _VERSION, "seed": seed, "directions": directions})
     counts = {split: count for split, count in zip(SPLITS, (train, val, test), strict=True) if count}
     jobs = [(split, i) for split, count in counts.items() for i in range(count)]
     for split in counts:
@@ -77,19 +80,28 @@ def render_toy_world(
     return folder
 
 
-def in_processes(make: Callable[[Any], Any], jobs: list[Any], workers: int | None) -> Iterator[Any]:
-    """Yield `make(job)` for all jobs in their order, made by some processes, or here with one worker."""
+def in_processes(
+    make: Callable[[Job], Made], jobs: Sequence[Job], workers: int | None, *, chunk: int = 16
+) -> Iterator[Made]:
+    """Yield `make(job)` for all jobs in their order, made by some processes, or here with one worker.
+
+    A process is given `chunk` jobs at a time, fewer where there are few.
+    """
     workers = min(workers or len(os.sched_getaffinity(0)), len(jobs))
     if workers <= 1:
         yield from map(make, jobs)
         return
     # spawn: a fork of a process with threads (torch) may hang
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(make, jobs, chunksize=max(1, min(16, len(jobs) // (4 * workers))))
+        yield from pool.map(make, jobs, chunksize=max(1, min(chunk, len(jobs) // (4 * workers))))
 
 
-def _settle(folder: Path, settings: dict[str, Any]) -> None:
-    """Hold the folder to one world: note down the settings, or compare with those noted."""
+def settle(folder: Path, settings: dict[str, Any]) -> None:
+    """Hold the folder to one world: note down the settings, or compare with those noted.
+
+    Raises:
+        DatasetError: other settings are noted.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / SETTINGS
     if not note.exists():
