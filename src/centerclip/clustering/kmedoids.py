@@ -1,4 +1,8 @@
-"""k-medoids with a deterministic start, on batches of token sets."""
+"""k-medoids with a deterministic start, on batches of token sets.
+
+Every decision about a set rests on that set's distances alone and every tie goes to the lowest index,
+so a set has the same medoids alone, in any batch, and on any device that measures the same distances.
+"""
 
 from __future__ import annotations
 
@@ -7,60 +11,135 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from centerclip.clustering.distance import pairwise_distances
+from centerclip.clustering.distance import measure, token_lengths
 
 __all__ = ["Clustering", "kmedoids"]
+
+_NEAREST = -torch.finfo(torch.float32).tiny
+"""A token's distance to itself while clustering: below every other and lost in any sum.
+
+So a token is strictly nearest to itself, also among equal tokens, and a seed is never the farthest.
+"""
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """Medoids [B, K] int64 ascending, labels [B, N] int64, cost [B] float32 of every set."""
+    """A partition of each of B sets of N tokens around K of them.
+
+    Attributes:
+        medoids: [B, K] int64, the indices of the center tokens, ascending and distinct.
+        labels: [B, N] int64, the cluster 0..K-1 of each token, that of its nearest medoid.
+        cost: [B] float32, the sum of all tokens' distances to their medoids.
+    """
 
     medoids: Tensor
     labels: Tensor
     cost: Tensor
 
 
+def check_clusters(k: int, tokens: Tensor) -> None:
+    """Check that sets [B, N, D] can be cut into k clusters.
+
+    Raises:
+        ValueError: k outside 1..N.
+    """
+    if not 1 <= k <= tokens.shape[1]:
+        raise ValueError(f"k is {k}, but must be from 1 to the {tokens.shape[1]} tokens of a set")
+
+
 @torch.no_grad()
 def kmedoids(tokens: Tensor, k: int, *, metric: str = "euclidean", max_iter: int = 100) -> Clustering:
     """Partition each set of tokens around k medoids.
 
+    The first seed is the longest token, each next one the token farthest from its nearest seed (KKZ).
+    Then tokens join their nearest medoid and each cluster's member with the least summed distance to
+    the members becomes its medoid, until no medoid moves. Memory is O(N²) a set, time O(N) a seed and
+    O(N²) a round at worst.
+
     Args:
         tokens: [B, N, D], any float dtype; computed in float32. Not modified.
         k: clusters per set, 1 <= k <= N.
-        max_iter: bound on update rounds; most inputs stop within five.
+        metric: euclidean, cosine or manhattan, see `pairwise_distances`.
+        max_iter: bound on update rounds; most inputs stop within ten.
 
     Returns:
-        medoids [B, k] int64, ascending; labels [B, N] int64; cost [B] float32.
+        The clusters of each set, which don't depend on the other sets. There are always k, also among
+        equal tokens.
 
     Raises:
-        ValueError: k outside 1..N, or tokens not 3-D, or not finite.
+        ValueError: k outside 1..N, an unknown metric, or tokens not 3-D, not finite, or longer than 1e19.
 
-    Source: CenterCLIP (arXiv 2205.00823) section 3; KKZ 1994.
+    Source: CenterCLIP (arXiv 2205.00823) section 3; KKZ (IEEE Signal Processing Letters 1(10), 1994).
     """
-    if not 1 <= k <= tokens.shape[1]:
-        raise ValueError(f"k is {k}, but must be from 1 to the {tokens.shape[1]} tokens of a set")
-    if not torch.isfinite(tokens).all():
-        raise ValueError("tokens hold NaN or infinite values; distances between them mean nothing")
-    distances = pairwise_distances(tokens, metric)
-    # A token is strictly nearest to itself, also among duplicates.
-    distances.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
-    batch = torch.arange(len(tokens), device=tokens.device)
-    seeds = [tokens.float().norm(dim=-1).argmax(1)]
-    nearest = distances[batch, seeds[0]]
-    for _ in range(k - 1):
-        seeds.append(nearest.argmax(1))
-        nearest = torch.minimum(nearest, distances[batch, seeds[-1]])
-    medoids = torch.stack(seeds, 1).sort(1).values
+    lengths = token_lengths(tokens)
+    check_clusters(k, tokens)
+    distances = measure(tokens, lengths, metric)
+    distances.diagonal(dim1=1, dim2=2).fill_(_NEAREST)
+    medoids = _seeds(distances, lengths.argmax(1), k)
+    nearest, labels = _assign(distances, medoids)
     for _ in range(max_iter):
-        labels = distances[batch[:, None], medoids].argmin(1)
-        own = labels[:, :, None] == labels[:, None, :]
-        sums = torch.where(own, distances, 0).sum(-1, dtype=torch.float64)
-        best = torch.where(torch.arange(k, device=tokens.device)[:, None] == labels[:, None], sums[:, None], torch.inf)
-        moved = best.argmin(-1).sort(1).values
+        moved = _update(distances, labels, k)
         if torch.equal(moved, medoids):
             break
         medoids = moved
-    to_medoids = distances[batch[:, None], medoids]  # [B, K, N]
-    cost, labels = to_medoids.min(1)
-    return Clustering(medoids, labels, cost.clamp(min=0).sum(-1))
+        nearest, labels = _assign(distances, medoids)
+    cost = nearest.clamp_(min=0).sum(1, dtype=torch.float64).float()
+    return Clustering(medoids, labels, cost)
+
+
+def _rows(distances: Tensor, tokens: Tensor) -> Tensor:
+    """The rows of [B, N, N] at tokens [B, K] of each set, [B, K, N]."""
+    batch, n, _ = distances.shape
+    first = torch.arange(0, batch * n, n, device=tokens.device)[:, None]
+    return distances.flatten(0, 1).index_select(0, (tokens + first).flatten()).view(batch, -1, n)
+
+
+def _seeds(distances: Tensor, first: Tensor, k: int) -> Tensor:
+    """KKZ from the first seed [B] on: k seeds [B, K], ascending."""
+    batch, n, _ = distances.shape
+    rows = distances.flatten(0, 1)  # [B * N, N]
+    set_rows = torch.arange(0, batch * n, n, device=first.device)
+    seeds = first.repeat(k, 1)  # [K, B]
+    nearest = rows.index_select(0, set_rows + first)  # [B, N]
+    for seed in seeds[1:]:
+        torch.argmax(nearest, 1, out=seed)
+        torch.minimum(nearest, rows.index_select(0, set_rows + seed), out=nearest)
+    return seeds.mT.sort(1).values
+
+
+def _assign(distances: Tensor, medoids: Tensor) -> tuple[Tensor, Tensor]:
+    """Each token's distance to its nearest medoid, and that medoid's number, both [B, N]."""
+    nearest, labels = _rows(distances, medoids).min(1)
+    return nearest, labels
+
+
+def _update(distances: Tensor, labels: Tensor, k: int) -> Tensor:
+    """The member of each cluster with the least summed distance to the members, [B, K] ascending."""
+    batch, n = labels.shape
+    sums = _sums_within(distances, labels, k)
+    least = sums.new_full((batch, k), torch.inf).scatter_reduce_(1, labels, sums, "amin")
+    indices = torch.arange(n, device=labels.device)
+    candidates = indices.where(sums == least.gather(1, labels), n)
+    medoids = labels.new_full((batch, k), n).scatter_reduce_(1, labels, candidates, "amin")
+    return medoids.sort(1).values
+
+
+def _sums_within(distances: Tensor, labels: Tensor, k: int) -> Tensor:
+    """Each token's summed distance to the members of its cluster, [B, N] float64.
+
+    Summed over the pairs of a cluster, N² / K of them if clusters are even and N² at worst. float64
+    holds the sum of float32 distances exactly unless they span more than six decades, so equal sums
+    are equal whatever the order of their terms.
+    """
+    batch, n = labels.shape
+    groups = (labels + k * torch.arange(batch, device=labels.device)[:, None]).flatten()
+    members = groups.argsort(stable=True)  # [B * N], cluster by cluster
+    counts = groups.bincount(minlength=batch * k)
+    partners = counts.repeat_interleave(counts)  # [B * N], how many pairs each member begins
+    # Pair p of a member whose first pair is f, in a cluster whose first member is m, goes to m + p - f.
+    offsets = (counts.cumsum(0) - counts).repeat_interleave(counts) - (partners.cumsum(0) - partners)
+    left = members.repeat_interleave(partners)
+    pairs = torch.arange(len(left), device=left.device)
+    right = members[pairs + offsets.repeat_interleave(partners)]
+    between = distances.flatten()[left * n + right % n].double()
+    return between.new_zeros(batch * n).index_add_(0, left, between).view(batch, n)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import adaptive_avg_pool1d
 
 from centerclip.clustering.kmedoids import Clustering, kmedoids
 from centerclip.errors import ConfigError
@@ -129,9 +129,9 @@ class Pool:
     ) -> Reduced:
         _flatten(patches, tokens)
         groups = -(-tokens // patches.shape[2])
-        frames = F.adaptive_avg_pool1d(patches.flatten(2).mT, groups).mT  # [G, groups, P * D]
-        sequence = frames.unflatten(2, patches.shape[2:]).flatten(1, 2)  # [G, groups * P, D]
-        return Reduced(F.adaptive_avg_pool1d(sequence.mT, tokens).mT, _mean(class_tokens))
+        frames = adaptive_avg_pool1d(patches.flatten(2).mT, groups).mT  # [G, groups, P * D]
+        sequence = frames.reshape(len(patches), -1, patches.shape[-1])  # [G, groups * P, D]
+        return Reduced(adaptive_avg_pool1d(sequence.mT, tokens).mT, _mean(class_tokens))
 
 
 @dataclass(frozen=True)
