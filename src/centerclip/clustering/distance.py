@@ -45,7 +45,8 @@ def token_lengths(tokens: Tensor) -> Tensor:
             f"tokens are {tokens.dtype} of shape {list(tokens.shape)}, but must be floats of shape "
             "[B, N, D], N and D at least 1"
         )
-    lengths: Tensor = torch.linalg.vector_norm(tokens.detach(), dim=-1, dtype=torch.float32)
+    wide = torch.promote_types(tokens.dtype, torch.float32)
+    lengths: Tensor = torch.linalg.vector_norm(tokens.detach(), dim=-1, dtype=wide).float()
     if not lengths.isfinite().all():
         raise ValueError(
             "tokens hold values that are NaN, infinite or beyond 1e19, so distances mean nothing: check "

@@ -61,6 +61,7 @@ class CenterCLIP(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = clip if isinstance(clip, Backbone) else make_backbone(clip, tokenizer)
+        self.training = self.backbone.training
         if frames < 1:
             raise ScheduleError(f"{frames} frames a video can't be encoded: at least 1 is needed")
         self.frames = frames

@@ -13,7 +13,7 @@ from centerclip.errors import ModelError
 from centerclip.model.checkpoints import OPEN_CLIP_CONFIG
 from centerclip.model.registry import NANO_FOLDER
 
-__all__ = ["OPEN_CLIP_WEIGHTS", "find_model", "upload_folder"]
+__all__ = ["OPEN_CLIP_WEIGHTS", "find_model", "is_local", "upload_folder"]
 
 _ANSWER_SECONDS = 5.0
 _SMALL_FILES = ["*.json", "merges.txt", "vocab.txt", "spiece.model", "tokenizer.model"]
@@ -47,6 +47,13 @@ def find_model(name: str | Path, *, revision: str | None = None, weights: bool =
     if isinstance(name, Path) or _looks_like_path(name):
         raise ModelError(f"there is no model at {name}: {_ELSEWHERE}")
     return _cached(name, revision, weights) or _download(name, revision, weights)
+
+
+def is_local(name: str) -> bool:
+    """Whether `find_model` finds a model of the hub, or the bundled one, without the network."""
+    if name == "nano":
+        return (NANO_FOLDER / "config.json").is_file()
+    return _cached(name, None, True) is not None
 
 
 def upload_folder(folder: Path, name: str, *, private: bool | None, token: str | None, message: str) -> str:

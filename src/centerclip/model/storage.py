@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 
 from centerclip.errors import CheckpointError, ModelError
 from centerclip.model.backbones import Backbone, make_backbone
@@ -132,7 +133,7 @@ def _load_weights(folder: Path, model_class: Any) -> torch.nn.Module:
             model, report = model_class.from_pretrained(
                 folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
             )
-    except (OSError, RuntimeError, ValueError, TypeError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError, SafetensorError) as error:
         raise CheckpointError(f"the weights in {folder} can't be read: {_first_line(error)}") from error
     for kind, word in (("missing_keys", "lack"), ("unexpected_keys", "hold the unknown")):
         if keys := sorted(report[kind]):

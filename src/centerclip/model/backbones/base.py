@@ -37,6 +37,7 @@ class Backbone(nn.Module):
         super().__init__()
         config: Any = model.config
         vision, text = config.vision_config, config.text_config
+        self.training = model.training
         self.model: Any = model
         self.tokenizer = tokenizer
         self.preprocessing = preprocessing or self.default_preprocessing(config)

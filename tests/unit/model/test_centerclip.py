@@ -1,0 +1,261 @@
+"""What `CenterCLIP` promises: shapes, masks, gradients, text, and errors that help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_models import clip_model, clip_tokenizer, siglip_model, word_tokenizer
+from transformers import CLIPImageProcessor, CLIPTokenizer
+
+from centerclip.errors import ModelError, ScheduleError
+from centerclip.model import CenterCLIP
+
+BOTH = pytest.mark.parametrize("make", [clip_model, siglip_model])
+
+
+def draw(videos: int = 2, frames: int = 6, seed: int = 0) -> torch.Tensor:
+    return torch.randn(videos, frames, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
+
+
+@BOTH
+def test_embeddings_have_the_promised_shape_and_unit_length(make: Any) -> None:
+    model = CenterCLIP(make(), "B2-3,8", frames=6)
+    with torch.no_grad():
+        segments, video = model.encode_segments(draw()), model.encode_video(draw())
+    assert segments.shape == (2, 3, model.embed_size)
+    assert video.shape == (2, model.embed_size)
+    torch.testing.assert_close(segments.norm(dim=-1), torch.ones(2, 3))
+    torch.testing.assert_close(video.norm(dim=-1), torch.ones(2))
+    assert (model.segments, model.image_size) == (3, (16, 16))
+    assert model.similarity(video[:1], video).shape == (1, 2)
+
+
+@BOTH
+@pytest.mark.parametrize("schedule", ["none", "B2-3,10", "B1-3,20;B3-2,8"])
+def test_a_masked_video_is_encoded_as_if_it_were_alone(make: Any, schedule: str) -> None:
+    model = CenterCLIP(make(), schedule, frames=6)
+    frames = draw(videos=4)
+    mask = torch.ones(4, 6, dtype=torch.bool)
+    mask[0, 1:] = False
+    mask[2, [0, 3]] = False  # not only the last ones may be missing
+    mask[3, 1:] = False
+    frames[~mask] = torch.nan
+    with torch.no_grad():
+        segments, video = model.encode_segments(frames, mask), model.encode_video(frames, mask)
+        for row in range(4):
+            alone = frames[row, mask[row]][None]
+            own = model.encode_segments(alone)[0]
+            places = [place * len(own) // model.segments for place in range(model.segments)]
+            torch.testing.assert_close(segments[row], own[places])
+            torch.testing.assert_close(video[row], model.encode_video(alone)[0])
+
+
+def test_a_mask_of_all_true_changes_nothing_and_bad_masks_are_refused() -> None:
+    model = CenterCLIP(clip_model(), "B2-3,8", frames=6)
+    full = torch.ones(2, 6, dtype=torch.bool)
+    with torch.no_grad():
+        assert torch.equal(model.encode_video(draw(), full), model.encode_video(draw()))
+    empty = full.clone()
+    empty[1] = False
+    for mask, message in ((empty, "no valid frame"), (full.float(), "bool"), (full[:, :3], "bool")):
+        with pytest.raises(ValueError, match=message):
+            model.encode_video(draw(), mask)
+
+
+@BOTH
+def test_videos_of_a_batch_do_not_depend_on_each_other(make: Any) -> None:
+    model = CenterCLIP(make(), "B2-2,8", frames=6)
+    with torch.no_grad():
+        together = model.encode_segments(torch.cat((draw(seed=1), 1000 * draw(seed=2))))
+        torch.testing.assert_close(together[:2], model.encode_segments(draw(seed=1)))
+
+
+def test_the_gradient_reaches_the_weights_before_and_after_the_reduction() -> None:
+    model = CenterCLIP(clip_model(), "B2-2,8", frames=6, tokenizer=clip_tokenizer()).train()
+    text, video = model(["a red car", "a blue boat"], draw())
+    (model.similarity(text, video) * model.logit_scale.exp()).sum().backward()
+    without = {name for name, parameter in model.named_parameters() if parameter.grad is None}
+    assert without == set()
+    first = model.backbone.model.vision_model.encoder.layers[0].mlp.fc1.weight.grad
+    assert first.isfinite().all()
+    assert first.abs().sum() > 0
+
+
+def test_gradient_checkpointing_gives_the_same_gradients() -> None:
+    gradients = []
+    for checkpointing in (False, True):
+        hf = clip_model()
+        if checkpointing:
+            hf.activation_checkpointing_enable({"use_reentrant": False})
+        model = CenterCLIP(hf, "B2-2,8", frames=6).train()
+        model.encode_video(draw())[:, 0].sum().backward()
+        gradients.append(model.backbone.model.vision_model.embeddings.class_embedding.grad)
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_bfloat16_comes_close_to_float32(autocast: bool) -> None:
+    model = CenterCLIP(clip_model(), "none", frames=6)
+    with torch.no_grad():
+        exact = model.encode_video(draw())
+        if not autocast:
+            model.bfloat16()
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            rough = model.encode_video(draw())
+    assert rough.dtype == torch.float32
+    assert (exact * rough).sum(dim=-1).min() > 0.99
+
+
+def test_preprocessing_is_that_of_transformers() -> None:
+    model = CenterCLIP(clip_model())
+    frames = torch.randint(
+        0, 256, (2, 3, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+    processor = CLIPImageProcessor(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16})
+    pictures = [Image.fromarray(frame.permute(1, 2, 0).numpy()) for frame in frames.flatten(0, 1)]
+    expected = torch.from_numpy(np.stack(processor(pictures)["pixel_values"])).view(2, 3, 3, 16, 16)
+    before = frames.clone()
+    torch.testing.assert_close(model.preprocess(frames), expected.float(), rtol=0, atol=1e-5)
+    assert torch.equal(frames, before)
+
+
+def test_wrong_frames_are_refused_with_the_remedy() -> None:
+    model = CenterCLIP(clip_model(), frames=6)
+    with pytest.raises(ValueError, match="uint8"):
+        model.preprocess(draw())
+    with pytest.raises(ValueError, match=r"\(16, 16\)"):
+        model.preprocess(torch.zeros(1, 1, 3, 8, 8, dtype=torch.uint8))
+    for frames in (draw()[0], draw()[..., :8, :8], torch.zeros(2, 6, 3, 16, 16, dtype=torch.uint8)):
+        with pytest.raises(ValueError, match="as preprocess gives them"):
+            model.encode_video(frames)
+
+
+def test_the_schedule_can_be_set_and_must_fit() -> None:
+    model = CenterCLIP(clip_model(), frames=6)
+    assert str(model.schedule) == "none"
+    model.schedule = "B2-3,8"
+    assert model.segments == 3
+    for schedule in ("B4-3,8", "B2-7,8", "B2-6,17"):
+        with pytest.raises(ScheduleError, match="B"):
+            model.schedule = schedule
+    assert str(model.schedule) == "B2-3,8"
+    with pytest.raises(ScheduleError, match="at least 1"):
+        CenterCLIP(clip_model(), frames=0)
+
+
+def test_the_reducer_of_that_name_is_used() -> None:
+    frames, hf = draw(), clip_model()
+    with torch.no_grad():
+        kept = {
+            name: CenterCLIP(hf, "B2-3,8", reducer=name, frames=6).trace(frames)[0].kept
+            for name in ("kmedoids", "sample", "pool")
+        }
+    assert kept["pool"] is None
+    assert kept["kmedoids"] is not None
+    assert kept["sample"] is not None
+    assert not torch.equal(kept["kmedoids"], kept["sample"])
+
+
+def test_training_is_passed_on_to_the_reducer() -> None:
+    model = CenterCLIP(clip_model(), "B2-3,8", reducer="sample", frames=6)
+    frames = draw()
+    with torch.no_grad():
+        assert torch.equal(model.eval().encode_video(frames), model.encode_video(frames))
+        assert not torch.equal(model.train().encode_video(frames), model.encode_video(frames))
+
+
+def test_a_model_that_is_no_dual_encoder_is_refused() -> None:
+    with pytest.raises(ModelError, match="CLIPModel and SiglipModel"):
+        CenterCLIP(torch.nn.Linear(2, 2))
+    with pytest.raises(ModelError, match="CLIPVisionModel is not supported"):
+        CenterCLIP(clip_model().vision_model)
+
+
+# Text
+
+
+def test_without_a_tokenizer_ids_are_encoded_and_sentences_refused() -> None:
+    model = CenterCLIP(clip_model())
+    batch = clip_tokenizer()(["a car", "boats"], padding=True, return_tensors="pt")
+    with torch.no_grad():
+        assert torch.equal(model.encode_text(batch["input_ids"]), model.encode_text(batch))
+    with pytest.raises(ModelError, match="no tokenizer"):
+        model.encode_text(["a car"])
+
+
+def test_long_captions_keep_their_closing_token_and_empty_ones_have_an_embedding() -> None:
+    model = CenterCLIP(clip_model(), tokenizer=clip_tokenizer())
+    ids = model.backbone.tokenize(["x " * 100, "", "yz"])["input_ids"]
+    end = model.backbone.model.config.text_config.eos_token_id
+    assert ids.shape == (3, 12)
+    assert (ids == end).any(dim=1).all()
+    assert int(ids[0, -1]) == end
+    assert model.backbone.tokenize(["x " * 100], max_tokens=5)["input_ids"].shape == (1, 5)
+    with torch.no_grad():
+        embeddings = model.encode_text(["x " * 100, "x " * 10, "", "yz"])
+        assert embeddings.isfinite().all()
+        torch.testing.assert_close(embeddings[0], embeddings[1])  # 10 letters and two special tokens fit
+        torch.testing.assert_close(model.encode_text("yz"), embeddings[3:])
+        assert model.encode_text([]).shape == (0, 24)
+
+
+def test_neither_case_nor_neighbors_in_the_batch_change_a_sentence() -> None:
+    for make, tokenizer in ((clip_model, clip_tokenizer()), (siglip_model, word_tokenizer())):
+        model = CenterCLIP(make(), tokenizer=tokenizer)
+        with torch.no_grad():
+            alone = model.encode_text(["a red car"])
+            together = model.encode_text(["A RED Car", "a blue boat floats ."])
+        torch.testing.assert_close(alone[0], together[0])
+        assert (together[0] @ together[1]) < 0.99
+
+
+def test_siglip_sentences_are_padded_to_the_full_context() -> None:
+    backbone = CenterCLIP(siglip_model(), tokenizer=word_tokenizer()).backbone
+    ids = backbone.tokenize(["a red car"])["input_ids"]
+    assert ids.tolist() == [[1, 4, 5, 7, 2] + [0] * 7]
+    short = backbone.tokenize(["a red car drives ."], max_tokens=4)["input_ids"]
+    assert short.tolist() == [[1, 4, 5, 2] + [0] * 8]
+
+
+def test_another_models_tokenizer_is_refused() -> None:
+    unknown = CLIPTokenizer(vocab={"<|startoftext|>": 0, "<|endoftext|>": 10_000}, merges=[])
+    with pytest.raises(ModelError, match="id 10000"):
+        CenterCLIP(clip_model(text={"eos_token_id": 10_000}), tokenizer=unknown).encode_text(["a"])
+    with pytest.raises(ModelError, match="end token"):
+        CenterCLIP(clip_model(), tokenizer=word_tokenizer()).encode_text(["a car"])
+
+
+# Trace
+
+
+def test_the_trace_names_kept_tokens_in_the_video_itself() -> None:
+    model = CenterCLIP(clip_model(), "B1-3,10;B3-2,6", frames=5)
+    stages = model.trace(draw(frames=5))
+    assert [stage.frame_segments for stage in stages] == [(0, 0, 1, 1, 2), (0, 0, 0, 0, 1)]
+    for stage, shape in zip(stages, [(2, 3, 10), (2, 2, 6)], strict=True):
+        kept, labels = stage.kept, stage.labels
+        assert kept is not None
+        assert labels is not None
+        assert kept.shape == shape
+        assert labels.shape == (2, 5, 16)
+        assert (kept.diff(dim=-1) > 0).all()
+        for video in range(2):
+            for segment in range(shape[1]):
+                for label, position in enumerate(kept[video, segment].tolist()):
+                    frame, patch = divmod(position, 16)
+                    assert stage.frame_segments[frame] == segment
+                    assert labels[video, frame, patch] == label  # a kept token belongs to itself
+    first, second = stages
+    assert first.kept is not None
+    assert second.kept is not None
+    assert set(second.kept[0].flatten().tolist()) <= set(first.kept[0].flatten().tolist())
+
+
+def test_what_a_reducer_blends_has_no_kept_tokens_from_there_on() -> None:
+    stages = CenterCLIP(clip_model(), "B1-3,10;B3-2,6", reducer="pool", frames=6).trace(draw())
+    assert [(stage.kept, stage.labels) for stage in stages] == [(None, None)] * 2
+    assert CenterCLIP(clip_model(), frames=6).trace(draw()) == []

@@ -1,0 +1,237 @@
+"""Saving and loading: nothing is lost, `transformers` opens it, and the fingerprint knows it again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_models import clip_model, clip_tokenizer, siglip_model, word_tokenizer
+from transformers import AutoProcessor, AutoTokenizer, CLIPModel, CLIPProcessor, CLIPTokenizer, SiglipModel
+
+from centerclip.clustering.reducers import make_reducer
+from centerclip.errors import CheckpointError, ModelError, ScheduleError
+from centerclip.model import CenterCLIP, Preprocessing, default_schedule, make_backbone
+
+FRAMES = torch.randn(2, 6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A CLIP saved with a schedule."""
+    reducer = make_reducer("kmedoids", metric="cosine")
+    model = CenterCLIP(clip_model(), "B2-3,8", reducer=reducer, frames=6, tokenizer=clip_tokenizer())
+    model.save_pretrained(tmp_path / "clip")
+    return tmp_path / "clip"
+
+
+@pytest.mark.parametrize(
+    ("make", "tokenizer"),
+    [(clip_model, clip_tokenizer()), (siglip_model, word_tokenizer())],
+    ids=["clip", "siglip"],
+)
+def test_a_saved_model_comes_back_whole(make: Any, tokenizer: Any, tmp_path: Path) -> None:
+    preprocessing = Preprocessing(
+        (16, 16), mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), interpolation="bilinear"
+    )
+    backbone = make_backbone(make(), tokenizer, preprocessing=preprocessing)
+    model = CenterCLIP(backbone, "B1-3,8;B3-2,6", reducer="sample", frames=6)
+    model.save_pretrained(tmp_path / "new" / "folder")
+    again = CenterCLIP.from_pretrained(tmp_path / "new" / "folder")
+    assert (str(again.schedule), again.reducer, again.frames) == ("B1-3,8;B3-2,6", make_reducer("sample"), 6)
+    assert again.backbone.preprocessing == preprocessing
+    assert again.fingerprint() == model.fingerprint()
+    assert not again.training
+    with torch.no_grad():
+        assert torch.equal(again.encode_video(FRAMES), model.encode_video(FRAMES))
+        assert torch.equal(again.encode_text(["a red car"]), model.encode_text(["a red car"]))
+
+
+def test_transformers_opens_a_saved_model(saved: Path) -> None:
+    hf = CLIPModel.from_pretrained(saved)
+    model = CenterCLIP.from_pretrained(saved, schedule="none")
+    processor = CLIPProcessor.from_pretrained(saved)
+    assert isinstance(AutoProcessor.from_pretrained(saved), CLIPProcessor)
+    assert isinstance(AutoTokenizer.from_pretrained(saved), CLIPTokenizer)
+    frame = torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8)
+    batch = processor(text=["a car"], images=[frame], return_tensors="pt", padding=True)
+    with torch.no_grad():
+        image = hf.get_image_features(pixel_values=batch["pixel_values"]).pooler_output
+        own = model.encode_video(model.preprocess(frame[None, None]))
+        torch.testing.assert_close(own, torch.nn.functional.normalize(image, dim=-1), rtol=1e-4, atol=1e-4)
+        text = hf.get_text_features(batch["input_ids"], batch["attention_mask"]).pooler_output
+        torch.testing.assert_close(model.encode_text(["a car"]), torch.nn.functional.normalize(text, dim=-1))
+
+
+def test_transformers_opens_a_saved_siglip(tmp_path: Path) -> None:
+    CenterCLIP(siglip_model(), tokenizer=word_tokenizer()).save_pretrained(tmp_path)
+    assert isinstance(SiglipModel.from_pretrained(tmp_path), SiglipModel)
+    assert AutoTokenizer.from_pretrained(tmp_path)("a car")["input_ids"] == [1, 4, 7, 2]
+
+
+def test_what_is_given_goes_before_what_was_saved(saved: Path) -> None:
+    model = CenterCLIP.from_pretrained(saved, schedule="B1-4,8", reducer="pool", frames=8)
+    assert (str(model.schedule), model.reducer, model.frames) == ("B1-4,8", make_reducer("pool"), 8)
+    assert CenterCLIP.from_pretrained(saved, dtype=torch.bfloat16).logit_scale.dtype == torch.bfloat16
+    with pytest.raises(ScheduleError, match="B2-3,8"):
+        CenterCLIP.from_pretrained(saved, frames=2)
+
+
+def test_a_folder_of_transformers_gets_the_default_schedule(tmp_path: Path) -> None:
+    clip_model().save_pretrained(tmp_path)
+    model = CenterCLIP.from_pretrained(tmp_path)
+    assert (str(model.schedule), model.reducer, model.frames) == ("B2-4,16", make_reducer("kmedoids"), 12)
+    with pytest.raises(ModelError, match="no tokenizer"):
+        model.encode_text(["a car"])
+    tokenizer = tmp_path / "tokenizer"
+    clip_tokenizer().save_pretrained(tokenizer)
+    assert CenterCLIP.from_pretrained(tmp_path, tokenizer=tokenizer).encode_text(["a car"]).shape == (1, 24)
+
+
+def test_a_tokenizer_of_vocabulary_and_merges_is_read(saved: Path) -> None:
+    vocabulary = json.loads((saved / "tokenizer.json").read_text())["model"]["vocab"]
+    expected = CenterCLIP.from_pretrained(saved).backbone.tokenize(["A car, red!"])["input_ids"]
+    (saved / "tokenizer.json").unlink()
+    (saved / "vocab.json").write_text(json.dumps(vocabulary))
+    (saved / "merges.txt").write_text("#version: 0.2\n")
+    found = CenterCLIP.from_pretrained(saved).backbone.tokenize(["A car, red!"])["input_ids"]
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "patches", "frames", "expected"),
+    [
+        (12, 49, 12, "B6-4,49"),
+        (12, 196, 12, "B6-4,160"),
+        (24, 256, 12, "B12-4,209"),
+        (12, 49, 60, "B6-20,49"),
+        (12, 49, 2, "B6-1,49"),
+        (2, 64, 12, "B1-4,64"),
+    ],
+)
+def test_the_default_schedule_is_the_papers_in_proportion(
+    blocks: int, patches: int, frames: int, expected: str
+) -> None:
+    schedule = default_schedule(blocks=blocks, patches=patches, frames=frames)
+    assert str(schedule) == expected
+    schedule.validate(blocks=blocks, frames=frames, patches=patches)
+
+
+# Fingerprint
+
+
+def test_the_fingerprint_outlives_dtype_and_way_of_loading(saved: Path, tmp_path: Path) -> None:
+    model = CenterCLIP.from_pretrained(saved)
+    fingerprint = model.fingerprint()
+    assert len(fingerprint) == 16
+    assert int(fingerprint, 16) >= 0
+    assert CenterCLIP.from_pretrained(saved, dtype=torch.bfloat16).fingerprint() == fingerprint
+    assert model.bfloat16().fingerprint() == fingerprint
+    built = CenterCLIP(clip_model(), "B2-3,8", reducer=make_reducer("kmedoids", metric="cosine"), frames=6)
+    assert built.fingerprint() == fingerprint
+
+
+def test_the_fingerprint_changes_with_whatever_changes_embeddings(saved: Path) -> None:
+    model = CenterCLIP.from_pretrained(saved)
+    seen = {model.fingerprint()}
+    for changed in (
+        CenterCLIP.from_pretrained(saved, schedule="B2-3,9"),
+        CenterCLIP.from_pretrained(saved, schedule="none"),
+        CenterCLIP.from_pretrained(saved, reducer="kmedoids"),
+        CenterCLIP.from_pretrained(saved, frames=9),
+        CenterCLIP(make_backbone(model.backbone.model, preprocessing=Preprocessing((16, 16), std=(1, 1, 1)))),
+        CenterCLIP(clip_model(vision={"hidden_act": "gelu"})),
+        CenterCLIP(clip_model(seed=1)),
+    ):
+        seen.add(changed.fingerprint())
+    assert len(seen) == 8
+    with torch.no_grad():
+        model.backbone.model.visual_projection.weight[3, 4] += 0.1  # noticed, though the result is kept
+    assert model.fingerprint() not in seen
+
+
+def test_the_reducer_of_a_plain_model_does_not_count() -> None:
+    hf = clip_model()
+    one, other = CenterCLIP(hf, reducer="pool"), CenterCLIP(hf, reducer="sample")
+    assert one.fingerprint() == other.fingerprint()
+
+
+# Errors
+
+
+def test_folders_that_hold_no_model_are_refused(saved: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no config.json"):
+        CenterCLIP.from_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "siglip2"}')
+    with pytest.raises(ModelError, match="'siglip2', but only clip and siglip"):
+        CenterCLIP.from_pretrained(tmp_path)
+    for content in ("{", "[]"):
+        (tmp_path / "config.json").write_text(content)
+        with pytest.raises(ModelError, match=r"config\.json"):
+            CenterCLIP.from_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="leave activation"):
+        CenterCLIP.from_pretrained(saved, activation="gelu")
+
+
+def test_settings_of_another_version_are_refused(saved: Path) -> None:
+    path = saved / "centerclip.json"
+    content = json.loads(path.read_text())
+    assert content == {
+        "format_version": 1,
+        "schedule": "B2-3,8",
+        "reducer": {"name": "kmedoids", "metric": "cosine", "max_iter": 100},
+        "frames": 6,
+    }
+    path.write_text(json.dumps(content | {"format_version": 2}))
+    with pytest.raises(ModelError, match="format 2"):
+        CenterCLIP.from_pretrained(saved)
+    path.write_text(json.dumps(content | {"more": 1}))
+    with pytest.raises(ModelError, match="damaged"):
+        CenterCLIP.from_pretrained(saved)
+
+
+def test_incomplete_superfluous_and_damaged_weights_are_refused(saved: Path) -> None:
+    path = saved / "model.safetensors"
+    weights = load_file(path)
+    removed = {name: tensor.clone() for name, tensor in weights.items() if name != "logit_scale"}
+    changes = (
+        (removed, "lack logit_scale"),
+        ({**weights, "visual_extra": torch.zeros(2)}, "unknown visual_extra"),
+        ({**weights, "visual_projection.weight": torch.zeros(3, 3)}, "can't be read"),
+    )
+    for changed, message in changes:
+        save_file(changed, path, metadata={"format": "pt"})
+        with pytest.raises(CheckpointError, match=message):
+            CenterCLIP.from_pretrained(saved)
+    path.write_bytes(b"nonsense")
+    with pytest.raises(CheckpointError, match="can't be read"):
+        CenterCLIP.from_pretrained(saved)
+    path.unlink()
+    with pytest.raises(CheckpointError, match="can't be read"):
+        CenterCLIP.from_pretrained(saved)
+
+
+def test_damaged_tokenizers_and_preprocessing_are_refused(saved: Path) -> None:
+    kept = (saved / "preprocessor_config.json").read_text()
+    for content in ("{", '{"image_mean": [1, 2]}', '{"resample": 9}'):
+        (saved / "preprocessor_config.json").write_text(content)
+        with pytest.raises(ModelError, match="preprocessor_config"):
+            CenterCLIP.from_pretrained(saved)
+    (saved / "preprocessor_config.json").write_text(kept)
+    (saved / "tokenizer.json").write_text("{")
+    with pytest.raises(ModelError, match="tokenizer"):
+        CenterCLIP.from_pretrained(saved)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match="can't be saved"):
+        CenterCLIP(clip_model()).save_pretrained(tmp_path / "file")
+
+
+def test_loading_and_saving_print_nothing(saved: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    CenterCLIP.from_pretrained(saved).save_pretrained(saved.with_name("again"))
+    assert capfd.readouterr() == ("", "")
