@@ -3,6 +3,7 @@
 from centerclip.clustering.distance import pairwise_distances
 from centerclip.clustering.kmedoids import Clustering, kmedoids
 from centerclip.clustering.reducers import REDUCERS, Reduced, Reducer, make_reducer, reducer_config
+from centerclip.clustering.spectral import spectral_clustering
 
 __all__ = [
     "REDUCERS",
@@ -13,4 +14,5 @@ __all__ = [
     "make_reducer",
     "pairwise_distances",
     "reducer_config",
+    "spectral_clustering",
 ]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from centerclip.clustering.distance import measure, token_lengths
 
-__all__ = ["Clustering", "kmedoids"]
+__all__ = ["Clustering", "check_clusters", "kmedoids", "partition"]
 
 _NEAREST = -torch.finfo(torch.float32).tiny
 """A token's distance to itself while clustering: below every other and lost in any sum.
@@ -73,9 +73,17 @@ def kmedoids(tokens: Tensor, k: int, *, metric: str = "euclidean", max_iter: int
     """
     lengths = token_lengths(tokens)
     check_clusters(k, tokens)
-    distances = measure(tokens, lengths, metric)
+    return partition(measure(tokens, lengths, metric), k, first=lengths.argmax(1), max_iter=max_iter)
+
+
+@torch.no_grad()
+def partition(distances: Tensor, k: int, *, first: Tensor, max_iter: int) -> Clustering:
+    """`kmedoids` of sets whose distances [B, N, N] are known, from the first seed [B] on.
+
+    The distances are taken over: their diagonal is overwritten.
+    """
     distances.diagonal(dim1=1, dim2=2).fill_(_NEAREST)
-    medoids = _seeds(distances, lengths.argmax(1), k)
+    medoids = _seeds(distances, first, k)
     nearest, labels = _assign(distances, medoids)
     for _ in range(max_iter):
         moved = _update(distances, labels, k)

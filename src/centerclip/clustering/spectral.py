@@ -1,0 +1,134 @@
+"""Spectral clustering: k-medoids of tokens placed by the smooth functions on their similarity graph.
+
+Like `kmedoids` it decides about each set by that set alone. Knows no token order.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from centerclip.clustering.distance import measure, token_lengths
+from centerclip.clustering.kmedoids import Clustering, check_clusters, partition
+
+__all__ = ["GRAPHS", "check_graph", "spectral_clustering"]
+
+GRAPHS = ("heat", "knn")
+
+
+def check_graph(graph: str, sigma: float | Literal["median"], neighbors: int | None) -> None:
+    """Check the description of a similarity graph, as `spectral_clustering` takes it.
+
+    Raises:
+        ValueError: an unknown graph, sigma not positive and finite, or fewer than one neighbor.
+    """
+    if graph not in GRAPHS:
+        raise ValueError(f"graph is {graph!r}, but must be one of {', '.join(GRAPHS)}")
+    if sigma != "median" and not (isinstance(sigma, int | float) and 0 < sigma < math.inf):
+        raise ValueError(f"sigma is {sigma!r}, but must be a positive number or 'median'")
+    if neighbors is not None and neighbors < 1:
+        raise ValueError(f"neighbors is {neighbors}, but must be at least 1, or None for a default")
+
+
+@torch.no_grad()
+def spectral_clustering(
+    tokens: Tensor,
+    k: int,
+    *,
+    graph: str = "heat",
+    sigma: float | Literal["median"] = 2.0,
+    neighbors: int | None = None,
+    mutual: bool = False,
+    max_iter: int = 100,
+) -> Clustering:
+    """Partition each set of tokens by k-medoids on the spectral embedding of its similarity graph.
+
+    Two tokens at Euclidean distance d have the affinity exp(-d² / 2 sigma²), a token and itself 1. The
+    rows of the eigenvectors to the k smallest eigenvalues of the normalized Laplacian, scaled to unit
+    length, are clustered like tokens; as all are equally long, the first seed is token 0. Memory is
+    O(N²) a set, time O(N³).
+
+    Args:
+        tokens: [B, N, D], any float dtype; computed in float32. Not modified.
+        k: clusters per set, 1 <= k <= N.
+        graph: `heat` joins all tokens; `knn` those of which one is among the nearest of the other.
+        sigma: width of the affinity in units of distance, or `median` for the median distance between
+            two tokens of the set. Affinities underflow to 0 beyond 14 sigma; far tokens need `median`.
+        neighbors: how many nearest tokens `knn` takes, N - 1 at most; None takes 1 + log2 N, rounded up
+            (of the order of log N: von Luxburg 2007, section 8.2).
+        mutual: whether `knn` asks that each of the two is among the nearest of the other.
+        max_iter: bound on the update rounds of k-medoids.
+
+    Returns:
+        Medoids and labels of the tokens; the cost is that of the k-medoids on the rows.
+
+    Raises:
+        ValueError: k outside 1..N, an argument out of its range, or tokens not 3-D, not finite, or longer
+            than 1e19.
+
+    Source: CenterCLIP (arXiv 2205.00823) section 3; Ng, Jordan, Weiss (NIPS 2001); signs after Bro,
+    Acar, Kolda (Journal of Chemometrics 22, 2008).
+    """
+    check_graph(graph, sigma, neighbors)
+    lengths = token_lengths(tokens)
+    check_clusters(k, tokens)
+    n = tokens.shape[1]
+    if neighbors is None:
+        neighbors = 1 + math.ceil(math.log2(n))
+    embeddings = torch.empty(len(tokens), n, k, device=tokens.device)
+    with torch.autocast(tokens.device.type, enabled=False):
+        for embedding, distances, of_set in zip(
+            embeddings, measure(tokens, lengths, "euclidean"), tokens.float(), strict=True
+        ):
+            affinity = _affinity(distances, sigma)
+            if graph == "knn":
+                affinity *= _nearest(distances, min(neighbors, n - 1), mutual)
+            vectors = _bro_signs(_smoothest(affinity, k), of_set)
+            # Equal tokens have equal rows, but the solver gives them only up to rounding.
+            equal = (distances == 0).int().argmax(1)  # the lowest index of an equal token
+            embedding[:] = normalize(vectors, dim=1)[equal]
+    lengths = embeddings.any(2).float()  # 1, or 0 for a row of zeros; rounding of 1 is no reason to choose
+    return partition(measure(embeddings, lengths, "euclidean"), k, first=lengths.argmax(1), max_iter=max_iter)
+
+
+def _affinity(distances: Tensor, sigma: float | Literal["median"]) -> Tensor:
+    """exp(-d² / 2 sigma²) of one set's distances [N, N]; its diagonal is 1, so no degree is 0."""
+    n = len(distances)
+    if sigma == "median" and n > 1:
+        left, right = torch.triu_indices(n, n, 1, device=distances.device)
+        # 0 where most tokens are equal: then only equal ones have an affinity.
+        scaled = distances / distances[left, right].median().clamp(min=torch.finfo(torch.float32).tiny)
+    else:
+        scaled = distances / (1.0 if sigma == "median" else sigma)
+    return scaled.square_().mul_(-0.5).exp_()
+
+
+def _nearest(distances: Tensor, neighbors: int, mutual: bool) -> Tensor:
+    """Whether two tokens of one set are neighbors, or the same, [N, N] bool; ties to the lowest index."""
+    own_first = distances.clone().fill_diagonal_(-1)
+    farthest = own_first.topk(neighbors + 1, largest=False).values.amax(1, keepdim=True)
+    nearer, tied = own_first < farthest, own_first == farthest
+    chosen = nearer | (tied & (tied.cumsum(1) <= neighbors + 1 - nearer.sum(1, keepdim=True)))
+    return chosen & chosen.mT if mutual else chosen | chosen.mT
+
+
+def _smoothest(affinity: Tensor, k: int) -> Tensor:
+    """Eigenvectors [N, k] to the k smallest eigenvalues of I - Dg^-1/2 W Dg^-1/2, smallest first."""
+    scale = affinity.sum(1).rsqrt()
+    laplacian = torch.eye(len(affinity), device=affinity.device) - scale[:, None] * affinity * scale
+    vectors: Tensor = torch.linalg.eigh(laplacian).eigenvectors
+    return vectors[:, :k]
+
+
+def _bro_signs(vectors: Tensor, tokens: Tensor) -> Tensor:
+    """Eigenvectors [N, k] with the sign of their signed, squared projections onto the tokens [N, D].
+
+    A solver may return either sign. Distances between rows don't depend on it, the rows do.
+    """
+    projections = vectors.mT @ tokens  # [k, D]
+    towards = (projections * projections.abs()).sum(1)
+    return torch.where(towards < 0, -vectors, vectors)
