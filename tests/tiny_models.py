@@ -1,4 +1,4 @@
-"""Tiny dual encoders with random weights and tokenizers to match, made on the spot for every test that needs one."""
+"""Tiny dual encoders with random weights, and tokenizers to match, for every test that needs one."""
 
 from __future__ import annotations
 

@@ -54,34 +54,41 @@ def load_backbone(
         ModelError, CheckpointError: as documented there.
     """
     path = find_model(name, revision=revision)
-    given = (
-        load_tokenizer(find_model(tokenizer, weights=False))
-        if isinstance(tokenizer, str | Path)
-        else tokenizer
-    )
-    if path.is_dir() and not ((path / OPEN_CLIP_CONFIG).is_file() and not (path / "config.json").is_file()):
-        if activation is not None:
-            raise ModelError(
-                f"{name} states its activation in config.json: leave activation={activation!r} out"
-            )
-        return load_folder(path, tokenizer=given)
-    weights = _open_clip_weights(path) if path.is_dir() else path
-    model = read_checkpoint(weights, activation=activation)
-    if given is None:
-        given = _clip_tokenizer(weights, model.config.text_config.vocab_size)
-    backbone = make_backbone(model, given)
-    told = read_open_clip_config(weights.parent)
-    preprocessing = replace(
+    if isinstance(tokenizer, str | Path):
+        tokenizer = load_tokenizer(find_model(tokenizer, weights=False))
+    weights = _checkpoint_file(path)
+    if weights is not None:
+        backbone, settings = _load_checkpoint(weights, tokenizer, activation), None
+    elif activation is None:
+        backbone, settings = load_folder(path, tokenizer=tokenizer)
+    else:
+        raise ModelError(f"{name} states its activation in config.json: leave activation={activation!r} out")
+    backbone.model.config.name_or_path = str(name)  # as the user knows it, not where the cache has it
+    return backbone, settings
+
+
+def _checkpoint_file(path: Path) -> Path | None:
+    """The checkpoint file that is meant, or None for a folder of `transformers`."""
+    if path.is_file():
+        return path
+    if (path / "config.json").is_file() or not (path / OPEN_CLIP_CONFIG).is_file():
+        return None
+    for name in OPEN_CLIP_WEIGHTS:
+        if (path / name).is_file():
+            return path / name
+    raise ModelError(f"{path} has no weights: one of {', '.join(OPEN_CLIP_WEIGHTS)} is needed")
+
+
+def _load_checkpoint(path: Path, tokenizer: Any, activation: str | None) -> Backbone:
+    model = read_checkpoint(path, activation=activation)
+    if tokenizer is None:
+        tokenizer = _clip_tokenizer(path, model.config.text_config.vocab_size)
+    backbone = make_backbone(model, tokenizer)
+    told = read_open_clip_config(path.parent)
+    backbone.preprocessing = replace(
         backbone.preprocessing, mean=told.mean, std=told.std, interpolation=told.interpolation
     )
-    return make_backbone(model, given, preprocessing=preprocessing), None
-
-
-def _open_clip_weights(folder: Path) -> Path:
-    for name in OPEN_CLIP_WEIGHTS:
-        if (folder / name).is_file():
-            return folder / name
-    raise ModelError(f"{folder} has no weights: one of {', '.join(OPEN_CLIP_WEIGHTS)} is needed")
+    return backbone
 
 
 def _clip_tokenizer(weights: Path, vocabulary: int) -> Any:

@@ -70,8 +70,8 @@ def load_folder(folder: Path, *, tokenizer: Any = None) -> tuple[Backbone, Setti
     if tokenizer is None and has_tokenizer(folder):
         tokenizer = load_tokenizer(folder)
     backbone = make_backbone(model, tokenizer)
-    preprocessing = read_preprocessing(folder, backbone.preprocessing)
-    return make_backbone(model, tokenizer, preprocessing=preprocessing), _read_settings(folder)
+    backbone.preprocessing = read_preprocessing(folder, backbone.preprocessing)
+    return backbone, _read_settings(folder)
 
 
 def save_folder(folder: Path, backbone: Backbone, settings: Settings) -> None:

@@ -163,7 +163,7 @@ def test_the_reducer_of_a_plain_model_does_not_count() -> None:
 
 
 def test_folders_that_hold_no_model_are_refused(saved: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no config.json"):
+    with pytest.raises(ModelError, match=r"no config\.json"):
         CenterCLIP.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "siglip2"}')
     with pytest.raises(ModelError, match="'siglip2', but only clip and siglip"):

@@ -48,8 +48,6 @@ class Backbone(nn.Module):
         self.context_length: int = text.max_position_embeddings
         self.patches: int = model.vision_model.embeddings.num_patches  # type: ignore[union-attr, assignment]
         self.blocks: int = len(self._layers)
-        # Python floats, not buffers: a model moved to bfloat16 must not round them.
-        self.mean, self.std = self.preprocessing.mean, self.preprocessing.std
 
     @classmethod
     def default_preprocessing(cls, config: Any) -> Preprocessing:
@@ -64,6 +62,16 @@ class Backbone(nn.Module):
     def image_size(self) -> tuple[int, int]:
         """(height, width) of the frames, in pixels."""
         return self.preprocessing.image_size
+
+    @property
+    def mean(self) -> tuple[float, float, float]:
+        """Of red, green and blue in 0..1; no buffer, which a model moved to bfloat16 would round."""
+        return self.preprocessing.mean
+
+    @property
+    def std(self) -> tuple[float, float, float]:
+        """Of red, green and blue in 0..1."""
+        return self.preprocessing.std
 
     @property
     def _layers(self) -> nn.ModuleList:

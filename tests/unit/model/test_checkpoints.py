@@ -1,0 +1,346 @@
+"""Checkpoints of other lineages: files are built here from known weights, under each lineage's names."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from tiny_models import clip_model, clip_tokenizer
+from torch import Tensor, nn
+
+from centerclip.errors import CheckpointError, ModelError
+from centerclip.model import CenterCLIP
+from centerclip.model.checkpoints import read_checkpoint
+
+TOWERS = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 1}
+
+
+def known_model(activation: str = "quick_gelu", **vision: Any) -> Any:
+    return clip_model(
+        vision={**TOWERS, "hidden_act": activation, **vision}, text={**TOWERS, "hidden_act": activation}
+    )
+
+
+def openai_names(model: Any) -> dict[str, Tensor]:
+    """The weights of a `transformers` CLIP by OpenAI's names, written out by hand."""
+    hf = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    out = {
+        "visual.class_embedding": hf["vision_model.embeddings.class_embedding"],
+        "visual.positional_embedding": hf["vision_model.embeddings.position_embedding.weight"],
+        "visual.conv1.weight": hf["vision_model.embeddings.patch_embedding.weight"],
+        "visual.ln_pre.weight": hf["vision_model.pre_layrnorm.weight"],
+        "visual.ln_pre.bias": hf["vision_model.pre_layrnorm.bias"],
+        "visual.ln_post.weight": hf["vision_model.post_layernorm.weight"],
+        "visual.ln_post.bias": hf["vision_model.post_layernorm.bias"],
+        "visual.proj": hf["visual_projection.weight"].T.contiguous(),
+        "token_embedding.weight": hf["text_model.embeddings.token_embedding.weight"],
+        "positional_embedding": hf["text_model.embeddings.position_embedding.weight"],
+        "ln_final.weight": hf["text_model.final_layer_norm.weight"],
+        "ln_final.bias": hf["text_model.final_layer_norm.bias"],
+        "text_projection": hf["text_projection.weight"].T.contiguous(),
+        "logit_scale": hf["logit_scale"],
+    }
+    for prefix, tower, layers in (("visual.", "vision_model", 4), ("", "text_model", 2)):
+        for i in range(layers):
+            old, new = f"{tower}.encoder.layers.{i}", f"{prefix}transformer.resblocks.{i}"
+            for part in ("weight", "bias"):
+                out[f"{new}.attn.in_proj_{part}"] = torch.cat(
+                    [hf[f"{old}.self_attn.{letter}_proj.{part}"] for letter in "qkv"]
+                )
+                out[f"{new}.attn.out_proj.{part}"] = hf[f"{old}.self_attn.out_proj.{part}"]
+                out[f"{new}.ln_1.{part}"] = hf[f"{old}.layer_norm1.{part}"]
+                out[f"{new}.ln_2.{part}"] = hf[f"{old}.layer_norm2.{part}"]
+                out[f"{new}.mlp.c_fc.{part}"] = hf[f"{old}.mlp.fc1.{part}"]
+                out[f"{new}.mlp.c_proj.{part}"] = hf[f"{old}.mlp.fc2.{part}"]
+    return out
+
+
+def prefixed(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {f"{prefix}{name}": tensor for name, tensor in tensors.items()}
+
+
+class Tree(nn.Module):
+    """A module with parameters and buffers of given names, as a TorchScript archive holds them."""
+
+    def __init__(self, tensors: dict[str, Tensor]) -> None:
+        super().__init__()
+        children: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            first, _, rest = name.partition(".")
+            if rest:
+                children.setdefault(first, {})[rest] = tensor
+            elif tensor.is_floating_point():
+                self.register_parameter(first, nn.Parameter(tensor))
+            else:
+                self.register_buffer(first, tensor)
+        for name, below in children.items():
+            self.add_module(name, Tree(below))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 1
+
+
+def save_archive(tensors: dict[str, Tensor], path: Path, *, traced: bool) -> None:
+    with warnings.catch_warnings():  # TorchScript is deprecated; OpenAI's files are made of it all the same
+        warnings.simplefilter("ignore")
+        tree = Tree(tensors)
+        module = torch.jit.trace(tree, torch.zeros(1)) if traced else torch.jit.script(tree)
+        torch.jit.save(module, str(path))
+
+
+NUMBERS = {
+    "input_resolution": torch.tensor(16),
+    "context_length": torch.tensor(12),
+    "vocab_size": torch.tensor(514),
+}
+
+
+def assert_same(read: Any, known: Any) -> None:
+    """The same weights, and the same computation."""
+    expected = known.state_dict()
+    assert read.state_dict().keys() == expected.keys()
+    for name, tensor in read.state_dict().items():
+        torch.testing.assert_close(tensor, expected[name], rtol=0, atol=0)
+    pixels, ids = torch.randn(2, 3, 16, 16), torch.tensor([[512, 5, 6, 513], [512, 7, 513, 513]])
+    with torch.no_grad():
+        for ours, theirs in (
+            (read.get_image_features(pixels), known.get_image_features(pixels)),
+            (read.get_text_features(ids), known.get_text_features(ids)),
+        ):
+            torch.testing.assert_close(ours.pooler_output, theirs.pooler_output)
+
+
+@pytest.mark.parametrize("traced", [True, False], ids=["traced", "scripted"])
+def test_openais_archive_is_read_without_running_it(
+    traced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, path = known_model(), tmp_path / "ViT.pt"
+    mask = {"transformer.resblocks.0.attn_mask": torch.full((12, 12), -1)}  # an attribute in some archives
+    save_archive({**openai_names(known), **NUMBERS, **mask}, path, traced=traced)
+    monkeypatch.setattr(torch.jit, "load", None)
+    assert_same(read_checkpoint(path), known)
+
+
+def test_openais_archive_in_half_precision_is_widened(tmp_path: Path) -> None:
+    known = known_model().half()
+    save_archive({**openai_names(known), **NUMBERS}, tmp_path / "ViT.pt", traced=True)
+    assert_same(read_checkpoint(tmp_path / "ViT.pt"), known.float())
+
+
+def test_openais_state_dict_is_known_by_its_numbers(tmp_path: Path) -> None:
+    known = known_model()
+    torch.save({**openai_names(known), **NUMBERS}, tmp_path / "clip.pt")
+    assert_same(read_checkpoint(tmp_path / "clip.pt"), known)
+
+
+@pytest.mark.parametrize("prefix", ["clip.", "module.clip."])
+@pytest.mark.parametrize("nested", [False, True])
+def test_clip4clip_and_centerclip_checkpoints_are_read(prefix: str, nested: bool, tmp_path: Path) -> None:
+    known = known_model()
+    weights = prefixed(openai_names(known), prefix)
+    content = {"epoch": 4, "state_dict": weights, "optimizer": {"state": {}}} if nested else weights
+    torch.save(content, tmp_path / "pytorch_model.bin.4")
+    assert_same(read_checkpoint(tmp_path / "pytorch_model.bin.4"), known)
+
+
+def test_the_old_format_of_torch_is_read(tmp_path: Path) -> None:
+    known = known_model()
+    torch.save(
+        prefixed(openai_names(known), "clip."), tmp_path / "a.bin", _use_new_zipfile_serialization=False
+    )
+    assert_same(read_checkpoint(tmp_path / "a.bin"), known)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
+@pytest.mark.parametrize("custom_text", [False, True])
+def test_open_clip_is_read_with_gelu(suffix: str, custom_text: bool, tmp_path: Path) -> None:
+    known = known_model("gelu")
+    weights = openai_names(known)
+    if custom_text:
+        weights = {n if n.startswith(("visual.", "logit")) else f"text.{n}": t for n, t in weights.items()}
+    path = tmp_path / f"open_clip_pytorch_model{suffix}"
+    if suffix == ".bin":
+        torch.save(weights, path)
+    else:
+        save_file(weights, path)
+    assert_same(read_checkpoint(path), known)
+    assert read_checkpoint(path, activation="quick_gelu").config.vision_config.hidden_act == "quick_gelu"
+
+
+def open_clip_config(**changes: Any) -> dict[str, Any]:
+    vision = {"image_size": 16, "layers": 4, "width": 64, "patch_size": 4, "head_width": 16}
+    text = {"context_length": 12, "vocab_size": 514, "width": 64, "heads": 2, "layers": 2}
+    model = {"embed_dim": 24, "quick_gelu": True, "vision_cfg": vision, "text_cfg": text, **changes}
+    preprocess = {"mean": [0.5, 0.5, 0.5], "std": [0.1, 0.2, 0.3], "interpolation": "bilinear"}
+    return {"model_cfg": model, "preprocess_cfg": preprocess}
+
+
+def test_open_clips_folder_is_a_model(tmp_path: Path) -> None:
+    known = clip_model(vision={**TOWERS, "num_attention_heads": 4}, text={**TOWERS, "num_attention_heads": 2})
+    save_file(openai_names(known), tmp_path / "open_clip_model.safetensors")
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(open_clip_config()))
+    clip_tokenizer().save_pretrained(tmp_path)
+    model = CenterCLIP.from_pretrained(tmp_path)
+    assert_same(model.backbone.model, known)
+    assert model.backbone.preprocessing.std == (0.1, 0.2, 0.3)
+    assert model.backbone.preprocessing.interpolation == "bilinear"
+    assert str(model.schedule) == "B2-4,16"
+    assert model.encode_text(["a car"]).shape == (1, 24)
+    (tmp_path / "open_clip_model.safetensors").unlink()
+    with pytest.raises(ModelError, match="no weights"):
+        CenterCLIP.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (open_clip_config(text_cfg={"no_causal_mask": True}), r"text_cfg\.no_causal_mask"),
+        (open_clip_config(custom_thing=1), "sets custom_thing"),
+        ({"model_cfg": {}}, "can't be read"),
+        ([], "can't be read"),
+    ],
+)
+def test_what_open_clips_config_may_change_unseen_is_refused(
+    config: Any, message: str, tmp_path: Path
+) -> None:
+    torch.save(openai_names(known_model()), tmp_path / "open_clip_pytorch_model.bin")
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=message):
+        read_checkpoint(tmp_path / "open_clip_pytorch_model.bin")
+
+
+# A file of weights as a model
+
+
+def test_a_checkpoint_file_takes_the_tokenizer_beside_it_or_the_one_given(tmp_path: Path) -> None:
+    torch.save(prefixed(openai_names(known_model()), "clip."), tmp_path / "a.bin")
+    with pytest.raises(ModelError, match=r"vocabulary of 514.*tokenizer=FOLDER"):
+        CenterCLIP.from_pretrained(tmp_path / "a.bin")
+    clip_tokenizer().save_pretrained(tmp_path / "tokenizer")
+    given = CenterCLIP.from_pretrained(str(tmp_path / "a.bin"), tokenizer=str(tmp_path / "tokenizer"))
+    (tmp_path / "tokenizer" / "tokenizer.json").rename(tmp_path / "tokenizer.json")
+    (tmp_path / "tokenizer" / "tokenizer_config.json").rename(tmp_path / "tokenizer_config.json")
+    beside = CenterCLIP.from_pretrained(tmp_path / "a.bin")
+    assert given.fingerprint() == beside.fingerprint()
+    with torch.no_grad():
+        assert torch.equal(given.encode_text(["a red car"]), beside.encode_text(["a red car"]))
+    beside.save_pretrained(tmp_path / "saved")
+    assert CenterCLIP.from_pretrained(tmp_path / "saved").fingerprint() == beside.fingerprint()
+
+
+def test_clips_own_tokenizer_must_be_within_reach(tmp_path: Path) -> None:
+    model = clip_model(
+        vision=TOWERS, text={**TOWERS, "vocab_size": 49408, "bos_token_id": 49406, "eos_token_id": 49407}
+    )
+    torch.save(openai_names(model), tmp_path / "a.bin")
+    with pytest.raises(ModelError, match=r"needs CLIP's tokenizer.*tokenizer=FOLDER"):
+        CenterCLIP.from_pretrained(tmp_path / "a.bin")
+
+
+# Strictness
+
+
+def changed(name: str, tensor: Tensor | None) -> dict[str, Tensor]:
+    tensors = openai_names(known_model())
+    if tensor is None:
+        del tensors[name]
+    else:
+        tensors[name] = tensor
+    return tensors
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        (changed("ln_final.bias", None), "ln_final.bias is missing"),
+        (changed("visual.conv1.weight", None), "visual.conv1.weight is missing"),
+        (changed("visual.transformer.resblocks.1.ln_1.bias", None), "resblocks.1.ln_1.bias is missing"),
+        (changed("visual.extra", torch.zeros(1)), "visual.extra is no part"),
+        (changed("ln_final.bias", torch.zeros(3)), "ln_final.bias has the shape (3,), but (64,)"),
+        (changed("visual.conv1.weight", torch.zeros(64, 3, 1, 4, 4)), "4 dimensions are needed"),
+        (changed("visual.positional_embedding", torch.zeros(16, 64)), "16 rows, but 1 + a square"),
+        (changed("visual.conv1.weight", torch.zeros(50, 3, 4, 4)), "50 wide"),
+        (prefixed(changed("x", torch.zeros(1)), "clip."), "x is no part"),
+        (
+            {**prefixed(openai_names(known_model()), "clip."), "transformerClip.x": torch.zeros(1)},
+            "transformerClip.x, part of a head over the frames",
+        ),
+        (known_model().state_dict(), "weights file of transformers"),
+    ],
+)
+def test_names_and_shapes_are_held_to(tensors: dict[str, Tensor], message: str, tmp_path: Path) -> None:
+    torch.save(tensors, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match=re.escape(message)):
+        read_checkpoint(tmp_path / "a.pt")
+
+
+def test_an_unknown_activation_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="choose gelu or quick_gelu"):
+        read_checkpoint(tmp_path / "a.pt", activation="relu")
+
+
+# Safety
+
+
+class Evil:
+    """Runs a command when unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.target}",)
+
+
+@pytest.mark.parametrize("layout", ["pickle", "torch", "torchscript"])
+def test_a_file_that_would_run_code_is_refused_and_not_run(layout: str, tmp_path: Path) -> None:
+    path, target = tmp_path / "a.pt", tmp_path / "was-run"
+    content = {**openai_names(known_model()), "x": Evil(target)}
+    if layout == "pickle":
+        path.write_bytes(pickle.dumps(Evil(target), protocol=2))
+    elif layout == "torch":
+        torch.save(content, path)
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a/constants.pkl", pickle.dumps(()))
+            archive.writestr("a/data.pkl", pickle.dumps(Evil(target), protocol=2))
+    with pytest.raises(CheckpointError, match="could run code"):
+        read_checkpoint(path)
+    assert not target.exists()
+    if layout == "pickle":  # the file is as dangerous as it is meant to be
+        pickle.loads(path.read_bytes())
+        assert target.exists()
+
+
+def test_an_archive_cannot_reach_beyond_its_storages(tmp_path: Path) -> None:
+    save_archive(openai_names(known_model()), tmp_path / "whole.pt", traced=True)
+    with zipfile.ZipFile(tmp_path / "whole.pt") as whole, zipfile.ZipFile(tmp_path / "cut.pt", "w") as cut:
+        for info in whole.infolist():
+            content = whole.read(info)
+            cut.writestr(info.filename, content[:8] if info.filename.endswith("/data/0") else content)
+    with pytest.raises(CheckpointError, match="is it complete"):
+        read_checkpoint(tmp_path / "cut.pt")
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 cut off", b"\x80\x02}q\x00."])
+@pytest.mark.parametrize("name", ["a.pt", "a.safetensors"])
+def test_damaged_files_are_refused(content: bytes, name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=name):
+        read_checkpoint(tmp_path / name)
+
+
+def test_files_without_weights_are_refused(tmp_path: Path) -> None:
+    for content in ([1, 2], {"epoch": 1}, {}):
+        torch.save(content, tmp_path / "a.pt")
+        with pytest.raises(CheckpointError, match="holds no weights"):
+            read_checkpoint(tmp_path / "a.pt")
