@@ -57,9 +57,10 @@ class Store:
         if not self.remote and not Path(self.location, "meta.lance").exists():
             return None
         with store_errors(self.location, "reading what model it belongs to"):
-            if "meta" not in self._table_names():
+            table = self._try_open("meta")
+            if table is None:
                 return None
-            rows = self._open("meta").to_arrow().to_pylist()
+            rows = table.to_arrow().to_pylist()
         meta = {row["key"]: row["value"] for row in rows}
         self._check_format(int(meta["format"]))
         return ModelCard.from_json(meta["model"])
@@ -68,8 +69,14 @@ class Store:
         """Make the tables; the caller holds the lock and has seen that there is no card."""
         with store_errors(self.location, "being created"):
             connection = self._connect()
-            for leftover in self._table_names():
-                connection.drop_table(leftover)
+            for name in self._table_names():
+                leftover = self._try_open(name)
+                if leftover is not None and leftover.count_rows():
+                    raise IndexStoreError(
+                        f"{self.location} holds a table {name} with rows, but does not say of which model "
+                        "they are. Nothing was touched; delete it, or give another --index"
+                    )
+                connection.drop_table(name)
             connection.create_table("windows", schema=windows_schema(card.embed_size))
             connection.create_table("videos", schema=VIDEOS)
             connection.create_table("meta", data=_meta(FORMAT, card))
@@ -101,6 +108,15 @@ class Store:
 
     def _open(self, name: str) -> Any:
         return self._connect().open_table(name)
+
+    def _try_open(self, name: str) -> Any:
+        """The table, or None while it has no version: its creation was interrupted, or never begun."""
+        try:
+            return self._open(name)
+        except ValueError as error:
+            if "was not found" not in str(error):
+                raise
+            return None
 
     def _table_names(self) -> list[str]:
         return list(self._connect().list_tables().tables)

@@ -174,7 +174,9 @@ class VideoIndex:
         if self.model is None:
             return [Matches((), 0.0, 0) for _ in np.atleast_2d(np.asarray(vectors))]
         units = _unit(vectors, self.model.embed_size)
-        return self._read(lambda snapshot: snapshot.search(units, top, where=where, per_video=per_video))
+        return self._read(
+            lambda snapshot: snapshot.search(units, top, where=where or None, per_video=per_video)
+        )
 
     def windows(self, video_id: str, start_seconds: float | None = None) -> list[StoredWindow]:
         """The windows of a content in time order, or the one that starts at `start_seconds`.
@@ -207,7 +209,7 @@ class VideoIndex:
             return []
         query = self._store.table("videos").search().offset(offset).limit(limit)
         query = query.order_by([ColumnOrdering(column_name="path", ascending=True)])
-        if where is not None:
+        if where:
             query = query.where(all_of(where))
         with store_errors(self.location, "being read"), where_errors(where, VIDEO_COLUMNS):
             return [to_video(row) for row in query.to_arrow().to_pylist()]
@@ -243,7 +245,8 @@ class VideoIndex:
         Raises:
             IndexStoreError: the folder holds an export already, or can't be written.
         """
-        return write_export(self._store.table("windows"), self._bound().embed_size, Path(folder))
+        embed_size = self._bound().embed_size
+        return write_export(self._store.table("windows"), embed_size, Path(folder))
 
     def _bound(self) -> ModelCard:
         card = self.model

@@ -37,6 +37,8 @@ _BATCHES = 500
 """Batches after which a long run compacts on its way, before opening its files takes long."""
 _PATHS = 1000
 """Paths in one condition."""
+_ANN = "ann_"
+"""Name of the ANN index, before its number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,9 @@ class Writer:
             self._removed += self._windows.update(where=equals("path", before), values=values).rows_updated
             self._videos.update(where=equals("path", before), values=values)
         self._present = self._present - {before} | {after}
-        self._written.pop(before, None)
+        self._written.pop(after, None)
+        if before in self._written:
+            self._written[after] = self._written.pop(before)
 
     def finish(self) -> Summary:
         """Compact, build the ANN index where it pays, count and read back.
@@ -199,22 +203,28 @@ class Writer:
         self._removed = 0
 
     def _build_ann(self, rows: int) -> bool:
-        """Build the ANN index, or build it anew when most rows came after it; else fold the few in."""
+        """Build the ANN index, anew once the rows have doubled; else fold the later ones into it.
+
+        Its name tells of how many rows it was made, on which the number of its partitions depends.
+        """
         if rows <= EXACT_LIMIT:
             return False
-        for index in self._windows.list_indices():
-            stats = self._windows.index_stats(index.name)
-            if stats is not None and stats.num_unindexed_rows <= stats.num_indexed_rows:
-                if stats.num_unindexed_rows * 10 > rows:
-                    self._compact()
-                return False
+        indices = {int(index.name.removeprefix(_ANN)): index for index in self._windows.list_indices()}
+        if indices and rows < 2 * max(indices):
+            if indices[max(indices)].num_unindexed_rows * 10 > rows:
+                self._compact()
+            return False
         # cosine: with dot the partitions come out so uneven that a query takes five times as long
-        self._windows.create_index("vector", config=IvfSq(distance_type="cosine"))
+        self._windows.create_index("vector", config=IvfSq(distance_type="cosine"), name=f"{_ANN}{rows}")
+        for index in indices.values():
+            self._windows.drop_index(index.name)
         return True
 
     def _verify(self) -> None:
-        wrong = _mismatched(self._windows, self._videos)
-        stored = _read(self._videos, ["path", "windows"])
+        """Compare what was acknowledged with what a newcomer would read."""
+        windows, videos = self._store.table("windows"), self._store.table("videos")
+        wrong = _mismatched(windows, videos)
+        stored = _read(videos, ["path", "windows"])
         counts = dict(zip(stored["path"].to_pylist(), stored["windows"].to_pylist(), strict=True))
         wrong += [path for path, count in self._written.items() if counts.get(path) != count]
         if wrong:

@@ -1,0 +1,104 @@
+"""A run over a folder indexed before, which a kill test lets die: `python index_run.py FOLDER CALL`.
+
+With CALL > 0 the process kills itself right after the store's CALL-th commit, so that nothing which
+follows in the package is done.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lancedb.db import LanceDBConnection
+from lancedb.table import LanceTable
+from random_videos import CARD, random_video
+
+from centerclip.index import FileStamp, Summary, VideoIndex
+from centerclip.index import writer as writer_module
+from centerclip.records import EncodedVideo, Failed
+
+COMMITS = [(LanceTable, name) for name in ("add", "_do_merge", "delete", "update", "optimize")] + [
+    (LanceTable, "create_index"),
+    (LanceTable, "drop_index"),
+    (LanceDBConnection, "create_table"),
+]
+"""Whatever changes something on the disk."""
+
+BEFORE = [random_video(f"/v/{at}.mp4", windows=1 + at % 3) for at in range(8)]
+"""What the first run found. Then 0 and 1 change, 2 breaks, 3 is deleted, 4 renamed, and 8 to 13 are new."""
+CHANGED = [random_video(f"/v/{at}.mp4", windows=3 - at, seed=1000 + at, modified=9.0) for at in (0, 1)]
+MOVED = FileStamp(Path("/v/renamed.mp4"), BEFORE[4].info.size_bytes, BEFORE[4].info.modified_seconds)
+NEW = [random_video(f"/v/{at}.mp4", windows=2 + at % 3, seed=2000 + at) for at in range(8, 14)]
+
+
+def first_run(location: str) -> None:
+    index = VideoIndex(location)
+    index.bind(CARD)
+    with index.writer() as writer:
+        writer.add([*BEFORE, Failed(Path("/v/broken.mp4"), "no frames")])
+        writer.finish()
+
+
+def second_run(location: str) -> Summary:
+    """What `centerclip index --prune` does with these files, in batches of two."""
+    writer_module._FRAGMENTS = 3
+    writer_module._BATCHES = 2
+    writer_module.EXACT_LIMIT = 10
+    index = VideoIndex(location)
+    index.bind(CARD)
+    results: dict[FileStamp, EncodedVideo | Failed] = {
+        stamp_of(video): video for video in [*BEFORE[5:], *CHANGED, *NEW]
+    }
+    results[FileStamp(BEFORE[2].info.path, 0, 0.0)] = Failed(BEFORE[2].info.path, "damaged")
+    # Where the rename was lost with its rows, the file is new under its new name.
+    renamed = random_video(BEFORE[4].info.path, windows=2).windows
+    info = random_video(MOVED.path).info
+    values = {name: getattr(BEFORE[4].info, name) for name in info.__slots__}
+    results[MOVED] = EncodedVideo(type(info)(**{**values, "path": MOVED.path}), renamed)
+    with index.writer() as writer:
+        changes = index.changes(results, roots=[Path("/v")])
+        for move in changes.moved:
+            writer.move(move.old, move.new)
+        todo = [results[file] for file in (*changes.new, *changes.changed)]
+        for at in range(0, len(todo), 2):
+            writer.add(todo[at : at + 2])
+        writer.remove([*changes.gone, Path("/v/broken.mp4")])
+        return writer.finish()
+
+
+def stamp_of(video: EncodedVideo) -> FileStamp:
+    return FileStamp(video.info.path, video.info.size_bytes, video.info.modified_seconds)
+
+
+def count_commits(after: Callable[[int], None]) -> None:
+    """Call `after` with the number of each commit, once it is done."""
+    count = 0
+
+    def counted(commit: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal count
+            result = commit(*args, **kwargs)
+            count += 1
+            after(count)
+            return result
+
+        return call
+
+    for owner, name in COMMITS:
+        setattr(owner, name, counted(getattr(owner, name)))
+
+
+def main() -> None:
+    location, call = sys.argv[1], int(sys.argv[2])
+    if call:
+        count_commits(lambda count: os.kill(os.getpid(), signal.SIGKILL) if count == call else None)
+    print("begins", flush=True)
+    second_run(location)
+
+
+if __name__ == "__main__":
+    main()

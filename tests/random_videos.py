@@ -1,0 +1,76 @@
+"""Encoded videos with random embeddings, a card to bind an index to, and an encoder for queries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from centerclip.index import ModelCard
+from centerclip.records import EncodedVideo, EncodedWindow, VideoInfo, Window
+
+EMBED_SIZE = 16
+WINDOW_SECONDS = 12.0
+CARD = ModelCard(
+    fingerprint="0123abcd",
+    name="tiny",
+    schedule="B6-4,49",
+    reducer="kmedoids",
+    frames=12,
+    embed_size=EMBED_SIZE,
+    window_seconds=WINDOW_SECONDS,
+)
+
+
+def random_units(seed: int, *shape: int) -> np.ndarray:
+    """[*shape, E] float32 of unit length."""
+    values = np.random.default_rng(seed).standard_normal((*shape, EMBED_SIZE)).astype(np.float32)
+    return values / np.linalg.norm(values, axis=-1, keepdims=True)
+
+
+def random_video(
+    path: str | Path, *, windows: int = 2, segments: int = 4, seed: int | None = None, modified: float = 1.5
+) -> EncodedVideo:
+    """A file whose embeddings depend on `seed`, or else on its path; equal seeds are equal content."""
+    number = sum(os.fsencode(path)) if seed is None else seed
+    video_id = f"id-{path}" if seed is None else f"id-{seed}"
+    duration = windows * WINDOW_SECONDS
+    info = VideoInfo(Path(path), video_id, duration, 640, 360, 25.0, "h264", 1000 + number, modified)
+    vectors = random_units(number, windows)
+    parts = random_units(number + 1, windows, segments)
+    return EncodedVideo(
+        info,
+        tuple(
+            EncodedWindow(
+                Window(at * WINDOW_SECONDS, (at + 1) * WINDOW_SECONDS),
+                vectors[at],
+                parts[at],
+                os.fsencode(f"jpeg {path} {at}"),
+            )
+            for at in range(windows)
+        ),
+    )
+
+
+class WordEncoder:
+    """Encodes each distinct sentence or file name to its own random direction, or to one that was set."""
+
+    def __init__(self, fingerprint: str = CARD.fingerprint) -> None:
+        self.fingerprint = fingerprint
+        self.directions: dict[str, np.ndarray] = {}
+        self.asked: list[str] = []
+
+    def encode_text(self, texts: Sequence[str]) -> np.ndarray:
+        self.asked += texts
+        return np.stack([self._direction(text) for text in texts])
+
+    def encode_picture(self, path: Path) -> np.ndarray:
+        return self._direction(f"picture {path.name}")
+
+    def encode_clip(self, path: Path) -> np.ndarray:
+        return self._direction(f"clip {path.name}")
+
+    def _direction(self, name: str) -> np.ndarray:
+        return self.directions.setdefault(name, random_units(sum(name.encode()) + 7))

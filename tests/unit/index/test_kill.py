@@ -1,0 +1,147 @@
+"""kill -9 anywhere in a run, and the next run leaves exactly what an uninterrupted one does."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import index_run
+import numpy as np
+import pytest
+
+from centerclip.index import VideoIndex, Writer
+
+
+def content(location: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """All rows, but for the time of their recording."""
+    store = VideoIndex(location, create=False)._store
+    windows = store.table("windows").to_arrow().to_pylist()
+    videos = store.table("videos").to_arrow().drop_columns(["indexed_seconds"]).to_pylist()
+    windows.sort(key=lambda row: (row["path"], row["start_seconds"]))
+    return windows, sorted(videos, key=lambda row: row["path"])
+
+
+class Folders:
+    """The index before the run, and what it holds after one that nobody disturbed."""
+
+    def __init__(self, root: Path) -> None:
+        self.before = root / "before"
+        index_run.first_run(str(self.before))
+        shutil.copytree(self.before, root / "whole")
+        self.summary = index_run.second_run(str(root / "whole"))
+        self.whole = content(root / "whole")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_FRAGMENTS", "_BATCHES", "EXACT_LIMIT"):
+            patch.setattr(index_run.writer_module, name, getattr(index_run.writer_module, name))
+        return Folders(tmp_path_factory.mktemp("kill"))
+
+
+@pytest.fixture(autouse=True)
+def restore_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_FRAGMENTS", "_BATCHES", "EXACT_LIMIT"):
+        monkeypatch.setattr(index_run.writer_module, name, getattr(index_run.writer_module, name))
+
+
+def run_and_kill(location: Path, *, call: int = 0, after_seconds: float | None = None) -> int:
+    child = subprocess.Popen(
+        [sys.executable, index_run.__file__, str(location), str(call)], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "begins\n"
+    if after_seconds is not None:
+        time.sleep(after_seconds)
+        child.kill()
+    child.communicate(timeout=120)
+    return child.returncode
+
+
+def check_rerun(location: Path, folders: Folders) -> None:
+    summary = index_run.second_run(str(location))
+    assert content(location) == folders.whole
+    assert (summary.videos, summary.windows, summary.failed) == (
+        folders.summary.videos,
+        folders.summary.windows,
+        folders.summary.failed,
+    )
+
+
+def test_the_undisturbed_run_is_as_meant(folders: Folders) -> None:
+    windows, videos = folders.whole
+    done = {row["path"]: row["windows"] for row in videos if row["state"] == "done"}
+    new = {f"/v/{at}.mp4": 2 + at % 3 for at in range(8, 14)}
+    kept = {"/v/0.mp4": 3, "/v/1.mp4": 2, "/v/5.mp4": 3, "/v/6.mp4": 1, "/v/7.mp4": 2}
+    assert done == {**new, **kept, "/v/renamed.mp4": 2}
+    assert [row["path"] for row in videos if row["state"] == "failed"] == ["/v/2.mp4"]
+    assert len(windows) == sum(done.values())
+    first = next(row for row in windows if row["path"] == "/v/0.mp4")
+    np.testing.assert_array_equal(first["vector"], index_run.CHANGED[0].windows[0].vector)
+
+
+class _KilledError(BaseException):
+    """Stands for the kill where it is tried after every single commit."""
+
+
+def test_stopped_after_any_commit_the_next_run_completes(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for owner, name in index_run.COMMITS:
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # put back afterwards
+    target = 0
+
+    def stop(count: int) -> None:
+        if count == target:
+            raise _KilledError
+
+    commits = 0
+    while True:
+        with monkeypatch.context() as patch:
+            for owner, name in index_run.COMMITS:
+                patch.setattr(owner, name, getattr(owner, name))
+            index_run.count_commits(stop)
+            target += 1
+            location = tmp_path / str(target)
+            shutil.copytree(folders.before, location)
+            try:
+                index_run.second_run(str(location))
+            except _KilledError:
+                commits += 1
+            else:
+                break
+        check_rerun(location, folders)
+    assert commits > 15
+
+
+def test_killed_after_a_commit_the_next_run_completes(folders: Folders, tmp_path: Path) -> None:
+    shutil.copytree(folders.before, tmp_path / "index")
+    assert run_and_kill(tmp_path / "index", call=6) == -signal.SIGKILL
+    check_rerun(tmp_path / "index", folders)
+
+
+def test_killed_while_an_index_comes_into_being(tmp_path: Path) -> None:
+    assert run_and_kill(tmp_path / "index", call=2) == -signal.SIGKILL
+    index_run.second_run(str(tmp_path / "index"))
+    undisturbed = tmp_path / "undisturbed"
+    index_run.second_run(str(undisturbed))
+    assert content(tmp_path / "index") == content(undisturbed)
+
+
+def test_killed_at_any_moment_again_and_again(folders: Folders, tmp_path: Path) -> None:
+    shutil.copytree(folders.before, tmp_path / "index")
+    for after_seconds in (0.05, 0.15):
+        run_and_kill(tmp_path / "index", after_seconds=after_seconds)
+    check_rerun(tmp_path / "index", folders)
+
+
+def test_a_writer_left_without_finishing_has_lost_nothing(folders: Folders, tmp_path: Path) -> None:
+    shutil.copytree(folders.before, tmp_path / "index")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Writer, "finish", lambda self: None)
+        index_run.second_run(str(tmp_path / "index"))
+    assert content(tmp_path / "index") == folders.whole

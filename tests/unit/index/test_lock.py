@@ -1,0 +1,122 @@
+"""One writer at a time, and no lock that outlives its holder."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from random_videos import CARD, random_video
+
+from centerclip.errors import IndexLockedError, IndexStoreError
+from centerclip.index import VideoIndex, lock
+from centerclip.index.lock import writer_lock
+
+# Runs the module alone: the package would bring the whole store along.
+HOLDER = f"""
+import runpy, sys, time
+writer_lock = runpy.run_path({lock.__file__!r})["writer_lock"]
+with writer_lock(sys.argv[1], remote=False, wait_seconds=0):
+    print("held", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+def hold(folder: Path, seconds: float) -> subprocess.Popen[str]:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder), str(seconds)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def finish(holder: subprocess.Popen[str]) -> None:
+    holder.kill()
+    holder.communicate()
+
+
+def test_a_second_writer_learns_who_holds_it(tmp_path: Path) -> None:
+    holder = hold(tmp_path, 60)
+    try:
+        who = rf"process {holder.pid} on {socket.gethostname()}, since \d{{4}}-.*--index"
+        with (
+            pytest.raises(IndexLockedError, match=who),
+            writer_lock(str(tmp_path), remote=False, wait_seconds=0),
+        ):
+            pass
+    finally:
+        finish(holder)
+
+
+def test_a_killed_holder_blocks_nobody(tmp_path: Path) -> None:
+    holder = hold(tmp_path, 60)
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.communicate()
+    with writer_lock(str(tmp_path), remote=False, wait_seconds=0):
+        assert (tmp_path / ".writer.json").read_text()
+
+
+def test_a_patient_writer_gets_it_afterwards(tmp_path: Path) -> None:
+    holder = hold(tmp_path, 0.3)
+    try:
+        with writer_lock(str(tmp_path), remote=False, wait_seconds=-1):
+            pass
+    finally:
+        finish(holder)
+    assert list(tmp_path.glob("*.json")) == []
+
+
+def test_two_writers_in_one_process_exclude_each_other_and_readers_go_on(tmp_path: Path) -> None:
+    first, second = VideoIndex(tmp_path), VideoIndex(tmp_path)
+    first.bind(CARD)
+    with first.writer() as writer:
+        writer.add([random_video("/v/a.mp4")])
+        with pytest.raises(IndexLockedError, match=f"process {os.getpid()} "), second.writer():
+            pass
+        assert len(second) == 2
+    with second.writer() as writer:
+        writer.add([random_video("/v/b.mp4")])
+    assert len(first) == 4
+
+
+def test_an_error_gives_the_lock_back(tmp_path: Path) -> None:
+    index = VideoIndex(tmp_path)
+    index.bind(CARD)
+    with pytest.raises(KeyboardInterrupt), index.writer():
+        raise KeyboardInterrupt
+    with index.writer():
+        pass
+
+
+def test_a_holder_without_a_note_is_named_as_such(tmp_path: Path) -> None:
+    with writer_lock(str(tmp_path), remote=False, wait_seconds=0):
+        (tmp_path / ".writer.json").write_text("{")
+        with (
+            pytest.raises(IndexLockedError, match="by another process"),
+            writer_lock(str(tmp_path), remote=False, wait_seconds=0),
+        ):
+            pass
+
+
+def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(IndexStoreError, match="can't be written"),
+        writer_lock(str(tmp_path / "file" / "index"), remote=False, wait_seconds=0),
+    ):
+        pass
+
+
+def test_writers_to_one_bucket_exclude_each_other_on_this_machine() -> None:
+    address = f"s3://bucket/{os.getpid()}"
+    with writer_lock(address, remote=True, wait_seconds=0):
+        with (
+            pytest.raises(IndexLockedError, match=address),
+            writer_lock(address, remote=True, wait_seconds=0),
+        ):
+            pass
+        with writer_lock(f"{address}/other", remote=True, wait_seconds=0):
+            pass

@@ -1,0 +1,126 @@
+"""Readers beside a writer: they see what is committed, and are never broken by it."""
+
+from datetime import timedelta
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from random_videos import CARD, random_units, random_video
+
+from centerclip.errors import IndexStoreError
+from centerclip.index import VideoIndex, snapshot
+from centerclip.index.snapshot import Snapshot
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> VideoIndex:
+    made = VideoIndex(tmp_path / "index")
+    made.bind(CARD)
+    with made.writer() as writer:
+        writer.add([random_video("/v/0.mp4")])
+    return made
+
+
+def best_path(index: VideoIndex, number: int) -> str:
+    (window,) = index.search(random_video(f"/v/{number}.mp4").windows[0].vector, top=1)[0].windows
+    return str(window.info.path)
+
+
+def test_each_commit_is_seen_by_readers_that_were_there_before(index: VideoIndex) -> None:
+    reader = VideoIndex(index.location, create=False)
+    unbound = VideoIndex(index.location)
+    assert (len(reader), len(unbound)) == (2, 2)
+    versions = [reader.version]
+    with index.writer() as writer:
+        for number in range(1, 4):
+            writer.add([random_video(f"/v/{number}.mp4")])
+            assert len(reader) == 2 + 2 * number
+            assert best_path(reader, number) == f"/v/{number}.mp4"
+            versions.append(reader.version)
+        writer.remove([Path("/v/1.mp4")])
+        versions.append(reader.version)
+        assert best_path(reader, 1) != "/v/1.mp4"
+    assert versions == sorted(set(versions))
+
+
+def test_an_index_that_comes_into_being_is_seen(tmp_path: Path) -> None:
+    reader = VideoIndex(tmp_path / "later")
+    assert len(reader) == 0
+    VideoIndex(tmp_path / "later").bind(CARD)
+    assert reader.model == CARD
+
+
+def test_an_unchanged_index_is_read_once(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = []
+    read = Snapshot._read
+    monkeypatch.setattr(Snapshot, "_read", lambda self, *rest: loads.append(1) or read(self, *rest))
+    for _ in range(3):
+        index.search(random_units(0))
+    assert len(loads) == 1
+
+
+def test_files_cleaned_up_under_a_reader_are_looked_for_in_the_new_version(
+    index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with index.writer() as writer:
+        writer.add([random_video("/v/1.mp4")])
+    reader = VideoIndex(index.location)
+    allowed = Snapshot._allowed
+
+    def after_cleanup(self: Snapshot, *rest: Any) -> Any:
+        monkeypatch.setattr(Snapshot, "_allowed", allowed)
+        table = index._store.table("windows")
+        with pytest.warns(UserWarning, match="removes every version"):
+            table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+        return allowed(self, *rest)
+
+    monkeypatch.setattr(Snapshot, "_allowed", after_cleanup)
+    vector = random_video("/v/1.mp4").windows[1].vector
+    (best,) = reader.search(vector, top=1, where="start_seconds > 0")[0].windows
+    assert (str(best.info.path), best.window.start_seconds) == ("/v/1.mp4", 12.0)
+
+
+def test_lost_files_are_an_error_of_the_index(index: VideoIndex) -> None:
+    for file in Path(index.location, "windows.lance", "data").iterdir():
+        file.unlink()
+    with pytest.raises(IndexStoreError, match="failed while being read"):
+        VideoIndex(index.location).search(random_units(0))
+
+
+@pytest.mark.parametrize("limit", [100_000, 5])
+def test_threads_search_while_a_writer_adds_compacts_and_removes(
+    index: VideoIndex, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(snapshot, "EXACT_LIMIT", limit)
+    monkeypatch.setattr("centerclip.index.writer.EXACT_LIMIT", limit)
+    monkeypatch.setattr("centerclip.index.writer._FRAGMENTS", 1)
+    reader = VideoIndex(index.location)
+    stop, errors, searches = Event(), [], []
+
+    def search() -> None:
+        try:
+            while not stop.is_set():
+                assert best_path(reader, 0) == "/v/0.mp4"
+                assert reader.search(random_units(1), top=3, where="start_seconds = 0")[0].windows
+                searches.append(1)
+        except BaseException as error:  # reported by the main thread
+            errors.append(error)
+
+    threads = [Thread(target=search) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        with index.writer() as writer:
+            for number in range(1, 13):
+                writer.add([random_video(f"/v/{number}.mp4", windows=40, seed=99 * number)])
+                if number % 4 == 0:
+                    writer.finish()
+                    writer.remove([Path(f"/v/{number - 1}.mp4")])
+            assert writer.finish().windows == 2 + 9 * 40
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not errors, errors
+    assert searches

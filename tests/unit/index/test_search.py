@@ -1,0 +1,140 @@
+"""The search for nearest windows, exact and by the ANN index, against a loop over all of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from random_videos import CARD, random_units, random_video
+
+from centerclip.errors import QueryError
+from centerclip.index import Matches, VideoIndex, snapshot, writer
+
+VIDEOS = 90
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> VideoIndex:
+    made = VideoIndex(tmp_path_factory.mktemp("searched"))
+    made.bind(CARD)
+    with made.writer() as w:
+        # Three paths in ten are copies of others, and seeds make each content its own.
+        w.add(
+            [random_video(f"/v/{at}.mp4", windows=1 + at % 7, seed=100 * (at % 63)) for at in range(VIDEOS)]
+        )
+        w.finish()
+    return made
+
+
+@pytest.fixture(params=["memory", "store", "ann"])
+def searched(
+    request: pytest.FixtureRequest, index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> VideoIndex:
+    """The index as searched in memory, by the store without an ANN index, and with one."""
+    if request.param != "memory":
+        monkeypatch.setattr(snapshot, "EXACT_LIMIT", 5)
+        monkeypatch.setattr(writer, "EXACT_LIMIT", 5)
+    if request.param == "ann":
+        with index.writer() as w:
+            summary = w.finish()
+        assert summary.search == "ann"
+        assert index.stats().search == "ann"
+    return VideoIndex(index.location)
+
+
+def slow_search(query: np.ndarray, top: int, per_video: int | None) -> list[float]:
+    """Scores of the best windows, by definition and in float64."""
+    scored = []
+    for at in range(VIDEOS):
+        video = random_video(f"/v/{at}.mp4", windows=1 + at % 7, seed=100 * (at % 63))
+        scored += [
+            (float(w.vector.astype(np.float64) @ query / np.linalg.norm(query)), video.info.video_id)
+            for w in video.windows
+        ]
+    seen: dict[str, int] = {}
+    best = []
+    for score, video_id in sorted(scored, reverse=True):
+        seen[video_id] = seen.get(video_id, 0) + 1
+        if per_video is None or seen[video_id] <= per_video:
+            best.append(score)
+    return best[:top]
+
+
+@pytest.mark.parametrize(
+    ("top", "per_video"), [(1, None), (10, None), (10, 1), (25, 2), (1000, None), (1000, 1)]
+)
+def test_the_best_windows_are_found(searched: VideoIndex, top: int, per_video: int | None) -> None:
+    queries = random_units(3, 2).astype(np.float64) * 7
+    for query, matches in zip(queries, searched.search(queries, top=top, per_video=per_video), strict=True):
+        scores = [hit.score for hit in matches.windows]
+        # Both sides round float32 embeddings' products of 16 terms differently.
+        np.testing.assert_allclose(scores, slow_search(query, top, per_video), atol=1e-5)
+        for hit in matches.windows:
+            np.testing.assert_allclose(hit.score, hit.vector @ query / np.linalg.norm(query), atol=1e-5)
+
+
+def test_the_background_is_the_median_over_all_windows(searched: VideoIndex) -> None:
+    query = random_units(3)
+    (plain,) = searched.search(query, top=1)
+    everything = slow_search(query, 10**6, None)
+    assert plain.sampled == len(everything)
+    np.testing.assert_allclose(plain.background, np.median(everything), atol=1e-6)
+    assert searched.search(query, where="path = '/v/3.mp4'")[0].background == plain.background
+
+
+def test_a_condition_restricts_what_is_searched(searched: VideoIndex) -> None:
+    query = random_units(4)
+    (every,) = searched.search(query, top=1000)
+    where = "path like '/v/1%' and start_seconds > 0 or path = '/v/5.mp4'"
+    (some,) = searched.search(query, top=1000, where=where)
+
+    def meets(path: str, start: float) -> bool:
+        return (path.startswith("/v/1") and start > 0) or path == "/v/5.mp4"
+
+    wanted = [h for h in every.windows if meets(str(h.info.path), h.window.start_seconds)]
+    assert [h.score for h in some.windows] == pytest.approx([h.score for h in wanted], abs=1e-6)
+    assert {(h.info.path, h.window) for h in some.windows} == {(h.info.path, h.window) for h in wanted}
+    assert searched.search(query, where="path = 'none'")[0].windows == ()
+    with pytest.raises(QueryError, match="nope"):
+        searched.search(query, where="nope > 1")
+
+
+def test_bounds_below_one_are_refused(index: VideoIndex) -> None:
+    for bad in ({"top": 0}, {"per_video": 0}):
+        with pytest.raises(QueryError, match="at least 1"):
+            index.search(random_units(0), **bad)
+
+
+def test_an_index_without_windows_finds_nothing(tmp_path: Path) -> None:
+    empty = VideoIndex(tmp_path)
+    empty.bind(CARD)
+    assert empty.search(random_units(0, 2)) == [Matches((), 0.0, 0)] * 2
+
+
+def test_the_ann_index_takes_in_later_videos_and_is_built_anew_when_they_are_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "EXACT_LIMIT", 5)
+    monkeypatch.setattr(writer, "EXACT_LIMIT", 5)
+    growing = VideoIndex(tmp_path)
+    growing.bind(CARD)
+    built = []
+    with growing.writer() as w:
+        for videos in range(40, 320, 40):
+            batch = range(videos - 40, videos)
+            w.add([random_video(f"/v/{at}.mp4", windows=8, seed=50 * at) for at in batch])
+            built.append(w.finish().built_ann)
+            last = random_video("x", windows=8, seed=50 * (videos - 1)).windows[7]
+            (best,) = growing.search(last.vector, top=1)[0].windows
+            assert best.info.path == Path(f"/v/{videos - 1}.mp4")
+            assert best.score == pytest.approx(1)
+    assert built == [True, True, False, True, False, False, False]
+    (ann,) = growing._store.table("windows").list_indices()
+    assert ann.num_indexed_rows + ann.num_unindexed_rows == len(growing) == 8 * 280
+
+
+def test_a_matrix_of_vectors_gives_a_result_each(index: VideoIndex) -> None:
+    vectors = random_units(9, 5)
+    together = index.search(vectors, top=3)
+    for vector, matches in zip(vectors, together, strict=True):
+        alone = index.search(vector, top=3)[0].windows
+        assert [w.info.path for w in alone] == [w.info.path for w in matches.windows]

@@ -1,0 +1,234 @@
+"""What an index is bound to, where it may lie, and what it tells of its videos."""
+
+import math
+import os
+import shutil
+from pathlib import Path
+
+import lancedb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from random_videos import CARD, EMBED_SIZE, random_units, random_video
+
+from centerclip.errors import FingerprintError, IndexStoreError, QueryError
+from centerclip.index import VideoIndex, store
+from centerclip.records import Failed
+
+AWKWARD = ["/v/it's.mp4", '/v/"50%" off_.mp4', "/v/Küche 日本 🎬.mp4", "/v/back\\slash.mp4", "/v/--;drop.mp4"]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> VideoIndex:
+    made = VideoIndex(tmp_path_factory.mktemp("filled") / "index")
+    made.bind(CARD)
+    with made.writer() as writer:
+        writer.add([random_video(path, windows=1 + at) for at, path in enumerate(AWKWARD)])
+        writer.add([Failed(Path("/v/broken.mp4"), "no frames")])
+        writer.finish()
+    return made
+
+
+@pytest.fixture
+def index(filled: VideoIndex, tmp_path: Path) -> VideoIndex:
+    """A copy of one's own."""
+    shutil.copytree(filled.location, tmp_path / "index")
+    return VideoIndex(tmp_path / "index", create=False)
+
+
+def test_a_new_index_is_empty_and_comes_into_being_when_bound(tmp_path: Path) -> None:
+    index = VideoIndex(tmp_path / "a" / "b")
+    assert index.model is None
+    assert (len(index), index.version, index.videos(), index.failed()) == (0, 0, [], [])
+    assert index.search(np.ones(3))[0].windows == ()
+    assert index.windows("x") == []
+    assert index.thumbnail("x", 0.0) is None
+    assert not (tmp_path / "a").exists()
+    index.bind(CARD)
+    assert VideoIndex(tmp_path / "a" / "b", create=False).model == CARD
+
+
+def test_a_missing_index_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(IndexStoreError, match=r"centerclip index PATH"):
+        VideoIndex(tmp_path / "none", create=False)
+    for use in (VideoIndex.stats, lambda index: index.check("x"), lambda index: index.export(tmp_path)):
+        with pytest.raises(IndexStoreError, match=r"centerclip index PATH"):
+            use(VideoIndex(tmp_path / "none"))
+    with (
+        pytest.raises(IndexStoreError, match="centerclip index PATH"),
+        VideoIndex(tmp_path / "none").writer(),
+    ):
+        pass
+
+
+def test_another_model_is_refused_with_the_remedy(index: VideoIndex) -> None:
+    other = CARD.__class__(**{**_fields(CARD), "fingerprint": "ffff", "name": "other"})
+    with pytest.raises(FingerprintError, match=r"made by tiny .*--model tiny --schedule B6-4,49.*--index"):
+        index.bind(other)
+    longer = CARD.__class__(**{**_fields(CARD), "window_seconds": 20.0})
+    with pytest.raises(FingerprintError, match="windows of 12 seconds, not 20: use --window 12"):
+        index.bind(longer)
+    index.bind(CARD)
+
+
+def _fields(card: object) -> dict[str, object]:
+    return {name: getattr(card, name) for name in card.__slots__}  # type: ignore[attr-defined]
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "holiday.mp4").write_bytes(b"film")
+    with pytest.raises(IndexStoreError, match=r"no index: it holds 'holiday\.mp4'"):
+        VideoIndex(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["holiday.mp4"]
+    with pytest.raises(IndexStoreError, match="is a file"):
+        VideoIndex(tmp_path / "holiday.mp4")
+
+
+def test_tables_of_another_program_are_left_alone(tmp_path: Path) -> None:
+    lancedb.connect(tmp_path).create_table("recipes", data=[{"a": 1}])
+    with pytest.raises(IndexStoreError, match=r"recipes\.lance"):
+        VideoIndex(tmp_path)
+
+
+def test_an_empty_folder_and_hidden_files_are_fine(tmp_path: Path) -> None:
+    (tmp_path / ".DS_Store").touch()
+    VideoIndex(tmp_path).bind(CARD)
+    VideoIndex(str(tmp_path), create=False)
+
+
+def test_a_half_made_index_is_made_anew(tmp_path: Path) -> None:
+    for name in ("windows", "meta"):  # killed before the first commit of a table
+        (tmp_path / f"{name}.lance" / "data").mkdir(parents=True)
+        (tmp_path / f"{name}.lance" / "data" / "rows.lance").write_bytes(b"half")
+    lancedb.connect(tmp_path).create_table("videos", schema=pa.schema([("of_another_size", pa.int8())]))
+    index = VideoIndex(tmp_path)
+    index.bind(CARD)
+    with index.writer() as writer:
+        writer.add([random_video("/v/a.mp4")])
+        assert writer.finish().windows == 2
+
+
+def test_rows_of_an_unknown_model_are_left_alone(tmp_path: Path) -> None:
+    lancedb.connect(tmp_path).create_table("windows", data=[{"vector": [1.0]}])
+    with pytest.raises(IndexStoreError, match="holds a table windows with rows"):
+        VideoIndex(tmp_path).bind(CARD)
+    assert lancedb.connect(tmp_path).open_table("windows").count_rows() == 1
+
+
+def test_a_newer_format_is_refused(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "FORMAT", 0)
+    with pytest.raises(IndexStoreError, match=r"has format 1, .* up to 0: upgrade centerclip"):
+        VideoIndex(index.location)
+
+
+def test_an_older_format_is_migrated_once(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrated = []
+    monkeypatch.setattr(store, "FORMAT", 3)
+    monkeypatch.setattr(store, "MIGRATIONS", {at: lambda db, at=at: migrated.append(at) for at in (1, 2)})
+    assert len(VideoIndex(index.location)) == 15
+    assert VideoIndex(index.location).model == CARD
+    assert migrated == [1, 2]
+
+
+def test_a_damaged_index_is_an_error_of_one_sentence(index: VideoIndex) -> None:
+    for file in Path(index.location, "windows.lance", "_versions").iterdir():
+        file.unlink()
+    with pytest.raises(IndexStoreError, match="failed while") as caught:
+        len(VideoIndex(index.location))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", AWKWARD)
+def test_awkward_paths_come_back_and_can_be_found(index: VideoIndex, path: str) -> None:
+    wanted = random_video(path).windows[0].vector
+    literal = path.replace("'", "''")
+    found = index.search(wanted, top=1, where=f"path = '{literal}'")[0].windows
+    assert [str(window.info.path) for window in found] == [path]
+    assert index.thumbnail(f"id-{path}", 0.0) == f"jpeg {path} 0".encode()
+    assert len(index.windows(f"id-{path}")) == 1 + AWKWARD.index(path)
+
+
+def test_windows_of_a_video_come_in_time_order_and_whole(index: VideoIndex) -> None:
+    video = random_video(AWKWARD[3], windows=4)
+    stored = index.windows(video.info.video_id)
+    assert [window.window for window in stored] == [encoded.window for encoded in video.windows]
+    assert all(window.info == video.info and math.isnan(window.score) for window in stored)
+    for window, encoded in zip(stored, video.windows, strict=True):
+        np.testing.assert_array_equal(window.vector, encoded.vector)
+        np.testing.assert_array_equal(window.segments, encoded.segments.astype(np.float16))
+    (second,) = index.windows(video.info.video_id, 12.0)
+    assert second.window.start_seconds == 12.0
+    assert index.windows(video.info.video_id, 13.0) == []
+
+
+def test_videos_are_listed_by_path_in_pages(index: VideoIndex) -> None:
+    everything = index.videos()
+    paths = [str(video.info.path) for video in everything]
+    assert paths == sorted([*AWKWARD, "/v/broken.mp4"])
+    assert index.videos(offset=2, limit=3) == everything[2:5]
+    assert index.videos("state = 'done' and windows > 3", limit=10) == [
+        video for video in everything if video.windows > 3
+    ]
+    (broken,) = index.failed()
+    assert (str(broken.info.path), broken.reason, broken.windows) == ("/v/broken.mp4", "no frames", 0)
+
+
+@pytest.mark.parametrize("where", ["nope = 3", "path =", "path ~~ 3", "1=1; drop table x", "count(path) > 1"])
+def test_a_bad_condition_is_named_with_the_columns(index: VideoIndex, where: str) -> None:
+    with pytest.raises(QueryError, match="columns path, video_id, duration_seconds") as caught:
+        index.search(random_units(0), where=where)
+    assert repr(where) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(QueryError, match=r"columns path, .* state, reason, windows"):
+        index.videos(where)
+
+
+def test_an_empty_condition_is_none(index: VideoIndex) -> None:
+    assert len(index.search(random_units(0), top=99, where="")[0].windows) == 15
+    assert len(index.videos("")) == 6
+
+
+@pytest.mark.parametrize(
+    "vector", [np.zeros(EMBED_SIZE), np.full(EMBED_SIZE, np.nan), np.full(EMBED_SIZE, np.inf), np.ones(3)]
+)
+def test_a_vector_that_points_nowhere_is_refused(index: VideoIndex, vector: np.ndarray) -> None:
+    with pytest.raises(QueryError):
+        index.search(vector)
+
+
+def test_stats_add_up(index: VideoIndex) -> None:
+    stats = index.stats()
+    assert stats.model == CARD
+    assert (stats.videos, stats.windows, stats.failed, stats.footage_seconds) == (5, 15, 1, 15 * 12.0)
+    assert (stats.location, stats.search, stats.version) == (index.location, "exact", index.version)
+    on_disk = sum(file.stat().st_size for file in Path(index.location).rglob("*") if file.is_file())
+    assert stats.size_bytes == on_disk
+
+
+def test_export_is_read_by_numpy_and_parquet(index: VideoIndex, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert index.export(out) == 15
+    vectors = np.load(out / "img_emb" / "img_emb_0.npy")
+    rows = pq.read_table(out / "metadata" / "metadata_0.parquet").to_pylist()
+    assert vectors.shape == (15, EMBED_SIZE)
+    for vector, row in zip(vectors, rows, strict=True):
+        assert row["image_path"] == row["path"]
+        (window,) = index.windows(row["video_id"], row["start_seconds"])
+        np.testing.assert_array_equal(vector, window.vector)
+    with pytest.raises(IndexStoreError, match="not overwritten"):
+        index.export(out)
+
+
+def test_export_to_an_impossible_place_is_an_error(index: VideoIndex, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(IndexStoreError, match="can't be written"):
+        index.export(tmp_path / "file")
+
+
+def test_relative_and_home_locations_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert VideoIndex("x").location == str(tmp_path / "x")
+    assert VideoIndex("~/y").location == str(tmp_path / "y")
+    assert VideoIndex(f"file://{tmp_path}/z").location == os.path.join(tmp_path, "z")

@@ -1,0 +1,247 @@
+"""Batches in: redone, removed, moved, repaired and read back."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from random_videos import CARD, random_units, random_video
+
+from centerclip.errors import IndexStoreError
+from centerclip.index import FileStamp, VideoIndex, Writer
+from centerclip.index import writer as writer_module
+from centerclip.records import EncodedVideo, EncodedWindow, Failed
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> VideoIndex:
+    made = VideoIndex(tmp_path / "index")
+    made.bind(CARD)
+    return made
+
+
+def windows_of(index: VideoIndex) -> dict[str, list[bytes | None]]:
+    """The thumbnails of each path's windows in time order."""
+    rows = index._store.table("windows").to_arrow().sort_by("start_seconds").to_pylist()
+    found: dict[str, list[bytes | None]] = {}
+    for row in rows:
+        found.setdefault(row["path"], []).append(row["thumbnail"])
+    return found
+
+
+def thumbnails(video: EncodedVideo) -> list[bytes]:
+    return [window.thumbnail for window in video.windows]
+
+
+def test_adding_twice_changes_nothing(index: VideoIndex) -> None:
+    videos = [random_video(f"/v/{at}.mp4", windows=1 + at) for at in range(4)]
+    with index.writer() as writer:
+        writer.add(videos)
+        once = windows_of(index)
+        writer.add(videos)
+        assert windows_of(index) == once == {str(v.info.path): thumbnails(v) for v in videos}
+    with index.writer() as writer:
+        writer.add(videos)
+        summary = writer.finish()
+    assert windows_of(index) == once
+    assert (summary.videos, summary.windows, summary.failed, summary.search) == (4, 10, 0, "exact")
+
+
+def test_a_redo_replaces_however_many_windows_there_were(index: VideoIndex) -> None:
+    for windows in (3, 5, 1, 2):
+        changed = random_video("/v/a.mp4", windows=windows, seed=windows, modified=float(windows))
+        with index.writer() as writer:
+            writer.add([changed, random_video("/v/b.mp4")])
+            writer.finish()
+        assert windows_of(index)["/v/a.mp4"] == thumbnails(changed)
+        assert len(windows_of(index)["/v/b.mp4"]) == 2
+        (stored,) = index.videos("path = '/v/a.mp4'")
+        assert (stored.windows, stored.info) == (windows, changed.info)
+
+
+def test_of_equal_paths_in_a_batch_the_later_counts(index: VideoIndex) -> None:
+    first, second = random_video("/v/a.mp4", windows=3), random_video("/v/x/../a.mp4", windows=1, seed=1)
+    with index.writer() as writer:
+        assert writer.add([first, second]) == [second, second]
+        assert writer.finish().windows == 1
+    assert index.videos()[0].info.path == Path("/v/a.mp4")
+
+
+def test_the_same_content_under_two_paths_keeps_both(index: VideoIndex) -> None:
+    with index.writer() as writer:
+        writer.add([random_video("/v/a.mp4", seed=5), random_video("/v/copy.mp4", seed=5)])
+        assert writer.finish().windows == 4
+    query = random_video("/v/a.mp4", seed=5).windows[0].vector
+    assert len({hit.info.path for hit in index.search(query, top=2)[0].windows}) == 2
+    assert len(index.search(query, top=4, per_video=1)[0].windows) == 1
+
+
+def test_failures_are_kept_with_the_size_and_time_of_the_file(index: VideoIndex, tmp_path: Path) -> None:
+    file = tmp_path / "broken.mp4"
+    file.write_bytes(b"12345")
+    with index.writer() as writer:
+        writer.add([Failed(file, "no frames"), Failed(Path("/v/vanished.mp4"), "not there")])
+        assert writer.finish().failed == 2
+    broken = next(video for video in index.failed() if video.info.path == file)
+    assert (broken.info.size_bytes, broken.info.modified_seconds) == (5, os.stat(file).st_mtime)
+    assert index.changes([FileStamp.of(file)]).failed == (FileStamp.of(file),)
+
+
+def test_a_file_that_now_fails_loses_its_windows_and_may_come_back(index: VideoIndex) -> None:
+    video = random_video("/v/a.mp4")
+    with index.writer() as writer:
+        writer.add([video, random_video("/v/b.mp4")])
+        writer.add([Failed(Path("/v/a.mp4"), "damaged")])
+        assert set(windows_of(index)) == {"/v/b.mp4"}
+        writer.add([video])
+        writer.finish()
+    assert windows_of(index)["/v/a.mp4"] == thumbnails(video)
+    assert index.failed() == []
+
+
+def test_what_would_poison_the_index_becomes_a_failure(index: VideoIndex) -> None:
+    good = random_video("/v/a.mp4")
+    window = good.windows[0]
+    spoiled = EncodedWindow(window.window, window.vector * np.float32("nan"), window.segments, b"")
+    unnamed = random_video(os.fsdecode(b"/v/caf\xe9.mp4"))
+    results = [
+        replace(good, windows=(spoiled,)),
+        unnamed,
+        replace(random_video("/v/c.mp4"), windows=()),
+        good,
+    ]
+    with index.writer() as writer:
+        added = writer.add([replace(results[0], info=random_video("/v/nan.mp4").info), *results[1:]])
+        writer.finish()
+    assert [type(result) for result in added] == [Failed, Failed, Failed, EncodedVideo]
+    reasons = [result.reason for result in added if isinstance(result, Failed)]
+    assert "not finite" in reasons[0]
+    assert "UTF-8" in reasons[1]
+    assert "no window" in reasons[2]
+    assert [str(video.info.path) for video in index.failed()] == ["/v/c.mp4", "/v/caf�.mp4", "/v/nan.mp4"]
+
+
+def test_embeddings_of_another_size_are_an_error(index: VideoIndex) -> None:
+    video = random_video("/v/a.mp4")
+    window = EncodedWindow(video.windows[0].window, np.ones(3, np.float32), np.ones((1, 3), np.float32), b"")
+    with index.writer() as writer, pytest.raises(IndexStoreError, match=r"size \{3\}.*holds size 16"):
+        writer.add([replace(video, windows=(window,))])
+
+
+def test_windows_may_have_different_numbers_of_segments(index: VideoIndex) -> None:
+    with index.writer() as writer:
+        writer.add([random_video(f"/v/{at}.mp4", segments=at) for at in (1, 4, 2)])
+    found = index.search(random_units(0), top=9)[0].windows
+    assert {str(hit.info.path): hit.segments.shape for hit in found} == {
+        f"/v/{at}.mp4": (at, 16) for at in (1, 4, 2)
+    }
+
+
+def test_removing_forgets_files_and_tells_how_many(index: VideoIndex) -> None:
+    with index.writer() as writer:
+        writer.add([random_video("/v/it's.mp4"), random_video("/v/b.mp4"), Failed(Path("/v/c.mp4"), "x")])
+        assert writer.remove([Path("/v/it's.mp4"), Path("/v/c.mp4"), Path("/v/unknown.mp4")]) == 2
+        assert writer.remove([Path("/v/it's.mp4")]) == 0
+        assert writer.finish().videos == 1
+    assert set(windows_of(index)) == {"/v/b.mp4"}
+    assert index.failed() == []
+
+
+def test_removing_thousands_takes_few_statements(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "_PATHS", 7)
+    with index.writer() as writer:
+        writer.add([random_video(f"/v/{at}.mp4", windows=1) for at in range(30)])
+        assert writer.remove([Path(f"/v/{at}.mp4") for at in range(29)]) == 29
+        assert writer.finish().windows == 1
+
+
+def test_a_moved_file_keeps_its_embeddings(index: VideoIndex) -> None:
+    video = random_video("/v/old name's.mp4", windows=3)
+    new = FileStamp(Path("/w/new.mp4"), video.info.size_bytes, 99.0)
+    with index.writer() as writer:
+        writer.add([video, random_video("/w/new.mp4")])
+        writer.move(Path("/v/old name's.mp4"), new)
+        with pytest.raises(IndexStoreError, match="can't be moved"):
+            writer.move(Path("/v/old name's.mp4"), new)
+        writer.finish()
+    assert windows_of(index) == {"/w/new.mp4": thumbnails(video)}
+    assert index.changes([new]).unchanged == (new,)
+    assert index.videos()[0].info.video_id == video.info.video_id
+
+
+def test_what_a_killed_writer_left_half_done_is_forgotten_and_redone(index: VideoIndex) -> None:
+    videos = [random_video(f"/v/{at}.mp4") for at in range(4)]
+    with index.writer() as writer:
+        writer.add(videos)
+        writer.finish()
+    store = index._store
+    store.table("videos").delete("path = '/v/0.mp4'")  # windows without their video
+    store.table("windows").delete("path = '/v/1.mp4' and start_seconds = 0")  # and one short
+    with index.writer() as writer:
+        assert set(windows_of(index)) == {"/v/2.mp4", "/v/3.mp4"}
+        files = [FileStamp(v.info.path, v.info.size_bytes, v.info.modified_seconds) for v in videos]
+        assert [str(file.path) for file in index.changes(files).new] == ["/v/0.mp4", "/v/1.mp4"]
+        writer.add(videos[:2])
+        assert writer.finish().windows == 8
+
+
+def test_finish_notices_what_is_not_there(index: VideoIndex) -> None:
+    with index.writer() as writer:
+        writer.add([random_video("/v/a.mp4"), random_video("/v/b.mp4")])
+        index._store.table("windows").delete("path = '/v/b.mp4'")
+        with pytest.raises(IndexStoreError, match=r"does not hold .* 1 files, /v/b\.mp4"):
+            writer.finish()
+
+
+def test_finish_notices_a_video_that_vanished_without_a_trace(index: VideoIndex) -> None:
+    with index.writer() as writer:
+        writer.add([random_video("/v/a.mp4"), random_video("/v/b.mp4")])
+        for name in ("windows", "videos"):
+            index._store.table(name).delete("path = '/v/b.mp4'")
+        with pytest.raises(IndexStoreError, match=r"/v/b\.mp4"):
+            writer.finish()
+
+
+def test_a_failed_write_is_one_sentence_and_a_retry_does_not_duplicate(
+    index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_rows = Writer._replace
+    calls = []
+
+    def fail_once(self: Writer, table: Any, *rest: Any) -> int:
+        calls.append(table.name)
+        if len(calls) == 2:
+            raise OSError("No space left on device")
+        return replace_rows(self, table, *rest)
+
+    monkeypatch.setattr(Writer, "_replace", fail_once)
+    with index.writer() as writer:
+        with pytest.raises(IndexStoreError, match="being written: No space left on device"):
+            writer.add([random_video("/v/a.mp4")])
+        assert calls == ["windows", "videos"]
+        writer.add([random_video("/v/a.mp4")])
+        assert writer.finish().windows == 2
+
+
+def test_many_small_batches_are_compacted(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "_BATCHES", 8)
+    with index.writer() as writer:
+        for at in range(20):
+            writer.add([random_video(f"/v/{at}.mp4", windows=1)])
+        assert index._store.table("windows").stats()["fragment_stats"]["num_fragments"] < 8
+        monkeypatch.setattr(writer_module, "_FRAGMENTS", 2)
+        assert writer.finish().windows == 20
+    for name in ("windows", "videos"):
+        assert index._store.table(name).stats()["fragment_stats"]["num_fragments"] == 1
+
+
+def test_an_empty_batch_is_no_write(index: VideoIndex) -> None:
+    with index.writer() as writer:
+        version = index.version
+        assert writer.add([]) == []
+        assert writer.remove([]) == 0
+        summary = writer.finish()
+    assert index.version == version
+    assert (summary.videos, summary.windows) == (0, 0)
