@@ -1,0 +1,148 @@
+"""`centerclip demo`: the whole product on a small library of drawn videos, or on the user's own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from centerclip.cli import options
+from centerclip.cli.formats import short_path
+from centerclip.cli.indexing import SOME_FAILED, run_indexing, tell
+from centerclip.cli.options import option
+from centerclip.cli.output import note, on_terminal, stdout, write_tabs
+from centerclip.cli.progress import Bar
+from centerclip.cli.search import show_hits
+
+if TYPE_CHECKING:
+    from centerclip.datasets.toy_world import Moment
+    from centerclip.search import Hit, Searcher
+
+__all__ = ["demo"]
+
+_TOP = 3
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A query, and what the scene that answers it shows; nothing is known of the user's own videos."""
+
+    text: str
+    thing: str = ""
+    place: str = ""
+
+    def answered_by(self, moment: Moment) -> bool:
+        return self.thing in moment.things and self.place == moment.place
+
+
+_LIBRARY_QUESTIONS = (
+    _Question("a red car drives through the city", "red car", "city"),
+    _Question("a white rocket rises in the night sky", "white rocket", "night sky"),
+    _Question("a pink ice cream spins in a room", "pink ice cream", "room"),
+)
+_OWN_QUESTIONS = (
+    _Question("a person talking"),
+    _Question("outdoors, trees and sky"),
+    _Question("something moving fast"),
+)
+
+
+def demo(
+    model: options.Model = "nano",
+    videos: Annotated[Path | None, option("Your own videos instead.", metavar="FOLDER")] = None,
+    folder: Annotated[
+        Path | None, option("Where videos and index go; by default in your data folder.", metavar="WHERE")
+    ] = None,
+    device: options.Device = "auto",
+) -> None:
+    """Draw a small library of videos, index and search it.
+
+    Takes a minute the first time and seconds after that. The bundled toy model knows the drawn world
+    and nothing else; the library says what happens when, so each moment found is checked.
+
+    Piped, one moment a line, tab-separated: query, path, start and end in seconds, score, and, of the
+    drawn library, right or wrong.
+
+    \b
+    Examples:
+      centerclip demo
+      centerclip demo --videos ~/Videos --model laion/CLIP-ViT-B-32-laion2B-s34B-b79K
+    """
+    from centerclip.cli.loading import load_encoder
+    from centerclip.index import VideoIndex
+    from centerclip.search import Searcher
+
+    home = folder or options.default_folder("demo")
+    library = videos or _draw_library(home / "library")
+    encoder = load_encoder(model, None, device=device)
+    # One index a library and model, so that neither another folder nor a newer model meets an old index.
+    key = hashlib.blake2b(bytes(library.absolute()), digest_size=4).hexdigest()
+    store = VideoIndex(home / f"index-{key}-{encoder.fingerprint}")
+    note(f"Videos are in {short_path(library.absolute())}")
+    run = run_indexing(encoder, store, [library], prune=True)
+    tell(run, store)
+    if run.stopped:
+        raise typer.Exit(run.stopped)
+    searcher = Searcher(store, encoder)
+    if videos is None:
+        _search_library(searcher, library)
+    else:
+        for question in _OWN_QUESTIONS:
+            _show(question, searcher.search(question.text, top=_TOP))
+    _say_goodbye(encoder.name)
+    if run.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _draw_library(folder: Path) -> Path:
+    from centerclip.datasets.toy_world import render_library
+
+    with Bar("Drawing", unit="videos") as bar:
+        return render_library(folder, progress=bar.advance)
+
+
+def _search_library(searcher: Searcher, library: Path) -> None:
+    from centerclip.datasets.toy_world import library_moments
+
+    moments = library_moments(library)
+    right = 0
+    for question in _LIBRARY_QUESTIONS:
+        hits = searcher.search(question.text, top=_TOP)
+        marks = [_is_right(hit, question, moments, library) for hit in hits]
+        _show(question, hits, marks)
+        right += any(marks[:1])
+    note(f"{right} of {len(_LIBRARY_QUESTIONS)} searches found the right moment first.")
+
+
+def _is_right(hit: Hit, question: _Question, moments: Sequence[Moment], library: Path) -> bool:
+    """Whether the middle of a found moment lies in a scene that answers the question."""
+    middle = (hit.start + hit.end) / 2
+    return any(
+        question.answered_by(moment)
+        and hit.path == (library / moment.video).absolute()
+        and moment.start_seconds <= middle < moment.end_seconds
+        for moment in moments
+    )
+
+
+def _show(question: _Question, hits: Sequence[Hit], marks: Sequence[bool] = ()) -> None:
+    if not on_terminal():
+        for place, hit in enumerate(hits):
+            verdict = ["right" if marks[place] else "wrong"] if marks else []
+            times = (f"{hit.start:.2f}", f"{hit.end:.2f}", f"{hit.score:.4f}")
+            write_tabs((question.text, hit.path, *times, *verdict))
+        return
+    stdout().print(f"\n$ centerclip search {question.text}", style="bold")
+    show_hits(hits, last="right" if marks else "", extras=["✓" if mark else "" for mark in marks])
+
+
+def _say_goodbye(model: str) -> None:
+    note("\nTo search your own videos:")
+    note("  centerclip index ~/Videos")
+    note('  centerclip search "a dog catches a frisbee"')
+    if model == "nano":
+        note("The first time, that downloads a real model. nano is a toy that knows the toy world only.")

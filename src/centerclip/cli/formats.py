@@ -1,0 +1,71 @@
+"""Figures and names as people read them: times, durations, sizes, counts, paths. Pure functions."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+__all__ = ["clock", "count", "duration", "short_path", "shorten", "size", "visible"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def clock(seconds: float) -> str:
+    """A place in a video: `0:07.5`, `12:00.0`, `1:02:03.0`."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    tail = f"{rest // 10:02d}.{rest % 10}"
+    return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time to two figures: `4.2 s`, `8 min 20 s`, `5 h 12 min`."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def size(size_bytes: float) -> str:
+    """Bytes in powers of a thousand, as `df -H` and file managers tell them: `4.2 MB`."""
+    for unit in _UNITS:
+        if size_bytes < 999.5 or unit == _UNITS[-1]:
+            break
+        size_bytes /= 1000
+    return f"{size_bytes:.0f} {unit}" if unit == "B" or size_bytes >= 99.95 else f"{size_bytes:.1f} {unit}"
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun: `1 file`, `1,024 files`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def visible(text: str) -> str:
+    """Text safe to print on one line: control characters, which file names may hold, are spelt out."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def short_path(path: str | os.PathLike[str]) -> str:
+    """A path as its owner would type it: relative where it lies below here, or with `~` below home."""
+    path = Path(path)
+    for folder, prefix in ((Path.cwd(), Path()), (Path.home(), Path("~"))):
+        if path.is_absolute() and path.is_relative_to(folder):
+            return visible(str(prefix / path.relative_to(folder)))
+    return visible(str(path))
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut the front off a path that is wider than `width` terminal cells: the end names the file."""
+    from rich.cells import cell_len  # loads rich, which no help page needs
+
+    if cell_len(text) <= width:
+        return text
+    kept = text
+    while kept and cell_len(kept) > width - 1:
+        kept = kept[1:]
+    return "…" + kept

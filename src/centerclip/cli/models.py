@@ -1,0 +1,47 @@
+"""`centerclip models`: which models are known by name, and which of them are on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from centerclip.cli import options
+from centerclip.cli.output import note, on_terminal, stdout, table, write_json, write_tabs
+
+__all__ = ["models"]
+
+
+def models(json: options.Json = False) -> None:
+    """List models known by name, and which are on this machine.
+
+    The list is a suggestion: any CLIP, SigLIP or SigLIP 2 (of fixed resolution) on the hub works by its
+    name, and any folder of one by its path.
+
+    Piped, one model a line, tab-separated: name, license, parameters in millions, yes or no for being on
+    this machine, note.
+    """
+    from centerclip.model.hub import is_local
+    from centerclip.model.registry import DEFAULT_MODEL
+    from centerclip.model.registry import models as known_models
+
+    listed = [(model, is_local(model.name)) for model in known_models()]
+    if json:
+        for model, local in listed:
+            record = asdict(model) | {"local": local, "default": model.name == DEFAULT_MODEL}
+            write_json(record)
+        return
+    if not on_terminal():
+        for model, local in listed:
+            write_tabs((model.name, model.license, model.parameters, "yes" if local else "no", model.note))
+        return
+    rows = table("model", "license", "input", "params", "here", "good for", right=("params",))
+    for model, local in listed:
+        rows.add_row(
+            model.name,
+            model.license,
+            f"{model.image_size}/{model.patch_size}",
+            f"{model.parameters} M",
+            "yes" if local else "",
+            model.note,
+        )
+    stdout().print(rows)
+    note("Any other CLIP or SigLIP of the hub works too: centerclip index PATH --model NAME", style="dim")

@@ -1,0 +1,101 @@
+"""Where results and everything else go: results to stdout, the rest to stderr.
+
+On a terminal a result is a table; piped it is one line with tabs between its fields, so that `cut`
+and `awk` work, or a JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from centerclip.cli.formats import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+__all__ = [
+    "note",
+    "on_terminal",
+    "stderr",
+    "stdout",
+    "table",
+    "write_json",
+    "write_paths",
+    "write_tabs",
+]
+
+
+@cache
+def stdout() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+@cache
+def stderr() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def on_terminal() -> bool:
+    """Whether a person reads the results: stdout is a terminal."""
+    return stdout().is_terminal
+
+
+def note(text: str, *, style: str = "", lead: str = "") -> None:
+    """Tell a person something that is no result: one line on stderr, `lead` in bold `style` before it."""
+    from rich.text import Text
+
+    line = Text(lead, style=f"bold {style}".strip()) + Text(visible(text), style="" if lead else style)
+    stderr().print(line, soft_wrap=True)
+
+
+def table(*columns: str, right: Iterable[str] = ()) -> Table:
+    """A table without rules: dim headings, two spaces between columns; those in `right` align right."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in columns:
+        made.add_column(name, justify="right" if name in right else "left", no_wrap=True)
+    return made
+
+
+def write_json(record: Mapping[str, Any]) -> None:
+    """One JSON object on one line; what is not finite becomes null."""
+    finite = _finite(record)
+    text = json.dumps(finite, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a file's name that is no UTF-8 must not make the whole line so
+        text = json.dumps(finite)
+    sys.stdout.write(text + "\n")
+
+
+def write_tabs(fields: Sequence[object]) -> None:
+    r"""One line, tabs between the fields; a control character in one is spelt out, as in `\t` and `\n`."""
+    sys.stdout.write("\t".join(visible(str(field)) for field in fields) + "\n")
+
+
+def write_paths(paths: Iterable[str | os.PathLike[str]], *, null: bool) -> None:
+    """Each path once, as it is, for `xargs`: one a line, or ended by a zero byte for `xargs -0`."""
+    for path in dict.fromkeys(os.fspath(path) for path in paths):
+        sys.stdout.write(f"{path}{chr(0) if null else chr(10)}")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

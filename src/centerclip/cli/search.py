@@ -1,0 +1,147 @@
+"""`centerclip search`: a sentence in, ranked moments out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from centerclip.cli import options
+from centerclip.cli.formats import clock, short_path, shorten
+from centerclip.cli.options import argument, option
+from centerclip.cli.output import note, on_terminal, stdout, table, write_json, write_paths, write_tabs
+
+if TYPE_CHECKING:
+    from centerclip.search import Hit
+
+__all__ = ["SearchCommand", "search", "show_hits"]
+
+_BAR = 8
+"""Cells of the bar that draws a hit's strength."""
+
+
+class SearchCommand(TyperCommand):
+    """A command whose words may begin with a minus sign, as in `centerclip search -people + beach`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Move what is no option of this command behind a `--`, in its order, so that it counts as query."""
+        takes_value = {
+            name: not getattr(param, "is_flag", False) and not getattr(param, "count", False)
+            for param in self.get_params(ctx)
+            for name in (*param.opts, *param.secondary_opts)
+        }
+        own: list[str] = []
+        words: list[str] = []
+        waiting = iter(args)
+        for word in waiting:
+            if word == "--":
+                words.extend(waiting)
+            elif word.startswith("--") or (word.startswith("-") and word in takes_value):
+                own.append(word)
+                if takes_value.get(word):
+                    own.extend([value] if (value := next(waiting, None)) is not None else [])
+            else:
+                words.append(word)
+        return super().parse_args(ctx, [*own, "--", *words])
+
+
+def search(
+    query: Annotated[list[str], argument("QUERY")],
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many moments.")] = 10,
+    per_video: Annotated[
+        int, typer.Option(min=1, metavar="N", help="At most so many moments of the same video.")
+    ] = 1,
+    moments: Annotated[bool, option("All moments of a video, however many.", "--moments")] = False,
+    where: Annotated[str | None, option("Only where this SQL condition holds.", metavar="SQL")] = None,
+    tail: Annotated[
+        bool, option("Also hits nearer to an unrelated video than to the best hit.", "--tail")
+    ] = False,
+    json: options.Json = False,
+    paths: Annotated[bool, option("Print only the videos' paths, each once, one a line.", "--paths")] = False,
+    null: Annotated[bool, option("Like --paths, each ended by a zero byte.", "--null", "-0")] = False,
+    index: options.IndexLocation = None,
+    model: options.Model = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+) -> None:
+    """Print the moments that fit a query, best first.
+
+    A query is words, or a picture or video file (./beach.jpg), or several of these joined by + and -
+    between spaces, each with a weight if wanted (2:beach). The model is the one that made the index.
+
+    Scores are cosines: they rank the hits of one query and mean nothing beyond it. The bar shows where
+    a hit lies between an unrelated video and the best hit.
+
+    Conditions are SQL over path, duration_seconds, start_seconds, end_seconds, width, height,
+    frame_rate, codec, size_bytes, modified_seconds and video_id.
+
+    Piped, one moment a line, tab-separated: path, start and end in seconds, score, strength from 0 to 1.
+
+    \b
+    Examples:
+      centerclip search a dog catches a frisbee
+      centerclip search "beach + sunset - people" --top 5
+      centerclip search "2:cake + ./grandma.jpg" --moments
+      centerclip search "a red car" --where "duration_seconds > 60 and path like '%/2024/%'"
+      centerclip search "fireworks" --paths --null | xargs -0 mpv
+    """
+    from centerclip.cli.loading import open_searcher
+
+    searcher = open_searcher(options.index_location(index), model, device=device, precision=precision)
+    hits = searcher.search(
+        " ".join(query), top=top, per_video=None if moments else per_video, where=where, tail=tail
+    )
+    if json:
+        for hit in hits:
+            write_json(asdict(hit) | {"path": str(hit.path)})
+    elif paths or null:
+        write_paths([hit.path for hit in hits], null=null)
+    elif on_terminal():
+        show_hits(hits)
+    else:
+        for hit in hits:
+            times = (f"{hit.start:.2f}", f"{hit.end:.2f}")
+            write_tabs((hit.path, *times, f"{hit.score:.4f}", f"{hit.strength:.2f}"))
+    if not hits:
+        note(_why_nothing(len(searcher.index), where))
+
+
+def show_hits(hits: Sequence[Hit], *, last: str = "", extras: Sequence[str] = ()) -> None:
+    """Print hits as a table, one line each; `extras` fills one more column, headed `last`."""
+    from rich.style import Style
+    from rich.text import Text
+
+    if not hits:
+        return
+    console = stdout()
+    names = ("#", "score", "", "start", "end", *([last] if last else []), "video")
+    rows = table(*names, right=("#", "score", "start", "end"))
+    taken = 5 + 2 * (len(names) - 1) + _BAR + 2 * 7 + max(map(len, (last, *extras))) + len(str(len(hits)))
+    for place, hit in enumerate(hits):
+        name = shorten(short_path(hit.path), max(20, console.width - taken))
+        rows.add_row(
+            str(hit.rank),
+            f"{hit.score:.3f}",
+            Text(_bar(hit.strength), style="cyan"),
+            clock(hit.start),
+            clock(hit.end),
+            *([extras[place]] if last else []),
+            Text(name, style=Style(link=hit.path.as_uri() if hit.path.is_absolute() else None)),
+        )
+    console.print(rows)
+
+
+def _bar(strength: float) -> str:
+    whole, eighths = divmod(round(strength * _BAR * 8), 8)
+    return "█" * whole + " ▏▎▍▌▋▊▉"[eighths].strip()
+
+
+def _why_nothing(windows: int, where: str | None) -> str:
+    if not windows:
+        return "Nothing found: the index is empty; centerclip index PATH fills it."
+    if where:
+        return f"Nothing found: no video meets {where!r}, which may be too narrow."
+    return "Nothing found."
