@@ -90,8 +90,8 @@ def join_moments(
 
 
 def _best_length(sums: NDArray[np.float64]) -> int:
-    """How many segments to take on one side: up to the highest running sum, none if all are negative."""
-    if not len(sums) or sums.max() < 0:
+    """How many segments to take on one side: up to the highest running sum, if that is above zero."""
+    if not len(sums) or sums.max() <= 0:
         return 0
     return int(np.argmax(sums)) + 1
 

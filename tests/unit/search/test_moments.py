@@ -1,0 +1,88 @@
+"""Which part of a window is the moment, and when moments join."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from random_videos import random_video
+
+from centerclip.index import StoredWindow
+from centerclip.records import Window
+from centerclip.search.moments import best_run, join_moments, keep_per_video, segment_bounds
+
+
+@pytest.mark.parametrize(
+    ("scores", "background", "expected"),
+    [
+        ([0.3], 0.1, (0, 1)),
+        ([0.1, 0.1, 0.3, 0.1], 0.1, (2, 3)),
+        ([0.30, 0.29, 0.30, 0.29], 0.1, (0, 4)),  # all of it is related: the whole window
+        ([0.1, 0.25, 0.3, 0.25], 0.1, (1, 4)),
+        ([0.3, 0.19, 0.3, 0.1], 0.1, (0, 3)),  # a short dip is bridged
+        ([0.3, 0.1, 0.1, 0.3], 0.1, (0, 1)),  # a long one isn't; the first of equals
+        ([0.25, 0.25, 0.125], 0.0, (0, 2)),  # exactly halfway is not nearer to the best
+        ([0.2, 0.1, 0.3], 0.5, (0, 3)),  # nothing stands out
+        ([-0.1, -0.3, -0.3], -0.3, (0, 1)),
+    ],
+)
+def test_the_best_run(scores: list[float], background: float, expected: tuple[int, int]) -> None:
+    assert best_run(np.array(scores), background) == expected
+
+
+QUERY = np.array([1, 0], np.float32)
+LOW, HIGH = [0.1, 0.995], [0.9, 0.436]  # scores 0.1 and 0.9
+
+
+def window(
+    start: float, segments: list[list[float]], *, path: str = "/v/a.mp4", score: float = 0.5
+) -> StoredWindow:
+    info = replace(random_video(path).info, video_id="id")
+    return StoredWindow(
+        info, Window(start, start + 12), np.zeros(2, np.float32), np.array(segments, np.float32), score
+    )
+
+
+def spans(windows: list[StoredWindow]) -> list[tuple[float, float, float]]:
+    return [(m.start, m.end, m.window.score) for m in join_moments(windows, QUERY, 0.0)]
+
+
+def test_segments_are_equal_parts_of_the_window() -> None:
+    np.testing.assert_allclose(segment_bounds(window(24, [LOW] * 4)), [24, 27, 30, 33, 36])
+
+
+def test_runs_that_touch_across_windows_join() -> None:
+    windows = [
+        window(12, [HIGH, HIGH, HIGH, HIGH], score=0.6),
+        window(24, [HIGH, LOW, LOW, LOW], score=0.4),
+        window(0, [LOW, LOW, LOW, HIGH], score=0.5),
+    ]
+    assert spans(windows) == [(9, 27, 0.6)]
+    (moment,) = join_moments(windows, QUERY, 0.0)
+    assert moment.window is windows[0]
+
+
+def test_runs_that_do_not_touch_stay_apart() -> None:
+    assert spans([window(0, [LOW, HIGH, LOW]), window(12, [HIGH, LOW])]) == [(4, 8, 0.5), (12, 18, 0.5)]
+    assert spans([window(0, [LOW, HIGH]), window(12, [LOW, HIGH])]) == [(6, 12, 0.5), (18, 24, 0.5)]
+    assert spans([window(0, [LOW, HIGH]), window(24, [HIGH, LOW])]) == [(6, 12, 0.5), (24, 30, 0.5)]
+
+
+def test_windows_of_different_files_never_join_and_copies_count_once() -> None:
+    first = window(0, [LOW, HIGH], path="/v/a.mp4")
+    other = replace(window(12, [HIGH, LOW], path="/v/b.mp4"), info=random_video("/v/b.mp4").info)
+    assert len(join_moments([first, other], QUERY, 0.0)) == 2
+    copy = window(0, [LOW, HIGH], path="/v/z copy.mp4")
+    (only,) = join_moments([copy, first], QUERY, 0.0)
+    assert only.window.info.path == Path("/v/a.mp4")
+
+
+def test_rounding_between_windows_is_no_gap() -> None:
+    second = replace(window(12, [HIGH, LOW]), window=Window(12.0000001, 24))
+    assert len(join_moments([window(0, [LOW, HIGH]), second], QUERY, 0.0)) == 1
+
+
+def test_at_most_so_many_of_a_video() -> None:
+    moments = join_moments([window(at * 24, [HIGH], score=at / 10) for at in range(4)], QUERY, 0.0)
+    assert [m.window.score for m in keep_per_video(moments, 2)] == [0.3, 0.2]
+    assert len(keep_per_video(moments, None)) == 4

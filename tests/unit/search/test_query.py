@@ -1,0 +1,111 @@
+"""The query language, example by example; `tests/property` holds what is true of all queries."""
+
+from pathlib import Path
+
+import pytest
+
+from centerclip.errors import QueryError
+from centerclip.search import Query, Term, parse_query
+
+
+def terms(text: str, *, files: bool = True) -> list[tuple[str | Path, float]]:
+    return [(term.content, term.weight) for term in parse_query(text, files=files).terms]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a red car", [("a red car", 1)]),
+        ("  a red car\n", [("a red car", 1)]),
+        ("beach + sunset - people", [("beach", 1), ("sunset", 1), ("people", -1)]),
+        ("beach  +\n sunset", [("beach", 1), ("sunset", 1)]),
+        ("-people", [("people", -1)]),
+        ("- people + dogs", [("people", -1), ("dogs", 1)]),
+        ("+beach", [("beach", 1)]),
+        ("2:beach - .5:people + 1.25: sea", [("beach", 2), ("people", -0.5), ("sea", 1.25)]),
+        ("black-and-white C++ a+b", [("black-and-white C++ a+b", 1)]),
+        ("a -b", [("a -b", 1)]),
+        ("the 10:30 train", [("the 10:30 train", 1)]),
+        ("10:30 train", [("10:30 train", 1)]),
+        ("note: well", [("note: well", 1)]),
+        ('"rock + roll" + dance', [("rock + roll", 1), ("dance", 1)]),
+        ('2:"rock - roll"', [("rock - roll", 2)]),
+        ('a "red" car', [('a "red" car', 1)]),
+        ('"red" car', [('"red" car', 1)]),
+        ('6" pipe + tape', [('6" pipe', 1), ("tape", 1)]),
+        ('"2:beach"', [("2:beach", 1)]),
+        ("and/or", [("and/or", 1)]),
+        ("Küche + 日本", [("Küche", 1), ("日本", 1)]),
+    ],
+)
+def test_words(text: str, expected: list[tuple[str, float]]) -> None:
+    assert terms(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", '""', "+", "-", "beach +", "a + + b", "2:", "beach - 2:", '" " + a']
+)
+def test_a_term_that_is_missing_is_an_error(text: str) -> None:
+    with pytest.raises(QueryError, match="give some words|give words"):
+        parse_query(text)
+
+
+def test_a_weight_of_zero_is_an_error() -> None:
+    with pytest.raises(QueryError, match="weight 0"):
+        parse_query("0:beach")
+    with pytest.raises(QueryError, match="weight nan"):
+        Query((Term("beach", float("nan")),))
+    with pytest.raises(QueryError, match="empty"):
+        Query(())
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "sub").mkdir()
+    for name in ("beach.jpg", "Band - Song.mp4", "sub/clip", "plain", "it's 100% + more.mp4"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "sub"))
+    return tmp_path
+
+
+def test_files_alone_and_mixed(here: Path) -> None:
+    assert terms("./beach.jpg") == [(Path("beach.jpg"), 1)]
+    assert terms("beach.jpg - people") == [(Path("beach.jpg"), 1), ("people", -1)]
+    assert terms("sunset + 0.5:sub/clip") == [("sunset", 1), (Path("sub/clip"), 0.5)]
+    assert terms("~/clip") == [(here / "sub/clip", 1)]
+    assert terms(f"{here}/plain + ../{here.name}/plain") == [
+        (here / "plain", 1),
+        (Path(f"../{here.name}/plain"), 1),
+    ]
+
+
+def test_a_file_whose_name_holds_signs(here: Path) -> None:
+    assert terms("Band - Song.mp4") == [(Path("Band - Song.mp4"), 1)]
+    assert terms("./it's 100% + more.mp4") == [(Path("it's 100% + more.mp4"), 1)]
+    assert terms('"./Band - Song.mp4" - people') == [(Path("Band - Song.mp4"), 1), ("people", -1)]
+    assert terms("Band - Song.mp4 + x") == [("Band", 1), ("Song.mp4", -1), ("x", 1)]
+
+
+def test_what_only_resembles_a_file_is_words(here: Path) -> None:
+    for text in ("plain", "sub", "no/such.jpg", '"beach.jpg"', "x" * 5000 + ".jpg", "a\0.jpg"):
+        assert terms(text) == [(text.strip('"'), 1)]
+
+
+@pytest.mark.parametrize("text", ["./none.jpg", "/no/file", "~/none", "a + ../none", "./sub", '"./a - b"'])
+def test_a_file_that_must_be_there_but_is_not(here: Path, text: str) -> None:
+    with pytest.raises(QueryError, match="is no file"):
+        parse_query(text)
+
+
+def test_files_are_words_where_they_are_not_allowed(here: Path) -> None:
+    for text in ("./beach.jpg", "beach.jpg", "/etc/passwd", "~/none"):
+        assert terms(text, files=False) == [(text, 1)]
+
+
+def test_a_query_prints_as_it_would_be_typed(here: Path) -> None:
+    query = parse_query('-2:beach + beach.jpg + "a + b" - say "hi"')
+    assert str(query) == '- 2:"beach" + "./beach.jpg" + "a + b" - 1: say "hi"'
+    assert parse_query(str(query)) == Query(
+        (Term("beach", -2.0), Term(Path("beach.jpg")), Term("a + b"), Term('say "hi"', -1.0))
+    )

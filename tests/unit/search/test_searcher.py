@@ -1,0 +1,218 @@
+"""From a query to ranked hits, over an index whose right answers are known."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from random_videos import CARD, EMBED_SIZE, WordEncoder, random_units, random_video
+
+from centerclip.errors import FingerprintError, QueryError
+from centerclip.index import VideoIndex
+from centerclip.records import EncodedVideo, EncodedWindow, Window
+from centerclip.search import Query, QueryEncoder, Searcher, Term
+from centerclip.search import encoders as encoders_module
+
+DOG, CAT = np.eye(EMBED_SIZE, dtype=np.float32)[:2]
+
+
+def toward(direction: np.ndarray, cosine: float, seed: int) -> np.ndarray:
+    """A unit vector at the given cosine to `direction`, otherwise random among the last axes."""
+    rest = random_units(seed)
+    rest[:2] = 0
+    rest /= np.linalg.norm(rest)
+    return cosine * direction + np.sqrt(1 - cosine**2, dtype=np.float32) * rest
+
+
+def dog_video(path: str, cosines: list[list[float]], *, seed: int = 0) -> EncodedVideo:
+    """A video whose windows' segments have these cosines to "dog"; a window's vector has their highest."""
+    windows = []
+    for at, row in enumerate(cosines):
+        segments = np.stack([toward(DOG, cosine, seed + 31 * at + 7 * s) for s, cosine in enumerate(row)])
+        vector = toward(DOG, max(row), seed + 31 * at)
+        windows.append(EncodedWindow(Window(12.0 * at, 12.0 * at + 12), vector, segments, b""))
+    return replace(random_video(path, windows=len(cosines)), windows=tuple(windows))
+
+
+@pytest.fixture
+def encoder() -> WordEncoder:
+    made = WordEncoder()
+    made.directions.update({"dog": DOG, "cat": CAT})
+    return made
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> VideoIndex:
+    """Three videos with dogs, and thirty windows without."""
+    made = VideoIndex(tmp_path_factory.mktemp("searched") / "index")
+    made.bind(CARD)
+    with made.writer() as writer:
+        writer.add([dog_video(f"/v/empty{at}.mp4", [[0.1] * 4] * 3, seed=1000 * at) for at in range(10)])
+        writer.add([dog_video("/v/all.mp4", [[0.5] * 4], seed=1)])
+        writer.add([dog_video("/v/brief.mp4", [[0.1] * 4, [0.1, 0.1, 0.6, 0.1], [0.1] * 4], seed=2)])
+        across = [[0.1, 0.1, 0.1, 0.4], [0.45] * 4, [0.4, 0.1, 0.1, 0.1], [0.1] * 4, [0.1, 0.38, 0.1, 0.1]]
+        writer.add([dog_video("/v/across.mp4", across, seed=3)])
+        writer.finish()
+    return made
+
+
+@pytest.fixture
+def searcher(index: VideoIndex, encoder: WordEncoder) -> Searcher:
+    return Searcher(index, encoder)
+
+
+def test_moments_are_found_cut_and_joined_and_the_tail_is_hidden(searcher: Searcher) -> None:
+    hits = searcher.search("dog")
+    assert [(str(hit.path), hit.start, hit.end, hit.rank) for hit in hits] == [
+        ("/v/brief.mp4", 18.0, 21.0, 1),
+        ("/v/all.mp4", 0.0, 12.0, 2),
+        ("/v/across.mp4", 9.0, 27.0, 3),
+    ]
+    assert [hit.score for hit in hits] == pytest.approx([0.6, 0.5, 0.45], abs=1e-6)
+    assert [hit.strength for hit in hits] == pytest.approx([1, 0.8, 0.7], abs=1e-5)
+    across = hits[2]
+    assert (across.window_start, across.window_end, across.duration_seconds) == (12.0, 24.0, 60.0)
+    assert across.video_id == "id-/v/across.mp4"
+
+
+def test_the_tail_is_there_for_those_who_ask(searcher: Searcher) -> None:
+    hits = searcher.search("dog", top=50, tail=True)
+    assert [hit.rank for hit in hits] == list(range(1, 14))
+    assert all(hit.strength == pytest.approx(0, abs=1e-5) for hit in hits[3:])
+    assert hits == sorted(hits, key=lambda hit: -hit.score)
+    assert searcher.search("dog", top=2, tail=True) == hits[:2]
+
+
+def test_more_moments_of_a_video_on_demand(searcher: Searcher) -> None:
+    for per_video in (2, None):
+        across = [h for h in searcher.search("dog", per_video=per_video) if h.path.name == "across.mp4"]
+        assert [(hit.start, hit.end) for hit in across] == [(9.0, 27.0), (51.0, 54.0)]
+    everything = searcher.search("dog", top=999, per_video=None, tail=True)
+    assert {hit.video_id for hit in everything} == {
+        hit.video_id for hit in searcher.search("dog", top=99, tail=True)
+    }
+    by_time = sorted(everything, key=lambda hit: (hit.path, hit.start))
+    assert all(a.path != b.path or a.end <= b.start for a, b in pairwise(by_time))
+
+
+def test_joining_does_not_leave_fewer_hits_than_there_are(searcher: Searcher) -> None:
+    for top in range(1, 12):
+        assert len(searcher.search("dog", top=top, tail=True)) == top
+
+
+def test_a_condition_narrows_the_search(searcher: Searcher) -> None:
+    hits = searcher.search("dog", where="path like '%/across.mp4' and start_seconds > 30")
+    assert [(hit.start, hit.end) for hit in hits] == [(51.0, 54.0)]
+    with pytest.raises(QueryError, match="nope"):
+        searcher.search("dog", where="nope")
+
+
+def test_terms_are_weighted_and_summed(searcher: Searcher, encoder: WordEncoder, tmp_path: Path) -> None:
+    picture, clip = tmp_path / "p.JPG", tmp_path / "c.mp4"
+    for file in (picture, clip):
+        file.touch()
+    encoder.directions.update({"picture p.JPG": CAT, "clip c.mp4": DOG})
+    vectors = searcher._vectors
+    half = np.sqrt(0.5)
+    for query, expected in (
+        (Query((Term("dog"), Term("cat", -1.0))), half * (DOG - CAT)),
+        (Query((Term("dog", 3.0), Term("cat", 4.0))), 0.6 * DOG + 0.8 * CAT),
+        (Query((Term("dog", -5.0),)), -DOG),
+        (Query((Term("dog"), Term(picture))), half * (DOG + CAT)),
+        (Query((Term(clip), Term("cat", -1.0))), half * (DOG - CAT)),
+    ):
+        np.testing.assert_allclose(vectors.encode(query), expected, atol=1e-6)
+    assert searcher.search(clip)[0].path.name == "brief.mp4"
+    assert searcher.search(f"{clip} - 0.1:cat")[0].path.name == "brief.mp4"
+    with pytest.raises(QueryError, match="cancel each other"):
+        searcher.search("dog - dog")
+    with pytest.raises(QueryError, match="is no file"):
+        searcher.search("./none.mp4")
+    searcher.search("./none.mp4", files=False)
+
+
+def test_each_sentence_is_encoded_once(
+    searcher: Searcher, encoder: WordEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoders_module, "_CACHED", 3)
+    for query in ("dog + cat", "dog", "cat - dog", "dog + dog"):
+        searcher.search(query)
+    assert sorted(encoder.asked) == ["cat", "dog"]
+    for query in ("one", "two", "dog", "three"):  # "cat" and "one" were used longest ago
+        searcher.search(query)
+    encoder.asked.clear()
+    searcher.search("dog + three + two")
+    assert encoder.asked == []
+    searcher.search("cat")
+    assert encoder.asked == ["cat"]
+
+
+def test_more_like_this_is_found_in_other_videos(searcher: Searcher) -> None:
+    hits = searcher.similar("id-/v/all.mp4", 0.0, top=3, tail=True)
+    assert len(hits) == 3
+    assert all(hit.path.name != "all.mp4" for hit in hits)
+    assert searcher.similar("id-/v/all.mp4", 0.0, where="path = '/v/brief.mp4'")[0].path.name == "brief.mp4"
+    with pytest.raises(QueryError, match="starts at 5 seconds"):
+        searcher.similar("id-/v/all.mp4", 5.0)
+
+
+def test_the_curve_runs_along_the_whole_video(searcher: Searcher) -> None:
+    curve = searcher.curve("dog", "id-/v/brief.mp4")
+    assert curve.path == Path("/v/brief.mp4")
+    np.testing.assert_allclose(curve.starts, np.arange(0, 36, 3))
+    np.testing.assert_allclose(curve.ends, np.arange(3, 39, 3))
+    np.testing.assert_allclose(curve.scores, [0.1] * 6 + [0.6] + [0.1] * 5, atol=1e-3)  # stored as float16
+    with pytest.raises(QueryError, match="no video 'x'"):
+        searcher.curve("dog", "x")
+
+
+def test_another_model_is_refused_at_once_and_later(tmp_path: Path, index: VideoIndex) -> None:
+    with pytest.raises(FingerprintError, match="made by tiny"):
+        Searcher(index, WordEncoder("ffff"))
+    later = VideoIndex(tmp_path / "later")
+    searcher = Searcher(later, WordEncoder("ffff"))
+    assert searcher.search("dog") == []
+    VideoIndex(tmp_path / "later").bind(CARD)
+    with pytest.raises(FingerprintError, match="made by tiny"):
+        searcher.search("dog")
+
+
+def test_a_small_index_hides_nothing(tmp_path: Path, encoder: WordEncoder) -> None:
+    small = VideoIndex(tmp_path)
+    small.bind(CARD)
+    searcher = Searcher(small, encoder)
+    assert searcher.search("dog") == []
+    with small.writer() as writer:
+        writer.add([dog_video("/v/one.mp4", [[0.5, 0.1]])])
+    (hit,) = searcher.search("dog")
+    assert (hit.rank, hit.strength) == (1, 1.0)
+    with small.writer() as writer:
+        writer.add([dog_video("/v/two.mp4", [[0.1, 0.1]], seed=9)])
+    assert [hit.path.name for hit in searcher.search("dog")] == ["one.mp4", "two.mp4"]
+
+
+def test_the_same_content_under_two_paths_is_one_hit(tmp_path: Path, encoder: WordEncoder) -> None:
+    index = VideoIndex(tmp_path)
+    index.bind(CARD)
+    video = dog_video("/v/a.mp4", [[0.5, 0.5], [0.4, 0.1]])
+    copy = replace(video, info=replace(video.info, path=Path("/v/b.mp4")))
+    with index.writer() as writer:
+        writer.add([copy, video, *(dog_video(f"/v/{at}.mp4", [[0.1]], seed=at) for at in range(20))])
+    for per_video in (1, 3, None):
+        (hit,) = Searcher(index, encoder).search("dog", per_video=per_video)
+        assert (str(hit.path), hit.start, hit.end) == ("/v/a.mp4", 0.0, 18.0)
+
+
+def test_many_threads_get_the_same_answer(index: VideoIndex) -> None:
+    searcher = Searcher(VideoIndex(index.location), WordEncoder())
+    queries = [f"word {at % 5} - word {at % 3}" if at % 5 != at % 3 else "dog" for at in range(40)]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(searcher.search, queries))
+    assert together == [searcher.search(query) for query in queries]
+
+
+def test_an_encoder_is_told_by_what_it_can_do() -> None:
+    assert isinstance(WordEncoder(), QueryEncoder)
+    assert not isinstance(object(), QueryEncoder)
