@@ -51,7 +51,8 @@ def render_toy_world(
         val: videos, with two full captions each.
         test: videos, with two full captions each.
         seed: every video follows from it, its split and its number.
-        workers: processes; one per usable core if not given.
+        workers: processes; one per usable core if not given. They are spawned, so a script calls this
+            under `if __name__ == "__main__":`.
         directions: also motions that only the order of frames tells apart (see `sampling.sample_scene`).
         progress: called with the videos done and the videos in all after every few videos.
 
@@ -87,13 +88,18 @@ def in_processes(
 
     A process is given `chunk` jobs at a time, fewer where there are few.
     """
-    workers = min(workers or len(os.sched_getaffinity(0)), len(jobs))
+    workers = min(workers or _usable_cores(), len(jobs))
     if workers <= 1:
         yield from map(make, jobs)
         return
     # spawn: a fork of a process with threads (torch) may hang
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         yield from pool.map(make, jobs, chunksize=max(1, min(chunk, len(jobs) // (4 * workers))))
+
+
+def _usable_cores() -> int:
+    # not every system tells which cores this process may use
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def settle(folder: Path, settings: dict[str, Any]) -> None:
