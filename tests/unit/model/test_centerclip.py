@@ -219,6 +219,8 @@ def test_siglip_sentences_are_padded_to_the_full_context() -> None:
     assert ids.tolist() == [[1, 4, 5, 7, 2] + [0] * 7]
     short = backbone.tokenize(["a red car drives ."], max_tokens=4)["input_ids"]
     assert short.tolist() == [[1, 4, 5, 2] + [0] * 8]
+    backbone.tokenizer.padding_side = "left"  # as SigLIP 2's tokenizer has it by default
+    assert torch.equal(backbone.tokenize(["a red car"])["input_ids"], ids)
 
 
 def test_another_models_tokenizer_is_refused() -> None:

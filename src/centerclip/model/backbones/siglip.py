@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from centerclip.errors import ModelError
 from centerclip.model.backbones.base import Backbone, square
@@ -55,19 +55,16 @@ class SiglipBackbone(Backbone):
         return out
 
     def _token_ids(self, texts: list[str], length: int) -> Tensor:
-        # Trained on 64 lower-case tokens, padding attended to and the last position read, so every
-        # sentence is padded to the full length and no attention mask is given. The tokenizers published
-        # with SigLIP 2 did not lower-case in all their versions.
+        # Trained on 64 lower-case tokens with padding behind them that is attended to, and read at the last
+        # position: so always padded to the full length, on the right, and without an attention mask (as in
+        # big_vision). Not every published tokenizer lower-cases, and one pads on the left by default.
         batch = self.tokenizer(
             [text.lower() for text in texts],
             padding="max_length",
             truncation=True,
             max_length=length,
+            padding_side="right",
             return_tensors="pt",
         )
-        ids: Tensor = batch["input_ids"]
-        if length < self.context_length:
-            padding = ids.new_full((len(texts), self.context_length - length), self.tokenizer.pad_token_id)
-            sides = (padding, ids) if self.tokenizer.padding_side == "left" else (ids, padding)
-            ids = torch.cat(sides, dim=1)  # [B, context_length]
-        return ids
+        missing = self.context_length - length
+        return functional.pad(batch["input_ids"], (0, missing), value=self.tokenizer.pad_token_id)
