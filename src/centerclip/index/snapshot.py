@@ -14,12 +14,13 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from centerclip.errors import QueryError
 from centerclip.index.schema import WINDOW_COLUMNS, StoredWindow, to_windows
 from centerclip.index.sql import all_of, where_errors
 
-__all__ = ["EXACT_LIMIT", "Matches", "Snapshot"]
+__all__ = ["EXACT_LIMIT", "Matches", "Snapshot", "unit_vectors"]
 
 EXACT_LIMIT = 100_000
 """Windows up to which a search is exact and in memory: 200 MB at E = 512."""
@@ -195,6 +196,25 @@ class Snapshot:
             videos[here] = [numbers.setdefault(name, len(numbers)) for name in batch["video_id"].to_pylist()]
             at += batch.num_rows
         return _Vectors(matrix, row_ids, videos)
+
+
+def unit_vectors(vectors: ArrayLike, embed_size: int) -> NDArray[np.float32]:
+    """Scale query vectors, [Q, E] or [E] of any length, to [Q, E] float32 of unit length.
+
+    Raises:
+        QueryError: one is zero, not finite or not of size E.
+    """
+    wide = np.atleast_2d(np.asarray(vectors, dtype=np.float64))
+    if wide.ndim != 2 or wide.shape[1] != embed_size:
+        raise QueryError(
+            f"query vectors of shape {wide.shape}, but the index holds vectors of size {embed_size}: "
+            "encode the query with the index's own model"
+        )
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all() or not lengths.all():
+        raise QueryError("the query's vector is zero or not finite, so nothing is near to it: ask otherwise")
+    units: NDArray[np.float32] = (wide / lengths).astype(np.float32)
+    return units
 
 
 def _descending(scores: NDArray[np.float32], wanted: int) -> NDArray[np.int64]:

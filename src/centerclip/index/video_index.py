@@ -7,7 +7,7 @@ stays whole. The package knows vectors and files' descriptions, and neither mode
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from lancedb.query import ColumnOrdering
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from centerclip.errors import FingerprintError, IndexStoreError, QueryError
 from centerclip.index.card import ModelCard
@@ -23,7 +23,7 @@ from centerclip.index.changes import Changes, FileStamp, Known, compare
 from centerclip.index.export import write_export
 from centerclip.index.lock import writer_lock
 from centerclip.index.schema import VIDEO_COLUMNS, StoredVideo, StoredWindow, to_video
-from centerclip.index.snapshot import Matches, Snapshot
+from centerclip.index.snapshot import Matches, Snapshot, unit_vectors
 from centerclip.index.sql import all_of, equals, store_errors, where_errors
 from centerclip.index.store import Store
 from centerclip.index.writer import Writer
@@ -173,7 +173,7 @@ class VideoIndex:
             raise QueryError(f"top={top} and per_video={per_video} must be at least 1")
         if self.model is None:
             return [Matches((), 0.0, 0) for _ in np.atleast_2d(np.asarray(vectors))]
-        units = _unit(vectors, self.model.embed_size)
+        units = unit_vectors(vectors, self.model.embed_size)
         return self._read(
             lambda snapshot: snapshot.search(units, top, where=where or None, per_video=per_video)
         )
@@ -207,12 +207,21 @@ class VideoIndex:
         """
         if self.model is None:
             return []
-        query = self._store.table("videos").search().offset(offset).limit(limit)
-        query = query.order_by([ColumnOrdering(column_name="path", ascending=True)])
-        if where:
-            query = query.where(all_of(where))
-        with store_errors(self.location, "being read"), where_errors(where, VIDEO_COLUMNS):
-            return [to_video(row) for row in query.to_arrow().to_pylist()]
+
+        def read() -> list[StoredVideo]:
+            query = self._store.table("videos").search().offset(offset).limit(limit)
+            query = query.order_by([ColumnOrdering(column_name="path", ascending=True)])
+            if where:
+                query = query.where(all_of(where))
+            with where_errors(where, VIDEO_COLUMNS):
+                return [to_video(row) for row in query.to_arrow().to_pylist()]
+
+        return self._twice(read)
+
+    def video(self, video_id: str) -> StoredVideo | None:
+        """The encoded file with this content, None if there is none; of several, the first path."""
+        found = self.videos(equals("video_id", video_id), limit=1)
+        return found[0] if found else None
 
     def failed(self) -> list[StoredVideo]:
         """The files that could not be encoded, with the reasons."""
@@ -262,20 +271,17 @@ class VideoIndex:
 
     def _column_values(self, *columns: str) -> Any:
         """Columns of the table of videos, in no order."""
-        with store_errors(self.location, "being read"):
-            return self._store.table("videos").search().select(list(columns)).to_arrow()
+        return self._twice(lambda: self._store.table("videos").search().select(list(columns)).to_arrow())
 
     def _read(self, look: Callable[[Snapshot], _T]) -> _T:
-        """Look at the newest version; once more, where its files were cleaned up meanwhile."""
-        snapshot = self._newest()
-        try:
-            return look(snapshot)
-        except (OSError, RuntimeError, ValueError):
-            if self._newest() is snapshot:
-                with store_errors(self.location, "being read"):
-                    raise
+        return self._twice(lambda: look(self._newest()))
+
+    def _twice(self, read: Callable[[], _T]) -> _T:
+        """Read the newest version; once more, where a writer cleaned up its files meanwhile."""
+        with suppress(IndexStoreError), store_errors(self.location, "being read"):
+            return read()
         with store_errors(self.location, "being read"):
-            return look(self._newest())
+            return read()
 
     def _newest(self) -> Snapshot:
         card = self._bound()
@@ -283,18 +289,3 @@ class VideoIndex:
             if self._snapshot is None or self._snapshot.version != self._store.version("windows"):
                 self._snapshot = Snapshot(self._store.table("windows"), card.embed_size)
             return self._snapshot
-
-
-def _unit(vectors: ArrayLike, embed_size: int) -> NDArray[np.float32]:
-    """[Q, E] float32 of unit length, in double precision on the way."""
-    wide = np.atleast_2d(np.asarray(vectors, dtype=np.float64))
-    if wide.ndim != 2 or wide.shape[1] != embed_size:
-        raise QueryError(
-            f"query vectors of shape {wide.shape}, but the index holds vectors of size {embed_size}: "
-            "encode the query with the index's own model"
-        )
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    if not np.isfinite(lengths).all() or not lengths.all():
-        raise QueryError("the query's vector is zero or not finite, so nothing is near to it: ask otherwise")
-    units: NDArray[np.float32] = (wide / lengths).astype(np.float32)
-    return units

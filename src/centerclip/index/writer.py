@@ -77,6 +77,7 @@ class Writer:
         with store_errors(store.location, "being checked"):
             self._forget(_mismatched(self._windows, self._videos))
             self._present = set(_read(self._videos, ["path"])["path"].to_pylist())
+            self._tidy()
 
     def add(self, results: Sequence[EncodedVideo | Failed]) -> list[EncodedVideo | Failed]:
         """Record a batch; what was known of the same paths before is replaced.
@@ -144,10 +145,8 @@ class Writer:
             IndexStoreError: what is read back is not what was acknowledged.
         """
         with store_errors(self._store.location, "being finished"):
+            self._tidy()
             rows = int(self._windows.count_rows())
-            pieces = self._windows.stats()["fragment_stats"]["num_fragments"]
-            if pieces > _FRAGMENTS or self._removed * 10 > rows:
-                self._compact()
             built = self._build_ann(rows)
             self._verify()
             failed = int(self._videos.count_rows(equals("state", "failed")))
@@ -196,6 +195,12 @@ class Writer:
             self._removed += self._windows.delete(condition).num_deleted_rows
             self._videos.delete(condition)
         self._present.difference_update(paths)
+
+    def _tidy(self) -> None:
+        """Compact when that is due; a table of one piece costs nothing and loses its old versions' files."""
+        pieces = self._windows.stats()["fragment_stats"]["num_fragments"]
+        if pieces <= 1 or pieces > _FRAGMENTS or self._removed * 10 > self._windows.count_rows():
+            self._compact()
 
     def _compact(self) -> None:
         for table in (self._windows, self._videos):

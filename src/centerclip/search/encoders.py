@@ -51,11 +51,11 @@ def as_query_encoder(model: Any) -> QueryEncoder:
 
 
 class QueryVectors:
-    """Encodes queries, one at a time, keeping the vectors of sentences it has seen lately."""
+    """Encodes queries, keeping the vectors of sentences it has seen lately; for any number of threads."""
 
     def __init__(self, encoder: QueryEncoder) -> None:
         self.encoder = encoder
-        self._lock = Lock()  # one query at a time: encoders use all cores anyway
+        self._lock = Lock()
         self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
     def encode(self, query: Query) -> NDArray[np.float32]:
@@ -65,13 +65,11 @@ class QueryVectors:
             QueryError: the terms cancel each other out.
             VideoError: a file of the query can't be read.
         """
-        with self._lock:
-            texts = [term.content for term in query.terms if isinstance(term.content, str)]
-            known = self._encode_texts(texts)
-            vectors = [
-                known[term.content] if isinstance(term.content, str) else self._encode_file(term.content)
-                for term in query.terms
-            ]
+        known = self._encode_texts([t.content for t in query.terms if isinstance(t.content, str)])
+        vectors = [
+            known[term.content] if isinstance(term.content, str) else self._encode_file(term.content)
+            for term in query.terms
+        ]
         weights = np.array([term.weight for term in query.terms])
         total = weights @ np.stack(vectors).astype(np.float64)  # [E]
         length = float(np.linalg.norm(total))
@@ -82,15 +80,16 @@ class QueryVectors:
         return unit
 
     def _encode_texts(self, texts: list[str]) -> dict[str, NDArray[np.float32]]:
-        missing = [text for text in dict.fromkeys(texts) if text not in self._texts]
-        if missing:
-            self._texts.update(zip(missing, self.encoder.encode_text(missing), strict=True))
-        for text in texts:
-            self._texts.move_to_end(text)
-        found = {text: self._texts[text] for text in texts}
-        while len(self._texts) > _CACHED:
-            self._texts.popitem(last=False)
-        return found
+        with self._lock:
+            missing = [text for text in dict.fromkeys(texts) if text not in self._texts]
+            if missing:
+                self._texts.update(zip(missing, self.encoder.encode_text(missing), strict=True))
+            for text in texts:
+                self._texts.move_to_end(text)
+            found = {text: self._texts[text] for text in texts}
+            while len(self._texts) > _CACHED:
+                self._texts.popitem(last=False)
+            return found
 
     def _encode_file(self, path: Path) -> NDArray[np.float32]:
         if path.suffix.lower() in _PICTURES:

@@ -162,6 +162,14 @@ def test_windows_of_a_video_come_in_time_order_and_whole(index: VideoIndex) -> N
     assert index.windows(video.info.video_id, 13.0) == []
 
 
+def test_a_video_is_found_by_its_content(index: VideoIndex) -> None:
+    found = index.video(f"id-{AWKWARD[0]}")
+    assert found is not None
+    assert str(found.info.path) == AWKWARD[0]
+    assert index.video("none") is None
+    assert VideoIndex(f"{index.location}-new").video("none") is None
+
+
 def test_videos_are_listed_by_path_in_pages(index: VideoIndex) -> None:
     everything = index.videos()
     paths = [str(video.info.path) for video in everything]

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,18 @@ def test_an_empty_batch_is_no_write(index: VideoIndex) -> None:
         summary = writer.finish()
     assert index.version == version
     assert (summary.videos, summary.windows) == (0, 0)
+
+
+def test_files_of_old_versions_go_with_the_next_run(
+    index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "_FRAGMENTS", 2)
+    with index.writer() as writer:
+        for at in range(4):
+            writer.add([random_video(f"/v/{at}.mp4", windows=50)])
+        writer.finish()
+    before = index.stats().size_bytes
+    monkeypatch.setattr(writer_module, "_KEEP_VERSIONS", timedelta(milliseconds=1))
+    with index.writer() as writer:
+        assert writer.finish().size_bytes < 0.8 * before
+    assert len(index) == 200
