@@ -7,7 +7,7 @@ what frames there are of `centerclip.video`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from centerclip.encoder.decoding import DecodedWindow, decode_windows
 from centerclip.encoder.device import available_cores, choose_device, choose_dtype, prepare
 from centerclip.encoder.indexing import FileResult, Progress, index_files
 from centerclip.encoder.pictures import read_picture
-from centerclip.encoder.pipeline import Numbered, Pipeline, in_order
+from centerclip.encoder.pipeline import Pipeline, Step, in_order
 from centerclip.errors import ConfigError
 from centerclip.index import ModelCard, Summary, VideoIndex
 from centerclip.model import CenterCLIP
@@ -96,7 +96,7 @@ class VideoEncoder:
             window_seconds=self.window_seconds,
         )
 
-    def encode(self, paths: Iterable[str | os.PathLike[str]]) -> Iterator[EncodedVideo | Failed]:
+    def encode(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[EncodedVideo | Failed, None, None]:
         """Encode video files, each cut into windows.
 
         Files are decoded in threads while windows, of several files together, go through the model. In
@@ -192,7 +192,7 @@ class VideoEncoder:
             paths,
             index,
             self.card(),
-            lambda files, on_batch: self._run(files, on_batch=on_batch),
+            self._run,
             prune=prune,
             retry_failed=retry_failed,
             wait_seconds=wait_seconds,
@@ -200,13 +200,7 @@ class VideoEncoder:
             on_finish=on_finish,
         )
 
-    def _run(
-        self,
-        paths: Iterable[Path],
-        *,
-        ahead: int | None = None,
-        on_batch: Callable[[Sequence[EncodedWindow]], None] | None = None,
-    ) -> Numbered[EncodedVideo | Failed]:
+    def _run(self, paths: Iterable[Path], ahead: int | None = None) -> Generator[Step, None, None]:
         pipeline = Pipeline(
             paths,
             self._decoder(self.window_seconds),
@@ -214,7 +208,6 @@ class VideoEncoder:
             workers=self.workers,
             batch_size=self.batch_size,
             ahead=ahead,
-            on_batch=on_batch,
         )
         return iter(pipeline)
 

@@ -13,19 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from centerclip.encoder.pipeline import Numbered, in_order
+from centerclip.encoder.pipeline import Step
 from centerclip.encoder.writing import BackgroundWriter
 from centerclip.errors import VideoError
-from centerclip.index import Changes, FileStamp, ModelCard, Summary, VideoIndex, Writer
-from centerclip.records import EncodedVideo, EncodedWindow, Failed
+from centerclip.index import FileStamp, ModelCard, Moved, Summary, VideoIndex, Writer
+from centerclip.records import EncodedVideo, Failed
 from centerclip.video import content_id, find_videos
 
-__all__ = ["EncodeFiles", "FileResult", "Progress", "index_files"]
-
-EncodeFiles = Callable[
-    [Iterable[Path], Callable[[Sequence[EncodedWindow]], None]], Numbered[EncodedVideo | Failed]
-]
-"""Encodes files, telling a callback of each batch of windows."""
+__all__ = ["FileResult", "Progress", "index_files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +59,13 @@ class _Meter:
     def __init__(self, total: int, report: Callable[[Progress], None] | None) -> None:
         self._progress = Progress(0, total)
         self._report = report
-        self.add()
+        self.add(Step((), ()))
 
-    def add(self, *, files: int = 0, windows: Sequence[EncodedWindow] = ()) -> None:
-        before, spans = self._progress, [encoded.window for encoded in windows]
+    def add(self, step: Step) -> None:
+        before, spans = self._progress, [encoded.window for encoded in step.windows]
         self._progress = replace(
             before,
-            files=before.files + files,
+            files=before.files + len(step.results),
             windows=before.windows + len(spans),
             footage_seconds=before.footage_seconds + sum(s.end_seconds - s.start_seconds for s in spans),
         )
@@ -82,7 +77,7 @@ def index_files(
     paths: Iterable[str | os.PathLike[str]],
     index: VideoIndex,
     card: ModelCard,
-    encode: EncodeFiles,
+    encode: Callable[[Sequence[Path]], Generator[Step, None, None]],
     *,
     prune: bool,
     retry_failed: bool,
@@ -101,20 +96,25 @@ def index_files(
         changes = index.changes(files, roots=roots)
         reasons = {video.info.path: video.reason for video in index.failed()}
         if retry_failed:
+            moved = changes.moved  # or what looks like it: left for another run
             todo = [file for file in (*changes.failed, *changes.changed) if _absolute(file.path) in reasons]
         else:
             yield from unreadable
             yield from (FileResult(file.path, "unchanged") for file in changes.unchanged)
             for file in changes.failed:
                 yield FileResult(file.path, "skipped", reason=reasons[_absolute(file.path)])
-            not_moved = yield from _move(changes, writer)
-            todo = [*changes.new, *changes.changed, *not_moved]
+            moved, not_moved = _check_moved(changes.moved)
+            for move in moved:
+                writer.move(move.old, move.new)
+                yield FileResult(move.new.path, "moved")
+            todo = [*changes.new, *changes.changed, *(move.new for move in not_moved)]
         if prune:
-            yield from _remove(changes, writer)
+            gone = sorted(set(changes.gone) - {move.old for move in moved})
+            writer.remove(gone)
+            yield from (FileResult(path, "removed") for path in gone)
         places = {file.path: place for place, file in enumerate(files)}
         todo.sort(key=lambda file: places[file.path])
-        meter = _Meter(len(todo), on_progress)
-        yield from in_order(_encode([file.path for file in todo], encode, writer, meter))
+        yield from _encode([file.path for file in todo], encode, writer, _Meter(len(todo), on_progress))
         summary = writer.finish()
     if on_finish is not None:
         on_finish(summary)
@@ -136,50 +136,40 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))
 
 
-def _move(changes: Changes, writer: Writer) -> Generator[FileResult, None, list[FileStamp]]:
-    """Rename what has the same content under a new path; return what only looked like it."""
-    not_moved = []
-    for move in changes.moved:
+def _check_moved(moves: Iterable[Moved]) -> tuple[tuple[Moved, ...], tuple[Moved, ...]]:
+    """Part what has the same content under its new path from what only looked like it."""
+    moved: list[Moved] = []
+    not_moved: list[Moved] = []
+    for move in moves:
         try:
             same = content_id(move.new.path) == move.video_id
         except VideoError:
             same = False  # whoever decodes it will say what is wrong
-        if same:
-            writer.move(move.old, move.new)
-            yield FileResult(move.new.path, "moved")
-        else:
-            not_moved.append(move.new)
-    return not_moved
-
-
-def _remove(changes: Changes, writer: Writer) -> Iterator[FileResult]:
-    """Forget what is gone; what was moved is no longer known under its old path."""
-    writer.remove(changes.gone)
-    moved = {move.old for move in changes.moved}
-    yield from (FileResult(path, "removed") for path in changes.gone if path not in moved)
+        (moved if same else not_moved).append(move)
+    return tuple(moved), tuple(not_moved)
 
 
 def _encode(
-    paths: Sequence[Path], encode: EncodeFiles, writer: Writer, meter: _Meter
-) -> Numbered[FileResult]:
-    """Encode and write; yield each file's place and result once it is written."""
+    paths: Sequence[Path],
+    encode: Callable[[Sequence[Path]], Generator[Step, None, None]],
+    writer: Writer,
+    meter: _Meter,
+) -> Iterator[FileResult]:
+    """Encode and write; yield the results in the order of the paths, each once it is written."""
     background = BackgroundWriter(writer)
-
-    def after_batch(windows: Sequence[EncodedWindow]) -> None:
-        meter.add(windows=windows)
-        background.poll()
-
-    def written() -> Iterator[tuple[int, FileResult]]:
-        for number, result in background.take():
-            yield number, _file_result(paths[number], result)
-
+    written: dict[int, EncodedVideo | Failed] = {}
+    place = 0
     # Closed in any case, which writes what is encoded already.
-    with closing(background), closing(encode(paths, after_batch)) as results:
-        for number, result in results:
-            background.add(number, result)
-            meter.add(files=1)
-            yield from written()
-    yield from written()
+    with closing(background), closing(encode(paths)) as steps:
+        for step in steps:
+            background.add(step.results)
+            meter.add(step)
+            written.update(background.take())
+            while place in written:
+                yield _file_result(paths[place], written.pop(place))
+                place += 1
+    written.update(background.take())
+    yield from (_file_result(paths[number], written[number]) for number in sorted(written))
 
 
 def _file_result(path: Path, result: EncodedVideo | Failed) -> FileResult:

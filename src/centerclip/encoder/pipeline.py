@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -22,14 +21,14 @@ from centerclip.encoder.decoding import DecodedWindow
 from centerclip.errors import VideoError
 from centerclip.records import EncodedVideo, EncodedWindow, Failed, VideoInfo
 
-__all__ = ["Numbered", "Pipeline", "in_order"]
+__all__ = ["Numbered", "Pipeline", "Step", "in_order"]
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 Windows: TypeAlias = Generator[DecodedWindow, None, None]
-Numbered: TypeAlias = Generator[tuple[int, _T], None, None]
-"""Values, each with its place in an order they don't come in."""
+Numbered: TypeAlias = tuple[int, _T]
+"""A value with its place among the paths, in whose order the values don't come."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +59,14 @@ class _Ended:
     error: BaseException | None
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What came of a step of the pipeline: windows that were encoded, and files that are done with that."""
+
+    windows: Sequence[EncodedWindow]
+    results: Sequence[Numbered[EncodedVideo | Failed]]
+
+
 class Pipeline:
     """Encodes files; to be iterated once. Closing the iterator, or an error, ends the threads.
 
@@ -73,7 +80,6 @@ class Pipeline:
         workers: threads that decode.
         batch_size: windows given to `encode` at a time; only the last batch is smaller.
         ahead: how far beyond the oldest unfinished file others may be begun; None for no bound.
-        on_batch: called with the windows of each encoded batch.
     """
 
     def __init__(
@@ -85,10 +91,9 @@ class Pipeline:
         workers: int,
         batch_size: int,
         ahead: int | None = None,
-        on_batch: Callable[[Sequence[EncodedWindow]], None] | None = None,
     ) -> None:
         self._paths = iter(paths)
-        self._decode, self._encode, self._on_batch = decode, encode, on_batch
+        self._decode, self._encode = decode, encode
         self._batch_size, self._ahead = batch_size, ahead
         # A batch being encoded, one being gathered, and for each worker a window being decoded.
         self._in_flight = 2 * batch_size + workers
@@ -99,15 +104,15 @@ class Pipeline:
         self._batch: list[tuple[_File, DecodedWindow]] = []
         self._open: dict[int, _File] = {}
         self._begun = self._decoding = 0
-        self._done: deque[tuple[int, EncodedVideo | Failed]] = deque()
+        self._done: list[Numbered[EncodedVideo | Failed]] = []
         # Daemons, so that an iterator left lying about can't keep the interpreter from ending.
         self._threads = [
             Thread(target=self._work, name=f"centerclip-decode-{number}", daemon=True)
             for number in range(workers)
         ]
 
-    def __iter__(self) -> Numbered[EncodedVideo | Failed]:
-        """Yield each file's place in `paths`, and its result as soon as it is there."""
+    def __iter__(self) -> Generator[Step, None, None]:
+        """Yield what comes of each step, as soon as anything does."""
         atexit.register(self._stop)
         try:
             for thread in self._threads:
@@ -116,12 +121,13 @@ class Pipeline:
                 self._begin_files()
                 if self._decoding:
                     self._receive(*self._messages.get())
-                elif self._batch:
-                    self._encode_batch()
-                else:
+                elif not self._batch:
                     return
-                while self._done:
-                    yield self._done.popleft()
+                ripe = len(self._batch) == self._batch_size or (self._batch and not self._decoding)
+                windows = self._encode_batch() if ripe else []
+                if windows or self._done:
+                    done, self._done = self._done, []
+                    yield Step(windows, done)
         finally:
             self._stop()
             atexit.unregister(self._stop)
@@ -144,8 +150,6 @@ class Pipeline:
             file.info = message.info
             file.decoded += 1
             self._batch.append((file, message))
-            if len(self._batch) == self._batch_size:
-                self._encode_batch()
             return
         self._decoding -= 1
         file.ended = True
@@ -153,7 +157,7 @@ class Pipeline:
             file.failure = _reason(file.path, message.error)
         self._settle(file)
 
-    def _encode_batch(self) -> None:
+    def _encode_batch(self) -> list[EncodedWindow]:
         files = [file for file, _ in self._batch]
         encoded = self._encode([window for _, window in self._batch])
         self._batch.clear()  # the frames go before their slots are given to others
@@ -161,8 +165,7 @@ class Pipeline:
         for file, window in zip(files, encoded, strict=True):
             file.encoded.append(window)
             self._settle(file)
-        if self._on_batch is not None:
-            self._on_batch(encoded)
+        return encoded
 
     def _settle(self, file: _File) -> None:
         result = file.result()
@@ -216,13 +219,13 @@ def _reason(path: Path, error: BaseException) -> str:
     raise error
 
 
-def in_order(numbered: Numbered[_T]) -> Generator[_T, None, None]:
-    """Yield values in the order of their numbers 0, 1, 2...; those that come early wait."""
-    waiting: dict[int, _T] = {}
+def in_order(steps: Generator[Step, None, None]) -> Generator[EncodedVideo | Failed, None, None]:
+    """Yield the results in the order of the paths; those that come early wait."""
+    waiting: dict[int, EncodedVideo | Failed] = {}
     place = 0
-    with closing(numbered):
-        for number, value in numbered:
-            waiting[number] = value
+    with closing(steps):
+        for step in steps:
+            waiting.update(step.results)
             while place in waiting:
                 yield waiting.pop(place)
                 place += 1

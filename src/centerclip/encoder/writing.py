@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from centerclip.encoder.pipeline import Numbered
 from centerclip.index import Writer
 from centerclip.records import EncodedVideo, Failed
 
@@ -15,7 +16,7 @@ _BATCH_WINDOWS = 1000
 _BATCH_SECONDS = 15.0
 """What a crash costs at most. Smaller batches leave the index in more pieces, which have to be joined."""
 
-_Batch = list[tuple[int, EncodedVideo | Failed]]
+_Batch = list[Numbered[EncodedVideo | Failed]]
 
 
 class BackgroundWriter:
@@ -37,23 +38,17 @@ class BackgroundWriter:
         self._writing: Future[_Batch] | None = None
         self._written: _Batch = []
 
-    def add(self, number: int, result: EncodedVideo | Failed) -> None:
-        """Take a result, and write what is due.
+    def add(self, results: Sequence[Numbered[EncodedVideo | Failed]]) -> None:
+        """Take results, and write what is due.
+
+        Call it now and then even without results, since a batch may become due by time alone.
 
         Raises:
             IndexStoreError: an earlier batch could not be written.
         """
-        self._gathered.append((number, result))
-        self._windows += 1 if isinstance(result, Failed) else len(result.windows)
-        self.poll()
-
-    def poll(self) -> None:
-        """Write what is due; to be called now and then, since a batch may be due by time alone.
-
-        Raises:
-            IndexStoreError: an earlier batch could not be written.
-        """
-        full = self._windows >= _BATCH_WINDOWS
+        self._gathered += results
+        self._windows += sum(0 if isinstance(r, Failed) else len(r.windows) for _, r in results)
+        full = self._windows >= _BATCH_WINDOWS or len(self._gathered) >= _BATCH_WINDOWS
         if self._writing is not None and (full or self._writing.done()):
             self._wait()
         late = time.monotonic() - self._begun >= _BATCH_SECONDS
@@ -88,6 +83,6 @@ class BackgroundWriter:
             writing, self._writing = self._writing, None
             self._written += writing.result()
 
-    def _record(self, batch: Sequence[tuple[int, EncodedVideo | Failed]]) -> _Batch:
+    def _record(self, batch: _Batch) -> _Batch:
         recorded = self._writer.add([result for _, result in batch])
         return list(zip((number for number, _ in batch), recorded, strict=True))

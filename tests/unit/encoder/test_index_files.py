@@ -1,0 +1,270 @@
+"""Indexing folders: only what is needed is encoded, and however a run ends, what it wrote counts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_models import clip_model
+from videos import make_video
+
+from centerclip.encoder import FileResult, Progress, VideoEncoder, decoding, writing
+from centerclip.errors import FingerprintError, IndexLockedError, VideoError
+from centerclip.index import Summary, VideoIndex
+from centerclip.model import CenterCLIP
+from centerclip.video import VideoReader
+
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def encoder() -> VideoEncoder:
+    model = CenterCLIP(clip_model(), "B2-2,8", frames=4).eval()
+    return VideoEncoder(model, device="cpu", precision="float32", window_seconds=2, workers=2, batch_size=3)
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Videos `0.mp4`... of different lengths, and one that can't be decoded: `bad.mp4`."""
+    folder = tmp_path_factory.mktemp("originals")
+    for number in range(COUNT):
+        make_video(folder / f"{number}.mp4", frames=8 + 5 * number)
+    (folder / "bad.mp4").write_bytes(b"no video at all")
+    return folder
+
+
+@pytest.fixture
+def folder(originals: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(originals, tmp_path / "videos"))
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> VideoIndex:
+    return VideoIndex(tmp_path / "index")
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that were decoded."""
+    names: list[str] = []
+
+    def read(path: Path) -> VideoReader:
+        names.append(path.name)
+        return VideoReader(path)
+
+    monkeypatch.setattr(decoding, "VideoReader", read)
+    return names
+
+
+def states(results: Any) -> dict[str, str]:
+    return {result.path.name: result.state for result in results}
+
+
+def rows(index: VideoIndex) -> dict[tuple[str, float], np.ndarray]:
+    """Every window's vector, and its segments, by file name and start."""
+    found = {}
+    for video in index.videos("state = 'done'"):
+        for window in index.windows(video.info.video_id):
+            key = (window.info.path.name, window.window.start_seconds)
+            found[key] = np.vstack([window.vector, window.segments])
+    return found
+
+
+def test_a_folder_is_indexed_in_the_order_of_the_walk(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex
+) -> None:
+    progress: list[Progress] = []
+    summaries: list[Summary] = []
+    results = list(
+        encoder.index([str(folder)], index, on_progress=progress.append, on_finish=summaries.append)
+    )
+    names = [*(f"{number}.mp4" for number in range(COUNT)), "bad.mp4"]
+    assert [result.path.name for result in results] == names
+    assert states(results) == dict.fromkeys(names, "indexed") | {"bad.mp4": "failed"}
+    assert results[-1].reason == index.failed()[0].reason != ""
+    windows = sum(result.windows for result in results)
+    assert windows == len(index) > COUNT
+    (summary,) = summaries
+    assert (summary.videos, summary.windows, summary.failed) == (COUNT, windows, 1)
+    assert progress[0] == Progress(0, COUNT + 1)
+    assert replace(progress[-1], footage_seconds=0) == Progress(COUNT + 1, COUNT + 1, windows)
+    assert progress[-1].footage_seconds == pytest.approx(index.stats().footage_seconds)
+    assert index.model == encoder.card()
+    hit = index.search(rows(index)["3.mp4", 0.0][0], top=1)[0].windows[0]
+    assert hit.info.path == folder / "3.mp4"
+
+
+def test_a_second_run_decodes_nothing(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
+) -> None:
+    list(encoder.index([folder], index))
+    assert len(opened) == COUNT + 1
+    opened.clear()
+    results = list(encoder.index([folder, folder / "1.mp4"], index))
+    assert opened == []
+    assert states(results) == {f"{n}.mp4": "unchanged" for n in range(COUNT)} | {"bad.mp4": "skipped"}
+    assert results[-1].reason == index.failed()[0].reason != ""
+
+
+def test_a_changed_file_is_encoded_anew_and_its_old_rows_go(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
+) -> None:
+    list(encoder.index([folder], index))
+    before = rows(index)
+    opened.clear()
+    shutil.copy(folder / "0.mp4", folder / "5.mp4")
+    os.utime(folder / "5.mp4", (1, 1))
+    results = list(encoder.index([folder], index))
+    assert opened == ["5.mp4"]
+    assert FileResult(folder / "5.mp4", "indexed", windows=1) in results
+    assert len(index) == len(before) - sum(name == "5.mp4" for name, _ in before) + 1
+
+
+def test_only_what_failed_is_retried(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
+) -> None:
+    list(encoder.index([folder], index))
+    opened.clear()
+    make_video(folder / "new.mp4", frames=4)
+    (folder / "2.mp4").rename(folder / "moved.mp4")
+    results = list(encoder.index([folder], index, retry_failed=True, prune=True))
+    assert opened == ["bad.mp4"]
+    assert states(results) == {"bad.mp4": "failed"}
+    shutil.copy(folder / "1.mp4", folder / "bad.mp4")
+    assert states(encoder.index([folder], index, retry_failed=True)) == {"bad.mp4": "indexed"}
+    assert index.failed() == []
+
+
+def test_what_is_gone_is_forgotten_when_asked_for(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex
+) -> None:
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    make_video(elsewhere / "other.mp4", frames=4)
+    list(encoder.index([folder, elsewhere], index))
+    (folder / "2.mp4").unlink()
+    (elsewhere / "other.mp4").unlink()
+    assert "2.mp4" not in states(encoder.index([folder], index))
+    assert len(index.videos()) == COUNT + 2
+    results = list(encoder.index([folder], index, prune=True))
+    assert FileResult(folder / "2.mp4", "removed") in results
+    names = {video.info.path.name for video in index.videos()}
+    assert "2.mp4" not in names
+    assert "other.mp4" in names  # not below what was asked about
+
+
+def test_a_moved_file_keeps_its_rows(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
+) -> None:
+    list(encoder.index([folder], index))
+    before = len(index)
+    opened.clear()
+    (folder / "deep").mkdir()
+    (folder / "3.mp4").rename(folder / "deep" / "moved.mp4")
+    results = list(encoder.index([folder], index, prune=True))
+    assert opened == []
+    assert FileResult(folder / "deep" / "moved.mp4", "moved") in results
+    assert "removed" not in states(results).values()
+    assert len(index) == before
+    assert folder / "deep" / "moved.mp4" in {video.info.path for video in index.videos()}
+
+
+def test_what_only_looks_moved_is_encoded(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
+) -> None:
+    list(encoder.index([folder], index))
+    opened.clear()
+    stat = (folder / "3.mp4").stat()
+    content = (folder / "3.mp4").read_bytes()
+    (folder / "3.mp4").unlink()
+    other = folder / "other.mp4"
+    other.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # as long, as old, and not the same
+    os.utime(other, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
+    results = list(encoder.index([folder], index, prune=True))
+    assert opened == ["other.mp4"]
+    assert {("3.mp4", "removed"), ("other.mp4", "indexed")} <= set(states(results).items())
+
+
+def test_nothing_to_index_leaves_no_index_behind(
+    encoder: VideoEncoder, index: VideoIndex, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert list(encoder.index([tmp_path / "empty"], index)) == []
+    with pytest.raises(VideoError, match="no such file or folder"):
+        list(encoder.index([tmp_path / "typo"], index))
+    assert index.model is None
+
+
+def test_a_file_that_can_not_be_looked_at_is_told_but_not_recorded(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex
+) -> None:
+    (folder / "0.mp4").unlink()
+    (folder / "0.mp4").symlink_to(folder / "nowhere.mp4")
+    results = list(encoder.index([folder], index))
+    assert results[0] == FileResult(
+        folder / "0.mp4", "failed", reason="can't be read (No such file or directory)"
+    )
+    assert "0.mp4" not in {video.info.path.name for video in index.videos()}
+
+
+def test_another_model_is_refused(encoder: VideoEncoder, folder: Path, index: VideoIndex) -> None:
+    list(encoder.index([folder / "0.mp4"], index))
+    other = VideoEncoder(CenterCLIP(clip_model(seed=1), frames=4).eval(), window_seconds=2)
+    with pytest.raises(FingerprintError):
+        list(other.index([folder], index))
+    assert len(index.videos()) == 1
+
+
+def test_closing_early_writes_what_is_encoded_and_frees_the_index(
+    encoder: VideoEncoder,
+    folder: Path,
+    index: VideoIndex,
+    opened: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writing, "_BATCH_WINDOWS", 1)
+    with closing(encoder.index([folder], index)) as results:
+        first = next(results)
+        with pytest.raises(IndexLockedError):
+            list(encoder.index([folder], index))
+    assert first.path in {video.info.path for video in index.videos()}
+    done = len(index.videos())
+    opened.clear()
+    results_after = states(encoder.index([folder], index))
+    assert len(opened) == COUNT + 1 - done
+    assert first.path.name not in opened
+    assert set(results_after) == {*(f"{n}.mp4" for n in range(COUNT)), "bad.mp4"}
+
+
+def test_an_interrupt_loses_nothing_that_is_encoded(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
+) -> None:
+    finished = 0
+
+    def interrupt(progress: Progress) -> None:
+        nonlocal finished
+        finished = progress.files
+        if finished >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(encoder.index([folder], index, on_progress=interrupt))
+    assert len(index.videos()) == finished  # written though no batch was due
+    opened.clear()
+    list(encoder.index([folder], index))
+    assert len(opened) == COUNT + 1 - finished
+
+
+def test_a_batch_becomes_due_by_time_alone(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "_BATCH_SECONDS", 0.0)
+    versions = set()
+    list(encoder.index([folder], index, on_progress=lambda _: versions.add(index.version)))
+    assert len(versions) > 2  # it grew while encoding went on

@@ -1,0 +1,209 @@
+"""The pipeline with made-up decoders and encoders: completeness, bounds, failures, and an orderly end."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from centerclip.encoder.decoding import DecodedWindow
+from centerclip.encoder.pipeline import Pipeline, Step, in_order
+from centerclip.errors import VideoError
+from centerclip.records import EncodedVideo, EncodedWindow, Failed, VideoInfo, Window
+
+
+class Decoder:
+    """Gives a file named `3` three windows, and raises what a name stands for; counts frames in memory."""
+
+    def __init__(self, **errors: BaseException) -> None:
+        self.errors = errors
+        self.alive = self.most = self.windows = 0
+        self.begun: list[Path] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, path: Path) -> Generator[DecodedWindow, None, None]:
+        self.begun.append(path)
+        info = VideoInfo(path, path.name, 1.0, 8, 8, 25.0, "h264", 1, 0.0)
+        for number in range(int(path.stem)):
+            if path.suffix[1:] in self.errors and number == int(path.stem) - 1:
+                raise self.errors[path.suffix[1:]]
+            yield DecodedWindow(info, Window(number, number + 1), self._frames(), b"")
+
+    def _frames(self) -> torch.Tensor:
+        frames = torch.zeros(1)
+        weakref.finalize(frames, self._count, -1)
+        self._count(1)
+        return frames
+
+    def _count(self, more: int) -> None:
+        with self._lock:
+            self.alive += more
+            self.windows += max(more, 0)
+            self.most = max(self.most, self.alive)
+
+
+def encode(windows: Sequence[DecodedWindow]) -> list[EncodedWindow]:
+    vector = np.zeros(2, np.float32)
+    return [EncodedWindow(w.window, vector, vector[None], w.info.path.name.encode()) for w in windows]
+
+
+def run(
+    names: Any, decoder: Any, *, workers: int = 2, batch_size: int = 3, **options: Any
+) -> Generator[Step, None, None]:
+    options.setdefault("encode", encode)
+    paths = (Path(name) for name in names)
+    return iter(Pipeline(paths, decoder, workers=workers, batch_size=batch_size, **options))
+
+
+def results_of(steps: Iterable[Step]) -> dict[int, EncodedVideo | Failed]:
+    return {number: result for step in steps for number, result in step.results}
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    yield
+    assert not [t.name for t in threading.enumerate() if t.name.startswith("centerclip")]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+@pytest.mark.parametrize("ahead", [1, 2, None])
+def test_every_file_gets_its_own_windows_in_time_order(
+    workers: int, batch_size: int, ahead: int | None
+) -> None:
+    names = [f"{count}.{place}" for place, count in enumerate([1, 7, 2, 1, 1, 30, 4, 1])]
+    decoder = Decoder()
+    results = results_of(run(names, decoder, workers=workers, batch_size=batch_size, ahead=ahead))
+    assert sorted(results) == list(range(len(names)))
+    for number, name in enumerate(names):
+        video = results[number]
+        assert isinstance(video, EncodedVideo)
+        assert video.info.path == Path(name)
+        assert [w.window.start_seconds for w in video.windows] == list(range(int(name.split(".")[0])))
+        assert {w.thumbnail for w in video.windows} == {name.encode()}
+    assert decoder.alive == 0
+
+
+def test_no_files_give_no_results() -> None:
+    assert list(run([], Decoder())) == []
+
+
+@pytest.mark.parametrize("names", [["2000"], ["40"] * 50, ["1"] * 500], ids=["film", "many", "short"])
+def test_frames_in_memory_are_bounded_whatever_the_length_and_the_count(names: list[str]) -> None:
+    decoder = Decoder()
+    for _ in run(names, decoder, workers=2, batch_size=3):
+        pass
+    assert decoder.windows == sum(map(int, names))
+    # A batch in the encoder, one being gathered, a window at each worker.
+    assert decoder.most <= 2 * 3 + 2
+
+
+def test_batches_are_full_but_for_the_last() -> None:
+    steps = run(["2"] * 11, Decoder(), batch_size=4)
+    assert [len(step.windows) for step in steps if step.windows] == [4, 4, 4, 4, 4, 2]
+
+
+def test_decoding_goes_on_while_a_batch_is_encoded() -> None:
+    decoder = Decoder()
+    overlaps = []
+
+    def slow(windows: Sequence[DecodedWindow]) -> list[EncodedWindow]:
+        before, deadline = decoder.windows, time.monotonic() + 10
+        while decoder.windows == before and before < 40 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        overlaps.append(decoder.windows > before)
+        return encode(windows)
+
+    list(run(["1"] * 40, decoder, encode=slow, batch_size=2))
+    assert any(overlaps)
+
+
+def test_failures_are_values_and_name_no_path_twice() -> None:
+    decoder = Decoder(bad=VideoError("3.bad: nothing in it"), odd=IndexError("surprise"))
+    results = results_of(run(["2", "3.bad", "1.odd", "2"], decoder, batch_size=2))
+    assert results[1] == Failed(Path("3.bad"), "nothing in it")
+    assert results[2] == Failed(Path("1.odd"), "unexpected IndexError while it was decoded: surprise")
+    assert [len(results[number].windows) for number in (0, 3)] == [2, 2]  # type: ignore[union-attr]
+    assert decoder.alive == 0
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), SystemExit()])
+def test_what_is_no_fault_of_the_file_ends_the_run(error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        list(run(["5"] * 20 + ["2.grave"] + ["5"] * 20, Decoder(grave=error)))
+
+
+def test_an_error_of_the_encoder_ends_the_run() -> None:
+    def broken(windows: Sequence[DecodedWindow]) -> list[EncodedWindow]:
+        raise RuntimeError("the model is broken")
+
+    with pytest.raises(RuntimeError, match="the model is broken"):
+        list(run(["5"] * 20, Decoder(), encode=broken))
+
+
+def test_an_error_of_the_paths_ends_the_run() -> None:
+    def paths() -> Iterator[str]:
+        yield "3"
+        raise VideoError("no such folder")
+
+    with pytest.raises(VideoError, match="no such folder"):
+        list(run(paths(), Decoder()))
+
+
+def test_the_consumer_may_stop_early_and_the_paths_may_be_endless() -> None:
+    decoder = Decoder()
+    with closing(run(itertools.repeat("3"), decoder)) as steps:
+        assert next(steps).windows
+    assert len(decoder.begun) < 30
+    del steps
+    assert decoder.alive <= 8  # what was decoded in vain is dropped with the pipeline
+
+
+def test_a_program_that_leaves_the_iterator_lying_about_still_ends() -> None:
+    program = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_pipeline import Decoder, run
+results = run(["3"] * 1000, Decoder())
+next(results)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=300, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_files_are_begun_only_so_far_ahead_of_the_oldest_unfinished_one() -> None:
+    decoder, go_on = Decoder(), threading.Event()
+
+    def decode(path: Path) -> Generator[DecodedWindow, None, None]:
+        if path.suffix == ".slow":
+            assert go_on.wait(10)
+        yield from decoder(path)
+
+    steps = run(["1.slow", *["1"] * 50], decode, batch_size=1, ahead=5)
+    early: list[int] = []
+    while len(early) < 4:
+        early += results_of([next(steps)])
+    assert sorted(early) == [1, 2, 3, 4]
+    assert len(decoder.begun) == 4
+    go_on.set()
+    assert len(results_of(steps)) == 47
+
+
+def test_in_order_waits_for_what_comes_late() -> None:
+    letters = [Failed(Path(letter), "") for letter in "abcd"]
+    given = iter([Step((), [(2, letters[2])]), Step((), [(1, letters[1]), (0, letters[0])])])
+    seen = in_order(step for step in itertools.chain(given, [Step((), [(3, letters[3])])]))
+    assert next(seen) is letters[0]
+    assert next(given, None) is None
+    assert list(seen) == letters[1:]

@@ -1,0 +1,174 @@
+"""`VideoEncoder` on real files with a tiny model."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_models import clip_model, clip_tokenizer
+from videos import cut_short, make_audio, make_video, picture
+
+from centerclip.encoder import VideoEncoder
+from centerclip.errors import ConfigError, ModelError, VideoError
+from centerclip.model import CenterCLIP
+from centerclip.records import EncodedVideo, Failed
+from centerclip.video import VideoReader, cut_windows, read_window
+
+SAME = {"atol": 2e-5, "rtol": 0}
+"""Two ways to the same unit vector in float32: sums in another order."""
+
+
+@pytest.fixture(scope="module")
+def model() -> CenterCLIP:
+    return CenterCLIP(clip_model(), "B2-2,8", frames=4, tokenizer=clip_tokenizer()).eval()
+
+
+@pytest.fixture(scope="module")
+def encoder(model: CenterCLIP) -> VideoEncoder:
+    return VideoEncoder(model, device="cpu", precision="float32", window_seconds=2, workers=2, batch_size=3)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Of one to forty frames, at ten a second."""
+    folder = tmp_path_factory.mktemp("videos")
+    counts = [40, 1, 20, 3, 33, 2, 8]
+    return [make_video(folder / f"{n}-{count}.mp4", frames=count) for n, count in enumerate(counts)]
+
+
+def encoded(encoder: VideoEncoder, *paths: Path) -> list[EncodedVideo]:
+    results = list(encoder.encode(paths))
+    assert all(isinstance(result, EncodedVideo) for result in results), results
+    return results  # type: ignore[return-value]
+
+
+def test_embeddings_are_those_of_the_model(
+    encoder: VideoEncoder, model: CenterCLIP, videos: list[Path]
+) -> None:
+    for path, video in zip(videos, encoded(encoder, *videos), strict=True):
+        with VideoReader(path) as reader:
+            assert video.info == reader.info
+            windows = cut_windows(reader.info.duration_seconds, 2)
+            assert [each.window for each in video.windows] == windows
+            for window, each in zip(windows, video.windows, strict=True):
+                frames, thumbnail = read_window(reader, window, 4, model.image_size)
+                with torch.inference_mode():
+                    batch = model.preprocess(frames).unsqueeze(0)
+                    vector, segments = model.encode_video(batch)[0], model.encode_segments(batch)[0]
+                np.testing.assert_allclose(each.vector, vector, **SAME)
+                np.testing.assert_allclose(each.segments, segments, **SAME)
+                assert each.vector.dtype == each.segments.dtype == np.float32
+                assert each.thumbnail == thumbnail
+
+
+def test_a_short_video_has_only_the_segments_it_really_has(encoder: VideoEncoder, videos: list[Path]) -> None:
+    by_frames = {path.stem.split("-")[1]: path for path in videos}
+    still, longer = encoded(encoder, by_frames["1"], by_frames["8"])
+    assert still.windows[0].segments.shape == (1, 24)
+    assert longer.windows[0].segments.shape == (2, 24)
+
+
+def test_an_embedding_does_not_depend_on_its_batch(encoder: VideoEncoder, videos: list[Path]) -> None:
+    together = encoded(encoder, *videos)
+    for path, video in zip(videos, together, strict=True):
+        (alone,) = encoded(encoder, path)
+        for one, other in zip(alone.windows, video.windows, strict=True):
+            np.testing.assert_allclose(one.vector, other.vector, **SAME)
+            np.testing.assert_allclose(one.segments, other.segments, **SAME)
+
+
+def test_results_come_in_the_order_of_the_paths_and_failures_are_among_them(
+    encoder: VideoEncoder, videos: list[Path], tmp_path: Path
+) -> None:
+    empty, text, gone = tmp_path / "empty.mp4", tmp_path / "text.mp4", tmp_path / "gone.mp4"
+    empty.touch()
+    text.write_text("these are words\n" * 100)
+    sound = make_audio(tmp_path / "sound.m4a")
+    short = cut_short(tmp_path / "short.mp4", videos[0], 0.5)
+    bad = [empty, text, gone, sound, short, tmp_path]
+    mixed = [path for pair in zip(videos[:6], bad, strict=True) for path in pair]
+    results = list(encoder.encode(map(str, mixed)))
+    for path, result in zip(mixed, results, strict=True):
+        if path in bad:
+            assert isinstance(result, Failed)
+            assert result.path == path
+            assert result.reason
+            assert str(path) not in result.reason
+            assert "unexpected" not in result.reason
+        else:
+            assert isinstance(result, EncodedVideo)
+            assert result.info.path == path
+
+
+def test_the_consumer_may_stop_early(encoder: VideoEncoder, videos: list[Path]) -> None:
+    with closing(encoder.encode(videos * 5)) as results:  # type: ignore[type-var]
+        first = next(results)
+    assert isinstance(first, EncodedVideo)
+    assert list(results) == []
+
+
+def test_a_clip_is_one_video_whatever_its_length(
+    encoder: VideoEncoder, model: CenterCLIP, videos: list[Path]
+) -> None:
+    whole = VideoEncoder(model, device="cpu", precision="float32", window_seconds=60)
+    (expected,) = encoded(whole, videos[0])[0].windows
+    vector = encoder.encode_clip(str(videos[0]))
+    assert (vector.shape, vector.dtype) == ((24,), np.float32)
+    np.testing.assert_allclose(vector, expected.vector, **SAME)
+    with pytest.raises(VideoError):
+        encoder.encode_clip("gone.mp4")
+
+
+def test_a_picture_is_a_video_of_one_frame(encoder: VideoEncoder, model: CenterCLIP, tmp_path: Path) -> None:
+    Image.fromarray(picture(7, (16, 16))).save(tmp_path / "frame.png")
+    vector = encoder.encode_picture(tmp_path / "frame.png")
+    frame = torch.from_numpy(picture(7, (16, 16))).permute(2, 0, 1)
+    with torch.inference_mode():
+        expected = model.encode_video(model.preprocess(frame)[None, None])[0]
+    np.testing.assert_allclose(vector, expected, **SAME)
+    with pytest.raises(VideoError):
+        encoder.encode_picture(tmp_path / "gone.png")
+
+
+def test_sentences_are_encoded_as_by_the_model_in_any_number(
+    encoder: VideoEncoder, model: CenterCLIP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("centerclip.encoder.encoder._TEXTS", 2)
+    texts = ["a", "dog b", "c", "", "a d"]
+    rows = encoder.encode_text(texts)
+    assert (rows.shape, rows.dtype) == ((5, 24), np.float32)
+    with torch.inference_mode():
+        np.testing.assert_allclose(rows, model.encode_text(texts), **SAME)
+    assert encoder.encode_text([]).shape == (0, 24)
+    assert encoder.encode_text("a longer sentence").shape == (1, 24)
+    with pytest.raises(ModelError, match="no tokenizer"):
+        VideoEncoder(CenterCLIP(clip_model())).encode_text(texts)
+
+
+def test_bfloat16_gives_nearly_the_same_and_the_same_fingerprint(
+    model: CenterCLIP, encoder: VideoEncoder, videos: list[Path]
+) -> None:
+    narrow = VideoEncoder(model, device="cpu", precision="bfloat16", window_seconds=2)
+    assert narrow.fingerprint == encoder.fingerprint == model.fingerprint()
+    (wide,), (other,) = encoded(encoder, videos[1]), encoded(narrow, videos[1])
+    assert other.windows[0].vector.dtype == np.float32
+    assert other.windows[0].vector @ wide.windows[0].vector > 0.99
+    assert np.linalg.norm(other.windows[0].vector) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_card_describes_model_and_windows(model: CenterCLIP) -> None:
+    card = VideoEncoder(model, device="cpu", window_seconds=7, name="tiny").card()
+    assert (card.name, card.schedule, card.reducer) == ("tiny", "B2-2,8", "kmedoids")
+    assert (card.frames, card.embed_size, card.window_seconds) == (4, 24, 7.0)
+    assert card.fingerprint == model.fingerprint()
+    assert VideoEncoder(model).card().name == "unnamed model"
+
+
+def test_settings_out_of_range_are_refused(model: CenterCLIP) -> None:
+    for wrong in ({"workers": 0}, {"batch_size": 0}, {"window_seconds": 0.0}, {"precision": "half"}):
+        with pytest.raises(ConfigError):
+            VideoEncoder(model, **wrong)  # type: ignore[arg-type]
