@@ -20,8 +20,8 @@ from centerclip.errors import VideoError
 from centerclip.records import VideoInfo
 from centerclip.video.files import content_id
 from centerclip.video.frames import DamageError, FrameStream
-from centerclip.video.packets import MAX_PIXELS, PacketReader, SeekError
-from centerclip.video.pictures import PictureMaker
+from centerclip.video.packets import PacketReader, SeekError
+from centerclip.video.pictures import PictureMaker, upright_size
 from centerclip.video.playback import Playback
 from centerclip.video.timeline import Timeline
 
@@ -52,7 +52,7 @@ class VideoReader:
             self._pictures = PictureMaker()
             self._stream = FrameStream(self._packets)
             first = self._first_frame()
-            self._size = self._picture(first).shape[:2]
+            self._size = upright_size(first)
             self._timeline = Timeline.of(self._packets.index, self._packets.stream, first.pts)
         except BaseException:
             self.close()
@@ -136,7 +136,7 @@ class VideoReader:
             try:
                 for time, frame in frames:
                     if frame is not before:
-                        before, picture = frame, self._picture(frame)
+                        before, picture = frame, self._pictures.picture(frame)
                     given += 1
                     yield time, picture
             except DamageError:
@@ -144,17 +144,15 @@ class VideoReader:
 
     def _planned(self, seconds: NDArray[np.float64]) -> Iterator[tuple[float, VideoFrame]]:
         """Decode only the groups of pictures that hold the wanted frames."""
-        index = self._packets.index
         numbers, counts = np.unique(self._timeline.frames_at(seconds), return_counts=True)
-        packets = self._timeline.packets[numbers].tolist()
-        starts = [index.start_of(packet) for packet in packets]
+        packets: list[int] = self._timeline.packets[numbers].tolist()
+        starts = [self._packets.index.start_of(packet) for packet in packets]
+        untils = _run_ends(packets, starts)
         self._stream.want(packets)
-        for place, packet in enumerate(packets):
-            # When the next frame lies in another group, nothing behind this one is worth decoding.
-            last = place + 1 < len(packets) and starts[place + 1] > packet
-            frame = self._reach(packet, starts[place], packet if last else None)
+        for packet, start, until, count in zip(packets, starts, untils, counts, strict=True):
+            frame = self._reach(packet, start, until)
             time = self._timeline.time_of(self._stream.time(frame))
-            for _ in range(counts[place]):
+            for _ in range(count):
                 yield time, frame
 
     def _reach(self, packet: int, start: int, until: int | None) -> VideoFrame:
@@ -197,14 +195,6 @@ class VideoReader:
             raise VideoError(f"{self.path}: none of its frames can be decoded ({reason})")
         return frame
 
-    def _picture(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        if frame.width * frame.height > MAX_PIXELS:
-            raise VideoError(
-                f"{self.path}: a picture of {frame.width}x{frame.height} is too large: "
-                f"at most {MAX_PIXELS} pixels"
-            )
-        return self._pictures.picture(frame)
-
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
     """Describe a file: reads all of its packets and decodes its first frame.
@@ -214,3 +204,20 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
     """
     with VideoReader(path) as reader:
         return reader.info
+
+
+def _run_ends(packets: list[int], starts: list[int]) -> list[int | None]:
+    """Find for each wanted packet the last one of its run: those that are decoded without a jump.
+
+    A decoder holds frames back until later packets come. At the end of a run it is emptied instead, as
+    what lies between two runs is of no use. The last run is left open (None), for the next call may go on
+    from there.
+    """
+    ends: list[int | None] = [None] * len(packets)
+    first, last = 0, -1
+    for place, (packet, start) in enumerate(zip(packets, starts, strict=True)):
+        if place and start > last:
+            ends[first:place] = [last] * (place - first)
+            first = place
+        last = max(last, packet)
+    return ends

@@ -76,14 +76,11 @@ class FrameStream:
 
     def reaches(self, packet: int) -> bool:
         """Whether the frame of a wanted packet still comes, or is the last one given."""
-        if self._ended and not self._ready:
+        if self._ended and packet >= self._packets.position:
             return False
-        passed = (
-            self.last is not None
-            and self.last.pts is not None
-            and (self._packets.index.pts[packet] < self.last.pts)
-        )
-        return not passed and (self._reachable is None or packet in self._reachable)
+        if self.last is not None and self._packets.index.pts[packet] < self.time(self.last):
+            return False
+        return self._reachable is None or packet in self._reachable
 
     def next(self, until: int | None = None) -> VideoFrame | None:
         """Give the next frame, or None after the last.

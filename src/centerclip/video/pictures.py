@@ -7,7 +7,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-__all__ = ["PictureMaker"]
+__all__ = ["PictureMaker", "upright_size"]
 
 
 class PictureMaker:
@@ -26,16 +26,28 @@ class PictureMaker:
             [H, W, 3] uint8, RGB, as a viewer sees it.
         """
         rgb = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()  # [h, w, 3]
-        return np.ascontiguousarray(_upright(frame, rgb.astype(np.uint8, copy=False)))
+        swapped, down, across = _turn(frame)
+        upright = rgb.transpose(1, 0, 2) if swapped else rgb
+        return np.ascontiguousarray(upright[::down, ::across], dtype=np.uint8)  # [H, W, 3]
 
 
-def _upright(frame: VideoFrame, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Apply the display matrix of a frame, rounded to one of the eight quarter turns and mirrorings."""
+def upright_size(frame: VideoFrame) -> tuple[int, int]:
+    """The (height, width) of a frame's picture as a viewer sees it."""
+    swapped, _, _ = _turn(frame)
+    return (frame.width, frame.height) if swapped else (frame.height, frame.width)
+
+
+def _turn(frame: VideoFrame) -> tuple[bool, int, int]:
+    """Read a frame's display matrix, rounded to one of the eight quarter turns and mirrorings.
+
+    Returns:
+        Whether rows and columns are swapped, and then the steps, 1 or -1, through rows and columns.
+    """
     if "DISPLAYMATRIX" not in frame.side_data:
-        return picture
+        return False, 1, 1
     matrix = frame.side_data["DISPLAYMATRIX"]  # type: ignore[typeddict-item]  # absent from PyAV's stub
     # Row-major 3x3; a point (x, y) of the stored picture is shown at (a x + c y, b x + d y).
     a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).tolist()
-    if max(abs(b), abs(c)) > max(abs(a), abs(d)):
-        picture, a, d = picture.transpose(1, 0, 2), c, b
-    return picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+    swapped = max(abs(b), abs(c)) > max(abs(a), abs(d))
+    across, down = (c, b) if swapped else (a, d)
+    return swapped, -1 if down < 0 else 1, -1 if across < 0 else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from av.video.frame import VideoFrame
 
 from centerclip.video.frames import FrameStream
-from centerclip.video.timeline import Timeline
+from centerclip.video.timeline import TOLERANCE_SECONDS, Timeline
 
 __all__ = ["Playback"]
 
@@ -32,7 +32,7 @@ class Playback:
         """Give the last frame that is shown not after an instant, or else the first one, with its time."""
         if seconds < self._current[0]:
             self._rewind()
-        while self._upcoming is not None and self._upcoming[0] <= seconds:
+        while self._upcoming is not None and self._upcoming[0] <= seconds + TOLERANCE_SECONDS:
             self._current, self._upcoming = self._upcoming, self._read(self._upcoming[0])
         return self._current
 
@@ -49,9 +49,9 @@ class Playback:
         frame = self._stream.next()
         if frame is None:
             return None
-        if self._timeline.origin is None:
-            time = self._given / self._timeline.rate
-        elif frame.pts is None:
+        if self._timeline.origin is None and self._given < len(self._timeline.seconds):
+            time = float(self._timeline.seconds[self._given])
+        elif self._timeline.origin is None or frame.pts is None:
             time = before + 1 / self._timeline.rate
         else:
             time = self._timeline.time_of(frame.pts)

@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from centerclip.video.packets import NO_PTS, PacketIndex
 
-__all__ = ["Timeline"]
+__all__ = ["TOLERANCE_SECONDS", "Timeline"]
 
-_MAX_SECONDS = 7 * 86_400.0
+TOLERANCE_SECONDS = 1e-6
+"""An instant this little before a frame is taken to be at it, as sums of floats seldom meet exactly."""
+
+_MAX_SECONDS = 7 * 86_400
 """Longer than any film or day of surveillance; timestamps that say more are damaged."""
 
+_MAX_RATE = 1000.0
 _DEFAULT_RATE = 25.0
 _EARLY = 0.9
 """A key frame that comes before this part of the regular interval stands at a scene cut. A tenth is left
@@ -35,8 +39,8 @@ class Timeline:
     rate: float
     """Frames a second, on average."""
     origin: int | None
-    """Timestamp of the first frame; None where timestamps are missing or absurd, and frame n is taken to
-    stand at n / `rate`."""
+    """Timestamp of the first frame. None where frames have to be told apart by their order instead: the
+    n-th that the decoder gives is shown at `seconds[n]`."""
     tick: Fraction
     """Seconds a unit of timestamp."""
     exact: bool
@@ -53,28 +57,26 @@ class Timeline:
         """
         tick = stream.time_base or Fraction(0)
         nominal = float(stream.average_rate or stream.guessed_rate or 0)
-        if not 0 < nominal <= 1000:
+        if not 0 < nominal <= _MAX_RATE:
             nominal = _DEFAULT_RATE
         packets = np.flatnonzero(index.shown)
-        pts = index.pts[packets]
-        timed = first_pts is not None and tick > 0 and NO_PTS not in pts
-        if timed and float(pts.max() - pts.min()) * tick > _MAX_SECONDS:
-            timed = False
-        if not timed or first_pts is None:
+        if first_pts is None or not _timed(index.pts[packets], tick):
             seconds = np.arange(max(1, len(packets))) / nominal
-            packets = packets if len(packets) else np.zeros(1, np.int64)
             return cls(seconds, packets, float(seconds[-1] + 1 / nominal), nominal, None, tick, False)
-        packets, pts = packets[pts >= first_pts], pts[pts >= first_pts]
-        order = np.argsort(pts, kind="stable")
-        packets, pts = packets[order], pts[order]
-        seconds = (pts - first_pts) * tick.numerator / tick.denominator
+        by_order = _made_up(index.pts[packets], stream)
+        origin = int(index.pts[packets].min()) if by_order else first_pts
+        packets = packets[index.pts[packets] >= origin]
+        packets = packets[np.argsort(index.pts[packets], kind="stable")]
+        seconds = (index.pts[packets] - origin) * tick.numerator / tick.denominator
         gaps = np.diff(seconds)
         last = float(index.last_duration * tick)
         if not 0 < last <= _MAX_SECONDS:
             last = float(np.median(gaps)) if len(gaps) and np.median(gaps) > 0 else 1 / nominal
         duration = float(seconds[-1]) + last
-        exact = bool((gaps > 0).all())
-        return cls(seconds, packets, duration, len(seconds) / duration, first_pts, tick, exact)
+        exact = not by_order and bool((gaps > 0).all())
+        return cls(
+            seconds, packets, duration, len(seconds) / duration, None if by_order else origin, tick, exact
+        )
 
     def time_of(self, pts: int) -> float:
         """Seconds from the first frame of a timestamp, computed as `seconds` is. Only with an origin."""
@@ -83,7 +85,7 @@ class Timeline:
 
     def frames_at(self, seconds: NDArray[np.float64]) -> NDArray[np.int64]:
         """Number of the frame that is shown at each instant: the last one not after it, or the first."""
-        return np.maximum(np.searchsorted(self.seconds, seconds, side="right") - 1, 0)
+        return np.maximum(np.searchsorted(self.seconds, seconds + TOLERANCE_SECONDS, side="right") - 1, 0)
 
     def scene_cuts(self, keys: NDArray[np.int64]) -> list[float]:
         """Guess scene cuts from where the encoder put key frames.
@@ -104,3 +106,20 @@ class Timeline:
             return []
         cuts: list[float] = self.seconds[places[1:][runs < _EARLY * runs.max()]].tolist()
         return cuts
+
+
+def _timed(pts: NDArray[np.int64], tick: Fraction) -> bool:
+    """Whether there is a timestamp for every packet, and sense in them."""
+    if not len(pts) or tick <= 0 or NO_PTS in pts:
+        return False
+    return (int(pts.max()) - int(pts.min())) * tick <= _MAX_SECONDS
+
+
+def _made_up(pts: NDArray[np.int64], stream: VideoStream) -> bool:
+    """Whether FFmpeg made the timestamps up from the packets' order, though frames are shown in another.
+
+    AVI has none of its own; with B-frames, which are not stored in the order in which they are shown,
+    the right timestamps land on the wrong frames.
+    """
+    reorders = bool(stream.codec_context.has_b_frames) and bool((np.diff(pts) > 0).all())
+    return reorders and stream.container.format.name == "avi"
