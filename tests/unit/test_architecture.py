@@ -13,7 +13,7 @@ ROOT = Path(centerclip.__file__).parent
 LEVELS = {
     "errors": 0,
     "records": 0,
-    "schedule": 0,
+    "schedule": 1,
     "clustering": 1,
     "index": 1,
     "metrics": 1,

@@ -162,7 +162,7 @@ class _Run:
             text = model.encode_text(batch.captions)
         loss = contrastive_loss(text, video, model.logit_scale.exp())
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
         self._optimizer.step()
         with torch.no_grad():

@@ -14,7 +14,8 @@ __all__ = ["learning_rate", "make_optimizer"]
 
 def make_optimizer(model: nn.Module, config: OptimizationSection) -> torch.optim.AdamW:
     """AdamW with weight decay on matrices only: biases, norms and the logit scale are spared."""
-    decayed, spared = [], []
+    decayed: list[nn.Parameter] = []
+    spared: list[nn.Parameter] = []
     for parameter in model.parameters():
         if parameter.requires_grad:
             (decayed if parameter.ndim >= 2 else spared).append(parameter)

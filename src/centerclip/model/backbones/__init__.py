@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from centerclip.errors import ModelError
-from centerclip.model.backbones.base import Backbone
+from centerclip.model.backbones.backbone import Backbone
 from centerclip.model.backbones.clip import CLIPBackbone
 from centerclip.model.backbones.siglip import SiglipBackbone
 from centerclip.model.preprocessing import Preprocessing

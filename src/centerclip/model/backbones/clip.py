@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from centerclip.errors import ModelError
-from centerclip.model.backbones.base import Backbone, square
+from centerclip.model.backbones.backbone import Backbone, square
 from centerclip.model.preprocessing import Preprocessing
 
 __all__ = ["CLIPBackbone"]

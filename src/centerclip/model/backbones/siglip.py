@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from centerclip.errors import ModelError
-from centerclip.model.backbones.base import Backbone, square
+from centerclip.model.backbones.backbone import Backbone, square
 from centerclip.model.preprocessing import Preprocessing
 
 __all__ = ["SiglipBackbone"]
