@@ -118,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError as error:
             _show(error, f"{error.filename or 'the system'}: {error.strerror or error}", debug)
         except Exception as error:  # the last resort: a fault of ours must not look like one of the user's
-            fault = f"unexpected {type(error).__name__}: {error}"
+            fault = f"unexpected {type(error).__name__}: {str(error).rstrip('.')}"
             _show(error, f"{fault}. This is a fault in centerclip; --debug tells more", debug)
         return 1
 
@@ -155,8 +155,10 @@ def _show(error: Exception, text: str, debug: bool) -> None:
 
 
 def _complain(text: str, remedy: str = "") -> None:
-    lines = [line.strip() for line in (text, remedy) if line]
-    note(". ".join(" ".join(line.splitlines()).rstrip(".") for line in lines), lead="error: ", style="red")
+    line = " ".join(text.split("\n")).strip()
+    if remedy:
+        line = f"{line if line.endswith(('.', '?')) else line + '.'} {remedy}"
+    note(line, lead="error: ", style="red")
 
 
 def _reader_gone() -> int:

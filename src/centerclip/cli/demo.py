@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +13,16 @@ import typer
 
 from centerclip.cli import options
 from centerclip.cli.formats import short_path
-from centerclip.cli.indexing import SOME_FAILED, run_indexing, tell
+from centerclip.cli.indexing import SOME_FAILED, check_videos, run_indexing, tell
 from centerclip.cli.options import option
 from centerclip.cli.output import note, on_terminal, stdout, write_tabs
 from centerclip.cli.progress import Bar
 from centerclip.cli.search import show_hits
+from centerclip.errors import DatasetError
 
 if TYPE_CHECKING:
     from centerclip.datasets.toy_world import Moment
-    from centerclip.search import Hit, Searcher
+    from centerclip.search import Hit
 
 __all__ = ["demo"]
 
@@ -73,11 +75,13 @@ def demo(
       centerclip demo --videos ~/Videos --model laion/CLIP-ViT-B-32-laion2B-s34B-b79K
     """
     from centerclip.cli.loading import load_encoder
+    from centerclip.datasets.toy_world import library_moments
     from centerclip.index import VideoIndex
     from centerclip.search import Searcher
 
     home = folder or options.default_folder("demo")
     library = videos or _draw_library(home / "library")
+    check_videos([library])
     encoder = load_encoder(model, None, device=device)
     # One index a library and model, so that neither another folder nor a newer model meets an old index.
     key = hashlib.blake2b(bytes(library.absolute()), digest_size=4).hexdigest()
@@ -88,34 +92,33 @@ def demo(
     if run.stopped:
         raise typer.Exit(run.stopped)
     searcher = Searcher(store, encoder)
-    if videos is None:
-        _search_library(searcher, library)
-    else:
-        for question in _OWN_QUESTIONS:
-            _show(question, searcher.search(question.text, top=_TOP))
-    _say_goodbye(encoder.name)
+    questions = _OWN_QUESTIONS if videos else _LIBRARY_QUESTIONS
+    moments = [] if videos else library_moments(library)
+    right = 0
+    for question in questions:
+        hits = searcher.search(question.text, top=_TOP)
+        marks = [_is_right(hit, question, moments, library) for hit in hits] if moments else []
+        _show(question, hits, marks)
+        right += any(marks[:1])
+    if on_terminal():
+        stdout().print()
+    if moments:
+        note(f"{right} of {len(questions)} searches found the right moment first.")
+    _say_goodbye(store.location, encoder.name)
     if run.failed:
         raise typer.Exit(SOME_FAILED)
 
 
 def _draw_library(folder: Path) -> Path:
-    from centerclip.datasets.toy_world import render_library
+    from centerclip.datasets.toy_world import library_moments, render_library
 
+    try:
+        library_moments(folder)
+        workers = 1  # drawn before: starting processes would take longer than looking at the files
+    except DatasetError:
+        workers = None
     with Bar("Drawing", unit="videos") as bar:
-        return render_library(folder, progress=bar.advance)
-
-
-def _search_library(searcher: Searcher, library: Path) -> None:
-    from centerclip.datasets.toy_world import library_moments
-
-    moments = library_moments(library)
-    right = 0
-    for question in _LIBRARY_QUESTIONS:
-        hits = searcher.search(question.text, top=_TOP)
-        marks = [_is_right(hit, question, moments, library) for hit in hits]
-        _show(question, hits, marks)
-        right += any(marks[:1])
-    note(f"{right} of {len(_LIBRARY_QUESTIONS)} searches found the right moment first.")
+        return render_library(folder, workers=workers, progress=bar.advance)
 
 
 def _is_right(hit: Hit, question: _Question, moments: Sequence[Moment], library: Path) -> bool:
@@ -136,13 +139,15 @@ def _show(question: _Question, hits: Sequence[Hit], marks: Sequence[bool] = ()) 
             times = (f"{hit.start:.2f}", f"{hit.end:.2f}", f"{hit.score:.4f}")
             write_tabs((question.text, hit.path, *times, *verdict))
         return
-    stdout().print(f"\n$ centerclip search {question.text}", style="bold")
+    stdout().print(f'\n"{question.text}"', style="bold")
     show_hits(hits, last="right" if marks else "", extras=["✓" if mark else "" for mark in marks])
 
 
-def _say_goodbye(model: str) -> None:
-    note("\nTo search your own videos:")
-    note("  centerclip index ~/Videos")
-    note('  centerclip search "a dog catches a frisbee"')
+def _say_goodbye(location: str, model: str) -> None:
+    note("Ask these videos something else:")
+    note(f'centerclip search --index {shlex.quote(short_path(location))} "a yellow balloon"', indent=2)
+    note("Search your own videos, with a real model that is downloaded the first time:")
+    note("centerclip index ~/Videos", indent=2)
+    note('centerclip search "a dog catches a frisbee"', indent=2)
     if model == "nano":
-        note("The first time, that downloads a real model. nano is a toy that knows the toy world only.")
+        note("nano, the model of this demo, knows the toy world only.")

@@ -14,12 +14,13 @@ from centerclip.cli.formats import count, duration, short_path, size
 from centerclip.cli.output import note
 from centerclip.cli.progress import Bar
 from centerclip.cli.stopping import StopRequest
+from centerclip.errors import VideoError
 
 if TYPE_CHECKING:
     from centerclip.encoder import FileResult, Progress, VideoEncoder
     from centerclip.index import Summary, VideoIndex
 
-__all__ = ["SOME_FAILED", "Run", "run_indexing", "tell"]
+__all__ = ["SOME_FAILED", "Run", "check_videos", "run_indexing", "tell"]
 
 SOME_FAILED = 3
 """The exit code of a run that is done, but for some files."""
@@ -56,6 +57,22 @@ class Run:
         self.summary = summary
 
 
+def check_videos(paths: Sequence[Path]) -> None:
+    """Find out, before a model is loaded, whether there is anything to index.
+
+    Raises:
+        VideoError: a path is missing, or there is no video at any of them.
+    """
+    from centerclip.video import find_videos
+
+    found = [next(find_videos([path]), None) for path in paths]
+    if not any(found):
+        names = ", ".join(map(str, paths))
+        raise VideoError(
+            f"{names}: no videos there, by the endings of the names; name a file itself to try it"
+        )
+
+
 def run_indexing(
     encoder: VideoEncoder,
     store: VideoIndex,
@@ -73,7 +90,8 @@ def run_indexing(
 
         def watch(progress: Progress) -> None:
             run.windows, run.footage_seconds = progress.windows, progress.footage_seconds
-            bar.advance(progress.files, progress.total, f"{duration(progress.footage_seconds)} of footage")
+            footage = f"{duration(progress.footage_seconds)} of footage" if progress.windows else ""
+            bar.advance(progress.files, progress.total, footage)
             if request:
                 raise _StopRequested
 
@@ -123,8 +141,8 @@ def tell(run: Run, store: VideoIndex) -> None:
 def _done(run: Run) -> str:
     parts = [f"{run.states[state]:,} {state}" for state in ("failed", "moved", "removed", "unchanged")]
     rest = ", ".join(part for part in parts if not part.startswith("0 "))
-    if not run.states["indexed"]:
-        return f"Nothing new to index: {rest or 'no videos'}."
+    if not run.states["indexed"] and not run.failed:
+        return f"Nothing to encode: {rest or 'no videos'}."
     work = (
         f"Indexed {count(run.states['indexed'], 'video')}: {duration(run.footage_seconds)} of footage "
         f"in {duration(run.took_seconds)}"
@@ -137,6 +155,6 @@ def _tell_failed(failed: Sequence[FileResult]) -> None:
         return
     note(f"{count(len(failed), 'file')} failed:", style="red")
     for result in failed[:_LISTED]:
-        note(f"  {short_path(result.path)}: {result.reason}")
+        note(f"{short_path(result.path)}: {result.reason}", indent=2)
     if len(failed) > _LISTED:
-        note(f"  ... and {len(failed) - _LISTED:,} more: centerclip info lists them all")
+        note(f"... and {len(failed) - _LISTED:,} more: centerclip info lists them all", indent=2)

@@ -7,13 +7,12 @@ from pathlib import Path
 from centerclip.cli.output import note
 from centerclip.cli.progress import waiting
 from centerclip.encoder import VideoEncoder
-from centerclip.index import ModelCard, VideoIndex
+from centerclip.index import ModelCard
 from centerclip.model import CenterCLIP
 from centerclip.model.registry import DEFAULT_MODEL
 from centerclip.schedule import TokenSchedule
-from centerclip.search import Searcher
 
-__all__ = ["load_encoder", "load_model", "model_name", "open_searcher"]
+__all__ = ["load_encoder", "load_model", "model_name"]
 
 
 def model_name(given: str | None) -> str:
@@ -38,14 +37,14 @@ def load_model(
         ScheduleError: the schedule can't be parsed, or doesn't fit the model.
     """
     wanted = None if schedule is None else TokenSchedule.parse(schedule)  # before a large file is read
+    with waiting(f"Loading {name}"):
+        model = CenterCLIP.from_pretrained(name, schedule=wanted, frames=frames)
     if name == "nano":
         note(
             "nano is a toy model: it knows only the drawn things of the toy world. "
             "Real footage needs a real model: --model NAME, see centerclip models.",
             style="yellow",
         )
-    with waiting(f"Loading {name}"):
-        model = CenterCLIP.from_pretrained(name, schedule=wanted, frames=frames)
     if reducer not in (None, model.reducer.name):
         model = CenterCLIP(model.backbone, model.schedule, reducer=reducer or "", frames=model.frames)
     return model
@@ -81,15 +80,3 @@ def load_encoder(
     return VideoEncoder(
         model, device=device, precision=precision, window_seconds=seconds, workers=workers, name=name
     )
-
-
-def open_searcher(location: str, given: str | None, *, device: str, precision: str) -> Searcher:
-    """Open an index with the model that made it.
-
-    Raises:
-        IndexStoreError: there is no index.
-        FingerprintError: another model than its own was asked for.
-        ModelError: its model is no longer to be had.
-    """
-    index = VideoIndex(location, create=False)
-    return Searcher(index, load_encoder(given, index.model, device=device, precision=precision))

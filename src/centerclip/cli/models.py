@@ -33,15 +33,10 @@ def models(json: options.Json = False) -> None:
         for model, local in listed:
             write_tabs((model.name, model.license, model.parameters, "yes" if local else "no", model.note))
         return
-    rows = table("model", "license", "input", "params", "here", "good for", right=("params",))
+    rows = table("model", "size", "here", "good for", right=("size",))
     for model, local in listed:
-        rows.add_row(
-            model.name,
-            model.license,
-            f"{model.image_size}/{model.patch_size}",
-            f"{model.parameters} M",
-            "yes" if local else "",
-            model.note,
-        )
+        rows.add_row(model.name, f"{model.parameters or '<1'} M", "yes" if local else "", model.note)
     stdout().print(rows)
-    note("Any other CLIP or SigLIP of the hub works too: centerclip index PATH --model NAME", style="dim")
+    licenses = " or ".join(sorted({model.license for model, _ in listed}))
+    note(f"Sizes in parameters; licensed {licenses}.", style="dim")
+    note("Any other CLIP or SigLIP of the hub works by its name too.", style="dim")

@@ -51,21 +51,35 @@ def on_terminal() -> bool:
     return stdout().is_terminal
 
 
-def note(text: str, *, style: str = "", lead: str = "") -> None:
-    """Tell a person something that is no result: one line on stderr, `lead` in bold `style` before it."""
+def note(text: str, *, style: str = "", lead: str = "", indent: int = 0) -> None:
+    """Tell a person something that is no result: one line on stderr, wrapped on a terminal.
+
+    Args:
+        text: control characters in it are spelt out.
+        style: of `lead`, or of the text if there is no lead.
+        lead: what stands before it in bold.
+        indent: spaces before each line.
+    """
+    from rich.padding import Padding
     from rich.text import Text
 
-    line = Text(lead, style=f"bold {style}".strip()) + Text(visible(text), style="" if lead else style)
-    stderr().print(line, soft_wrap=True)
+    line = Text(lead, style=f"bold {style}") + Text(visible(text), style="" if lead else style)
+    if stderr().is_terminal:
+        stderr().print(Padding(line, (0, 0, 0, indent)))
+    else:
+        stderr().print(" " * indent + line.plain, soft_wrap=True)
 
 
 def table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """A table without rules: dim headings, two spaces between columns; those in `right` align right."""
+    """A table without rules: dim headings, two spaces between columns; those in `right` align right.
+
+    Of a table too wide for the terminal, the last column is wrapped.
+    """
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in columns:
-        made.add_column(name, justify="right" if name in right else "left", no_wrap=True)
+        made.add_column(name, justify="right" if name in right else "left", no_wrap=name != columns[-1])
     return made
 
 

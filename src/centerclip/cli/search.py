@@ -88,11 +88,17 @@ def search(
       centerclip search "a red car" --where "duration_seconds > 60 and path like '%/2024/%'"
       centerclip search "fireworks" --paths --null | xargs -0 mpv
     """
-    from centerclip.cli.loading import open_searcher
+    from centerclip.index import VideoIndex
+    from centerclip.search import Searcher, parse_query
 
-    searcher = open_searcher(options.index_location(index), model, device=device, precision=precision)
-    hits = searcher.search(
-        " ".join(query), top=top, per_video=None if moments else per_video, where=where, tail=tail
+    wanted = parse_query(" ".join(query))
+    store = VideoIndex(options.index_location(index), create=False)
+
+    from centerclip.cli.loading import load_encoder  # loads torch, which an error so far did not need
+
+    encoder = load_encoder(model, store.model, device=device, precision=precision)
+    hits = Searcher(store, encoder).search(
+        wanted, top=top, per_video=None if moments else per_video, where=where, tail=tail
     )
     if json:
         for hit in hits:
@@ -106,7 +112,7 @@ def search(
             times = (f"{hit.start:.2f}", f"{hit.end:.2f}")
             write_tabs((hit.path, *times, f"{hit.score:.4f}", f"{hit.strength:.2f}"))
     if not hits:
-        note(_why_nothing(len(searcher.index), where))
+        note(_why_nothing(len(store), where))
 
 
 def show_hits(hits: Sequence[Hit], *, last: str = "", extras: Sequence[str] = ()) -> None:
