@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from centerclip.metrics import compare, summarize
+from centerclip.metrics.resampling import bootstrap_weights, exchange_weights
 
 RANKS = [1, 1, 2, 4, 5, 6, 10, 11, 50, 51]
 
@@ -57,9 +58,14 @@ def test_groups_of_one_are_queries() -> None:
     assert summarize(RANKS, groups=list("abcdefghij")) == summarize(RANKS)
 
 
-def test_pieces_do_not_change_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_hold_as_many_resamples_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("centerclip.metrics.resampling._CELLS", 37)
     assert values(RANKS)["MdR"] == 5.5
+    for weights in (bootstrap_weights, exchange_weights):
+        rows = np.concatenate(list(weights(4, queries=10, seed=0, resamples=8)))
+        assert rows.shape == (8, 4)
+        if weights is bootstrap_weights:
+            assert (rows.sum(axis=1) == 4).all()
 
 
 def test_a_single_query() -> None:
