@@ -216,3 +216,15 @@ def test_many_threads_get_the_same_answer(index: VideoIndex) -> None:
 def test_an_encoder_is_told_by_what_it_can_do() -> None:
     assert isinstance(WordEncoder(), QueryEncoder)
     assert not isinstance(object(), QueryEncoder)
+
+
+def test_a_long_moment_does_not_crowd_out_the_others(tmp_path: Path, encoder: WordEncoder) -> None:
+    index = VideoIndex(tmp_path)
+    index.bind(CARD)
+    film = [[0.6 - at / 1000] * 4 for at in range(30)] + [[0.1] * 4] * 60
+    with index.writer() as writer:
+        writer.add([dog_video("/v/film.mp4", film)])
+        writer.add([dog_video(f"/v/{at}.mp4", [[0.5]], seed=at + 1) for at in range(3)])
+    hits = Searcher(index, encoder).search("dog", top=4, per_video=None)
+    assert [(hit.path.stem, hit.end) for hit in hits][:1] == [("film", 360.0)]
+    assert sorted(hit.path.stem for hit in hits[1:]) == ["0", "1", "2"]
