@@ -30,7 +30,7 @@ def index(
     schedule: options.Schedule = None,
     window: Annotated[
         float | None,
-        option("Cut longer videos into windows of this length; by default 12.", metavar="SEC", min=0.1),
+        option("Cut longer videos into windows this long; by default 12.", metavar="SEC", min=0.1),
     ] = None,
     prune: Annotated[bool, option("Forget videos below PATH that are no longer there.", "--prune")] = False,
     retry_failed: Annotated[
@@ -69,13 +69,14 @@ def index(
       centerclip index --retry-failed            # after mending files
       centerclip index clips/ --index s3://bucket/clips --model openai/clip-vit-base-patch16
     """
-    from centerclip.index import VideoIndex
-
-    # Whatever can be wrong is found out before a model is loaded.
+    # Whatever can be wrong is found out before a model is loaded, and the packages that it needs.
     if not (paths or retry_failed):
         raise typer.BadParameter("name at least one video or folder", ctx, param_hint="PATH")
     if schedule is not None:
         TokenSchedule.parse(schedule)
+
+    from centerclip.index import VideoIndex
+
     store = VideoIndex(options.index_location(index))
     places = paths or _failed_paths(store)
     if not places:

@@ -1,0 +1,132 @@
+"""What becomes of errors and of odd command lines; the commands themselves are in tests/e2e."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+
+from centerclip.cli import app as app_module
+from centerclip.cli import main
+from centerclip.cli.reference import reference
+from centerclip.cli.search import SearchCommand
+from centerclip.errors import QueryError
+
+ROOT = Path(__file__).parents[3]
+
+
+def run_with(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None], *args: str) -> int:
+    """Run a program whose one command does `act`."""
+    program = typer.Typer(cls=app_module._Group, rich_markup_mode=None)
+    program.callback()(lambda: None)
+    program.command("act")(lambda: act())
+    monkeypatch.setattr(app_module, "app", program)
+    return main(["act", *args])
+
+
+def fail_with(error: BaseException) -> Callable[[], None]:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (QueryError("the query is\nempty"), 1, "error: the query is empty\n"),
+        (PermissionError(13, "Permission denied", "/x"), 1, "error: /x: Permission denied\n"),
+        (
+            ZeroDivisionError("oh."),
+            1,
+            "unexpected ZeroDivisionError: oh. This is a fault in centerclip; --debug",
+        ),
+        (KeyboardInterrupt(), 130, "Stopped.\n"),
+        (typer.Exit(3), 3, ""),
+        (
+            typer.BadParameter("give one", param_hint="PATH"),
+            2,
+            "error: Invalid value for PATH: give one. See",
+        ),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(
+    error: BaseException,
+    code: int,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_with(monkeypatch, fail_with(error)) == code
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == bool(message)
+    assert captured.out == ""
+
+
+def test_debug_shows_the_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_with(monkeypatch, fail_with(QueryError("no")), "--debug") == 1
+    assert capsys.readouterr().err.startswith("Traceback")
+
+
+def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    for args, hint in (
+        (["serch"], "Did you mean 'search'? See centerclip --help"),
+        (["search"], "See centerclip search --help"),
+        (["search", "x", "--top", "0"], "See centerclip search --help"),
+        (["search", "x", "--tpo", "3"], "--top"),
+        (["index"], "name at least one video or folder. See centerclip index --help"),
+    ):
+        assert main(args) == 2
+        captured = capsys.readouterr()
+        assert captured.err.startswith("error: ")
+        assert hint in captured.err
+        assert captured.err.count("\n") == 1
+        assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "query", "top"),
+    [
+        (["a", "red", "car"], ["a", "red", "car"], 10),
+        (["-people + beach"], ["-people + beach"], 10),
+        (["-people", "+", "beach", "--top", "3"], ["-people", "+", "beach"], 3),
+        (["--top=3", "beach", "-", "people"], ["beach", "-", "people"], 3),
+        (["--", "--top", "-x"], ["--top", "-x"], 10),
+        (["black-and-white", "-0"], ["black-and-white"], 10),
+    ],
+)
+def test_a_query_may_begin_with_a_minus_sign(args: list[str], query: list[str], top: int) -> None:
+    command = typer.main.get_command(app_module.app).commands["search"]  # type: ignore[attr-defined]
+    assert isinstance(command, SearchCommand)
+    params = command.make_context("search", args).params
+    assert (params["query"], params["top"], params["null"]) == (query, top, "-0" in args)
+
+
+def test_help_and_version_are_quick() -> None:
+    script = (
+        "import sys; from centerclip.cli import main; "
+        "codes = [main(args.split()) for args in ('--help', '--version', 'index --help')]; "
+        "print(codes, {'torch', 'transformers', 'lancedb', 'av', 'numpy', 'pyarrow'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == "[0, 0, 0] set()"
+    assert "\ncenterclip 0." in done.stdout
+
+
+def test_the_program_is_installed_and_quiet_when_its_reader_leaves() -> None:
+    program = Path(sys.executable).with_name("centerclip")
+    done = subprocess.run(
+        f"set -o pipefail; '{program}' --help | head -1", shell=True, executable="/bin/bash",
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("Usage: centerclip [OPTIONS] COMMAND [ARGS]...\n", "")
+
+
+def test_the_reference_is_fresh() -> None:
+    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == reference(), "run make docs"
