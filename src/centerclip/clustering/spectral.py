@@ -19,6 +19,13 @@ __all__ = ["GRAPHS", "check_graph", "spectral_clustering"]
 
 GRAPHS = ("heat", "knn")
 
+_STEPS = 2.0**15
+"""Steps a unit to which distances between rows are rounded, coarser than the solver's errors of about 1e-6.
+
+Rows of two separate parts of the graph are sqrt 2 apart, rows deep inside one part 0: many ties, which
+the solver's errors would break at random. None of these values lies near the middle of a step.
+"""
+
 
 def check_graph(graph: str, sigma: float | Literal["median"], neighbors: int | None) -> None:
     """Check the description of a similarity graph, as `spectral_clustering` takes it.
@@ -92,7 +99,8 @@ def spectral_clustering(
             equal = (distances == 0).int().argmax(1)  # the lowest index of an equal token
             embedding[:] = normalize(vectors, dim=1)[equal]
     lengths = embeddings.any(2).float()  # 1, or 0 for a row of zeros; rounding of 1 is no reason to choose
-    return partition(measure(embeddings, lengths, "euclidean"), k, first=lengths.argmax(1), max_iter=max_iter)
+    between_rows = measure(embeddings, lengths, "euclidean").mul_(_STEPS).round_().div_(_STEPS)
+    return partition(between_rows, k, first=lengths.argmax(1), max_iter=max_iter)
 
 
 def _affinity(distances: Tensor, sigma: float | Literal["median"]) -> Tensor:

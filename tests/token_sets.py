@@ -1,0 +1,53 @@
+"""Token sets of every kind that clustering must cope with, and the devices to try them on."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+from torch import Tensor
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda",
+        marks=[
+            pytest.mark.cuda,
+            pytest.mark.skipif(
+                not torch.cuda.is_available() and os.environ.get("REQUIRE_CUDA") != "1", reason="no GPU"
+            ),
+        ],
+    ),
+]
+
+KINDS = ("random", "clustered", "tight", "duplicated", "grid", "few values", "equal", "zero", "outlier")
+
+
+def token_sets(kind: str, shape: tuple[int, int, int], seed: int = 0) -> Tensor:
+    """[B, N, D] float32 tokens of one of `KINDS`.
+
+    `clustered` and `tight` lie around N / 5 centers at a tenth and a ten thousandth of their length, `grid`
+    has small integers, which float32 computes exactly, `few values` has many more ties still.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    batch, n, width = shape
+    noise = torch.randn(shape, generator=generator)
+    if kind in ("clustered", "tight"):
+        centers = torch.randn(batch, -(-n // 5), width, generator=generator)
+        which = torch.randint(centers.shape[1], (batch, n), generator=generator)
+        around = centers.gather(1, which[..., None].expand(shape))
+        return 3 + around + (0.1 if kind == "clustered" else 1e-4) * noise
+    if kind == "duplicated":
+        which = torch.randint(-(-n // 3), (batch, n, 1), generator=generator)
+        return noise.gather(1, which.expand(shape))
+    if kind in ("grid", "few values"):
+        high = 5 if kind == "grid" else 2
+        return torch.randint(-1, high, shape, generator=generator).float()
+    if kind == "equal":
+        return noise[:, :1].expand(shape).clone()
+    if kind == "zero":
+        return torch.zeros(shape)
+    if kind == "outlier":
+        noise[:, n // 2] *= 300
+    return noise
