@@ -11,6 +11,7 @@ from PIL import Image
 from tiny_models import clip_model, clip_tokenizer, siglip_model, word_tokenizer
 from transformers import CLIPImageProcessor, CLIPTokenizer
 
+from centerclip.clustering.reducers import REDUCERS
 from centerclip.errors import ModelError, ScheduleError
 from centerclip.model import CenterCLIP
 
@@ -145,6 +146,43 @@ def test_the_schedule_can_be_set_and_must_fit() -> None:
     assert str(model.schedule) == "B2-3,8"
     with pytest.raises(ScheduleError, match="at least 1"):
         CenterCLIP(clip_model(), frames=0)
+
+
+@BOTH
+def test_keeping_every_token_of_every_frame_is_the_plain_model(make: Any) -> None:
+    hf = make()
+    with torch.no_grad():
+        plain = CenterCLIP(hf, frames=6).encode_segments(draw())
+        torch.testing.assert_close(CenterCLIP(hf, "B2-6,16", frames=6).encode_segments(draw()), plain)
+
+
+@pytest.mark.parametrize(
+    ("make", "reducer"),
+    [(clip_model, name) for name in REDUCERS]
+    + [(siglip_model, name) for name in REDUCERS if name != "token_shift"],  # which shifts class tokens
+)
+def test_every_reducer_runs_through_two_uneven_stages(make: Any, reducer: str) -> None:
+    model = CenterCLIP(make(), "B1-3,10;B3-2,6", reducer=reducer, frames=5).train()
+    segments = model.encode_segments(draw(frames=5))
+    assert segments.shape == (2, 2, model.embed_size)
+    segments[..., 0].sum().backward()
+    gradients = [parameter.grad for parameter in model.backbone.model.vision_model.parameters()]
+    assert all(gradient is None or gradient.isfinite().all() for gradient in gradients)
+    assert len(model.trace(draw(frames=5))) == 2
+
+
+def test_merged_tokens_weigh_as_much_as_they_stand_for() -> None:
+    model = CenterCLIP(clip_model(), "B1-3,10;B3-1,6", reducer="merge", frames=6)
+    seen: list[torch.Tensor] = []
+    block = model.backbone.block
+    model.backbone.block = lambda i, x, bias=None: seen.append(bias) or block(i, x, bias)  # type: ignore[method-assign]
+    with torch.no_grad():
+        model.encode_video(draw())
+    assert seen[0] is None
+    for bias, sequences, tokens in ((seen[1], 6, 32), (seen[3], 2, 96)):
+        sizes = bias.exp()[:, 0, 0]
+        torch.testing.assert_close(sizes[:, 0], torch.ones(sequences))  # the class token
+        torch.testing.assert_close(sizes[:, 1:].sum(dim=1), torch.full((sequences,), float(tokens)))
 
 
 def test_the_reducer_of_that_name_is_used() -> None:
