@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from centerclip.index import StoredWindow
 
-__all__ = ["Moment", "best_run", "join_moments", "keep_per_video", "segment_bounds"]
+__all__ = ["Moment", "best_run", "is_related", "join_moments", "keep_per_video", "segment_bounds"]
 
 _TOUCH_SECONDS = 1e-3
 """Windows of one file follow each other without a gap but for rounding."""
@@ -25,12 +25,19 @@ _TOUCH_SECONDS = 1e-3
 class Moment:
     """A stretch of a file: the best run of one window, or runs of adjacent windows that touch.
 
-    `window` is the best of these windows, and its score the moment's.
+    `window` is the best of these windows, and its score the moment's; `peak` is the score of the best of
+    their segments.
     """
 
     window: StoredWindow
     start: float
     end: float
+    peak: float
+
+
+def is_related(score: float, best: float, background: float) -> bool:
+    """Tell whether a score is nearer to the best one than to the background."""
+    return score > (best + background) / 2
 
 
 def best_run(scores: NDArray[np.floating], background: float) -> tuple[int, int]:
@@ -68,7 +75,9 @@ def join_moments(
 ) -> list[Moment]:
     """Cut each window to its best run, and join runs that touch across adjacent windows of one file.
 
-    Of windows of the same content and time under several paths, one remains.
+    They are joined only if the weaker one's best segment is related by the stronger one's, so that a
+    moment doesn't go on into windows that merely have a best segment too. Of windows of the same content
+    and time under several paths, one remains.
 
     Returns:
         Moments in descending order of score; equal ones in the order of path and time.
@@ -78,10 +87,12 @@ def join_moments(
     reaches = False  # whether the moment made last goes on to the end of its window
     last: StoredWindow | None = None
     for window in sorted(once.values(), key=_place):
-        first, end = best_run(window.segments @ query, background)
+        scores = window.segments @ query
+        first, end = best_run(scores, background)
         bounds = segment_bounds(window)
-        moment = Moment(window, float(bounds[first]), float(bounds[end]))
-        if last is not None and reaches and first == 0 and _follows(last, window):
+        moment = Moment(window, float(bounds[first]), float(bounds[end]), float(scores.max()))
+        touches = last is not None and reaches and first == 0 and _follows(last, window)
+        if touches and _alike(moments[-1], moment, background):
             moments[-1] = _joined(moments[-1], moment)
         else:
             moments.append(moment)
@@ -105,9 +116,14 @@ def _follows(last: StoredWindow, window: StoredWindow) -> bool:
     return last.info.path == window.info.path and abs(gap) <= _TOUCH_SECONDS
 
 
+def _alike(first: Moment, second: Moment, background: float) -> bool:
+    weaker, stronger = sorted((first.peak, second.peak))
+    return is_related(weaker, stronger, background)
+
+
 def _joined(first: Moment, second: Moment) -> Moment:
     best = max(first, second, key=lambda moment: moment.window.score)
-    return Moment(best.window, first.start, second.end)
+    return Moment(best.window, first.start, second.end, max(first.peak, second.peak))
 
 
 def keep_per_video(moments: Sequence[Moment], per_video: int | None) -> list[Moment]:

@@ -14,7 +14,7 @@ from centerclip.errors import QueryError
 from centerclip.index import Matches, VideoIndex
 from centerclip.index.sql import all_of, differs
 from centerclip.search.encoders import QueryVectors, as_query_encoder
-from centerclip.search.moments import Moment, join_moments, keep_per_video, segment_bounds
+from centerclip.search.moments import Moment, is_related, join_moments, keep_per_video, segment_bounds
 from centerclip.search.query import Query, Term, parse_query
 
 __all__ = ["Curve", "Hit", "Searcher"]
@@ -192,7 +192,7 @@ def _hits(moments: Sequence[Moment], matches: Matches, tail: bool) -> list[Hit]:
     for rank, moment in enumerate(moments, start=1):
         found = moment.window
         share = (found.score - matches.background) / span if span > 0 else float(found.score >= best)
-        if known and not tail and share < 0.5:
+        if known and not tail and not is_related(found.score, best, matches.background):
             break
         hit = Hit(
             path=found.info.path,

@@ -77,6 +77,12 @@ def test_windows_of_different_files_never_join_and_copies_count_once() -> None:
     assert only.window.info.path == Path("/v/a.mp4")
 
 
+def test_a_moment_does_not_go_on_into_an_unrelated_window() -> None:
+    middling = [0.6, 0.8]
+    assert spans([window(0, [LOW, HIGH]), window(12, [LOW, LOW])]) == [(6, 12, 0.5), (12, 24, 0.5)]
+    assert spans([window(0, [LOW, HIGH]), window(12, [middling, LOW])]) == [(6, 18, 0.5)]
+
+
 def test_rounding_between_windows_is_no_gap() -> None:
     second = replace(window(12, [HIGH, LOW]), window=Window(12.0000001, 24))
     assert len(join_moments([window(0, [LOW, HIGH]), second], QUERY, 0.0)) == 1
