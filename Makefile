@@ -8,7 +8,7 @@ MODEL ?= nano
 VIDEOS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types check format docs clean
+.PHONY: help setup demo test lint types check format docs nano clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,6 +43,13 @@ format: $(READY) ## rewrite the code in the project's style
 
 docs: $(READY) ## write docs/cli.md anew from the commands' own help
 	$(BIN)/python -m centerclip.cli.reference docs/cli.md
+
+nano: $(READY) ## train the bundled model anew, into runs/ (about two hours on two cores)
+	$(BIN)/centerclip toy-world runs/toy-world
+	$(BIN)/centerclip train --config configs/nano-frames.toml
+	$(BIN)/centerclip train --config configs/nano.toml
+	$(BIN)/centerclip evaluate --dataset toy-world --videos runs/toy-world --model runs/nano/best \
+	  --schedule none --schedule B6-4,49
 
 clean: ## remove the virtual environment and everything made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist demo

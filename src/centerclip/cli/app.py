@@ -25,6 +25,7 @@ from centerclip.cli.info import info
 from centerclip.cli.models import models
 from centerclip.cli.output import note
 from centerclip.cli.search import SearchCommand, search
+from centerclip.cli.toy_world import toy_world
 from centerclip.cli.train import train
 from centerclip.errors import CenterCLIPError
 
@@ -87,6 +88,7 @@ app.command()(demo)
 app.command()(models)
 app.command()(evaluate)
 app.command()(train)
+app.command()(toy_world)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
