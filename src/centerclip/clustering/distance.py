@@ -20,6 +20,9 @@ _SETS_A_CALL = {"cpu": 1, "cuda": 8}
 _ROWS_A_CALL = 160
 """Rows that one matrix product takes; what lies left of them is mirrored, which saves 30 % at N = 588."""
 
+_LONGEST = 1e18
+"""Tokens this long have squared distances, and sums on the way to them, that float32 can hold."""
+
 _LEAST = {torch.float32: 2.0**-8, torch.float64: 2.0**-44}
 """Least share of its squared length that a pair must lie apart for products to tell how far.
 
@@ -38,7 +41,7 @@ def token_lengths(tokens: Tensor) -> Tensor:
         [B, N] float32.
 
     Raises:
-        ValueError: tokens not 3-D floats, without rows or columns, not finite, or longer than 1e19.
+        ValueError: tokens not 3-D floats, without rows or columns, not finite, or longer than 1e18.
     """
     if tokens.ndim != 3 or not tokens.is_floating_point() or 0 in tokens.shape[1:]:
         raise ValueError(
@@ -47,9 +50,9 @@ def token_lengths(tokens: Tensor) -> Tensor:
         )
     wide = torch.promote_types(tokens.dtype, torch.float32)
     lengths: Tensor = torch.linalg.vector_norm(tokens.detach(), dim=-1, dtype=wide).float()
-    if not lengths.isfinite().all():
+    if not (lengths < _LONGEST).all():
         raise ValueError(
-            "tokens hold values that are NaN, infinite or beyond 1e19, so distances mean nothing: check "
+            "tokens hold values that are NaN, infinite or beyond 1e18, so distances can't be measured: check "
             "the model's weights and its input"
         )
     return lengths
@@ -96,15 +99,11 @@ def measure(tokens: Tensor, lengths: Tensor, metric: str) -> Tensor:
 
 def _euclidean(sets: Tensor) -> Tensor:
     """Euclidean distances of float32 sets, [C, N, D] -> [C, N, N] float32."""
-    # Tokens share a large mean, which would cost digits; as good as taking away the mean is to take away
-    # one token, so integers stay integers. The shortest one is no outlier.
-    shortest = sets.norm(dim=2).argmin(1)
-    shifted = sets - sets[torch.arange(len(sets), device=sets.device), shortest, None]
     if not _float32_is_whole(sets.device):
-        return _from_products(shifted.double())[0]
-    distances, near = _from_products(shifted)
+        return _from_products(sets.double())[0]
+    distances, near = _from_products(sets)
     if near.any():
-        exact, _ = _from_products(shifted.double())
+        exact, _ = _from_products(sets.double())
         distances = torch.where(near[:, None, None], exact, distances)
     return distances
 
@@ -115,21 +114,25 @@ def _float32_is_whole(device: torch.device) -> bool:
     return backend.matmul.fp32_precision in ("none", "ieee")
 
 
-def _from_products(shifted: Tensor) -> tuple[Tensor, Tensor]:
+def _from_products(sets: Tensor) -> tuple[Tensor, Tensor]:
     """Euclidean distances by matrix products, in blocks of rows, from the diagonal to the right.
 
     Args:
-        shifted: [C, N, D] float32 or float64.
+        sets: [C, N, D] float32 or float64.
 
     Returns:
         Distances [C, N, N] float32; whether a set has a pair too near for the precision [C], whose
         distance is NaN or wrong in float32 and 0 in float64.
     """
-    sets, n, _ = shifted.shape
+    count, n, _ = sets.shape
+    # Tokens share a large mean, which would cost digits. As good as taking away the mean is to take away one
+    # token that is no outlier, and integers stay integers.
+    shortest = sets.norm(dim=2).argmin(1)
+    shifted = sets - sets[torch.arange(count, device=sets.device), shortest, None]
     squares = torch.linalg.vecdot(shifted, shifted)  # [C, N], of integers exact unlike the norm squared
-    least = squares * _LEAST[shifted.dtype]
-    distances = shifted.new_empty(sets, n, n)
-    near = torch.zeros(sets, dtype=torch.bool, device=shifted.device)
+    least = squares * _LEAST[sets.dtype]
+    distances = sets.new_empty(count, n, n)
+    near = torch.zeros(count, dtype=torch.bool, device=sets.device)
     for start in range(0, n, _ROWS_A_CALL):
         end = min(start + _ROWS_A_CALL, n)
         block = distances[:, start:end, start:]

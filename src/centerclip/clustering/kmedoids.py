@@ -67,7 +67,7 @@ def kmedoids(tokens: Tensor, k: int, *, metric: str = "euclidean", max_iter: int
         equal tokens.
 
     Raises:
-        ValueError: k outside 1..N, an unknown metric, or tokens not 3-D, not finite, or longer than 1e19.
+        ValueError: k outside 1..N, an unknown metric, or tokens not 3-D, not finite, or longer than 1e18.
 
     Source: CenterCLIP (arXiv 2205.00823) section 3; KKZ (IEEE Signal Processing Letters 1(10), 1994).
     """

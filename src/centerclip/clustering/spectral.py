@@ -75,7 +75,7 @@ def spectral_clustering(
 
     Raises:
         ValueError: k outside 1..N, an argument out of its range, or tokens not 3-D, not finite, or longer
-            than 1e19.
+            than 1e18.
 
     Source: CenterCLIP (arXiv 2205.00823) section 3; Ng, Jordan, Weiss (NIPS 2001); signs after Bro,
     Acar, Kolda (Journal of Chemometrics 22, 2008).

@@ -1,0 +1,158 @@
+"""Spectral clustering: what its graph sees, degenerate graphs, independence of solver and batch."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from token_sets import DEVICES, KINDS, token_sets
+
+from centerclip.clustering import Clustering, kmedoids, spectral_clustering
+from centerclip.clustering.spectral import _bro_signs, _nearest
+
+GRAPHS: list[dict[str, Any]] = [
+    {},
+    {"sigma": "median"},
+    {"graph": "knn"},
+    {"graph": "knn", "neighbors": 3, "sigma": "median"},
+    {"graph": "knn", "neighbors": 1, "mutual": True},
+]
+
+
+def rings(n: int = 24) -> torch.Tensor:
+    """Two rings around one center, inner and outer tokens alternating: [1, 2n, 2]."""
+    angles = torch.arange(n) * 2 * math.pi / n
+    ring = torch.stack([angles.cos(), angles.sin()], 1)
+    return torch.stack([ring, 4 * ring], 1).flatten(0, 1)[None]
+
+
+def test_the_graph_tells_rings_apart_where_distances_cannot() -> None:
+    found = spectral_clustering(rings(), 2, graph="knn", neighbors=2, sigma=1.0)
+    assert found.labels[0, ::2].unique().numel() == found.labels[0, 1::2].unique().numel() == 1
+    assert found.labels[0, 0] != found.labels[0, 1]
+    by_distance = kmedoids(rings(), 2).labels[0]
+    assert by_distance[::2].unique().numel() == 2
+
+
+@pytest.mark.parametrize("options", GRAPHS[:4])
+def test_separate_groups_are_clusters_and_alike_members_tie(options: dict[str, Any]) -> None:
+    # Members of a group are equally far from each other and all alike, so the lowest index is the medoid,
+    # although the solver's rows differ by its rounding.
+    which = torch.tensor([2, 0, 1, 0, 2, 1, 1, 0, 2, 2, 0, 1])
+    tokens = (torch.eye(12, 15) + 100 * torch.eye(15)[12 + which])[None]
+    found = spectral_clustering(tokens, 3, **options)
+    assert found.medoids.tolist() == [[0, 1, 2]]
+    assert found.labels.tolist() == [[[1, 2, 0][group] for group in which.tolist()]]
+
+
+@pytest.mark.parametrize("options", GRAPHS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_input_gives_k_clusters(kind: str, options: dict[str, Any]) -> None:
+    # Among these are graphs without any edge (2.0 underflows between random tokens 100 apart), graphs in
+    # pieces, and complete ones with equal weights.
+    for scale in (1e-6, 1.0, 100.0):
+        tokens = scale * token_sets(kind, (2, 15, 8))
+        for k in (1, 4, 15):
+            found = spectral_clustering(tokens, k, **options)
+            assert (found.medoids.diff(dim=1) > 0).all()
+            assert torch.equal(found.labels.gather(1, found.medoids), torch.arange(k).expand(2, -1))
+            assert found.cost.isfinite().all()
+
+
+@pytest.mark.parametrize("options", GRAPHS)
+def test_a_single_token_is_its_own_cluster(options: dict[str, Any]) -> None:
+    assert spectral_clustering(torch.ones(1, 1, 3), 1, **options).medoids.tolist() == [[0]]
+
+
+def test_equal_tokens_are_one_place_in_the_embedding() -> None:
+    tokens = token_sets("duplicated", (4, 30, 6))
+    found = spectral_clustering(tokens, 5, sigma="median")
+    for points, medoids in zip(tokens, found.medoids, strict=True):
+        for medoid in medoids.tolist():
+            assert medoid == next(i for i in range(30) if torch.equal(points[i], points[medoid]))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("options", GRAPHS)
+def test_a_set_is_clustered_alike_alone_and_in_any_batch(options: dict[str, Any], device: str) -> None:
+    tokens = torch.cat([token_sets(kind, (1, 37, 9)) for kind in KINDS]).to(device)
+    together = spectral_clustering(tokens, 9, **options)
+    for index in range(len(tokens)):
+        alone = spectral_clustering(tokens[index : index + 1], 9, **options)
+        assert torch.equal(alone.medoids[0], together.medoids[index])
+        assert torch.equal(alone.labels[0], together.labels[index])
+        assert torch.equal(alone.cost[0], together.cost[index])
+
+
+def test_bfloat16_and_autocast_change_nothing_but_the_values() -> None:
+    tokens = token_sets("clustered", (2, 40, 32))
+
+    def parts(found: Clustering) -> list[object]:
+        return [found.medoids.tolist(), found.labels.tolist(), found.cost.tolist()]
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        within = spectral_clustering(tokens, 8, graph="knn")
+    assert parts(within) == parts(spectral_clustering(tokens, 8, graph="knn"))
+    half = tokens.bfloat16()
+    assert parts(spectral_clustering(half, 8)) == parts(spectral_clustering(half.float(), 8))
+
+
+def test_the_median_makes_the_unit_of_length_indifferent() -> None:
+    tokens = token_sets("random", (2, 30, 5))
+    found = spectral_clustering(tokens, 6, sigma="median")
+    far = spectral_clustering(1024 * tokens, 6, sigma="median")
+    assert torch.equal(far.medoids, found.medoids)
+    assert torch.equal(far.labels, found.labels)
+
+
+def test_signs_do_not_depend_on_the_solver() -> None:
+    vectors = torch.linalg.qr(token_sets("random", (1, 12, 5))[0]).Q
+    tokens = token_sets("random", (1, 12, 7), seed=1)[0]
+    signs = torch.tensor([1.0, -1.0, -1.0, 1.0, -1.0])
+    assert torch.equal(_bro_signs(vectors * signs, tokens), _bro_signs(vectors, tokens))
+    projections = _bro_signs(vectors, tokens).mT @ tokens
+    assert ((projections * projections.abs()).sum(1) > 0).all()
+
+
+def test_neighbors_by_hand() -> None:
+    # Tokens at 0, 1, 3, 7: nearest to 0 is 1, to 1 is 0, to 3 is 1, to 7 is 3.
+    places = torch.tensor([0.0, 1.0, 3.0, 7.0])
+    distances = (places[:, None] - places).abs()
+    union = [[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1], [0, 0, 1, 1]]
+    mutual = [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    assert _nearest(distances, 1, mutual=False).int().tolist() == union
+    assert _nearest(distances, 1, mutual=True).int().tolist() == mutual
+
+
+def test_equally_near_tokens_are_neighbors_from_the_lowest_index_on() -> None:
+    found = _nearest(torch.ones(4, 4).fill_diagonal_(0), 1, mutual=False)
+    # 0 takes 1; all others take 0.
+    assert found.int().tolist() == [[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 1]]
+
+
+def test_more_neighbors_than_tokens_make_the_whole_graph() -> None:
+    tokens = token_sets("random", (1, 12, 4))
+    whole = spectral_clustering(tokens, 3)
+    assert torch.equal(spectral_clustering(tokens, 3, graph="knn", neighbors=99).medoids, whole.medoids)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"graph": "epsilon"}, "graph is 'epsilon', but must be one of heat, knn"),
+        ({"sigma": 0.0}, "sigma is 0.0, but must be a positive number or 'median'"),
+        ({"sigma": math.nan}, "sigma is nan"),
+        ({"sigma": "mean"}, "sigma is 'mean'"),
+        ({"neighbors": 0}, "neighbors is 0, but must be at least 1"),
+    ],
+)
+def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        spectral_clustering(torch.zeros(1, 4, 2), 2, **options)
+
+
+def test_impossible_tokens_and_cluster_counts_are_refused() -> None:
+    with pytest.raises(ValueError, match="k is 5"):
+        spectral_clustering(torch.zeros(1, 4, 2), 5)
+    with pytest.raises(ValueError, match="NaN"):
+        spectral_clustering(torch.full((1, 4, 2), math.inf), 2)
