@@ -46,7 +46,7 @@ def lsmdc(annotations: Path, videos: Path, split: str, *, allow_missing: bool = 
     # Sentences hold quotation marks that quote nothing, so these are no csv files in csv's sense.
     for number, line in enumerate(read_text(source).split("\n"), start=1):
         if line.strip():
-            values = line.rstrip("\r").split("\t")
+            values = line.split("\t")
             if len(values) != _COLUMNS:
                 raise DatasetError(
                     f"{source}, line {number}: {len(values)} values between tabs; each line must have "

@@ -34,7 +34,8 @@ class _Row:
         """The path, and the part of it in the notation of media fragments."""
         if self.start is None and self.end is None:
             return self.path
-        return f"{self.path}#t={self.start or 0:g}" + ("" if self.end is None else f",{self.end:g}")
+        end = "" if self.end is None else f",{_brief(self.end)}"
+        return f"{self.path}#t={_brief(self.start or 0.0)}{end}"
 
 
 def manifest(
@@ -137,6 +138,11 @@ def _row(record: dict[str, Any]) -> _Row:
     return _Row(
         record["path"], record["caption"], start, end, str(split) if split not in (None, "") else None
     )
+
+
+def _brief(seconds: float) -> str:
+    """4 for 4.0, and every digit of other numbers: two windows must not share an id."""
+    return str(seconds).removesuffix(".0")
 
 
 def _seconds(record: dict[str, Any], name: str) -> float | None:

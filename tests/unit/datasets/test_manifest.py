@@ -59,6 +59,14 @@ def test_formats_agree(folder: Path, suffix: str) -> None:
     assert len(manifest(path, folder, "all").captions) == 5
 
 
+def test_windows_a_millisecond_apart_are_two(folder: Path) -> None:
+    rows = [
+        {"path": "a.mp4", "caption": "x", "start": start, "end": 99999.5} for start in (12345.678, 12345.679)
+    ]
+    ids = [video.id for video in manifest(write(folder, ".csv", rows), None).videos]
+    assert ids == ["a.mp4#t=12345.678,99999.5", "a.mp4#t=12345.679,99999.5"]
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_two_columns_suffice(folder: Path, suffix: str) -> None:
     path = write(folder, suffix, [{"path": "a.mp4", "caption": "a cat", "license": "mine"}])
@@ -97,6 +105,7 @@ def test_missing_files_can_be_left_out(folder: Path) -> None:
         ({"start": "soon"}, "start is 'soon'; it must be seconds"),
         ({"start": "-1"}, "start is '-1'"),
         ({"end": "nan"}, "end is 'nan'"),
+        ({"end": "inf"}, "end is 'inf'"),
         ({"start": "3", "end": "3"}, "end is 3 and start 3; end must come after start"),
     ],
 )

@@ -167,9 +167,9 @@ def test_activitynet_joins_sentences(folder: Path) -> None:
         "v_b": {
             "duration": 82.7,
             "timestamps": [[0.8, 19.8], [17, 60]],
-            "sentences": ["She dances.", " She ends. "],
+            "sentences": ["She dances.", " ", " She ends. "],
         },
-        "v_a": {"duration": 3.0, "timestamps": [[0, 3]], "sentences": ["Rain.", " "]},
+        "v_a": {"duration": 3.0, "timestamps": [[0, 3]], "sentences": ["Rain."]},
     }
     (folder / "val_1.json").write_text(json.dumps(stories))
     dataset = load(folder, "activitynet", "val_1")
@@ -182,17 +182,17 @@ def test_activitynet_joins_sentences(folder: Path) -> None:
 
 
 def test_didemo_from_the_original_json(folder: Path) -> None:
-    touch(folder, "1@N08_2_a.mov", "1@N03_7_b.")
+    touch(folder, "1@N08_2.5_a.mov", "1@N03_7_b.")
     moments = [
-        {"description": "a bug ", "video": "1@N08_2_a.mov", "times": [[1, 1]], "annotation_id": 3},
+        {"description": "a bug ", "video": "1@N08_2.5_a.mov", "times": [[1, 1]], "annotation_id": 3},
         {"description": "snow", "video": "1@N03_7_b.", "times": [[0, 0]], "annotation_id": 4},
         {"description": "not listed", "video": "1@N03_8_c.avi", "times": [[0, 0]], "annotation_id": 5},
-        {"description": "a foot", "video": "1@N08_2_a.mov", "times": [[2, 2]], "annotation_id": 6},
+        {"description": "a foot", "video": "1@N08_2.5_a.mov", "times": [[2, 2]], "annotation_id": 6},
     ]
     (folder / "val_data.json").write_text(json.dumps(moments))
-    (folder / "val_list.txt").write_text("1@N03_7_b.\n1@N08_2_a.mov\n")
+    (folder / "val_list.txt").write_text("1@N03_7_b.\n1@N08_2.5_a.mov\n")
     dataset = load(folder, "didemo", "val")
-    assert told(dataset) == {"1@N03_7_b": ["snow"], "1@N08_2_a": ["a bug a foot"]}
+    assert told(dataset) == {"1@N03_7_b": ["snow"], "1@N08_2.5_a": ["a bug a foot"]}
     assert (dataset.frames, dataset.words) == (60, 77)
     assert {(v.start_seconds, v.end_seconds) for v in dataset.videos} == {(0.0, 31.0)}
 
