@@ -187,8 +187,9 @@ def test_a_schedule_does_what_the_oracle_does(
 def test_a_token_of_size_two_acts_as_two_of_its_kind(make: Any) -> None:
     backbone = CenterCLIP(make().double()).backbone
     x = torch.randn(3, 6, 32, dtype=torch.float64)
-    twice = torch.cat((x, x[:, -1:]), dim=1)  # [3, 7, D]
-    bias = torch.tensor([1.0, 1, 1, 1, 1, 2], dtype=torch.float64).log().expand(3, 1, 1, -1)
+    doubled = torch.tensor([5, 1, 3])
+    twice = torch.cat((x, x[torch.arange(3), doubled][:, None]), dim=1)  # [3, 7, D]
+    bias = (1 + functional.one_hot(doubled, 6).double()).log()[:, None, None]
     with torch.no_grad():
         weighted = backbone.block(0, x, bias)
         torch.testing.assert_close(weighted, backbone.block(0, twice)[:, :-1])

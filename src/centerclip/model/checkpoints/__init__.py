@@ -55,8 +55,10 @@ def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel:
         _check(tensors, expected_shapes(geometry))
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
+    # Copied, because the file may be mapped into memory, and may be replaced while the model lives.
     weights = {
-        name: tensor.to(torch.float32).contiguous() for name, tensor in convert(tensors, geometry).items()
+        name: tensor.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+        for name, tensor in convert(tensors, geometry).items()
     }
     return _build(geometry, activation or told.activation, weights)
 
