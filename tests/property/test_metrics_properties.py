@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -17,6 +17,7 @@ scores = hnp.arrays(
 )
 
 
+@settings(deadline=None)
 @given(scores, st.data())
 def test_ranks_lie_in_the_gallery_and_do_not_depend_on_scale_or_order(
     similarity: np.ndarray, data: st.DataObject
@@ -31,6 +32,7 @@ def test_ranks_lie_in_the_gallery_and_do_not_depend_on_scale_or_order(
     assert np.array_equal(ranks(similarity[:, order], np.argsort(order)[relevant]), result)
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.float64, st.integers(1, 8), elements=st.integers(-2, 2).map(float)))
 def test_ranks_of_all_items_add_up(row: np.ndarray) -> None:
     size = len(row)
@@ -38,6 +40,7 @@ def test_ranks_of_all_items_add_up(row: np.ndarray) -> None:
     assert every.sum() == size * (size + 1) / 2
 
 
+@settings(deadline=None)
 @given(scores, st.data())
 def test_another_true_item_never_hurts(similarity: np.ndarray, data: st.DataObject) -> None:
     relevant = data.draw(hnp.arrays(np.bool_, similarity.shape))
@@ -46,6 +49,7 @@ def test_another_true_item_never_hurts(similarity: np.ndarray, data: st.DataObje
     assert (ranks(similarity, more) <= ranks(similarity, relevant) + 1e-12).all()
 
 
+@settings(deadline=None)
 @given(scores, st.data())
 def test_groups_are_no_harder_than_captions(similarity: np.ndarray, data: st.DataObject) -> None:
     captions, videos = similarity.shape
@@ -62,6 +66,7 @@ def test_groups_are_no_harder_than_captions(similarity: np.ndarray, data: st.Dat
     assert (easier <= video_to_text_ranks(distinct, owner)).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=30), st.integers(0, 3))
 def test_recall_grows_with_k(values: list[int], seed: int) -> None:
     summary = summarize(values, seed=seed, resamples=20)

@@ -16,7 +16,7 @@ matrices = hnp.arrays(
 
 
 @pytest.mark.parametrize("name", RESCORINGS)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(matrices, st.randoms(use_true_random=False))
 def test_order_of_queries_and_items_does_not_matter(name: str, values: np.ndarray, random: object) -> None:
     similarity = values / 100
