@@ -21,7 +21,7 @@ def run_with(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None], *args: st
     """Run a program whose one command does `act`."""
     program = typer.Typer(cls=app_module._Group, rich_markup_mode=None)
     program.callback()(lambda: None)
-    program.command("act")(lambda: act())
+    program.command("act")(act)
     monkeypatch.setattr(app_module, "app", program)
     return main(["act", *args])
 

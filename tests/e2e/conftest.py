@@ -1,0 +1,93 @@
+"""A tiny random model, a folder of footage and an index of it, and commands run as a user runs them.
+
+Most commands run inside the test process, which has loaded torch already; what only a process of its own
+can show (terminals, pipes, signals) starts one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Done, Run
+from tiny_models import clip_model, clip_tokenizer
+from videos import make_audio, make_video
+
+from centerclip.cli import main
+from centerclip.model import CenterCLIP
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line in an empty folder, piped, with nothing of the user's own in reach."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    for name in ("CENTERCLIP_INDEX", "CENTERCLIP_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("TRANSFORMERS_VERBOSITY", "TRANSFORMERS_NO_ADVISORY_WARNINGS", "HF_HUB_VERBOSITY"):
+        monkeypatch.setenv(name, "")  # so that what the command sets is undone after the test
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+    def run(*args: str | Path) -> Done:
+        capsys.readouterr()
+        code = main([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return Done(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a model with a schedule of its own."""
+    folder = tmp_path_factory.mktemp("model")
+    CenterCLIP(clip_model(), "B2-4,16", tokenizer=clip_tokenizer()).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three videos in folders, one of them of three windows, one with a name as people give them."""
+    folder = tmp_path_factory.mktemp("footage")
+    (folder / "Ferien 2024" / "京都").mkdir(parents=True)
+    make_video(folder / "blue.mp4", frames=20, draw=flat(0, 0, 255))
+    make_video(folder / "Ferien 2024" / "long one.mp4", frames=150, rate=5, draw=flat(200, 0, 0))
+    make_video(folder / "Ferien 2024" / "京都" / "金閣寺 – „gold“.mp4", frames=20, draw=flat(250, 200, 0))
+    return folder
+
+
+def flat(*color: int) -> Callable[[int], np.ndarray]:
+    """Pictures of one color with a stripe that moves."""
+
+    def draw(number: int) -> np.ndarray:
+        drawn = np.empty((48, 64, 3), np.uint8)
+        drawn[:] = color
+        drawn[:, (2 * number) % 60 : (2 * number) % 60 + 4] = 255
+        return drawn
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def broken(tmp_path_factory: pytest.TempPathFactory, footage: Path) -> Path:
+    """Files that look like videos and are none, beside one that is."""
+    folder = tmp_path_factory.mktemp("broken")
+    (folder / "text.mp4").write_text("my notes\n", encoding="utf-8")
+    (folder / "empty.mov").touch()
+    (folder / "cut.mp4").write_bytes((footage / "blue.mp4").read_bytes()[:2000])
+    make_audio(folder / "song.mp4")
+    shutil.copy(footage / "blue.mp4", folder / "good.mp4")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def indexed(tmp_path_factory: pytest.TempPathFactory, model: Path, footage: Path) -> Path:
+    """An index of the footage, by the command."""
+    place = tmp_path_factory.mktemp("index") / "index"
+    assert main(["index", str(footage), "--index", str(place), "--model", str(model)]) == 0
+    return place

@@ -1,0 +1,156 @@
+"""`centerclip search`, `info`, `models` and `export`: what a script reads, and what a person sees."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Run, in_terminal, without_escapes
+from rich.cells import cell_len
+
+from centerclip.index import VideoIndex
+from centerclip.model import CenterCLIP
+from centerclip.model.registry import DEFAULT_MODEL
+
+
+def test_the_forms_of_a_result_agree(run: Run, indexed: Path, footage: Path) -> None:
+    args = ("search", "a", "red", "car", "--index", indexed, "--tail")
+    lines, objects = run(*args), run(*args, "--json")
+    assert lines.code == objects.code == 0
+    hits = [json.loads(line) for line in objects.out.splitlines()]
+    assert [hit["rank"] for hit in hits] == [1, 2, 3]
+    assert {hit["path"] for hit in hits} == {str(path) for path in footage.rglob("*.mp4")}
+    for row, hit in zip(lines.rows, hits, strict=True):
+        assert row[0] == hit["path"]
+        np.testing.assert_allclose([float(x) for x in row[1:3]], [hit["start"], hit["end"]], atol=0.01)
+        np.testing.assert_allclose([float(x) for x in row[3:]], [hit["score"], hit["strength"]], atol=0.01)
+    assert run(*args, "--paths").out == "".join(f"{hit['path']}\n" for hit in hits)
+    assert run(*args, "--null", "--moments").out == "".join(f"{hit['path']}\0" for hit in hits)
+    assert lines.err == ""
+
+
+def test_hits_can_be_limited(run: Run, indexed: Path, footage: Path) -> None:
+    args = ("search", "boat", "--tail", "--index", indexed)
+    assert len(run(*args, "--top", "2").rows) == 2
+    where = run(*args, "--where", "duration_seconds > 10")
+    assert [Path(row[0]).name for row in where.rows] == ["long one.mp4"]
+    nothing = run(*args, "--where", "duration_seconds > 999")
+    assert (nothing.code, nothing.out) == (0, "")
+    assert "no video meets" in nothing.err
+
+
+def test_a_query_may_subtract_and_name_files(run: Run, indexed: Path, footage: Path) -> None:
+    run("search", "x", "--index", indexed)
+    shutil.copy(footage / "blue.mp4", "blue.mp4")
+    like = run("search", "./blue.mp4", "--index", indexed, "--tail").rows
+    unlike = run("search", "-", "./blue.mp4", "--index", indexed, "--tail").rows
+    assert Path(like[0][0]).name == Path(unlike[-1][0]).name == "blue.mp4"
+    assert float(like[0][3]) > 0.999
+    mixed = run("search", "-people + 2:beach - ./blue.mp4", "--index", indexed, "--tail")
+    assert (mixed.code, len(mixed.rows)) == (0, 3)
+
+
+def test_errors_name_the_remedy(
+    run: Run, indexed: Path, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    CenterCLIP.from_pretrained(model, schedule="none").save_pretrained(other)
+    for args, words in (
+        (["x", "--index", tmp_path / "none"], "run `centerclip index PATH` first"),
+        (["x"], "run `centerclip index PATH` first"),
+        ([" ", "--index", indexed], "the query is empty"),
+        (["./nosuch.jpg", "--index", indexed], "is no file"),
+        (["x -", "--index", indexed], "without a term"),
+        (["x", "--where", "duration_seconds >", "--index", indexed], "Write SQL over the columns path"),
+        (["x", "--where", "lenght > 3", "--index", indexed], "Write SQL over the columns path"),
+        (["x", "--model", other, "--index", indexed], f"use that model (--model {model}"),
+        (["x", "--model", "openai/clip-vit-base-patch32", "--index", indexed], "the hub can't be reached"),
+    ):
+        refused = run("search", *args)
+        assert refused.code == 1, args
+        assert refused.err.startswith("error: "), args
+        assert words in refused.err, args
+        assert refused.err.count("\n") == 1, args
+        assert refused.out == "", args
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    cut_off = run("search", "x", "--model", "openai/clip-vit-base-patch32", "--index", indexed)
+    assert cut_off.code == 1
+    assert "is not on this machine and the hub can't be reached" in cut_off.err
+    assert "--model nano" in cut_off.err
+
+
+def test_the_index_may_be_named_by_the_environment(
+    run: Run, indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CENTERCLIP_INDEX", str(indexed))
+    assert run("search", "x").code == 0
+
+
+def test_info_tells_what_the_index_holds(run: Run, indexed: Path, model: Path) -> None:
+    facts = json.loads(run("info", "--index", indexed, "--json").out)
+    stats = VideoIndex(indexed).stats()
+    assert facts["index"]["videos"] == stats.videos == 3
+    assert facts["index"]["model"]["name"] == str(model)
+    assert facts["index"]["failed_files"] == []
+    assert facts["versions"].keys() >= {"centerclip", "torch", "av"}
+    rows = dict(run("info", "--index", indexed).rows)
+    assert rows["videos"] == "3"
+    assert rows["model.fingerprint"] == stats.model.fingerprint
+    assert rows["version.torch"] == facts["versions"]["torch"]
+
+    none = run("info")
+    assert none.code == 0
+    assert "There is no index at" in none.err
+    assert run("info", "--index", "nowhere").code == 1
+
+
+def test_models_are_listed(run: Run) -> None:
+    rows = run("models").rows
+    assert rows[0][0] == DEFAULT_MODEL
+    assert rows[-1][0] == "nano"
+    records = [json.loads(line) for line in run("models", "--json").out.splitlines()]
+    assert [record["name"] for record in records] == [row[0] for row in rows]
+    assert [record["name"] for record in records if record["default"]] == [DEFAULT_MODEL]
+
+
+def test_an_export_is_aligned(run: Run, indexed: Path, tmp_path: Path) -> None:
+    done = run("export", tmp_path / "out", "--index", indexed)
+    vectors, rows = (Path(line) for line in done.out.splitlines())
+    assert np.load(vectors).shape == (5, 24)
+    assert rows.suffix == ".parquet"
+    assert run("export", tmp_path / "out", "--index", indexed).code == 1
+
+
+def test_a_terminal_gets_progress_and_tables(footage: Path, model: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys; from centerclip.cli import main; videos, place, model = sys.argv[1:]; "
+        "codes = [main(['index', videos, '--index', place, '--model', model]), "
+        "main(['search', 'a', 'red', 'car', '--tail', '--index', place]), main(['info', '--index', place])]; "
+        "sys.exit(any(codes))"
+    )
+    shown = in_terminal(script, footage, tmp_path / "index", model)
+    assert "Indexing" in shown
+    assert "3/3 files" in shown
+    table = shown[shown.index("score") :]
+    assert "████████" in table
+    assert "金閣寺 – „gold“.mp4" in table
+    assert "\x1b]8;" in table  # a link to the file
+    plain = [line for line in without_escapes(shown).splitlines() if "\r" not in line]
+    assert max(map(cell_len, plain)) <= 80
+
+
+def test_a_reader_may_leave(indexed: Path) -> None:
+    program = Path(sys.executable).with_name("centerclip")
+    left = subprocess.run(
+        ["/bin/sh", "-c", '"$0" search x --tail --json --index "$1" | true', program, indexed],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (left.returncode, left.stdout, left.stderr) == (0, "", "")

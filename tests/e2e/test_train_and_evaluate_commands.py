@@ -1,0 +1,117 @@
+"""`centerclip train`, `evaluate` and `demo`, on a toy world and with a model of toy size."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import Run
+
+from centerclip.datasets.toy_world import library, library_moments, render_library, render_toy_world
+
+RECIPE = """
+output = "run"
+validate_every = 2
+checkpoint_every = 2
+[model]
+schedule = "B2-4,4"
+frames = 4
+architecture = {image_size = 32, vision_width = 16, vision_blocks = 4, vision_heads = 2, \
+vision_mlp_width = 16, text_width = 16, text_blocks = 1, text_heads = 2, text_mlp_width = 16, \
+embed_size = 16, vocabulary = 300}
+[data]
+dataset = "toy-world"
+videos = "toy"
+[optimization]
+steps = 3
+batch_size = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def toy_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return render_toy_world(tmp_path_factory.mktemp("toy"), train=4, val=2, test=4, workers=1)
+
+
+def test_a_recipe_is_trained_and_its_model_evaluated(run: Run, toy_world: Path) -> None:
+    Path("recipe.toml").write_text(RECIPE, encoding="utf-8")
+    Path("toy").symlink_to(toy_world)
+    trained = run("train", "--config", "recipe.toml", "--json")
+    *steps, last = [json.loads(line) for line in trained.out.splitlines()]
+    assert (trained.code, last) == (0, {"model": "run/best"})
+    assert [step["step"] for step in steps] == [1, 2, 3]
+    assert [step["recall"] is None for step in steps] == [True, False, False]
+    assert "step 3 of 3: loss" in trained.err
+    again = run("train", "--config", "recipe.toml", "--device", "cpu")
+    assert (again.code, again.out) == (0, "run/best\n")
+
+    args = ("evaluate", "--dataset", "toy-world", "--videos", "toy", "--model", "run/best")
+    schedules = ("--schedule", "none", "--schedule", "B2-2,4", "--output", "report.json")
+    evaluated = run(*args, *schedules, "--json")
+    reports = [json.loads(line) for line in evaluated.out.splitlines()]
+    assert evaluated.code == 0
+    assert [report["schedule"] for report in reports] == ["none", "B2-2,4"]
+    assert reports[0]["text_to_video"]["recall_at_5"] == {"value": 100.0, "low": 100.0, "high": 100.0}
+    whole = json.loads(Path("report.json").read_text(encoding="utf-8"))
+    assert len(whole[0]["text_to_video_ranks"]) == reports[0]["captions"] == 8
+    assert len(whole[0]["video_to_text_ranks"]) == reports[0]["videos"] == 4
+
+    rows = run(*args).rows
+    assert {tuple(row[:2]) for row in rows} == {("B2-4,4", "text to video"), ("B2-4,4", "video to text")}
+    assert {len(row) for row in rows} == {6}
+
+
+def test_errors_name_the_remedy(run: Run, toy_world: Path, model: Path, tmp_path: Path) -> None:
+    Path("recipe.toml").write_text(RECIPE.replace("steps", "stebs"), encoding="utf-8")
+    evaluate = ("evaluate", "--model", model, "--dataset")
+    for args, words in (
+        (["train", "--config", "none.toml"], "none.toml"),
+        (["train", "--config", "recipe.toml"], "optimization.stebs"),
+        ([*evaluate, "toy"], "toy-world"),
+        ([*evaluate, "toy-world"], "the folder of its videos"),
+        ([*evaluate, "toy-world", "--videos", tmp_path], "render"),
+        ([*evaluate, "toy-world", "--videos", toy_world, "--split", "all"], "train, val, test"),
+        ([*evaluate, "toy-world", "--videos", toy_world, "--schedule", "B2"], "as in B6-4,49"),
+        (["demo", "--model", model, "--videos", tmp_path / "none"], "there is no such file or folder"),
+    ):
+        refused = run(*args)
+        assert refused.code == 1, args
+        assert refused.err.startswith("error: "), args
+        assert words in refused.err, args
+        assert refused.err.count("\n") == 1, args
+        assert refused.out == "", args
+
+
+def test_the_demo_searches_what_it_drew_and_checks_what_it_found(
+    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "SIZE", (48, 64))  # drawing at full size takes most of a minute
+    drawn = render_library(tmp_path / "demo" / "library", workers=1)
+    done = run("demo", "--model", model, "--folder", tmp_path / "demo")
+    assert done.code == 0
+    assert len({row[0] for row in done.rows}) == 3
+    assert "Indexed 30 videos" in done.err
+    assert "of 3 searches found the right moment first." in done.err
+    assert "centerclip index ~/Videos" in done.err
+    for query, path, start, end, _, verdict in done.rows:
+        middle = (float(start) + float(end)) / 2
+        (shown,) = [
+            moment
+            for moment in library_moments(drawn)
+            if str(drawn / moment.video) == path and moment.start_seconds <= middle < moment.end_seconds
+        ]
+        right = any(thing in query for thing in shown.things) and shown.place in query
+        assert verdict == ("right" if right else "wrong")
+    again = run("demo", "--model", model, "--folder", tmp_path / "demo")
+    assert again.rows == done.rows
+    assert "Nothing to encode: 30 unchanged." in again.err
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_the_demo_takes_ones_own_videos(run: Run, model: Path, footage: Path) -> None:
+    done = run("demo", "--model", model, "--videos", footage)
+    assert done.code == 0
+    assert len({row[0] for row in done.rows}) == 3
+    assert {Path(row[1]).is_relative_to(footage) for row in done.rows} == {True}
+    assert {len(row) for row in done.rows} == {5}
