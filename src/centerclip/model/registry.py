@@ -70,5 +70,5 @@ _MODELS = (
     KnownModel(
         "google/siglip-base-patch16-224", "Apache-2.0", 224, 16, 12, 768, 203, "English; needs sentencepiece"
     ),
-    KnownModel("nano", "Apache-2.0", 112, 16, 12, 256, 0, "bundled, no network; knows only the toy world"),
+    KnownModel("nano", "Apache-2.0", 112, 16, 12, 128, 2, "bundled, no network; knows only the toy world"),
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import huggingface_hub
 import pytest
+import torch
 from huggingface_hub import constants, errors
 from tiny_models import clip_model, clip_tokenizer
 
@@ -184,6 +185,22 @@ def test_the_registry_lists_the_default_first_and_nano_last() -> None:
     patches = {model.name: model.patches for model in registry.models()}
     assert patches[registry.DEFAULT_MODEL] == patches["nano"] == 49
     assert patches["openai/clip-vit-large-patch14"] == 256
+
+
+def test_the_bundled_model_is_what_the_registry_says() -> None:
+    model, known = CenterCLIP.from_pretrained("nano"), registry.models()[-1]
+    backbone = model.backbone
+    assert (backbone.blocks, backbone.patch_size, backbone.patches) == (
+        known.blocks,
+        known.patch_size,
+        known.patches,
+    )
+    assert (model.image_size, model.embed_size) == ((known.image_size,) * 2, known.embed_size)
+    assert round(sum(parameter.numel() for parameter in model.parameters()) / 1e6) == known.parameters
+    assert model.schedule
+    embeddings = model.encode_text(["a red car drives", "A RED car drives", "", "x " * 300])
+    assert embeddings.isfinite().all()
+    assert torch.equal(embeddings[0], embeddings[1])
 
 
 def test_nano_is_found_in_the_package_or_its_absence_said(
