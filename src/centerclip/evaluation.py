@@ -93,13 +93,12 @@ def evaluate(
         source = open_frames(dataset.videos, model.image_size)
     text = embed_captions(model, [caption.text for caption in dataset.captions])
     video_of_caption = dataset.video_of_caption()
-    relevant = np.arange(len(dataset.videos))[:, None] == video_of_caption[None, :]  # [V, C]
     results = []
     for schedule in [model.schedule] if schedules is None else schedules:
         scheduled = CenterCLIP(model.backbone, schedule, reducer=model.reducer, frames=model.frames)
         similarity = text @ embed_videos(scheduled, source, len(dataset.videos)).T  # [C, V]
         forward = metrics.ranks(similarity, video_of_caption)
-        backward = metrics.ranks(similarity.T, relevant)
+        backward = metrics.video_to_text_ranks(similarity, video_of_caption)
         results.append(
             Evaluation(
                 schedule=str(scheduled.schedule),

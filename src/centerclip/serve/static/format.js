@@ -1,0 +1,27 @@
+// Numbers and small pieces of the page as people read them.
+
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const shown = parts[0] ? parts : parts.slice(1);
+  return shown.map((part, place) => (place ? String(part).padStart(2, "0") : part)).join(":");
+}
+
+export function length(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}
+
+export const plural = (count, word) => `${count.toLocaleString()} ${word}${count === 1 ? "" : "s"}`;
+
+export function make(tag, { text, on, set, ...properties } = {}, children = []) {
+  const element = Object.assign(document.createElement(tag), properties);
+  if (text != null) element.textContent = text;
+  for (const [name, value] of Object.entries(set ?? {})) element.setAttribute(name, value);
+  for (const [name, listener] of Object.entries(on ?? {})) element.addEventListener(name, listener);
+  element.append(...children);
+  return element;
+}
+
+export const byId = (id) => document.getElementById(id);
