@@ -25,6 +25,7 @@ from centerclip.cli.info import info
 from centerclip.cli.models import models
 from centerclip.cli.output import note
 from centerclip.cli.search import SearchCommand, search
+from centerclip.cli.serve import serve
 from centerclip.cli.toy_world import toy_world
 from centerclip.cli.train import train
 from centerclip.errors import CenterCLIPError
@@ -82,6 +83,7 @@ def _root(
 
 app.command()(index)
 app.command(cls=SearchCommand)(search)
+app.command()(serve)
 app.command()(info)
 app.command()(export)
 app.command()(demo)

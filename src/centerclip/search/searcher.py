@@ -75,7 +75,7 @@ class Searcher:
 
     def search(
         self,
-        query: str | Path | Query,
+        query: str | Path | Query | NDArray[np.float32],
         *,
         top: int = 10,
         per_video: int | None = 1,
@@ -91,7 +91,7 @@ class Searcher:
         background by.
 
         Args:
-            query: in the language of `query`, or a file, or a parsed query.
+            query: in the language of `query`, or a file, or a parsed query, or an embedding [E].
             top: at most so many hits.
             per_video: at most so many moments of the same content; None for no limit.
             where: SQL condition on the windows' columns (`duration_seconds > 60 and path like '%/2024/%'`).
@@ -107,7 +107,7 @@ class Searcher:
             VideoError: a file of the query can't be read.
         """
         self._check()
-        vector = self._vectors.encode(_parsed(query, files))
+        vector = self._vector(query, files)
         return self._find(vector, top, per_video, where, tail)
 
     def similar(
@@ -134,7 +134,9 @@ class Searcher:
         others = all_of(where, differs("video_id", video_id))
         return self._find(windows[0].vector, top, per_video, others, tail)
 
-    def curve(self, query: str | Path | Query, video_id: str, *, files: bool = True) -> Curve:
+    def curve(
+        self, query: str | Path | Query | NDArray[np.float32], video_id: str, *, files: bool = True
+    ) -> Curve:
         """Score a query along all segments of a video.
 
         Raises:
@@ -144,7 +146,7 @@ class Searcher:
         windows = self.index.windows(video_id)
         if not windows:
             raise QueryError(f"the index has no video {video_id!r}: take it from a hit")
-        vector = self._vectors.encode(_parsed(query, files))
+        vector = self._vector(query, files)
         bounds = [segment_bounds(window) for window in windows]
         return Curve(
             path=windows[0].info.path,
@@ -157,6 +159,9 @@ class Searcher:
         """The index may have come into being since, and by another model."""
         if self.index.model is not None:
             self.index.check(self._vectors.encoder.fingerprint, "the model at hand")
+
+    def _vector(self, query: str | Path | Query | NDArray[np.float32], files: bool) -> NDArray[np.float32]:
+        return query if isinstance(query, np.ndarray) else self._vectors.encode(_parsed(query, files))
 
     def _find(
         self, vector: NDArray[np.float32], top: int, per_video: int | None, where: str | None, tail: bool

@@ -1,0 +1,126 @@
+"""The application as a value: its operations, its page, and what stands around them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import centerclip
+from centerclip.encoder import VideoEncoder
+from centerclip.index import VideoIndex
+from centerclip.serve.metrics import Metrics
+from centerclip.serve.problems import ERRORS, add_error_handlers
+from centerclip.serve.routes import indexing, media, operation, search, videos
+from centerclip.serve.security import Guard
+from centerclip.serve.services import Services
+from centerclip.serve.settings import Settings
+
+__all__ = ["create_app"]
+
+_LOG = logging.getLogger("centerclip.serve")
+_STATIC = Path(__file__).with_name("static")
+_DESCRIPTION = """Find moments in videos with a sentence, a picture or a clip.
+
+Errors are `{"error": {"code", "message"}}`. A server that listens beyond its own machine wants its token, as
+`Authorization: Bearer ...`."""
+
+
+def create_app(index: VideoIndex, encoder: VideoEncoder, settings: Settings | None = None) -> FastAPI:
+    """Make the web application.
+
+    Args:
+        index: what is searched; it may be new, and may grow meanwhile, by whichever process.
+        encoder: of the model that made the index.
+        settings: host, token, bounds; by default for this machine only.
+
+    Returns:
+        An ASGI application, whose `state.services` are its parts.
+
+    Raises:
+        FingerprintError: the index was made by another model.
+    """
+    settings = settings or Settings()
+    services = Services.make(index, encoder, settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        services.close()
+
+    app = FastAPI(
+        title="CenterCLIP",
+        version=centerclip.__version__,
+        description=_DESCRIPTION,
+        docs_url=None,  # FastAPI's pages load from another host
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=ERRORS,
+    )
+    app.state.services = services
+    for part in (search, videos, media, indexing, operation):
+        app.include_router(part.router)
+    _add_pages(app)
+    add_error_handlers(app, services.library)
+    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(_Observer, metrics=services.metrics)
+    return app
+
+
+def _add_pages(app: FastAPI) -> None:
+    # Asked for anew each time, so that a newer version of the program is not mixed with an older page.
+    fresh = {"Cache-Control": "no-cache"}
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(_STATIC / "index.html", headers=fresh)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> FileResponse:
+        return FileResponse(_STATIC / "docs" / "index.html", headers=fresh)
+
+    app.mount("/static", _FreshFiles(directory=_STATIC), name="static")
+
+
+class _FreshFiles(StaticFiles):
+    """Static files that browsers keep, but ask about (by ETag) before they use them."""
+
+    def file_response(self, *args: object, **more: object) -> object:  # type: ignore[override]
+        response = super().file_response(*args, **more)  # type: ignore[arg-type]
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+class _Observer:
+    """Counts and logs requests: what was asked of which path, but no query, header or address in it."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed)
+        finally:
+            seconds = time.perf_counter() - began
+            route = getattr(scope.get("route"), "path", "other")
+            self._metrics.count_request(scope["method"], route, status, seconds)
+            _LOG.info("%s %s %d %.0f ms", scope["method"], scope["path"], status, 1000 * seconds)

@@ -1,0 +1,169 @@
+"""A moment of any file as a small MP4 that browsers play: copied where its codec allows it, else encoded.
+
+A finished file with its index in front rather than a fragmented stream: browsers know its length and can
+seek in it from the first byte, and it is kept for the next visitor anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+
+from centerclip.errors import VideoError
+from centerclip.records import VideoInfo
+from centerclip.video import VideoReader
+
+__all__ = ["cut_clip"]
+
+_COPIED = frozenset({"h264", "av1", "vp9"})
+_KEY_FRAME_SECONDS = 0.5
+"""How much before the moment a copied clip may begin, since it can only begin at a key frame."""
+_MAX_RATE = 30.0
+_MAX_HEIGHT, _MAX_WIDTH = 720, 1280
+_TIME_BASE = Fraction(1, 90_000)
+_X264 = {"preset": "veryfast", "crf": "25", "maxrate": "4M", "bufsize": "8M", "profile": "main"}
+_MUXER = {"movflags": "+faststart"}
+
+
+class _CopyError(Exception):
+    """A file whose packets can't be taken over as they are."""
+
+
+def cut_clip(info: VideoInfo, target: Path, *, start: float, end: float) -> None:
+    """Write a moment as an MP4 file: H.264 of at most 1280 x 720 and 30 frames a second, with its sound.
+
+    H.264, VP9 and AV1 are copied instead, unchanged, where a key frame lies shortly before the moment.
+
+    Args:
+        info: the file.
+        target: is overwritten.
+        start, end: seconds from the first frame.
+
+    Raises:
+        VideoError: the file can't be decoded.
+    """
+    try:
+        if info.codec in _COPIED:
+            try:
+                _copy(info.path, target, start, end)
+                return
+            except (_CopyError, FFmpegError):
+                pass  # it is decoded then
+        _encode(info, target, start, end)
+    except FFmpegError as error:
+        raise VideoError(f"{info.path}: this moment can't be decoded ({error.strerror})") from error
+
+
+def _copy(source: Path, target: Path, start: float, end: float) -> None:
+    """Take over the packets of the pictures from the key frame before `start` on."""
+    with av.open(source) as read, av.open(target, "w", format="mp4", options=_MUXER) as written:
+        video = read.streams.video[0]
+        if (
+            video.time_base is None
+            or video.start_time is None
+            or video.pix_fmt != "yuv420p"
+            or "DISPLAYMATRIX" in _side_data(video)
+        ):
+            raise _CopyError
+        origin = int(video.start_time)
+        read.seek(origin + int(start / video.time_base), stream=video)
+        copy: Any = written.add_stream_from_template(video)
+        first: int | None = None
+        for packet in read.demux(video):
+            if packet.dts is None and packet.pts is None:
+                continue
+            if packet.pts is None or packet.dts is None:
+                raise _CopyError
+            seconds = float((packet.pts - origin) * video.time_base)
+            if first is None:
+                if not packet.is_keyframe or not start - _KEY_FRAME_SECONDS <= seconds <= start + 0.01:
+                    raise _CopyError
+                first = packet.pts
+            if float((packet.dts - origin) * video.time_base) >= end:
+                break
+            if packet.pts < first:  # a leading picture refers to what comes before the key frame
+                continue
+            packet.pts, packet.dts = packet.pts - first, packet.dts - first
+            packet.stream = copy
+            written.mux(packet)
+        if first is None:
+            raise _CopyError
+
+
+def _side_data(video: Any) -> set[str]:
+    frame = next(iter(video.container.decode(video)), None)
+    return set() if frame is None else {str(name) for name in frame.side_data.keys()}  # noqa: SIM118
+
+
+def _encode(info: VideoInfo, target: Path, start: float, end: float) -> None:
+    """Decode the moment with the same reader that indexing uses, and encode it."""
+    rate = min(info.frame_rate or _MAX_RATE, _MAX_RATE)
+    instants = start + np.arange(max(1, round((end - start) * rate))) / rate
+    with VideoReader(info.path) as reader, av.open(target, "w", format="mp4", options=_MUXER) as written:
+        stream: Any = written.add_stream(
+            "libx264", rate=Fraction(rate).limit_denominator(1001), options=_X264
+        )
+        stream.height, stream.width = _shown_size(info.height, info.width)
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = _TIME_BASE
+        sound = _Sound(info.path, written, start, end)
+        for number, (_, picture) in enumerate(reader.frames_at(instants)):
+            frame = VideoFrame.from_ndarray(picture, format="rgb24")
+            frame = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")
+            frame.pts, frame.time_base = round(number / rate / _TIME_BASE), _TIME_BASE
+            written.mux(stream.encode(frame))
+        written.mux(stream.encode())
+        sound.write()
+
+
+class _Sound:
+    """The sound of a moment, where there is one that can be decoded: a clip without is better than none."""
+
+    def __init__(self, source: Path, written: Any, start: float, end: float) -> None:
+        self._source, self._written = source, written
+        self._start, self._end = start, end
+        with av.open(source) as read:
+            self._stream = (
+                written.add_stream("aac", rate=48_000, layout="stereo") if read.streams.audio else None
+            )
+
+    def write(self) -> None:
+        if self._stream is None:
+            return
+        given = 0
+        for frame in self._frames():
+            frame.pts, frame.time_base = given, Fraction(1, 48_000)
+            given += frame.samples
+            self._written.mux(self._stream.encode(frame))
+        self._written.mux(self._stream.encode())
+
+    def _frames(self) -> Iterator[Any]:
+        """Decoded sound from about `start` to about `end`, exact to a frame of sound (some 20 ms)."""
+        resampler = AudioResampler(format="fltp", layout="stereo", rate=48_000)
+        with av.open(self._source) as read:
+            video, audio = read.streams.video[0], read.streams.audio[0]
+            origin = float((video.start_time or 0) * (video.time_base or 0))
+            read.seek(int(max(0.0, origin + self._start) * av.time_base))
+            try:
+                for frame in read.decode(audio):
+                    seconds = (frame.time or 0.0) - origin
+                    if seconds >= self._end:
+                        break
+                    if seconds >= self._start - 0.01:
+                        yield from resampler.resample(frame)
+            except FFmpegError:
+                return  # what is heard up to a damaged place
+
+
+def _shown_size(height: int, width: int) -> tuple[int, int]:
+    """The (height, width) of a clip: even numbers, as H.264 needs them, and never enlarged."""
+    scale = min(1.0, _MAX_HEIGHT / height, _MAX_WIDTH / width)
+    return max(2, round(height * scale / 2) * 2), max(2, round(width * scale / 2) * 2)

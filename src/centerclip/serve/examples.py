@@ -1,0 +1,117 @@
+"""Queries to begin with: of a stock of them, those that this library answers best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from centerclip.encoder import VideoEncoder
+from centerclip.index import Matches, VideoIndex
+from centerclip.model.registry import models
+
+__all__ = ["Examples", "is_nano"]
+
+_COUNT = 6
+_TOY_WORLD = (
+    "a red car drives through the city",
+    "a white rocket rises in the night sky",
+    "a pink ice cream spins in a room",
+    "a yellow balloon",
+    "a green apple getting bigger",
+    "a blue ball moves over the sand",
+    "a purple butterfly circles",
+    "a tent in a sandy desert",
+    "a big orange tree",
+    "a fish swims under water",
+    "a boat on the sea",
+    "a cat in a room",
+    "a yellow sun going up",
+    "a red flower on the grass",
+    "a robot spins",
+    "a snowman in the snow",
+    "a train",
+    "a bird in the sky",
+    "a ghost at night",
+    "a house in the meadow",
+)
+_REAL_WORLD = (
+    "a person talking to the camera",
+    "children playing outside",
+    "a dog running",
+    "a cat",
+    "waves on a beach",
+    "a sunset",
+    "a car driving on a road",
+    "a birthday cake with candles",
+    "people dancing",
+    "a band playing on a stage",
+    "someone cooking in a kitchen",
+    "snow in the mountains",
+    "a football match",
+    "a city street at night",
+    "a forest",
+    "a river",
+    "a boat on the water",
+    "someone riding a bicycle",
+    "a close-up of a flower",
+    "fireworks",
+    "a train",
+    "a cartoon",
+    "text on a screen",
+    "an aerial view of a landscape",
+)
+
+
+class Examples:
+    """Chooses example queries, anew whenever the index has changed.
+
+    Args:
+        index: the library.
+        encoder: gives the sentences' embeddings.
+    """
+
+    def __init__(self, index: VideoIndex, encoder: VideoEncoder) -> None:
+        self._index = index
+        self._encoder = encoder
+        self._stock = _TOY_WORLD if is_nano(encoder) else _REAL_WORLD
+        self._lock = Lock()
+        self._vectors: NDArray[np.float32] | None = None
+        self._chosen: tuple[int, list[str]] | None = None
+
+    def choose(self) -> list[str]:
+        """Six queries that stand out most from the background here, each with a best hit of its own."""
+        with self._lock:
+            version = self._index.version
+            if self._chosen is None or self._chosen[0] != version:
+                self._chosen = version, self._choose()
+            return self._chosen[1]
+
+    def _choose(self) -> list[str]:
+        if not len(self._index):
+            return list(self._stock[:_COUNT])
+        if self._vectors is None:
+            self._vectors = self._encoder.encode_text(self._stock)
+        return _best_of(self._stock, self._index.search(self._vectors, top=1))
+
+
+def _best_of(stock: Sequence[str], found: Sequence[Matches]) -> list[str]:
+    gaps = {text: match.windows[0].score - match.background for text, match in zip(stock, found, strict=True)}
+    best = {text: match.windows[0].info.video_id for text, match in zip(stock, found, strict=True)}
+    ranked = sorted(stock, key=lambda text: -gaps[text])
+    first: dict[str, str] = {}
+    for text in ranked:
+        first.setdefault(best[text], text)
+    own = list(first.values())
+    return (own + [text for text in ranked if text not in own])[:_COUNT]
+
+
+def is_nano(encoder: VideoEncoder) -> bool:
+    """Whether a model is the toy one, or one of its kind: of its geometry, which no real model has."""
+    nano = models()[-1]
+    backbone = encoder.model.backbone
+    return encoder.name == nano.name or (
+        backbone.image_size == (nano.image_size, nano.image_size) and backbone.patch_size == nano.patch_size
+    )

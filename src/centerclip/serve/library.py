@@ -1,0 +1,167 @@
+"""The indexed files as visitors may know them: by id, with folders told relative to the library's own.
+
+Here alone ids become paths, and a path is given out only while the file there is still the one that was
+indexed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from threading import Lock
+
+from centerclip.errors import IndexStoreError
+from centerclip.index import FileStamp, Stats, StoredVideo, VideoIndex
+from centerclip.index.sql import all_of, any_of, equals, literal
+
+__all__ = ["GoneError", "Library", "is_playable"]
+
+# What Chromium, Firefox and Safari of these years play as it is. QuickTime files are told to browsers as
+# MP4, whose child format it is.
+_PLAYABLE = {
+    ".mp4": {"h264", "av1", "vp9"},
+    ".m4v": {"h264", "av1"},
+    ".mov": {"h264"},
+    ".webm": {"vp8", "vp9", "av1"},
+}
+
+
+class GoneError(IndexStoreError):
+    """A file that is no longer what was indexed."""
+
+
+class Library:
+    """An index's files.
+
+    Args:
+        index: knows them.
+        folders: what paths are told relative to; where none is given, the top folders of what is indexed.
+    """
+
+    def __init__(self, index: VideoIndex, folders: Iterable[Path] = ()) -> None:
+        self.index = index
+        self._given = tuple(Path(os.path.abspath(folder)) for folder in folders)
+        self._lock = Lock()
+        self._read = -1  # the index's version that the next two are of
+        self._roots: dict[str, Path] = {}
+        self._folders: list[str] = []
+        self._stats: Stats | None = None
+
+    def roots(self) -> list[Path]:
+        """The library's folders."""
+        self._refresh()
+        return list(self._roots.values())
+
+    def folders(self) -> list[str]:
+        """All folders that have videos, as visitors know them."""
+        self._refresh()
+        return self._folders
+
+    def stats(self) -> Stats | None:
+        """The index in figures; None while there is none."""
+        self._refresh()
+        return self._stats
+
+    def folder_of(self, path: Path) -> str:
+        """A file's folder as visitors know it: relative to the library, and never an absolute one."""
+        label, root = self._root_of(path) or ("", path.parent.parent)
+        inside = path.parent.relative_to(root).as_posix()
+        return "/".join(part for part in (label, inside) if part not in {"", "."})
+
+    def within(self, folder: str) -> str:
+        """The condition that a file lies in a folder, as `folder_of` names it, or below it."""
+        self._refresh()
+        wanted = folder.strip("/")
+        options = []
+        for label, root in self._roots.items():
+            if not label or wanted == label or wanted.startswith(f"{label}/"):
+                inside = wanted.removeprefix(label).strip("/")
+                prefix = "/".join(part for part in (str(root).rstrip("/"), inside) if part)
+                options.append(f"starts_with(path, {literal(prefix + '/')})")
+        return " OR ".join(options) or "false"
+
+    def videos(self, video_ids: Iterable[str]) -> dict[str, StoredVideo]:
+        """The encoded files with these contents; of several of one content, the first path."""
+        wanted = sorted(set(video_ids))
+        if not wanted:
+            return {}
+        found = self.index.videos(all_of(any_of("video_id", wanted), equals("state", "done")))
+        return {video.info.video_id: video for video in reversed(found)}
+
+    def open(self, video_id: str) -> StoredVideo | None:
+        """The file with this content that is still what was indexed; None where none ever was.
+
+        Raises:
+            GoneError: it was moved, deleted or changed since.
+        """
+        copies = self.index.videos(all_of(equals("video_id", video_id), equals("state", "done")))
+        for video in copies:
+            try:
+                stamp = FileStamp.of(video.info.path)
+            except OSError:
+                continue
+            if (stamp.size_bytes, stamp.modified_seconds) == (
+                video.info.size_bytes,
+                video.info.modified_seconds,
+            ):
+                return video
+        if copies:
+            raise GoneError(
+                f"{copies[0].info.path.name} was moved, deleted or changed since it was indexed: index again"
+            )
+        return None
+
+    def hide_folders(self, text: str) -> str:
+        """Take the library's folders, and the index's place, out of a message."""
+        with self._lock:
+            known = [*map(str, self._roots.values()), self.index.location]
+        for folder in sorted(known, key=len, reverse=True):
+            text = text.replace(f"{folder.rstrip('/')}/", "").replace(folder, Path(folder).name)
+        return text
+
+    def _root_of(self, path: Path) -> tuple[str, Path] | None:
+        for known in list(self._roots.items()):
+            if path.is_relative_to(known[1]):
+                return known
+        return None
+
+    def _refresh(self) -> None:
+        version = self.index.version
+        with self._lock:
+            if version == self._read:
+                return
+            videos = self.index.videos() if version else []
+            parents = {video.info.path.parent for video in videos}
+            self._roots = _labelled(self._given or _top(parents))
+            self._stats = self.index.stats() if version else None
+            self._read = version
+        self._folders = sorted({self.folder_of(parent / "file") for parent in parents} - {""})
+
+
+def is_playable(video: StoredVideo) -> bool:
+    """Whether browsers play the file as it is, by its name and codec."""
+    return video.info.codec in _PLAYABLE.get(video.info.path.suffix.lower(), ())
+
+
+def _top(folders: set[Path]) -> tuple[Path, ...]:
+    """The folders that lie in no other one of them; one around them all where they are neighbors."""
+    top = sorted(folder for folder in folders if not folders & set(folder.parents))
+    parents = {folder.parent for folder in top}
+    if len(top) > 1 and len(parents) == 1 and len((shared := parents.pop()).parts) > 2:
+        return (shared,)
+    return tuple(top)
+
+
+def _labelled(roots: Iterable[Path]) -> dict[str, Path]:
+    """A name for each folder: none for a lone one, else the last part of its path, numbered if need be."""
+    unique = list(dict.fromkeys(roots))
+    if len(unique) == 1:
+        return {"": unique[0]}
+    labelled: dict[str, Path] = {}
+    for root in unique:
+        label, number = root.name or "root", 2
+        while label in labelled:
+            label, number = f"{root.name} ({number})", number + 1
+        labelled[label] = root
+    return labelled

@@ -1,0 +1,98 @@
+"""Errors as visitors see them: always `{"error": {"code", "message"}}`, whatever went wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from centerclip.errors import CenterCLIPError, QueryError, VideoError
+from centerclip.serve.library import GoneError, Library
+from centerclip.serve.shapes import ErrorBody
+
+__all__ = ["ERRORS", "Problem", "add_error_handlers", "problem_response"]
+
+_LOG = logging.getLogger("centerclip.serve")
+
+_CODES = {
+    400: "bad_request",
+    401: "token_needed",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "upload_too_slow",
+    409: "conflict",
+    410: "gone",
+    413: "too_large",
+    415: "unsupported_file",
+    416: "range_not_satisfiable",
+    422: "invalid",
+    500: "internal",
+    503: "busy",
+    504: "too_slow",
+}
+_STATUSES = {QueryError: 422, VideoError: 415, GoneError: 410}
+"""Whatever else this package raises is the server's trouble, and may pass."""
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody, "description": code.replace("_", " ").capitalize()}
+    for status, code in _CODES.items()
+    if status not in {405, 416}
+}
+"""What any operation may answer with, for the OpenAPI document."""
+
+
+class Problem(HTTPException):
+    """An answer other than success.
+
+    Args:
+        status: of HTTP; it decides the code.
+        message: what is wrong and what to do, for the visitor.
+        headers: of the answer.
+    """
+
+    def __init__(self, status: int, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, message, headers)
+
+
+def problem_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    error = {"code": _CODES.get(status, "error"), "message": message}
+    return JSONResponse({"error": error}, status, dict(headers) if headers else None)
+
+
+def add_error_handlers(app: FastAPI, library: Library) -> None:
+    """Answer every error in one shape; the library takes folders out of messages."""
+
+    async def on_http(request: Request, error: HTTPException) -> JSONResponse:
+        return problem_response(error.status_code, error.detail, error.headers)
+
+    async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return problem_response(422, "; ".join(_explain(fault) for fault in error.errors()))
+
+    async def on_own(request: Request, error: CenterCLIPError) -> JSONResponse:
+        status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 503)
+        if status == 503:
+            _LOG.warning("%s %s: %s", request.method, request.url.path, error)
+        return problem_response(status, library.hide_folders(str(error)))
+
+    async def on_fault(request: Request, error: Exception) -> JSONResponse:
+        return problem_response(500, "the server failed on this request; its log says how")
+
+    handlers: dict[type[Exception], Any] = {
+        HTTPException: on_http,
+        RequestValidationError: on_invalid,
+        CenterCLIPError: on_own,
+        Exception: on_fault,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+
+
+def _explain(fault: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0])
+    return f"{place}: {fault['msg']}"

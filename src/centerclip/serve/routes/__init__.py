@@ -1,0 +1,1 @@
+"""The operations of the REST API, by subject; each module has a `router`."""

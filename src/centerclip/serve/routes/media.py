@@ -1,0 +1,90 @@
+"""The files themselves, their thumbnails, and moments in a form that browsers play."""
+
+from __future__ import annotations
+
+from functools import partial
+from hashlib import blake2b
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import FileResponse
+
+from centerclip.serve.problems import Problem
+from centerclip.serve.routes.windows import VideoId, open_video, window_at
+from centerclip.serve.services import Services, Use
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["media"])
+
+# What browsers are told; QuickTime's format is MP4's parent, and they play it under that name only.
+_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
+_OTHER_TYPE = "application/octet-stream"
+_KEEP = {"Cache-Control": "private, max-age=3600"}
+_RANGES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"video/mp4": {}}, "description": "The whole file."},
+    206: {"content": {"video/mp4": {}}, "description": "The ranges asked for."},
+    416: {"description": "No such range."},
+}
+_Seconds = Annotated[float, Query(ge=0, le=1e9)]
+
+
+@router.api_route("/media/{video_id}", methods=["GET", "HEAD"], response_class=Response, responses=_RANGES)
+async def get_media(services: Use, video_id: VideoId) -> Response:
+    """Send a video as it is, or ranges of its bytes."""
+    video = await services.reading.run(partial(open_video, services, video_id))
+    kind = _TYPES.get(video.info.path.suffix.lower(), _OTHER_TYPE)
+    # No cache: the address stays the same when the file doesn't, and then it must no longer be shown.
+    headers = {"Cache-Control": "private, no-cache"}
+    return FileResponse(video.info.path, media_type=kind, headers=headers)
+
+
+@router.api_route(
+    "/thumbnails/{video_id}",
+    methods=["GET", "HEAD"],
+    response_class=Response,
+    responses={
+        200: {"content": {"image/jpeg": {}}, "description": "The picture."},
+        304: {"description": "The browser has it already."},
+    },
+)
+async def get_thumbnail(
+    services: Use,
+    video_id: VideoId,
+    t: Annotated[float, Query(ge=0, le=1e9, description="Seconds from the file's start.")] = 0.0,
+    if_none_match: Annotated[str, Header()] = "",
+) -> Response:
+    """Send a picture of the window around an instant: a JPEG at most 320 pixels wide."""
+    picture = await services.reading.run(partial(_thumbnail, services, video_id, t))
+    tag = f'"{blake2b(picture, digest_size=12).hexdigest()}"'
+    headers = {"ETag": tag, **_KEEP}
+    if tag in [given.strip().removeprefix("W/") for given in if_none_match.split(",")]:
+        return Response(status_code=304, headers=headers)
+    return Response(picture, media_type="image/jpeg", headers=headers)
+
+
+@router.api_route("/clips/{video_id}", methods=["GET", "HEAD"], response_class=Response, responses=_RANGES)
+async def get_clip(services: Use, video_id: VideoId, start: _Seconds, end: _Seconds) -> Response:
+    """Send a moment, of a minute at most, as a small MP4 that browsers play, whatever the file's format.
+
+    It is copied where it can be, and may then begin up to half a second early; else it is encoded anew.
+    """
+    if not start < end:
+        raise Problem(422, "`end` must come after `start`")
+
+    def make() -> FileResponse:
+        video = open_video(services, video_id)
+        path = services.clips.get(video, start, end)
+        return FileResponse(path, media_type="video/mp4", headers=_KEEP)
+
+    return await services.cutting.run(make)
+
+
+def _thumbnail(services: Services, video_id: str, seconds: float) -> bytes:
+    picture = services.index.thumbnail(video_id, seconds)
+    if picture is None:
+        window = window_at(services, video_id, seconds)
+        picture = services.index.thumbnail(video_id, window.window.start_seconds)
+    if picture is None:
+        raise Problem(404, "there is no such picture any more: search again")
+    return picture

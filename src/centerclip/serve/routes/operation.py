@@ -1,0 +1,70 @@
+"""How the server and its library are: figures, health, metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from centerclip.serve import shapes
+from centerclip.serve.examples import is_nano
+from centerclip.serve.services import Services, Use
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/api/stats")
+async def get_stats(services: Use) -> shapes.Stats:
+    """Tell what is in the library, by which model, and what one might search for."""
+    return await services.reading.run(lambda: _stats(services))
+
+
+@router.get("/healthz")
+async def get_health() -> dict[str, str]:
+    """Tell that the server runs."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def get_readiness(services: Use) -> dict[str, str]:
+    """Tell that the index can be read."""
+    await services.reading.run(lambda: services.index.version)
+    return {"status": "ready"}
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}},
+)
+async def get_metrics(services: Use) -> Response:
+    """Tell what was counted since this process started."""
+    return Response(services.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _stats(services: Services) -> shapes.Stats:
+    stats, card = services.library.stats(), services.encoder.card()
+    # A model's name may be its folder, which is nobody's business.
+    name = Path(card.name).name if Path(card.name).is_absolute() else card.name
+    model = shapes.Model(
+        name=name,
+        schedule=card.schedule,
+        reducer=card.reducer,
+        frames=card.frames,
+        fingerprint=card.fingerprint,
+        nano=is_nano(services.encoder),
+    )
+    return shapes.Stats(
+        videos=stats.videos if stats else 0,
+        windows=stats.windows if stats else 0,
+        seconds=stats.footage_seconds if stats else 0.0,
+        bytes=stats.size_bytes if stats else 0,
+        failed=stats.failed if stats else 0,
+        model=model,
+        version=stats.version if stats else 0,
+        examples=services.examples.choose(),
+        folders=services.library.folders(),
+    )

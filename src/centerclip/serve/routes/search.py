@@ -1,0 +1,152 @@
+"""Search by words, by a picture or clip, and by a moment of the library."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from hashlib import file_digest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
+
+from centerclip import search
+from centerclip.search import Term, parse_query
+from centerclip.serve.problems import Problem
+from centerclip.serve.results import Filters
+from centerclip.serve.routes.windows import VideoId, window_at
+from centerclip.serve.services import Services, Use
+from centerclip.serve.shapes import SearchResult
+from centerclip.serve.uploads import kind_of
+
+__all__ = ["Words", "parse_words", "prepare", "router"]
+
+router = APIRouter(prefix="/api", tags=["search"])
+
+Words = Annotated[
+    str,
+    Query(description="Words, added and subtracted: `beach + sunset - people`.", examples=["a red car"]),
+]
+Top = Annotated[int, Query(ge=1, le=100, description="Hits on a page.")]
+PerVideo = Annotated[int, Query(ge=1, le=100, description="Hits of one video.")]
+_Seconds = Annotated[float | None, Query(ge=0, le=1e9, description="Of the whole file, in seconds.")]
+_Day = Annotated[
+    str, Query(max_length=40, description="An ISO date, or date and time.", examples=["2026-05-31"])
+]
+
+
+def _filters(
+    folder: Annotated[str, Query(max_length=1000, description="One of `folders` of /api/stats.")] = "",
+    min_duration: _Seconds = None,
+    max_duration: _Seconds = None,
+    after: _Day = "",
+    before: _Day = "",
+    where: Annotated[
+        str, Query(max_length=1000, description="A SQL condition.", examples=["width >= 1920"])
+    ] = "",
+) -> Filters:
+    return Filters(folder, min_duration, max_duration, after, before, where)
+
+
+Wanted = Annotated[Filters, Depends(_filters)]
+
+
+@router.get("/search")
+async def search_words(
+    services: Use,
+    filters: Wanted,
+    q: Words = "",
+    like: Annotated[VideoId | None, Query(description="Find more like a moment of this video.")] = None,
+    start: Annotated[float, Query(ge=0, le=1e9, description="With `like`: where the moment is.")] = 0.0,
+    top: Top = 24,
+    per_video: PerVideo = 3,
+    cursor: Annotated[str, Query(max_length=60, description="`next` of the page before.")] = "",
+) -> SearchResult:
+    """Find the moments that fit a sentence (`q`), or that are like another one (`like` and `start`).
+
+    Pages hold still while the library grows: `next` names the list that the first page began.
+    """
+    if cursor and not q.strip() and like is None:
+        return services.results.resume(cursor, top)
+    if (like is None) == (not q.strip()):
+        raise Problem(422, "give either words in `q`, or a video in `like`")
+    most, find = services.settings.max_hits, services.results.find
+
+    def find_like(video_id: str) -> SearchResult:
+        window = window_at(services, video_id, start)
+        begin, where = window.window.start_seconds, filters.condition(services.library)
+        asked = ["like", video_id, begin, per_video, where]
+        similar = services.searcher.similar
+        look = partial(similar, video_id, begin, top=most, per_video=per_video, where=where)
+        return find(f"more like {window.info.path.name}", asked, look, top=top, cursor=cursor)
+
+    def find_words(query: search.Query) -> SearchResult:
+        where = filters.condition(services.library)
+        asked = ["words", str(query), per_video, where]
+        look = partial(services.searcher.search, query, top=most, per_video=per_video, where=where)
+        return find(q, asked, look, top=top, cursor=cursor)
+
+    if like is not None:
+        return await services.reading.run(partial(find_like, like))
+    query = parse_words(services, q)
+    await prepare(services, query)
+    return await services.reading.run(partial(find_words, query))
+
+
+@router.post("/search")
+async def search_file(
+    services: Use,
+    filters: Wanted,
+    file: Annotated[UploadFile, File(description="A picture or a clip.")],
+    q: Annotated[str, Form(description="Words to add to it, or to subtract: `- people`.")] = "",
+    top: Top = 24,
+    per_video: PerVideo = 3,
+) -> SearchResult:
+    """Find the moments that are like a picture or clip; further pages come from `GET` with the cursor."""
+    terms = parse_words(services, q).terms if q.strip() else ()
+    digest = file_digest(file.file, "sha256").hexdigest()  # type: ignore[arg-type]  # it is a binary file
+    suffix = kind_of(file.file)
+
+    def find() -> SearchResult:
+        where = filters.condition(services.library)
+        with TemporaryDirectory(prefix="centerclip-") as folder:
+            path = Path(folder, f"upload{suffix}")
+            with path.open("wb") as target:
+                shutil.copyfileobj(file.file, target)
+            look = partial(
+                services.searcher.search,
+                search.Query((Term(path), *terms)),
+                top=services.settings.max_hits,
+                per_video=per_video,
+                where=where,
+            )
+            asked = ["file", digest, str(search.Query(terms)) if terms else None, per_video, where]
+            return services.results.find(_told(file, q), asked, look, top=top, cursor="")
+
+    if terms:
+        await prepare(services, search.Query(terms))
+    return await services.looking.run(find)
+
+
+def parse_words(services: Services, text: str) -> search.Query:
+    """Read a query, within its bounds; it never names files of the server.
+
+    Raises:
+        Problem: it is too long (422).
+        QueryError: it can't be understood.
+    """
+    if len(text) > services.settings.max_query_length:
+        raise Problem(422, f"a query may have at most {services.settings.max_query_length} characters")
+    return parse_query(text, files=False)
+
+
+async def prepare(services: Services, query: search.Query) -> None:
+    """Have the sentences of a query encoded, together with those of other requests."""
+    await services.batching.prepare([term.content for term in query.terms if isinstance(term.content, str)])
+
+
+def _told(file: Any, words: str) -> str:
+    """What the visitor is told was asked: the file's name, and the words beside it."""
+    name = Path(file.filename or "upload").name[:100]
+    return f"{name} {words}".strip()

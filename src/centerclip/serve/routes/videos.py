@@ -1,0 +1,139 @@
+"""The library's videos: their list, a query's score along one, and what the model keeps of one."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from centerclip.index import StoredVideo
+from centerclip.index.sql import equals
+from centerclip.serve import shapes
+from centerclip.serve.library import is_playable
+from centerclip.serve.problems import Problem
+from centerclip.serve.reduction import draw_reduction
+from centerclip.serve.routes.search import Words, parse_words, prepare
+from centerclip.serve.routes.windows import VideoId, open_video, window_at
+from centerclip.serve.services import Services, Use
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/videos", tags=["videos"])
+
+_MOMENTS = 50
+_Start = Annotated[float, Query(ge=0, le=1e9, description="Seconds from the file's start.")]
+
+
+@router.get("")
+async def list_videos(
+    services: Use,
+    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> shapes.VideoList:
+    """List all files that were indexed, and those that failed, in the order of their places."""
+
+    def read() -> shapes.VideoList:
+        stats = services.library.stats()
+        total = stats.videos + stats.failed if stats else 0
+        found = services.index.videos(offset=offset, limit=limit) if offset < total else []
+        videos = [_describe(services, video) for video in found]
+        return shapes.VideoList(total=total, offset=offset, limit=limit, videos=videos)
+
+    return await services.reading.run(read)
+
+
+@router.get("/{video_id}")
+async def get_video(services: Use, video_id: VideoId) -> shapes.Video:
+    """Tell what is known of a video."""
+
+    def read() -> shapes.Video:
+        video = services.index.video(video_id)
+        if video is None:
+            raise Problem(404, f"the index has no video {video_id}: take the id from a hit")
+        return _describe(services, video)
+
+    return await services.reading.run(read)
+
+
+@router.get("/{video_id}/curve")
+async def get_curve(
+    services: Use,
+    video_id: VideoId,
+    q: Words = "",
+    like: Annotated[VideoId | None, Query(description="In place of words: a moment of this video.")] = None,
+    start: _Start = 0.0,
+) -> shapes.Curve:
+    """Score a query along a video, segment by segment, and find the moments in it that answer the query."""
+    if (like is None) == (not q.strip()):
+        raise Problem(422, "give either words in `q`, or a video in `like`")
+    query = None if like is not None else parse_words(services, q)
+    if query is not None:
+        await prepare(services, query)
+
+    def score() -> shapes.Curve:
+        asked = window_at(services, like, start).vector if like is not None else query
+        assert asked is not None
+        window_at(services, video_id, 0.0)
+        curve = services.searcher.curve(asked, video_id)
+        hits = services.searcher.search(
+            asked, top=_MOMENTS, per_video=None, where=equals("video_id", video_id)
+        )
+        return shapes.Curve(
+            times=list(zip(curve.starts.tolist(), curve.ends.tolist(), strict=True)),
+            scores=curve.scores.tolist(),
+            moments=[shapes.Moment(start=hit.start, end=hit.end, score=hit.score) for hit in hits],
+        )
+
+    return await services.reading.run(score)
+
+
+@router.get(
+    "/{video_id}/tokens",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}, "description": "The picture."}},
+)
+async def get_tokens(
+    services: Use,
+    video_id: VideoId,
+    start: _Start = 0.0,
+    end: Annotated[float | None, Query(ge=0, le=1e9, description="Not needed: a window has its end.")] = None,
+) -> Response:
+    """Draw the window around `start` with the patches that the model drops dimmed: see the reduction."""
+    picture = await services.looking.run(partial(_draw, services, video_id, start))
+    return Response(picture, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+
+def _draw(services: Services, video_id: str, start: float) -> bytes:
+    window = window_at(services, video_id, start).window
+    video = open_video(services, video_id)
+    key = (video_id, window, services.encoder.fingerprint)
+    picture = services.pictures.get(key)
+    if picture is None:
+        picture = draw_reduction(services.encoder.model, video.info.path, window)
+        services.pictures.put(key, picture)
+    return picture
+
+
+def _describe(services: Services, video: StoredVideo) -> shapes.Video:
+    info, library = video.info, services.library
+    done = video.state == "done"
+    return shapes.Video(
+        video_id=info.video_id,
+        name=info.path.name,
+        folder=library.folder_of(info.path),
+        duration=info.duration_seconds,
+        width=info.width,
+        height=info.height,
+        modified=info.modified_seconds,
+        playable=done and is_playable(video),
+        media=f"/media/{info.video_id}" if done else "",
+        state=video.state,
+        reason=library.hide_folders(video.reason),
+        size=info.size_bytes,
+        frame_rate=info.frame_rate,
+        codec=info.codec,
+        windows=video.windows,
+        indexed=video.indexed_seconds,
+        thumbnail=f"/thumbnails/{info.video_id}?t=0.0" if done else None,
+    )
