@@ -11,6 +11,7 @@ ROOT = Path(centerclip.__file__).parent
 
 # Order matters only for prefixes: the longest match counts. One package is one level.
 LEVELS = {
+    "api": 0,
     "errors": 0,
     "records": 0,
     "schedule": 1,
@@ -25,12 +26,14 @@ LEVELS = {
     "evaluation": 4,
     "search": 4,
     "training": 5,
+    "client": 5,
     "serve": 5,
     "inspect": 5,
     "cli": 6,
 }
 # What a package may not know of, whatever its level.
 FORBIDDEN = {
+    "client": {"torch", "fastapi", "numpy"},
     "clustering": {"transformers", "av", "lancedb"},
     "model": {"av", "lancedb"},
     "video": {"transformers", "lancedb"},

@@ -14,12 +14,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 
+from centerclip.api import Failure, Job, JobWanted
 from centerclip.encoder import FileResult, Progress, VideoEncoder
 from centerclip.errors import CenterCLIPError
 from centerclip.index import VideoIndex
 from centerclip.serve.library import Library
 from centerclip.serve.problems import Problem
-from centerclip.serve.shapes import Failure, Job, JobWanted
 
 __all__ = ["Jobs"]
 

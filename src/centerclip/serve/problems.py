@@ -11,9 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from centerclip.api import ErrorBody
 from centerclip.errors import CenterCLIPError, QueryError, VideoError
 from centerclip.serve.library import GoneError, Library
-from centerclip.serve.shapes import ErrorBody
 
 __all__ = ["ERRORS", "Problem", "add_error_handlers", "problem_response"]
 

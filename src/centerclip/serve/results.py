@@ -14,13 +14,13 @@ from hashlib import blake2b
 from urllib.parse import urlencode
 
 from centerclip import search
+from centerclip.api import Hit, SearchResult
 from centerclip.errors import QueryError
 from centerclip.index import StoredVideo
 from centerclip.index.sql import all_of
 from centerclip.serve.library import Library, is_playable
 from centerclip.serve.problems import Problem
 from centerclip.serve.recent import Recent
-from centerclip.serve.shapes import Hit, SearchResult
 
 __all__ = ["Filters", "Results"]
 

@@ -9,8 +9,8 @@ from functools import partial
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
+from centerclip.api import Job, JobStarted, JobWanted
 from centerclip.serve.services import Services, Use
-from centerclip.serve.shapes import Job, JobStarted, JobWanted
 
 __all__ = ["router"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from centerclip.serve import shapes
+from centerclip import api
 from centerclip.serve.examples import is_nano
 from centerclip.serve.services import Services, Use
 
@@ -17,7 +17,7 @@ router = APIRouter(tags=["operation"])
 
 
 @router.get("/api/stats")
-async def get_stats(services: Use) -> shapes.Stats:
+async def get_stats(services: Use) -> api.Stats:
     """Tell what is in the library, by which model, and what one might search for."""
     return await services.reading.run(lambda: _stats(services))
 
@@ -45,11 +45,11 @@ async def get_metrics(services: Use) -> Response:
     return Response(services.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _stats(services: Services) -> shapes.Stats:
+def _stats(services: Services) -> api.Stats:
     stats, card = services.library.stats(), services.encoder.card()
     # A model's name may be its folder, which is nobody's business.
     name = Path(card.name).name if Path(card.name).is_absolute() else card.name
-    model = shapes.Model(
+    model = api.Model(
         name=name,
         schedule=card.schedule,
         reducer=card.reducer,
@@ -57,7 +57,7 @@ def _stats(services: Services) -> shapes.Stats:
         fingerprint=card.fingerprint,
         nano=is_nano(services.encoder),
     )
-    return shapes.Stats(
+    return api.Stats(
         videos=stats.videos if stats else 0,
         windows=stats.windows if stats else 0,
         seconds=stats.footage_seconds if stats else 0.0,

@@ -12,12 +12,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 
 from centerclip import search
+from centerclip.api import SearchResult
 from centerclip.search import Term, parse_query
 from centerclip.serve.problems import Problem
 from centerclip.serve.results import Filters
 from centerclip.serve.routes.windows import VideoId, window_at
 from centerclip.serve.services import Services, Use
-from centerclip.serve.shapes import SearchResult
 from centerclip.serve.uploads import kind_of
 
 __all__ = ["Words", "parse_words", "prepare", "router"]

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from centerclip import api
 from centerclip.index import StoredVideo
 from centerclip.index.sql import equals
-from centerclip.serve import shapes
 from centerclip.serve.library import is_playable
 from centerclip.serve.problems import Problem
 from centerclip.serve.reduction import draw_reduction
@@ -30,24 +30,24 @@ async def list_videos(
     services: Use,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> shapes.VideoList:
+) -> api.VideoList:
     """List all files that were indexed, and those that failed, in the order of their places."""
 
-    def read() -> shapes.VideoList:
+    def read() -> api.VideoList:
         stats = services.library.stats()
         total = stats.videos + stats.failed if stats else 0
         found = services.index.videos(offset=offset, limit=limit) if offset < total else []
         videos = [_describe(services, video) for video in found]
-        return shapes.VideoList(total=total, offset=offset, limit=limit, videos=videos)
+        return api.VideoList(total=total, offset=offset, limit=limit, videos=videos)
 
     return await services.reading.run(read)
 
 
 @router.get("/{video_id}")
-async def get_video(services: Use, video_id: VideoId) -> shapes.Video:
+async def get_video(services: Use, video_id: VideoId) -> api.Video:
     """Tell what is known of a video."""
 
-    def read() -> shapes.Video:
+    def read() -> api.Video:
         video = services.index.video(video_id)
         if video is None:
             raise Problem(404, f"the index has no video {video_id}: take the id from a hit")
@@ -63,7 +63,7 @@ async def get_curve(
     q: Words = "",
     like: Annotated[VideoId | None, Query(description="In place of words: a moment of this video.")] = None,
     start: _Start = 0.0,
-) -> shapes.Curve:
+) -> api.Curve:
     """Score a query along a video, segment by segment, and find the moments in it that answer the query."""
     if (like is None) == (not q.strip()):
         raise Problem(422, "give either words in `q`, or a video in `like`")
@@ -71,7 +71,7 @@ async def get_curve(
     if query is not None:
         await prepare(services, query)
 
-    def score() -> shapes.Curve:
+    def score() -> api.Curve:
         asked = window_at(services, like, start).vector if like is not None else query
         assert asked is not None
         window_at(services, video_id, 0.0)
@@ -79,10 +79,10 @@ async def get_curve(
         hits = services.searcher.search(
             asked, top=_MOMENTS, per_video=None, where=equals("video_id", video_id)
         )
-        return shapes.Curve(
+        return api.Curve(
             times=list(zip(curve.starts.tolist(), curve.ends.tolist(), strict=True)),
             scores=curve.scores.tolist(),
-            moments=[shapes.Moment(start=hit.start, end=hit.end, score=hit.score) for hit in hits],
+            moments=[api.Moment(start=hit.start, end=hit.end, score=hit.score) for hit in hits],
         )
 
     return await services.reading.run(score)
@@ -115,10 +115,10 @@ def _draw(services: Services, video_id: str, start: float) -> bytes:
     return picture
 
 
-def _describe(services: Services, video: StoredVideo) -> shapes.Video:
+def _describe(services: Services, video: StoredVideo) -> api.Video:
     info, library = video.info, services.library
     done = video.state == "done"
-    return shapes.Video(
+    return api.Video(
         video_id=info.video_id,
         name=info.path.name,
         folder=library.folder_of(info.path),

@@ -35,7 +35,7 @@ class ErrorBody(BaseModel):
     error: Error
 
 
-class _Clip(BaseModel):
+class _File(BaseModel):
     """What is known of a file, without the folder it lies in on the server."""
 
     video_id: str = Field(description="A hash of the file's content.", examples=[_VIDEO_ID])
@@ -49,7 +49,7 @@ class _Clip(BaseModel):
     media: str = Field(description="The file, by byte ranges.", examples=[f"/media/{_VIDEO_ID}"])
 
 
-class Hit(_Clip):
+class Hit(_File):
     """A moment that answers a query."""
 
     rank: int = Field(description="From 1.", examples=[1])
@@ -75,7 +75,7 @@ class SearchResult(BaseModel):
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
-class Video(_Clip):
+class Video(_File):
     """A file of the library."""
 
     state: Literal["done", "failed"]
