@@ -259,12 +259,3 @@ def test_an_interrupt_loses_nothing_that_is_encoded(
     opened.clear()
     list(encoder.index([folder], index))
     assert len(opened) == COUNT + 1 - finished
-
-
-def test_a_batch_becomes_due_by_time_alone(
-    encoder: VideoEncoder, folder: Path, index: VideoIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writing, "_BATCH_SECONDS", 0.0)
-    versions = set()
-    list(encoder.index([folder], index, on_progress=lambda _: versions.add(index.version)))
-    assert len(versions) > 2  # it grew while encoding went on
