@@ -84,15 +84,16 @@ def test_errors_name_the_remedy(run: Run, toy_world: Path, model: Path, tmp_path
 
 
 def test_the_demo_searches_what_it_drew_and_checks_what_it_found(
-    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(library, "SIZE", (48, 64))  # drawing at full size takes most of a minute
+    monkeypatch.setattr(library, "SIZE", (120, 160))  # drawing at full size takes most of a minute
     drawn = render_library(tmp_path / "demo" / "library", workers=1)
-    done = run("demo", "--model", model, "--folder", tmp_path / "demo")
+    done = run("demo", "--folder", tmp_path / "demo")
     assert done.code == 0
     assert len({row[0] for row in done.rows}) == 3
+    assert "nano is a toy model" in done.err
     assert "Indexed 30 videos" in done.err
-    assert "of 3 searches found the right moment first." in done.err
+    assert "3 of 3 searches found the right moment first." in done.err
     assert "centerclip index ~/Videos" in done.err
     for query, path, start, end, _, verdict in done.rows:
         middle = (float(start) + float(end)) / 2
@@ -103,7 +104,7 @@ def test_the_demo_searches_what_it_drew_and_checks_what_it_found(
         ]
         right = any(thing in query for thing in shown.things) and shown.place in query
         assert verdict == ("right" if right else "wrong")
-    again = run("demo", "--model", model, "--folder", tmp_path / "demo")
+    again = run("demo", "--folder", tmp_path / "demo")
     assert again.rows == done.rows
     assert "Nothing to encode: 30 unchanged." in again.err
     assert list(Path.cwd().iterdir()) == []

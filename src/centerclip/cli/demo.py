@@ -42,9 +42,9 @@ class _Question:
 
 
 _LIBRARY_QUESTIONS = (
-    _Question("a red car drives through the city", "red car", "city"),
     _Question("a white rocket rises in the night sky", "white rocket", "night sky"),
-    _Question("a pink ice cream spins in a room", "pink ice cream", "room"),
+    _Question("a blue truck drives through the forest", "blue truck", "forest"),
+    _Question("a blue umbrella spins in the desert", "blue umbrella", "desert"),
 )
 _OWN_QUESTIONS = (
     _Question("a person talking"),
