@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
@@ -53,7 +55,13 @@ class VideoReader:
             self._stream = FrameStream(self._packets)
             first = self._first_frame()
             self._size = upright_size(first)
-            self._timeline = Timeline.of(self._packets.index, self._packets.stream, first.pts)
+            self._timeline = Timeline.of(
+                self._packets.index,
+                tick=self._packets.stream.time_base or Fraction(0),
+                rate=_stated_rate(self._packets.stream),
+                first_pts=first.pts,
+                ordered=_timed_by_order(self._packets),
+            )
         except BaseException:
             self.close()
             raise
@@ -204,6 +212,23 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
     """
     with VideoReader(path) as reader:
         return reader.info
+
+
+def _stated_rate(stream: VideoStream) -> float:
+    """Frames a second as the file states it, or 25 where that is absurd."""
+    stated = (float(rate or 0) for rate in (stream.average_rate, stream.guessed_rate))
+    return next((rate for rate in stated if 1 <= rate <= 1000), 25.0)
+
+
+def _timed_by_order(packets: PacketReader) -> bool:
+    """Whether FFmpeg made the timestamps up from the packets' order, though frames are shown in another.
+
+    AVI has no timestamps; with B-frames, which are not stored in the order in which they are shown, the
+    right ones land on the wrong frames.
+    """
+    reorders = bool(packets.stream.codec_context.has_b_frames)
+    ascending = bool((np.diff(packets.index.pts[packets.index.shown]) > 0).all())
+    return packets.format_name == "avi" and reorders and ascending
 
 
 def _run_ends(packets: list[int], starts: list[int]) -> list[int | None]:

@@ -36,6 +36,7 @@ class FrameStream:
     """
 
     def __init__(self, packets: PacketReader) -> None:
+        self.path = packets.path
         self._packets = packets
         self.strict = True
         self.last_error: str | None = None
@@ -62,6 +63,7 @@ class FrameStream:
         # An unshown key gives no frame to check it by; from packet 0 there is nothing to distrust.
         self._unproven_key = int(index.pts[packet]) if packet and index.shown[packet] else None
         self._floor = int(index.pts[packet]) if packet else None
+        self._latest: int | None = None
         self._packets.jump(packet)
 
     def want(self, packets: Iterable[int] | None) -> None:
@@ -90,8 +92,8 @@ class FrameStream:
                 and then it takes `start` to go on.
 
         Raises:
-            DamageError: when strict, a packet that doesn't decode, a frame that the decoder calls corrupt
-                or that has no timestamp, or a key packet whose frame is none.
+            DamageError: when strict, a packet that doesn't decode, a frame that the decoder calls corrupt,
+                that has no timestamp or comes out of order, or a key packet whose frame is none.
             SeekError: as `PacketReader.read`.
         """
         while not self._ready:
@@ -139,15 +141,17 @@ class FrameStream:
     def _accepts(self, frame: VideoFrame) -> bool:
         if not self.strict:
             return True
-        if self._floor is not None and self.time(frame) < self._floor:
+        time = self.time(frame)
+        if self._latest is None and self._floor is not None and time < self._floor:
             return False  # a leading frame, which refers to what was not decoded
         if self._unproven_key is not None:
             key = frame.key_frame and frame.pict_type == PictureType.I
-            if not key or frame.pts != self._unproven_key:
+            if not key or time != self._unproven_key:
                 raise DamageError
             self._unproven_key = None
-        if frame.is_corrupt:
+        if frame.is_corrupt or (self._latest is not None and time < self._latest):
             raise DamageError
+        self._latest = time
         return True
 
     @staticmethod

@@ -54,9 +54,10 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
             that can't be decoded; the message says which.
     """
     try:
-        if path.is_dir():
-            raise VideoError(f"{path}: is a folder, not a video file")
-        if path.stat().st_size == 0:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise VideoError(f"{path}: is {'a folder' if path.is_dir() else 'a device'}, not a video file")
+        if size == 0:
             raise VideoError(f"{path}: is empty (0 bytes)")
         container = av.open(
             f"file:{path}",  # the prefix keeps a colon in a name from being read as a protocol
@@ -66,6 +67,8 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
             options={"max_pixels": str(MAX_PIXELS)},
             metadata_errors="replace",
         )
+    except FileNotFoundError as error:
+        raise VideoError(f"{path}: there is no such file") from error
     except OSError as error:
         raise VideoError(f"{path}: can't be read ({error.strerror})") from error
     except av.FFmpegError as error:
@@ -171,7 +174,7 @@ class PacketReader:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._container, self.stream = open_video(path)
         self.index = _scan(self._demux())
         if not len(self.index.pts):
@@ -185,6 +188,11 @@ class PacketReader:
         self._key_numbers = dict(zip(key_pts.tolist(), self.index.keys.tolist(), strict=True))
         self._seekable = len(self._key_numbers) == len(key_pts) and NO_PTS not in self._key_numbers
 
+    @property
+    def format_name(self) -> str:
+        """The container's name in FFmpeg; several with commas between where FFmpeg has one reader."""
+        return self._container.format.name
+
     def close(self) -> None:
         """Close the file."""
         self._container.close()
@@ -197,12 +205,14 @@ class PacketReader:
         """
         if self.position == len(self.index.pts):
             return None
-        packet = next(self._packets, None)
+        packet = None
+        with contextlib.suppress(av.FFmpegError):  # damage that was not there before
+            packet = next(self._packets, None)
         if self._sought and (packet is None or _pts(packet) != self.index.pts[self.position]):
             self._seekable = False
             self.position = len(self.index.pts)
             raise SeekError
-        self.position += 1
+        self.position = len(self.index.pts) if packet is None else self.position + 1
         return packet
 
     def jump(self, number: int) -> None:
@@ -220,7 +230,7 @@ class PacketReader:
     def rewind(self) -> None:
         """Open the file anew and go on reading at packet 0, without relying on a seek."""
         self._container.close()
-        self._container, self.stream = open_video(self._path)
+        self._container, self.stream = open_video(self.path)
         self._packets, self._sought = self._demux(), False
         self.position = 0
 

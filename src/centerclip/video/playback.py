@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from av.video.frame import VideoFrame
 
+from centerclip.errors import VideoError
 from centerclip.video.frames import FrameStream
 from centerclip.video.timeline import TOLERANCE_SECONDS, Timeline
 
@@ -18,6 +19,9 @@ class Playback:
     Args:
         stream: rewound, and read by nobody else from now on.
         timeline: gives timestamps their meaning.
+
+    Raises:
+        VideoError: no frame comes, though there was one before.
     """
 
     def __init__(self, stream: FrameStream, timeline: Timeline) -> None:
@@ -41,7 +45,7 @@ class Playback:
         self._given = 0
         first = self._read(0.0)
         if first is None:
-            raise RuntimeError("a stream that gave a frame before gives none now")
+            raise VideoError(f"{self._stream.path}: changed while it was being read")
         self._current, self._upcoming = first, self._read(first[0])
 
     def _read(self, before: float) -> tuple[float, VideoFrame] | None:
