@@ -21,7 +21,7 @@ from centerclip.model import CenterCLIP
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Run a command line in an empty folder, piped, with nothing of the user's own in reach."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -34,9 +34,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
     def run(*args: str | Path) -> Done:
-        capsys.readouterr()
+        capfd.readouterr()
         code = main([str(arg) for arg in args])
-        captured = capsys.readouterr()
+        captured = capfd.readouterr()
         return Done(code, captured.out, captured.err)
 
     return run

@@ -85,7 +85,7 @@ def run_indexing(
 ) -> Run:
     """Bring an index up to date, with a bar; Ctrl-C or SIGTERM ends it after the batch in hand."""
     run, began = Run(), time.monotonic()
-    request = StopRequest("Stopping after the batch in hand; Ctrl-C again stops at once.")
+    request = StopRequest("\nStopping after the batch in hand; Ctrl-C again stops at once.")
     with request, Bar("Indexing", unit="files", rate="videos/s") as bar:
 
         def watch(progress: Progress) -> None:

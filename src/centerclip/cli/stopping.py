@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from types import FrameType
 from typing import Any, Self
-
-from centerclip.cli.output import note, stderr
 
 __all__ = ["StopRequest"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_STDERR = 2
+_SHOW_CURSOR = b"\x1b[?25h"  # a progress bar hides it
 
 
 class StopRequest:
@@ -48,9 +47,10 @@ class StopRequest:
         return 0 if self._signal is None else 128 + self._signal
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        # Written past Python's streams: the signal may have come while one of them was being written.
         if self._signal is not None:
-            stderr().show_cursor()  # a progress bar hides it
-            sys.stderr.flush()
+            if os.isatty(_STDERR):
+                os.write(_STDERR, _SHOW_CURSOR)
             os._exit(128 + number)  # threads that decode would keep an orderly exit waiting
         self._signal = number
-        note(self._message)
+        os.write(_STDERR, f"{self._message}\n".encode())

@@ -12,7 +12,7 @@ from centerclip.cli.stopping import StopRequest
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_first_signal_is_only_noted(
-    number: signal.Signals, code: int, capsys: pytest.CaptureFixture[str]
+    number: signal.Signals, code: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = signal.getsignal(number)
     with StopRequest("stopping") as request:
@@ -22,7 +22,7 @@ def test_the_first_signal_is_only_noted(
         assert request
         assert request.exit_code == code
     assert signal.getsignal(number) is before
-    assert capsys.readouterr().err == "stopping\n"
+    assert capfd.readouterr().err == "stopping\n"
 
 
 def test_the_second_signal_ends_the_process_though_threads_work() -> None:
