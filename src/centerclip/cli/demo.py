@@ -145,7 +145,7 @@ def _show(question: _Question, hits: Sequence[Hit], marks: Sequence[bool] = ()) 
 
 def _say_goodbye(location: str, model: str) -> None:
     note("Ask these videos something else:")
-    note(f'centerclip search --index {shlex.quote(short_path(location))} "a yellow balloon"', indent=2)
+    note(f'centerclip search --index {shlex.quote(short_path(location))} "a black cat"', indent=2)
     note("Search your own videos, with a real model that is downloaded the first time:")
     note("centerclip index ~/Videos", indent=2)
     note('centerclip search "a dog catches a frisbee"', indent=2)
