@@ -10,7 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from threading import Event, Lock, Thread
 
@@ -189,10 +189,13 @@ class _Run:
                 retry_failed=self._wanted.retry_failed,
                 on_progress=self._on_progress,
             )
-            record.state = "canceled"
-            with suppress(_StopRequested), closing(results):
-                for result in results:
-                    self._on_result(result)
+            try:
+                with closing(results):
+                    for result in results:
+                        self._on_result(result)
+            except _StopRequested:
+                record.state = "canceled"
+            else:
                 record.state = "done"
         except CenterCLIPError as error:
             record.state, record.message = "failed", self._jobs._library.hide_folders(str(error))

@@ -65,7 +65,11 @@ class Library:
 
     def folder_of(self, path: Path) -> str:
         """A file's folder as visitors know it: relative to the library, and never an absolute one."""
-        label, root = self._root_of(path) or ("", path.parent.parent)
+        known = self._root_of(path)
+        if known is None:
+            self._refresh()
+            known = self._root_of(path)
+        label, root = known or ("", path.parent.parent)
         inside = path.parent.relative_to(root).as_posix()
         return "/".join(part for part in (label, inside) if part not in {"", "."})
 

@@ -48,6 +48,8 @@ class Server(uvicorn.Server):
 
 def make_config(app: FastAPI | str, settings: Settings, *, workers: int = 1) -> uvicorn.Config:
     """How uvicorn is to run an application, or one that a function of this name makes."""
+    # Its lines would hold tokens and queries; the application logs its own requests.
+    logging.getLogger("uvicorn.access").disabled = True
     return uvicorn.Config(
         app,
         factory=isinstance(app, str),
@@ -55,7 +57,7 @@ def make_config(app: FastAPI | str, settings: Settings, *, workers: int = 1) -> 
         port=settings.port,
         workers=workers,
         log_config=None,
-        access_log=False,  # it would write tokens and queries; the application logs its own requests
+        access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,

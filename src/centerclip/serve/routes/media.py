@@ -29,7 +29,8 @@ _RANGES: dict[int | str, dict[str, Any]] = {
 _Seconds = Annotated[float, Query(ge=0, le=1e9)]
 
 
-@router.api_route("/media/{video_id}", methods=["GET", "HEAD"], response_class=Response, responses=_RANGES)
+@router.head("/media/{video_id}", include_in_schema=False)
+@router.get("/media/{video_id}", response_class=Response, responses=_RANGES)
 async def get_media(services: Use, video_id: VideoId) -> Response:
     """Send a video as it is, or ranges of its bytes."""
     video = await services.reading.run(partial(open_video, services, video_id))
@@ -39,9 +40,9 @@ async def get_media(services: Use, video_id: VideoId) -> Response:
     return FileResponse(video.info.path, media_type=kind, headers=headers)
 
 
-@router.api_route(
+@router.head("/thumbnails/{video_id}", include_in_schema=False)
+@router.get(
     "/thumbnails/{video_id}",
-    methods=["GET", "HEAD"],
     response_class=Response,
     responses={
         200: {"content": {"image/jpeg": {}}, "description": "The picture."},
@@ -63,7 +64,8 @@ async def get_thumbnail(
     return Response(picture, media_type="image/jpeg", headers=headers)
 
 
-@router.api_route("/clips/{video_id}", methods=["GET", "HEAD"], response_class=Response, responses=_RANGES)
+@router.head("/clips/{video_id}", include_in_schema=False)
+@router.get("/clips/{video_id}", response_class=Response, responses=_RANGES)
 async def get_clip(services: Use, video_id: VideoId, start: _Seconds, end: _Seconds) -> Response:
     """Send a moment, of a minute at most, as a small MP4 that browsers play, whatever the file's format.
 

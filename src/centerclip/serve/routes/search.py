@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 
 from centerclip import search
 from centerclip.api import SearchResult
+from centerclip.errors import VideoError
 from centerclip.search import Term, parse_query
 from centerclip.serve.problems import Problem
 from centerclip.serve.results import Filters
@@ -122,7 +123,10 @@ async def search_file(
                 where=where,
             )
             asked = ["file", digest, str(search.Query(terms)) if terms else None, per_video, where]
-            return services.results.find(_told(file, q), asked, look, top=top, cursor="")
+            try:
+                return services.results.find(_told(file, q), asked, look, top=top, cursor="")
+            except VideoError as error:
+                raise VideoError(str(error).replace(str(path), "the file")) from error
 
     if terms:
         await prepare(services, search.Query(terms))

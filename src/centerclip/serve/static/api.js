@@ -1,4 +1,4 @@
-// Talks to the server: every call returns parsed JSON or throws a Trouble with words for the user.
+// Talks to the server: every call returns parsed JSON or throws a Trouble with words for the visitor.
 
 export class Trouble extends Error {
   constructor(message, { status = 0, code = "", retryAfter = 0 } = {}) {
@@ -26,27 +26,28 @@ async function call(path, options = {}) {
   return body;
 }
 
-const query = (values) => {
-  const given = Object.entries(values).filter(([, value]) => value !== "" && value != null);
-  return new URLSearchParams(given).toString();
-};
+const query = (values) =>
+  new URLSearchParams(Object.entries(values).filter(([, value]) => value !== "" && value != null)).toString();
+const path = (...parts) => `/${parts.map(encodeURIComponent).join("/")}`;
 
 export const stats = () => call("/api/stats");
+export const videos = (offset, limit) => call(`/api/videos?${query({ offset, limit })}`);
 export const search = (values, signal) => call(`/api/search?${query(values)}`, { signal });
-export const curve = (id, values, signal) =>
-  call(`/api/videos/${encodeURIComponent(id)}/curve?${query(values)}`, { signal });
+export const curve = (id, values, signal) => call(`${path("api", "videos", id, "curve")}?${query(values)}`, { signal });
 
-export function searchByFile(file, values, signal) {
+export function searchByFile(file, words, values, signal) {
   const form = new FormData();
   form.append("file", file);
-  for (const [name, value] of Object.entries(values)) if (value !== "" && value != null) form.append(name, value);
-  return call("/api/search", { method: "POST", body: form, signal });
+  if (words) form.append("q", words);
+  return call(`/api/search?${query(values)}`, { method: "POST", body: form, signal });
 }
 
 export const startIndexing = () =>
   call("/api/index", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
-export const cancelIndexing = (job) => call(`/api/index/${encodeURIComponent(job)}`, { method: "DELETE" });
-export const followIndexing = (job) => new EventSource(`/api/index/${encodeURIComponent(job)}/events`);
+export const indexJob = (job) => call(path("api", "index", job));
+export const cancelIndexing = (job) => call(path("api", "index", job), { method: "DELETE" });
+export const followIndexing = (job) => new EventSource(`${path("api", "index", job)}/events`);
 
-export const tokensPicture = (hit) =>
-  `/api/videos/${encodeURIComponent(hit.video_id)}/tokens?${query({ start: hit.window_start, end: hit.window_end })}`;
+export const clip = (id, start, end) => `${path("clips", id)}?${query({ start: start.toFixed(2), end: end.toFixed(2) })}`;
+export const thumbnail = (id, seconds) => `${path("thumbnails", id)}?${query({ t: seconds })}`;
+export const tokensPicture = (id, seconds) => `${path("api", "videos", id, "tokens")}?${query({ start: seconds })}`;

@@ -1,42 +1,53 @@
 // One card a video: its best moment, a preview while pointed at, and its other moments folded below.
 
-import { clock, make } from "./format.js";
+import { clock, draw, length, make, plural, span } from "./format.js";
 
 const PREVIEW_AFTER = 250; // ms: a pointer that only passes starts nothing
+const SIMILAR = "M4 5h9v9H4zM17 10h3v10H10v-3"; // two frames, one behind the other
 
-export function card(hits, { open, like }) {
+// `act` holds what is done with a hit: open(hit) and like(hit).
+export function card(hits, act) {
   const [best, ...others] = hits;
+  const whole = best.strength == null; // a video of the library, not a moment that was found
   const button = make(
     "button",
     {
       type: "button",
       className: "open",
-      on: { click: () => open(best) },
-      set: { "aria-label": `Play ${best.name} from ${clock(best.start)} to ${clock(best.end)}` },
+      on: { click: () => act.open(best) },
+      set: { "aria-label": whole ? `Play ${best.name}` : `Play ${best.name} from ${clock(best.start)} to ${clock(best.end)}` },
     },
     [
       make("img", { src: best.thumbnail, alt: "", loading: "lazy", decoding: "async" }),
-      make("span", { className: "span", text: `${clock(best.start)} – ${clock(best.end)}` }),
-      strength(best),
+      make("span", { className: "span", text: whole ? clock(best.duration) : span(best) }),
+      ...(whole ? [] : [strength(best)]),
     ],
   );
   preview(button, best);
-  const about = make("div", { className: "about" }, [
-    make("div", {}, [
-      make("p", { className: "name", text: best.name, title: best.name }),
-      make("p", { className: "folder", text: best.folder || " " }),
-    ]),
-    make("button", {
-      type: "button",
-      className: "quiet",
-      text: "More like this",
-      set: { "aria-label": `More like this: ${best.name} at ${clock(best.start)}` },
-      on: { click: () => like(best) },
-    }),
-  ]);
-  const item = make("li", { className: "card" }, [button, about]);
-  if (others.length) item.append(...folded(others, open));
+  const item = make("li", { className: "card" }, [button, about(best, act)]);
+  if (others.length) item.append(...folded(others, act));
   return item;
+}
+
+function about(hit, act) {
+  const place = [hit.folder, length(hit.duration)].filter(Boolean).join(" · ");
+  return make("div", { className: "about" }, [
+    make("div", {}, [
+      make("p", { className: "name", text: hit.name, title: hit.name }),
+      make("p", { className: "folder", text: place }),
+    ]),
+    make(
+      "button",
+      {
+        type: "button",
+        className: "quiet round",
+        title: "More like this",
+        set: { "aria-label": `More like this: ${hit.name} at ${clock(hit.start)}` },
+        on: { click: () => act.like(hit) },
+      },
+      [draw("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, [draw("path", { d: SIMILAR })])],
+    ),
+  ]);
 }
 
 function strength(hit) {
@@ -46,20 +57,19 @@ function strength(hit) {
   return make("span", { className: "strength", title: `Relative strength ${percent} %, cosine ${hit.score.toFixed(3)}` }, [bar]);
 }
 
-function folded(hits, open) {
+function folded(hits, act) {
   const list = make("div", { className: "others", hidden: true }, hits.map((hit) =>
     make("button", {
       type: "button",
       className: "quiet",
-      text: clock(hit.start),
-      set: { "aria-label": `Play ${hit.name} from ${clock(hit.start)}` },
-      on: { click: () => open(hit) },
+      text: span(hit),
+      set: { "aria-label": `Play ${hit.name} from ${clock(hit.start)} to ${clock(hit.end)}` },
+      on: { click: () => act.open(hit) },
     })));
-  const words = `${hits.length} more in this video`;
   const toggle = make("button", {
     type: "button",
     className: "folded",
-    text: words,
+    text: `${plural(hits.length, "more moment")} in this video`,
     set: { "aria-expanded": "false" },
     on: {
       click: () => {
@@ -84,13 +94,15 @@ function preview(button, hit) {
   const start = () => {
     stop();
     timer = setTimeout(() => {
-      video = make("video", { muted: true, playsInline: true, disablePictureInPicture: true, tabIndex: -1 });
+      video = make("video", { muted: true, playsInline: true, disablePictureInPicture: true, tabIndex: -1, set: { "aria-hidden": "true" } });
       loopMoment(video, hit);
       button.querySelector("img").after(video);
     }, PREVIEW_AFTER);
   };
   button.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && start());
   button.addEventListener("pointerleave", stop);
+  button.addEventListener("focus", () => button.matches(":focus-visible") && start());
+  button.addEventListener("blur", stop);
   button.addEventListener("click", stop);
 }
 
@@ -98,16 +110,12 @@ function preview(button, hit) {
 function loopMoment(video, hit) {
   const from = hit.playable ? hit.start : 0;
   const until = hit.playable ? hit.end : hit.end - hit.start;
-  video.src = hit.playable ? hit.media : hit.clip;
-  video.addEventListener("loadedmetadata", () => {
+  const again = () => {
     video.currentTime = from;
     video.play().catch(() => {}); // a preview that may not play stays a still picture
-  });
-  video.addEventListener("timeupdate", () => {
-    if (video.currentTime >= until) video.currentTime = from;
-  });
-  video.addEventListener("ended", () => {
-    video.currentTime = from;
-    video.play().catch(() => {});
-  });
+  };
+  video.src = hit.playable ? hit.media : hit.clip;
+  video.addEventListener("loadedmetadata", again);
+  video.addEventListener("ended", again);
+  video.addEventListener("timeupdate", () => video.currentTime >= until && again());
 }

@@ -1,5 +1,7 @@
 // Numbers and small pieces of the page as people read them.
 
+const SVG = "http://www.w3.org/2000/svg";
+
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
@@ -7,19 +9,28 @@ export function clock(seconds) {
   return shown.map((part, place) => (place ? String(part).padStart(2, "0") : part)).join(":");
 }
 
+export const span = ({ start, end }) => `${clock(start)} – ${clock(end)}`;
+
 export function length(seconds) {
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
-export const plural = (count, word) => `${count.toLocaleString()} ${word}${count === 1 ? "" : "s"}`;
+export const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 
 export function make(tag, { text, on, set, ...properties } = {}, children = []) {
   const element = Object.assign(document.createElement(tag), properties);
   if (text != null) element.textContent = text;
   for (const [name, value] of Object.entries(set ?? {})) element.setAttribute(name, value);
   for (const [name, listener] of Object.entries(on ?? {})) element.addEventListener(name, listener);
+  element.append(...children);
+  return element;
+}
+
+export function draw(tag, attributes, children = []) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
   return element;
 }

@@ -1,10 +1,12 @@
-// The player: jumps to a moment and loops it, with the query's score along the video under the picture.
+// The player: jumps to a moment and loops it, with the query's score along the video under the picture. A file
+// that browsers can't play comes piecewise, as clips that the server makes.
 
 import * as api from "./api.js";
-import { byId, clock } from "./format.js";
+import { byId, clock, make, span } from "./format.js";
+import { drawTimeline, markCurrent } from "./timeline.js";
 
-const SVG = "http://www.w3.org/2000/svg";
-const CLIP_SECONDS = 12; // of a file that browsers can't play, fetched at a time
+const CLIP_SECONDS = 12; // of a clip made outside the moment
+const NEAR = 0.05; // seconds within which two moments are the same one
 
 const dialog = byId("player");
 const video = byId("video");
@@ -14,175 +16,190 @@ const chart = byId("curve");
 let hit = null; // what is played
 let moments = []; // all of the video's, in time order
 let offset = 0; // seconds of the file at which `video` begins: 0, or the start of a clip
-let head = null;
 let asked = null; // the request for the curve
 
 export function setUp({ like }) {
-  byId("close").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  byId("close").addEventListener("click", close);
+  dialog.addEventListener("click", (event) => event.target === dialog && close());
   dialog.addEventListener("close", clear);
+  dialog.addEventListener("keydown", keys);
   byId("like").addEventListener("click", () => {
-    const wanted = hit;
-    dialog.close();
+    const wanted = { ...hit, window_start: hit.start };
+    close();
     like(wanted);
   });
-  byId("previous").addEventListener("click", () => step(-1));
-  byId("next").addEventListener("click", () => step(1));
-  byId("tokens").addEventListener("click", showTokens);
+  byId("tokens").addEventListener("click", toggleTokens);
+  byId("tokens-image").addEventListener("error", () => note("What the model kept could not be drawn."));
+  byId("play").addEventListener("click", playOrPause);
+  byId("mute").addEventListener("click", () => (video.muted = !video.muted));
+  byId("full").addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : byId("screen").requestFullscreen()));
   scrub.addEventListener("input", () => seek(Number(scrub.value), { leave: true }));
+  video.addEventListener("click", playOrPause);
   video.addEventListener("timeupdate", tick);
-  video.addEventListener("ended", () => byId("loop").checked && seek(hit.start));
+  video.addEventListener("ended", goOn);
   video.addEventListener("error", () => video.hasAttribute("src") && failed());
-  dialog.addEventListener("keydown", keys);
+  for (const name of ["play", "pause", "volumechange"]) video.addEventListener(name, showState);
 }
 
+// `values` are the query's, for the curve; null where nothing was asked.
 export async function open(chosen, values) {
   clear();
-  hit = chosen;
+  hit = { ...chosen };
   moments = [{ start: hit.start, end: hit.end }];
   byId("player-title").textContent = hit.folder ? `${hit.folder}/${hit.name}` : hit.name;
   scrub.max = String(hit.duration);
   byId("loop").checked = true;
+  chart.classList.toggle("empty", !values);
   dialog.showModal();
+  byId("play").focus();
   seek(hit.start);
-  draw(null);
+  showMoments(null);
+  if (!values) return;
   asked = new AbortController();
   try {
     const found = await api.curve(hit.video_id, values, asked.signal);
-    const known = found.moments.some((moment) => Math.abs(moment.start - hit.start) < 0.05);
-    moments = [...found.moments, ...(known ? [] : [{ start: hit.start, end: hit.end }])];
-    moments.sort((one, other) => one.start - other.start);
-    draw(found);
+    const known = found.moments.some((moment) => Math.abs(moment.start - hit.start) < NEAR);
+    moments = [...found.moments, ...(known ? [] : moments)].sort((one, other) => one.start - other.start);
+    showMoments(found);
   } catch (error) {
     if (error.name !== "AbortError") note(error.message);
   }
 }
+
+export const close = () => dialog.close();
 
 function clear() {
   asked?.abort();
   video.pause();
   video.removeAttribute("src");
   video.load();
-  byId("tokens-view").hidden = true;
-  byId("tokens").setAttribute("aria-expanded", "false");
+  showTokens(false);
   note("");
 }
 
 // Goes to a second of the file. With `leave`, playing goes on beyond the moment.
 function seek(seconds, { leave = false } = {}) {
-  if (leave) byId("loop").checked = inside(seconds);
-  if (hit.playable) {
-    load(hit.media, 0);
-  } else if (!video.hasAttribute("src") || seconds < offset || seconds >= offset + (video.duration || 0)) {
-    const end = inside(seconds) ? hit.end : Math.min(hit.duration, seconds + CLIP_SECONDS);
-    const start = inside(seconds) ? hit.start : seconds;
-    load(`/clips/${encodeURIComponent(hit.video_id)}?start=${start.toFixed(2)}&end=${end.toFixed(2)}`, start);
-    note("Converted on the fly: browsers can't play this format.");
-  }
-  const go = () => {
+  if (leave && !inside(seconds)) byId("loop").checked = false;
+  if (hit.playable) load(hit.media, 0);
+  else if (!video.hasAttribute("src") || seconds < offset || seconds >= offset + (video.duration || 0)) loadClip(seconds);
+  const arrive = () => {
     video.currentTime = Math.max(0, seconds - offset);
-    video.play().catch(() => {}); // where autoplay is refused the controls are there
+    video.play().catch(() => {}); // where playing by itself is refused, the button is there
   };
-  if (video.readyState >= 1) go();
-  else video.addEventListener("loadedmetadata", go, { once: true });
+  if (video.readyState >= 1) arrive();
+  else video.addEventListener("loadedmetadata", arrive, { once: true });
+}
+
+function loadClip(seconds) {
+  const [start, end] = inside(seconds) ? [hit.start, hit.end] : [seconds, Math.min(hit.duration, seconds + CLIP_SECONDS)];
+  load(api.clip(hit.video_id, start, end), start);
+  note("Converted for the browser, which can't play this format");
 }
 
 function load(source, begins) {
+  if (video.getAttribute("src") === source) return;
   offset = begins;
-  if (video.getAttribute("src") !== source) video.src = source;
+  video.src = source;
 }
 
-const inside = (seconds) => seconds >= hit.start - 0.05 && seconds < hit.end;
+const inside = (seconds) => seconds >= hit.start - NEAR && seconds < hit.end;
 
 function tick() {
-  if (!hit || !dialog.open) return;
+  if (!hit || !dialog.open || !video.readyState) return;
   const now = offset + video.currentTime;
-  if (byId("loop").checked && now >= hit.end) return seek(hit.start);
-  if (document.activeElement !== scrub || !video.paused) scrub.value = String(now);
-  scrub.setAttribute("aria-valuetext", clock(now));
+  if (byId("loop").checked && now >= hit.end) {
+    seek(hit.start);
+    return;
+  }
+  scrub.value = String(now);
+  scrub.setAttribute("aria-valuetext", `${clock(now)} of ${clock(hit.duration)}`);
   byId("player-time").textContent = `${clock(now)} / ${clock(hit.duration)}`;
-  const x = String((1000 * now) / hit.duration);
-  head?.setAttribute("x1", x);
-  head?.setAttribute("x2", x);
-  return undefined;
 }
 
-function step(direction) {
-  const at = moments.findIndex((moment) => Math.abs(moment.start - hit.start) < 0.05);
-  const other = moments[at + direction];
-  if (!other) return;
-  hit = { ...hit, start: other.start, end: other.end, window_start: other.start, window_end: other.end };
-  byId("loop").checked = true;
-  byId("tokens-view").hidden = true;
-  byId("tokens").setAttribute("aria-expanded", "false");
-  seek(hit.start);
-  mark();
+// At the end of the file, or of a clip of it.
+function goOn() {
+  const now = offset + video.duration;
+  if (byId("loop").checked) seek(hit.start);
+  else if (!hit.playable && now < hit.duration - 0.2) seek(now);
 }
+
+function playOrPause() {
+  if (video.paused) video.play().catch(() => {});
+  else video.pause();
+}
+
+function showState() {
+  dialog.classList.toggle("paused", video.paused);
+  dialog.classList.toggle("muted", video.muted);
+  byId("play").setAttribute("aria-label", video.paused ? "Play" : "Pause");
+  byId("mute").setAttribute("aria-pressed", String(video.muted));
+}
+
+function jump(moment) {
+  if (!moment) return;
+  hit = { ...hit, start: moment.start, end: moment.end };
+  byId("loop").checked = true;
+  showTokens(false);
+  mark();
+  seek(hit.start);
+}
+
+const place = () => moments.findIndex((moment) => Math.abs(moment.start - hit.start) < NEAR);
 
 function keys(event) {
-  if (event.target.matches("input, video, button") && event.key === " ") return;
+  const pressed = event.target.matches("button, input") && event.key === " ";
+  if (pressed || event.ctrlKey || event.metaKey || event.altKey) return;
   const act = {
-    " ": () => (video.paused ? video.play() : video.pause()),
-    n: () => step(1),
-    p: () => step(-1),
+    " ": playOrPause,
+    n: () => jump(moments[place() + 1]),
+    p: () => jump(moments[place() - 1]),
     l: () => byId("loop").click(),
+    m: () => byId("mute").click(),
+    f: () => byId("full").click(),
   }[event.key];
-  if (act) {
-    event.preventDefault();
-    act();
-  }
+  if (!act) return;
+  event.preventDefault();
+  act();
 }
 
-function shape(tag, attributes) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
-}
-
-// Draws the score of every segment over time, scaled to the video's own lowest and highest.
-function draw(found) {
-  const x = (seconds) => ((1000 * seconds) / hit.duration).toFixed(1);
-  const parts = moments.map((moment) =>
-    shape("rect", { class: "moment", x: x(moment.start), width: x(moment.end - moment.start), y: 0, height: 70, "data-start": moment.start }));
-  if (found?.scores.length) {
-    const low = Math.min(...found.scores);
-    const range = Math.max(...found.scores) - low || 1;
-    const y = (score) => (62 - (52 * (score - low)) / range).toFixed(1);
-    const steps = found.times.map(([start, end], place) => `${x(start)},${y(found.scores[place])} ${x(end)},${y(found.scores[place])}`).join(" ");
-    parts.push(shape("polygon", { class: "area", points: `0,70 ${steps} 1000,70` }), shape("polyline", { class: "line", points: steps }));
-  }
-  head = shape("line", { class: "head", x1: x(hit.start), x2: x(hit.start), y1: 0, y2: 70 });
-  chart.replaceChildren(...parts, head);
+function showMoments(curve) {
+  drawTimeline(chart, { duration: hit.duration, moments: curve ? moments : [], curve });
+  byId("moments").hidden = moments.length < 2;
+  byId("moments").replaceChildren(...moments.map((moment) =>
+    make("button", { type: "button", className: "quiet", text: span(moment), set: { "aria-label": `Moment ${span(moment)}` }, on: { click: () => jump(moment) } })));
   mark();
 }
 
 function mark() {
-  for (const rect of chart.querySelectorAll(".moment")) {
-    rect.classList.toggle("current", Math.abs(Number(rect.dataset.start) - hit.start) < 0.05);
-  }
-  const at = moments.findIndex((moment) => Math.abs(moment.start - hit.start) < 0.05);
-  byId("previous").disabled = at <= 0;
-  byId("next").disabled = at < 0 || at >= moments.length - 1;
+  const at = place();
+  markCurrent(chart, moments[at]?.start);
+  for (const [number, button] of [...byId("moments").children].entries()) button.setAttribute("aria-pressed", String(number === at));
 }
 
-function showTokens() {
-  const view = byId("tokens-view");
-  view.hidden = !view.hidden;
-  byId("tokens").setAttribute("aria-expanded", String(!view.hidden));
-  if (view.hidden) return;
+const toggleTokens = () => showTokens(byId("tokens-view").hidden);
+
+function showTokens(shown) {
+  byId("tokens-view").hidden = !shown;
+  byId("tokens").setAttribute("aria-expanded", String(shown));
+  if (!shown) return;
   const picture = byId("tokens-image");
-  picture.alt = `Frames from ${clock(hit.window_start)} to ${clock(hit.window_end)} with the dropped patches dimmed`;
-  picture.src = api.tokensPicture(hit);
-  picture.onerror = () => note("The picture of the tokens could not be made.");
+  picture.alt = `Frames around ${clock(hit.start)}, with the patches that the model dropped dimmed`;
+  picture.src = api.tokensPicture(hit.video_id, hit.start);
+  picture.addEventListener("load", () => byId("tokens-view").scrollIntoView({ block: "nearest" }), { once: true });
 }
 
+// A browser that lacks the codec after all gets clips.
 function failed() {
-  note("This part of the video can't be played here.");
+  if (!hit.playable) {
+    note("This video can't be played: it may have been moved or changed since it was indexed.");
+    return;
+  }
+  hit.playable = false;
+  video.removeAttribute("src");
+  seek(hit.start);
 }
 
 function note(text) {
-  const place = byId("player-note");
-  place.textContent = text;
-  place.hidden = !text;
+  byId("player-note").textContent = text;
+  byId("player-note").hidden = !text;
 }
-

@@ -1,0 +1,138 @@
+"""Who may come in, and what browsers are told, over HTTP."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from serving import Served, serve_library
+
+TOKEN = "a-token-of-our-own-123"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serve_library(tmp_path_factory.mktemp("open")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that wants a token."""
+    with serve_library(tmp_path_factory.mktemp("closed"), token=TOKEN) as served:
+        yield served
+
+
+def test_the_token_opens(closed: Served) -> None:
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}):
+        for path in (
+            "/",
+            "/api/stats",
+            "/docs",
+            "/openapi.json",
+            "/static/style.css",
+            "/metrics",
+            "/media/x",
+        ):
+            answer = closed.http.get(path, headers=headers)
+            assert answer.status_code == 401, path
+            assert answer.json()["error"]["code"] == "token_needed"
+            assert answer.headers["www-authenticate"] == "Bearer"
+    assert closed.http.get("/api/stats", headers={"Authorization": f"bearer {TOKEN}"}).status_code == 200
+    assert closed.http.get("/healthz").status_code == 200
+
+
+def test_a_browser_brings_the_token_once(closed: Served, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with httpx.Client(base_url=closed.http.base_url) as browser:
+        assert browser.get("/?token=wrong").status_code == 401
+        answer = browser.get(f"/?q=a+dog&token={TOKEN}")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/?q=a+dog")
+        cookie = answer.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert TOKEN not in cookie
+        assert browser.get("/api/stats").status_code == 200
+    logged = "".join(record.getMessage() for record in caplog.records if record.name != "httpx")
+    assert "GET /api/stats 200" in logged
+    assert TOKEN not in logged
+    assert "a+dog" not in logged
+    with httpx.Client(base_url=closed.http.base_url, cookies={"centerclip": "0" * 64}) as other:
+        assert other.get("/api/stats").status_code == 401
+
+
+def test_a_token_leads_to_no_other_site(closed: Served) -> None:
+    answer = httpx.get(f"{closed.http.base_url}//evil.example/?token={TOKEN}")
+    assert answer.headers.get("location", "/").startswith("/evil")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::1"])
+def test_other_host_names_are_refused(served: Served, host: str) -> None:
+    answer = served.http.get("/api/stats", headers={"Host": host})
+    assert answer.status_code in {400, 403}
+
+
+def test_the_names_of_this_machine_are_not(served: Served) -> None:
+    for host in ("localhost:8000", "127.0.0.1", "[::1]:80", "LOCALHOST"):
+        assert served.http.get("/healthz", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:1"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 202),
+        ({}, 202),
+    ],
+)
+def test_only_the_own_page_may_change_something(served: Served, headers: dict, status: int) -> None:
+    answer = served.http.post("/api/index", json={}, headers=headers)
+    assert answer.status_code == status
+    if status == 202:
+        for _ in served.http.get(f"/api/index/{answer.json()['job']}/events").iter_lines():
+            pass
+
+
+def test_every_answer_binds_the_browser(served: Served) -> None:
+    for path in ("/", "/docs", "/static/style.css", "/api/stats", "/api/nothing", f"/media/{'0' * 32}"):
+        headers = served.http.get(path).headers
+        policy = dict(
+            part.strip().partition(" ")[::2] for part in headers["content-security-policy"].split(";")
+        )
+        assert policy["default-src"] == "'none'"
+        assert policy["script-src"] == policy["connect-src"] == "'self'"
+        assert policy["frame-ancestors"] == "'none'"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "server" not in headers
+
+
+def test_errors_are_json_whatever_is_asked(served: Served) -> None:
+    for method, path, status in (
+        ("GET", "/nothing", 404),
+        ("PUT", "/api/search", 405),
+        ("GET", "/static/nothing.js", 404),
+        ("POST", "/api/search", 422),
+        ("POST", "/api/index", 422),
+        ("DELETE", "/api/index/nothing", 404),
+    ):
+        answer = served.http.request(method, path)
+        assert answer.status_code == status, (method, path)
+        assert set(answer.json()["error"]) == {"code", "message"}
+
+
+def test_the_documentation_needs_no_other_host(served: Served) -> None:
+    page = served.http.get("/docs").text
+    assert "http://" not in page
+    assert "https://" not in page
+    for part in ("docs.css", "docs.js"):
+        assert served.http.get(f"/static/docs/{part}").status_code == 200
+    described = served.http.get("/openapi.json").json()
+    assert {"/api/search", "/api/videos", "/api/index", "/media/{video_id}"} <= set(described["paths"])
