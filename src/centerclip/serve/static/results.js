@@ -1,0 +1,43 @@
+// The grid of cards: one a video, however many pages its moments come on; arrow keys walk it.
+
+import { card } from "./cards.js";
+import { byId } from "./format.js";
+
+const grid = byId("results");
+let shown = new Map(); // video id -> its hits and its card
+
+export function setUp() {
+  grid.addEventListener("keydown", (event) => {
+    const cards = [...grid.querySelectorAll(".open")];
+    const at = cards.indexOf(event.target);
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() }[event.key];
+    if (at < 0 || !step) return;
+    event.preventDefault();
+    cards[at + step]?.focus();
+  });
+}
+
+export function clear() {
+  grid.replaceChildren();
+  shown = new Map();
+}
+
+export function append(hits, act) {
+  const groups = new Map();
+  for (const hit of hits) groups.set(hit.video_id, [...(groups.get(hit.video_id) ?? []), hit]);
+  for (const [id, found] of groups) {
+    const before = shown.get(id);
+    const all = [...(before?.hits ?? []), ...found];
+    const element = card(all, act);
+    if (before) before.element.replaceWith(element);
+    else grid.append(element);
+    shown.set(id, { hits: all, element });
+  }
+}
+
+export const counts = () => ({
+  videos: shown.size,
+  moments: [...shown.values()].reduce((total, { hits }) => total + hits.length, 0),
+});
+
+const columns = () => getComputedStyle(grid).gridTemplateColumns.split(" ").length;

@@ -1,0 +1,21 @@
+// Dark or light: the system's choice until the visitor makes one. Not a module, so that it is done before
+// anything is painted.
+{
+  const root = document.documentElement;
+  try {
+    const stored = localStorage.getItem("theme");
+    if (stored) root.dataset.theme = stored;
+  } catch {
+    // storage may be forbidden; then the system's choice holds
+  }
+  addEventListener("click", (event) => {
+    if (!event.target.closest("#theme")) return;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    try {
+      localStorage.setItem("theme", root.dataset.theme);
+    } catch {
+      // it holds until the page is left
+    }
+  });
+}
