@@ -25,14 +25,14 @@ _TOUCH_SECONDS = 1e-3
 class Moment:
     """A stretch of a file: the best run of one window, or runs of adjacent windows that touch.
 
-    `window` is the best of these windows, and its score the moment's; `peak` is the score of the best of
-    their segments.
+    `score` is that of the best of their segments, so that a scene is not held against what else its window
+    shows; `window` is the one that segment lies in.
     """
 
     window: StoredWindow
     start: float
     end: float
-    peak: float
+    score: float
 
 
 def is_related(score: float, best: float, background: float) -> bool:
@@ -97,7 +97,7 @@ def join_moments(
         else:
             moments.append(moment)
         last, reaches = window, end == len(window.segments)
-    return sorted(moments, key=lambda moment: -moment.window.score)
+    return sorted(moments, key=lambda moment: -moment.score)
 
 
 def _best_length(sums: NDArray[np.float64]) -> int:
@@ -117,13 +117,13 @@ def _follows(last: StoredWindow, window: StoredWindow) -> bool:
 
 
 def _alike(first: Moment, second: Moment, background: float) -> bool:
-    weaker, stronger = sorted((first.peak, second.peak))
+    weaker, stronger = sorted((first.score, second.score))
     return is_related(weaker, stronger, background)
 
 
 def _joined(first: Moment, second: Moment) -> Moment:
-    best = max(first, second, key=lambda moment: moment.window.score)
-    return Moment(best.window, first.start, second.end, max(first.peak, second.peak))
+    best = max(first, second, key=lambda moment: moment.score)
+    return Moment(best.window, first.start, second.end, best.score)
 
 
 def keep_per_video(moments: Sequence[Moment], per_video: int | None) -> list[Moment]:

@@ -21,6 +21,8 @@ __all__ = ["Curve", "Hit", "Searcher"]
 
 _WINDOWS = 4
 """Windows looked at for each hit wanted: the best and its neighbors, where its moment may go on."""
+_CANDIDATES = 100
+"""Windows looked at in any case, since a window of several scenes ranks below the best of its moments."""
 _KNOWN_BACKGROUND = 20
 """Windows from which the median score of a collection says what an unrelated window scores."""
 
@@ -30,9 +32,9 @@ class Hit:
     """A moment that answers a query.
 
     `start` and `end` are its seconds in the file at `path`; `window_start` and `window_end` those of the
-    window whose embedding was compared (of a moment joined from several, the best one's). `score` is
-    that comparison's cosine, good for ranking only; `strength` is where it lies between the background
-    (0, what an unrelated window scores) and the best hit (1). `rank` counts from 1.
+    window it lies in (of a moment joined from several, the best one's). `score` is the cosine of the
+    query with the moment's best segment, good for ranking only; `strength` is where it lies between the
+    background (0, what an unrelated window scores) and the best hit (1). `rank` counts from 1.
     """
 
     path: Path
@@ -85,10 +87,10 @@ class Searcher:
     ) -> list[Hit]:
         """Find the moments that answer a query.
 
-        Windows are ranked by the cosine of their embedding with the query's; each is cut to its best run
-        of segments, and runs that touch are joined (see `moments`). Hits nearer to the background than
-        to the best hit are an irrelevant tail and left out, once the index has 20 windows to know its
-        background by.
+        The windows whose embeddings are nearest are each cut to their best run of segments, runs that
+        touch are joined, and these moments ranked by their own score (see `moments`). Hits nearer to the
+        background than to the best hit are an irrelevant tail and left out, once the index has 20 windows
+        to know its background by.
 
         Args:
             query: in the language of `query`, or a file, or a parsed query, or an embedding [E].
@@ -168,7 +170,7 @@ class Searcher:
     ) -> list[Hit]:
         """Look at ever more windows until `top` moments are found."""
         each = None if per_video is None else _WINDOWS * per_video
-        wanted = _WINDOWS * top
+        wanted = max(_CANDIDATES, _WINDOWS * top)
         while True:
             (matches,) = self.index.search(vector, top=wanted, where=where, per_video=each)
             moments = join_moments(matches.windows, vector, matches.background)
@@ -190,20 +192,20 @@ def _hits(moments: Sequence[Moment], matches: Matches, tail: bool) -> list[Hit]:
     """Ranked hits, without the tail unless asked for."""
     if not moments:
         return []
-    best = moments[0].window.score
+    best = moments[0].score
     span = best - matches.background
     known = matches.sampled >= _KNOWN_BACKGROUND and span > 0
     hits = []
     for rank, moment in enumerate(moments, start=1):
         found = moment.window
-        share = (found.score - matches.background) / span if span > 0 else float(found.score >= best)
-        if known and not tail and not is_related(found.score, best, matches.background):
+        share = (moment.score - matches.background) / span if span > 0 else float(moment.score >= best)
+        if known and not tail and not is_related(moment.score, best, matches.background):
             break
         hit = Hit(
             path=found.info.path,
             start=moment.start,
             end=moment.end,
-            score=found.score,
+            score=moment.score,
             rank=rank,
             strength=min(max(share, 0.0), 1.0),
             video_id=found.info.video_id,

@@ -31,20 +31,17 @@ def test_the_best_run(scores: list[float], background: float, expected: tuple[in
 
 
 QUERY = np.array([1, 0], np.float32)
-LOW, HIGH = [0.1, 0.995], [0.9, 0.436]  # scores 0.1 and 0.9
+LOW, HIGH, HIGHEST = [0.1, 0.995], [0.9, 0.436], [1.0, 0.0]  # scores 0.1, 0.9 and 1
 
 
-def window(
-    start: float, segments: list[list[float]], *, path: str = "/v/a.mp4", score: float = 0.5
-) -> StoredWindow:
+def window(start: float, segments: list[list[float]], *, path: str = "/v/a.mp4") -> StoredWindow:
     info = replace(random_video(path).info, video_id="id")
-    return StoredWindow(
-        info, Window(start, start + 12), np.zeros(2, np.float32), np.array(segments, np.float32), score
-    )
+    span, parts = Window(start, start + 12), np.array(segments, np.float32)
+    return StoredWindow(info, span, np.zeros(2, np.float32), parts, 0.5)
 
 
 def spans(windows: list[StoredWindow]) -> list[tuple[float, float, float]]:
-    return [(m.start, m.end, m.window.score) for m in join_moments(windows, QUERY, 0.0)]
+    return [(m.start, m.end, round(m.score, 6)) for m in join_moments(windows, QUERY, 0.0)]
 
 
 def test_segments_are_equal_parts_of_the_window() -> None:
@@ -53,19 +50,24 @@ def test_segments_are_equal_parts_of_the_window() -> None:
 
 def test_runs_that_touch_across_windows_join() -> None:
     windows = [
-        window(12, [HIGH, HIGH, HIGH, HIGH], score=0.6),
-        window(24, [HIGH, LOW, LOW, LOW], score=0.4),
-        window(0, [LOW, LOW, LOW, HIGH], score=0.5),
+        window(12, [HIGH, HIGHEST, HIGH, HIGH]),
+        window(24, [HIGH, LOW, LOW, LOW]),
+        window(0, [LOW, LOW, LOW, HIGH]),
     ]
-    assert spans(windows) == [(9, 27, 0.6)]
+    assert spans(windows) == [(9, 27, 1.0)]
     (moment,) = join_moments(windows, QUERY, 0.0)
     assert moment.window is windows[0]
 
 
+def test_a_scene_is_not_held_against_what_else_its_window_shows() -> None:
+    mixed, plain = window(0, [LOW, LOW, LOW, HIGHEST]), window(24, [HIGH] * 4)
+    assert spans([plain, mixed]) == [(9, 12, 1.0), (24, 36, 0.9)]
+
+
 def test_runs_that_do_not_touch_stay_apart() -> None:
-    assert spans([window(0, [LOW, HIGH, LOW]), window(12, [HIGH, LOW])]) == [(4, 8, 0.5), (12, 18, 0.5)]
-    assert spans([window(0, [LOW, HIGH]), window(12, [LOW, HIGH])]) == [(6, 12, 0.5), (18, 24, 0.5)]
-    assert spans([window(0, [LOW, HIGH]), window(24, [HIGH, LOW])]) == [(6, 12, 0.5), (24, 30, 0.5)]
+    assert spans([window(0, [LOW, HIGH, LOW]), window(12, [HIGH, LOW])]) == [(4, 8, 0.9), (12, 18, 0.9)]
+    assert spans([window(0, [LOW, HIGH]), window(12, [LOW, HIGH])]) == [(6, 12, 0.9), (18, 24, 0.9)]
+    assert spans([window(0, [LOW, HIGH]), window(24, [HIGH, LOW])]) == [(6, 12, 0.9), (24, 30, 0.9)]
 
 
 def test_windows_of_different_files_never_join_and_copies_count_once() -> None:
@@ -79,8 +81,8 @@ def test_windows_of_different_files_never_join_and_copies_count_once() -> None:
 
 def test_a_moment_does_not_go_on_into_an_unrelated_window() -> None:
     middling = [0.6, 0.8]
-    assert spans([window(0, [LOW, HIGH]), window(12, [LOW, LOW])]) == [(6, 12, 0.5), (12, 24, 0.5)]
-    assert spans([window(0, [LOW, HIGH]), window(12, [middling, LOW])]) == [(6, 18, 0.5)]
+    assert spans([window(0, [LOW, HIGH]), window(12, [LOW, LOW])]) == [(6, 12, 0.9), (12, 24, 0.1)]
+    assert spans([window(0, [LOW, HIGH]), window(12, [middling, LOW])]) == [(6, 18, 0.9)]
 
 
 def test_rounding_between_windows_is_no_gap() -> None:
@@ -89,6 +91,7 @@ def test_rounding_between_windows_is_no_gap() -> None:
 
 
 def test_at_most_so_many_of_a_video() -> None:
-    moments = join_moments([window(at * 24, [HIGH], score=at / 10) for at in range(4)], QUERY, 0.0)
-    assert [m.window.score for m in keep_per_video(moments, 2)] == [0.3, 0.2]
+    parts = ([0.6, 0.8], [0.8, 0.6], HIGHEST, [0.0, 1.0])
+    moments = join_moments([window(at * 24, [part]) for at, part in enumerate(parts)], QUERY, 0.0)
+    assert [round(m.score, 6) for m in keep_per_video(moments, 2)] == [1.0, 0.8]
     assert len(keep_per_video(moments, None)) == 4

@@ -70,8 +70,8 @@ def test_moments_are_found_cut_and_joined_and_the_tail_is_hidden(searcher: Searc
         ("/v/all.mp4", 0.0, 12.0, 2),
         ("/v/across.mp4", 9.0, 27.0, 3),
     ]
-    assert [hit.score for hit in hits] == pytest.approx([0.6, 0.5, 0.45], abs=1e-6)
-    assert [hit.strength for hit in hits] == pytest.approx([1, 0.8, 0.7], abs=1e-5)
+    assert [hit.score for hit in hits] == pytest.approx([0.6, 0.5, 0.45], abs=1e-3)  # stored as float16
+    assert [hit.strength for hit in hits] == pytest.approx([1, 0.8, 0.7], abs=1e-3)
     across = hits[2]
     assert (across.window_start, across.window_end, across.duration_seconds) == (12.0, 24.0, 60.0)
     assert across.video_id == "id-/v/across.mp4"
