@@ -81,31 +81,37 @@ def measure(tokens: Tensor, lengths: Tensor, metric: str) -> Tensor:
     """`pairwise_distances` of tokens that were checked, given their lengths [B, N]."""
     if metric not in METRICS:
         raise ValueError(f"metric is {metric!r}, but must be one of {', '.join(METRICS)}")
-    batch, n, _ = tokens.shape
-    distances = torch.empty(batch, n, n, device=tokens.device)
     step = _SETS_A_CALL.get(tokens.device.type, 1)
+    batch, missing = len(tokens), -len(tokens) % step
+    if missing:
+        tokens, lengths = pad(tokens, (0, 0, 0, 0, 0, missing)), pad(lengths, (0, 0, 0, missing))
+    if metric == "cosine":
+        tokens = tokens.float() / lengths.where(lengths > 0, torch.inf)[..., None]
+    distances = torch.empty(*lengths.shape, lengths.shape[1], device=tokens.device)
+    shortest = lengths.argmin(1)
     with torch.autocast(tokens.device.type, enabled=False):
-        for start in range(0, batch, step):
-            sets = tokens[start : start + step].float()
-            if metric == "cosine":
-                some = lengths[start : start + step, :, None]
-                sets = sets / some.where(some > 0, torch.inf)
-            if len(sets) < step:
-                sets = pad(sets, (0, 0, 0, 0, 0, step - len(sets)))  # [step, N, D], as in every call
-            found = torch.cdist(sets, sets, p=1) if metric == "manhattan" else _euclidean(sets)
-            distances[start : start + step] = found[: batch - start]
-    return distances.square_().div_(2) if metric == "cosine" else distances
+        for start in range(0, len(tokens), step):
+            own = slice(start, start + step)
+            sets = tokens[own].float()
+            if metric == "manhattan":
+                distances[own] = torch.cdist(sets, sets, p=1)
+            else:
+                _fill_euclidean(distances[own], sets, shortest[own])
+    if metric == "cosine":
+        distances.square_().div_(2)
+    return distances[:batch]
 
 
-def _euclidean(sets: Tensor) -> Tensor:
-    """Euclidean distances of float32 sets, [C, N, D] -> [C, N, N] float32."""
+def _fill_euclidean(distances: Tensor, sets: Tensor, shortest: Tensor) -> None:
+    """Write the distances [C, N, N] of float32 sets [C, N, D], whose shortest tokens are given [C]."""
     if not _float32_is_whole(sets.device):
-        return _from_products(sets.double())[0]
-    distances, near = _from_products(sets)
+        _fill_by_products(distances, sets.double(), shortest)
+        return
+    near = _fill_by_products(distances, sets, shortest)
     if near.any():
-        exact, _ = _from_products(sets.double())
-        distances = torch.where(near[:, None, None], exact, distances)
-    return distances
+        exact = torch.empty_like(distances)
+        _fill_by_products(exact, sets.double(), shortest)
+        distances.copy_(exact.where(near[:, None, None], distances))
 
 
 def _float32_is_whole(device: torch.device) -> bool:
@@ -114,36 +120,37 @@ def _float32_is_whole(device: torch.device) -> bool:
     return backend.matmul.fp32_precision in ("none", "ieee")
 
 
-def _from_products(sets: Tensor) -> tuple[Tensor, Tensor]:
-    """Euclidean distances by matrix products, in blocks of rows, from the diagonal to the right.
+def _fill_by_products(distances: Tensor, sets: Tensor, shortest: Tensor) -> Tensor:
+    """Write Euclidean distances by matrix products, in blocks of rows, from the diagonal to the right.
 
     Args:
+        distances: [C, N, N] float32, overwritten.
         sets: [C, N, D] float32 or float64.
+        shortest: [C] index of the shortest token.
 
     Returns:
-        Distances [C, N, N] float32; whether a set has a pair too near for the precision [C], whose
-        distance is NaN or wrong in float32 and 0 in float64.
+        Whether a set has a pair too near for the precision [C], whose distance is then NaN or wrong in
+        float32 and 0 in float64.
     """
     count, n, _ = sets.shape
     # Tokens share a large mean, which would cost digits. As good as taking away the mean is to take away one
     # token that is no outlier, and integers stay integers.
-    shortest = sets.norm(dim=2).argmin(1)
     shifted = sets - sets[torch.arange(count, device=sets.device), shortest, None]
     squares = torch.linalg.vecdot(shifted, shifted)  # [C, N], of integers exact unlike the norm squared
     least = squares * _LEAST[sets.dtype]
-    distances = sets.new_empty(count, n, n)
     near = torch.zeros(count, dtype=torch.bool, device=sets.device)
     for start in range(0, n, _ROWS_A_CALL):
         end = min(start + _ROWS_A_CALL, n)
-        block = distances[:, start:end, start:]
-        torch.add(squares[:, start:end, None], squares[:, None, start:], out=block)
-        block.baddbmm_(shifted[:, start:end], shifted[:, start:].mT, alpha=-2)
+        block = squares[:, start:end, None] + squares[:, None, start:]
+        block.baddbmm_(shifted[:, start:end], shifted[:, start:].mT, alpha=-2)  # [C, rows, N - start]
         block.diagonal(dim1=1, dim2=2).fill_(torch.inf)
         near |= (block.amin(2) < least[:, start:end]).any(1)
         if block.dtype == torch.float64:
             block.masked_fill_(block < least[:, start:end, None], 0)
         block.sqrt_()
-        upper = block[:, :, : end - start].triu(1)
+        square, right = block.split([end - start, n - end], 2)
+        upper = square.triu(1)
         distances[:, start:end, start:end] = upper + upper.mT
-        distances[:, end:, start:end] = block[:, :, end - start :].mT
-    return distances.float(), near
+        distances[:, start:end, end:] = right
+        distances[:, end:, start:end] = right.mT
+    return near

@@ -86,11 +86,11 @@ def partition(distances: Tensor, k: int, *, first: Tensor, max_iter: int) -> Clu
     medoids = _seeds(distances, first, k)
     nearest, labels = _assign(distances, medoids)
     for _ in range(max_iter):
-        moved = _update(distances, labels, k)
-        if torch.equal(moved, medoids):
-            break
-        medoids = moved
+        medoids = _update(distances, labels, k)
+        before = labels
         nearest, labels = _assign(distances, medoids)
+        if torch.equal(labels, before):  # so the next update would find the same medoids
+            break
     cost = nearest.clamp_(min=0).sum(1, dtype=torch.float64).float()
     return Clustering(medoids, labels, cost)
 
@@ -106,12 +106,16 @@ def _seeds(distances: Tensor, first: Tensor, k: int) -> Tensor:
     """KKZ from the first seed [B] on: k seeds [B, K], ascending."""
     batch, n, _ = distances.shape
     rows = distances.flatten(0, 1)  # [B * N, N]
-    set_rows = torch.arange(0, batch * n, n, device=first.device)
+    first_rows = torch.arange(0, batch * n, n, device=first.device)
     seeds = first.repeat(k, 1)  # [K, B]
-    nearest = rows.index_select(0, set_rows + first)  # [B, N]
+    nearest = rows.index_select(0, first_rows + first)  # [B, N]
+    row, places = torch.empty_like(nearest), torch.empty_like(first)
+    # Four kernels a seed on little data: allocating their results would cost a fifth of the time.
     for seed in seeds[1:]:
         torch.argmax(nearest, 1, out=seed)
-        torch.minimum(nearest, rows.index_select(0, set_rows + seed), out=nearest)
+        torch.add(first_rows, seed, out=places)
+        torch.index_select(rows, 0, places, out=row)
+        torch.minimum(nearest, row, out=nearest)
     return seeds.mT.sort(1).values
 
 

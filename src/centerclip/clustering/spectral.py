@@ -64,7 +64,7 @@ def spectral_clustering(
         k: clusters per set, 1 <= k <= N.
         graph: `heat` joins all tokens; `knn` those of which one is among the nearest of the other.
         sigma: width of the affinity in units of distance, or `median` for the median distance between
-            two tokens of the set. Affinities underflow to 0 beyond 14 sigma; far tokens need `median`.
+            two tokens of the set. Affinities are 0 beyond 13 sigma, so far tokens need `median`.
         neighbors: how many nearest tokens `knn` takes, N - 1 at most; None takes 1 + log2 N, rounded up
             (of the order of log N: von Luxburg 2007, section 8.2).
         mutual: whether `knn` asks that each of the two is among the nearest of the other.
@@ -112,7 +112,9 @@ def _affinity(distances: Tensor, sigma: float | Literal["median"]) -> Tensor:
         scaled = distances / distances[left, right].median().clamp(min=torch.finfo(torch.float32).tiny)
     else:
         scaled = distances / (1.0 if sigma == "median" else sigma)
-    return scaled.square_().mul_(-0.5).exp_()
+    exponent = scaled.square_().mul_(-0.5)
+    # Results below 1e-38 lose digits, and arithmetic with them takes ten times as long: make them 0.
+    return exponent.masked_fill_(exponent < -87, -torch.inf).exp_()
 
 
 def _nearest(distances: Tensor, neighbors: int, mutual: bool) -> Tensor:
