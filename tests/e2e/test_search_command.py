@@ -117,6 +117,7 @@ def test_models_are_listed(run: Run) -> None:
     records = [json.loads(line) for line in run("models", "--json").out.splitlines()]
     assert [record["name"] for record in records] == [row[0] for row in rows]
     assert [record["name"] for record in records if record["default"]] == [DEFAULT_MODEL]
+    assert DEFAULT_MODEL in "".join(run("index", "--help").out.split())
 
 
 def test_an_export_is_aligned(run: Run, indexed: Path, tmp_path: Path) -> None:

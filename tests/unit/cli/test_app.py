@@ -119,6 +119,13 @@ def test_help_and_version_are_quick() -> None:
     assert "\ncenterclip 0." in done.stdout
 
 
+def test_it_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "centerclip", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("centerclip 0.")
+
+
 def test_the_program_is_installed_and_quiet_when_its_reader_leaves() -> None:
     program = Path(sys.executable).with_name("centerclip")
     done = subprocess.run(
