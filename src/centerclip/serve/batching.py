@@ -40,7 +40,9 @@ class BatchingEncoder:
         self._workers = workers
         self._on_batch = on_batch
         self._vectors: Recent[str, NDArray[np.float32]] = Recent(_KEPT)
-        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._waiting: list[str] = []
+        self._promised: dict[str, asyncio.Future[None]] = {}
+        """Sentences that wait or are in the pass under way."""
         self._pass: asyncio.Task[None] | None = None
 
     @property
@@ -56,27 +58,33 @@ class BatchingEncoder:
         missing = [text for text in dict.fromkeys(texts) if self._vectors.get(text) is None]
         if not missing:
             return
-        loop = asyncio.get_running_loop()
-        futures = [self._waiting.setdefault(text, loop.create_future()) for text in missing]
+        futures = [self._promise(text) for text in missing]
         if self._pass is None or self._pass.done():
             self._pass = asyncio.create_task(self._run_passes())
         # Shielded: other requests may wait for the same sentence as one whose visitor left.
         await asyncio.gather(*(asyncio.shield(future) for future in futures))
 
+    def _promise(self, text: str) -> asyncio.Future[None]:
+        if text not in self._promised:
+            self._promised[text] = asyncio.get_running_loop().create_future()
+            self._waiting.append(text)
+        return self._promised[text]
+
     async def _run_passes(self) -> None:
         while self._waiting:
-            batch = {text: self._waiting.pop(text) for text in list(self._waiting)[:_BATCH]}
+            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
             try:
-                vectors = await self._workers.run(partial(self._encoder.encode_text, list(batch)))
+                vectors = await self._workers.run(partial(self._encoder.encode_text, batch))
             except Exception as error:  # whatever it was, it belongs to those who wait for it
-                for future in batch.values():
+                for text in batch:
+                    future = self._promised.pop(text)
                     future.set_exception(error)
                     future.exception()  # a visitor may have left: nobody need ask for it
                 continue
             self._on_batch(len(batch))
-            for (text, future), vector in zip(batch.items(), vectors, strict=True):
+            for text, vector in zip(batch, vectors, strict=True):
                 self._vectors.put(text, vector)
-                future.set_result(None)
+                self._promised.pop(text).set_result(None)
 
     def encode_text(self, texts: list[str], /) -> NDArray[np.float32]:
         """[Q, E]: at once where `prepare` was called before, which a cache may since have forgotten."""
