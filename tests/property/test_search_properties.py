@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -25,6 +25,7 @@ def test_a_printed_query_parses_to_itself(parts: list[tuple[str, float, int]]) -
 
 
 @given(st.text(alphabet=st.sampled_from('ab 12.:+-"\n'), max_size=30) | st.text(max_size=30))
+@example('-- "')
 def test_any_text_is_a_query_or_a_query_error(text: str) -> None:
     try:
         query = parse_query(text, files=False)

@@ -48,7 +48,8 @@ class Term:
         text = self.content if isinstance(self.content, str) else _as_path(self.content)
         weight = np.format_float_positional(abs(self.weight), trim="-")
         if '"' in text:  # can't be quoted; the weight keeps what looks like one from being read as one
-            return f"{weight}: {text}"
+            gap = " " if text[0].isdigit() else ""  # 1:30 would be a time, and 1: - a sign
+            return f"{weight}:{gap}{text}"
         return f'"{text}"' if weight == "1" else f'{weight}:"{text}"'
 
 
