@@ -105,7 +105,7 @@ def test_files_are_words_where_they_are_not_allowed(here: Path) -> None:
 
 def test_a_query_prints_as_it_would_be_typed(here: Path) -> None:
     query = parse_query('-2:beach + beach.jpg + "a + b" - say "hi"')
-    assert str(query) == '- 2:"beach" + "./beach.jpg" + "a + b" - 1: say "hi"'
+    assert str(query) == '- 2:"beach" + "./beach.jpg" + "a + b" - 1:say "hi"'
     assert parse_query(str(query)) == Query(
         (Term("beach", -2.0), Term(Path("beach.jpg")), Term("a + b"), Term('say "hi"', -1.0))
     )
