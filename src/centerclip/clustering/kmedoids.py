@@ -99,7 +99,7 @@ def _rows(distances: Tensor, tokens: Tensor) -> Tensor:
     """The rows of [B, N, N] at tokens [B, K] of each set, [B, K, N]."""
     batch, n, _ = distances.shape
     first = torch.arange(0, batch * n, n, device=tokens.device)[:, None]
-    return distances.flatten(0, 1).index_select(0, (tokens + first).flatten()).view(batch, -1, n)
+    return distances.flatten(0, 1).index_select(0, (tokens + first).flatten()).view(*tokens.shape, n)
 
 
 def _seeds(distances: Tensor, first: Tensor, k: int) -> Tensor:

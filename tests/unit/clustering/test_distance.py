@@ -4,7 +4,7 @@ import pytest
 import torch
 from token_sets import DEVICES, KINDS, token_sets
 
-from centerclip.clustering import pairwise_distances
+from centerclip.clustering import distance, pairwise_distances
 from centerclip.clustering.distance import METRICS
 
 TRIANGLE = torch.tensor([[[0.0, 0.0], [3.0, 0.0], [3.0, 4.0]]])
@@ -67,6 +67,16 @@ def test_a_set_has_the_same_bits_alone_and_in_any_batch(n: int, width: int, metr
     for index in range(len(tokens)):
         assert torch.equal(pairwise_distances(tokens[index : index + 1], metric)[0], together[index])
     assert torch.equal(pairwise_distances(tokens.flip(0), metric).flip(0), together)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_sets_may_be_multiplied_together_as_on_a_gpu(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = torch.cat([token_sets(kind, (2, 20, 9)) for kind in KINDS])
+    one_by_one = pairwise_distances(tokens, metric)
+    monkeypatch.setitem(distance._SETS_A_CALL, "cpu", 8)
+    together = pairwise_distances(tokens, metric)
+    torch.testing.assert_close(together, one_by_one, rtol=1e-4, atol=1e-6)
+    assert torch.equal(pairwise_distances(tokens[5:8], metric), together[5:8])
 
 
 def test_scaling_by_a_power_of_two_scales_exactly() -> None:

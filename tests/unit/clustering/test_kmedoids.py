@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from centerclip.clustering import Clustering, kmedoids, pairwise_distances
+from centerclip.clustering import Clustering, kmedoids, pairwise_distances, spectral_clustering
 
 
 def line(*places: float) -> Tensor:
@@ -79,8 +79,9 @@ def test_as_many_clusters_as_tokens_keep_every_token() -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize(("n", "k", "width"), [(13, 4, 3), (49, 11, 65), (170, 50, 48)])
+@pytest.mark.parametrize(
+    ("n", "k", "width", "threads"), [(13, 4, 3, 1), (49, 11, 65, 1), (170, 50, 48, 1), (40, 9, 48, 2)]
+)
 def test_a_set_is_clustered_alike_alone_and_in_any_batch(
     n: int, k: int, width: int, threads: int, device: str
 ) -> None:
@@ -140,6 +141,12 @@ def test_no_tensor_is_larger_than_the_distances(kind: str) -> None:
     with Largest() as largest:
         kmedoids(tokens, 30)
     assert largest.elements == 3 * 60 * 60
+
+
+def test_an_empty_batch_has_no_clusters() -> None:
+    for algorithm in (kmedoids, spectral_clustering):
+        found = algorithm(torch.zeros(0, 5, 2), 3)
+        assert (found.medoids.shape, found.labels.shape, found.cost.shape) == ((0, 3), (0, 5), (0,))
 
 
 @pytest.mark.parametrize("k", [0, -1, 6])
