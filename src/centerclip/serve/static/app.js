@@ -113,9 +113,13 @@ function showFailures(failed, { fresh }) {
   byId("failures").querySelector("summary").textContent = `${plural(list.childElementCount, "file")} could not be read`;
 }
 
+const nearEnd = new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && showMore(), { rootMargin: "400px" });
+
 function setMore(fetchMore) {
   more = fetchMore;
   byId("more").hidden = !more;
+  nearEnd.disconnect();
+  if (more) nearEnd.observe(byId("more")); // anew, as it tells only of changes, and a short page leaves the end in view
 }
 
 async function showMore() {
@@ -182,7 +186,6 @@ function setUpSearch() {
   byId("filter-form").addEventListener("submit", (event) => event.preventDefault());
   byId("filter-form").addEventListener("reset", () => setTimeout(readFilters)); // once the fields are empty
   byId("more").addEventListener("click", showMore);
-  new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && showMore(), { rootMargin: "400px" }).observe(byId("more"));
   addEventListener("popstate", () => {
     player.close();
     view = address.read();

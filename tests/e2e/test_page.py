@@ -1,0 +1,443 @@
+"""The page as its visitors use it, in the system's Chromium, against the real server with the bundled model."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+
+pytest.importorskip("fastapi", reason="needs the extra `serve`")
+pytest.importorskip("playwright", reason="needs the extra `dev`")
+
+from axe_playwright_python.sync_playwright import Axe
+from page_server import ROCKET, draw_library, find_browser, index_library, serving
+from PIL import Image
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
+
+from centerclip.datasets.toy_world.scenes import draw
+from centerclip.datasets.toy_world.staging import stage
+from centerclip.encoder import VideoEncoder
+from centerclip.index import VideoIndex
+from centerclip.model import CenterCLIP
+
+pytestmark = pytest.mark.browser
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+expect.set_options(timeout=20_000)  # a busy machine takes its time
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+ROCKET_QUERY = "a white rocket rises in the night sky"
+CAR_QUERY = "a red car drives through the city"
+DROP = """([data, name, type]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], name, { type }));
+  const told = { dataTransfer, bubbles: true, cancelable: true };
+  const send = (kind) => document.body.dispatchEvent(new DragEvent(kind, told));
+  send("dragover");
+  send("drop");
+}"""
+
+
+@dataclass
+class Visit:
+    """A tab, and what went wrong in it."""
+
+    page: Page
+    host: str
+    faults: list[str] = field(default_factory=list)
+    forgiven: str = "nothing is"
+    """A pattern of faults that the test itself brings about."""
+
+    def watch(self) -> None:
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        self.page.on("request", self._on_request)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.faults.append(f"console: {message.text}")
+
+    def _on_request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in {"blob", "data"} and parts.netloc != self.host:
+            self.faults.append(f"request: {request.url}")
+
+    def check(self) -> None:
+        assert [fault for fault in self.faults if not re.search(self.forgiven, fault)] == []
+
+
+Open = Callable[..., Visit]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> VideoEncoder:
+    return VideoEncoder(CenterCLIP.from_pretrained("nano"), name="nano", device="cpu", workers=1)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_library(tmp_path_factory.mktemp("library") / "videos")
+
+
+@pytest.fixture(scope="module")
+def address(encoder: VideoEncoder, library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("page")
+    index = index_library(encoder, library, folder / "index")
+    with serving(index, encoder, cache_folder=folder / "cache", folders=(library,)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = find_browser()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Open]:
+    """Open an address in a new tab, which must end without an error and without a word to another host."""
+    visits: list[Visit] = []
+
+    def visit(address: str, **options: object) -> Visit:
+        context = browser.new_context(**{"viewport": DESKTOP, **options})
+        context.set_default_timeout(20_000)
+        opened = Visit(context.new_page(), urlsplit(address).netloc)
+        opened.watch()
+        visits.append(opened)
+        opened.page.goto(address)
+        return opened
+
+    yield visit
+    for opened in visits:
+        opened.page.context.close()
+        opened.check()
+
+
+def search(page: Page, words: str) -> None:
+    page.get_by_label("Describe the moment").fill(words)
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_contain_text("moment")
+
+
+def cards(page: Page) -> Locator:
+    return page.locator("#results .card")
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("#results .name").all_inner_texts()
+
+
+def playing_at(page: Page) -> float:
+    """The second at which the player is, once it plays."""
+    page.wait_for_function("() => video.readyState > 1 && !video.paused && !video.seeking")
+    return page.evaluate("video.currentTime")
+
+
+def sideways(page: Page) -> int:
+    """By how many pixels the page is too wide."""
+    return page.evaluate("document.documentElement.scrollWidth - innerWidth")
+
+
+def faults_by_axe(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{fault['id']}: {fault['nodes'][0]['html']}"
+        for fault in found
+        if fault["impact"] in {"serious", "critical"}
+    ]
+
+
+def picture_of_a_rocket() -> bytes:
+    scene = stage(np.random.default_rng(3), "night sky", [ROCKET], seconds=4)
+    file = io.BytesIO()
+    draw(scene, 2.0, (180, 320)).save(file, "PNG")
+    assert Image.open(file).size == (320, 180)
+    return file.getvalue()
+
+
+def one_a_page(url: str) -> str:
+    return url.replace("top=24", "top=1")
+
+
+def drop(page: Page, name: str, kind: str, data: bytes) -> None:
+    page.evaluate(DROP, [base64.b64encode(data).decode(), name, kind])
+
+
+def test_typing_shows_moments_with_time_and_strength(visit: Open, address: str) -> None:
+    page = visit(address).page
+    search(page, ROCKET_QUERY)
+    best = cards(page).first
+    expect(best.locator(".name")).to_have_text("sky.mp4")
+    expect(best.locator(".span")).to_have_text(re.compile(r"^0:\d\d – 0:\d\d$"))
+    assert best.locator(".strength i").evaluate("bar => bar.style.getPropertyValue('--part')") == "100%"
+    page.wait_for_function("() => document.querySelector('#results img').naturalWidth > 0")
+    assert "q=a+white+rocket" in page.url
+    expect(page).to_have_title(f"{ROCKET_QUERY} · CenterCLIP")
+
+
+def test_start_page_shows_library_and_examples_that_have_an_answer(visit: Open, address: str) -> None:
+    page = visit(address).page
+    expect(cards(page)).to_have_count(5)
+    example = page.locator("#examples button").first
+    words = example.inner_text()
+    example.click()
+    expect(page.get_by_label("Describe the moment")).to_have_value(words)
+    expect(page.locator("#status")).to_contain_text("moment")
+    assert cards(page).count() >= 1
+
+
+def test_player_plays_the_moment_and_loops_it(visit: Open, address: str) -> None:
+    page = visit(f"{address}/?q={ROCKET_QUERY}").page
+    hit = page.request.get(f"{address}/api/search?q={ROCKET_QUERY}").json()["hits"][0]
+    page.locator(".open").first.click()
+    assert hit["start"] - 0.1 <= playing_at(page) <= hit["end"]
+    page.evaluate(f"video.currentTime = {hit['end'] - 0.3}")
+    page.wait_for_function(f"() => video.currentTime < {hit['end'] - 1}")
+    assert hit["start"] - 0.1 <= playing_at(page) <= hit["end"]
+
+
+def test_other_moments_are_folded_marked_on_the_curve_and_jumped_to(visit: Open, address: str) -> None:
+    page = visit(f"{address}/?q={ROCKET_QUERY}").page
+    fold = cards(page).first.locator(".folded")
+    expect(fold).to_contain_text("in this video")
+    fold.click()
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    expect(cards(page).first.locator(".others button").first).to_be_visible()
+    page.locator(".open").first.click()
+    expect(page.locator("#curve .line")).to_have_count(1)
+    moments = page.locator("#moments button")
+    known = moments.count()
+    assert known >= 2
+    assert page.locator("#curve .moment").count() == known
+    moments.last.click()
+    expect(moments.last).to_have_attribute("aria-pressed", "true")
+    assert 17 <= playing_at(page) <= 27
+    page.keyboard.press("p")
+    expect(moments.nth(known - 2)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#curve .current")).to_have_count(1)
+
+
+def test_scrubbing_leaves_the_moment(visit: Open, address: str) -> None:
+    page = visit(f"{address}/?q={ROCKET_QUERY}").page
+    page.locator(".open").first.click()
+    playing_at(page)
+    box = page.locator("#scrub").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 13.5 / 27, box["y"] + box["height"] / 2)
+    assert 12.5 <= playing_at(page) <= 15.5
+    expect(page.get_by_label("Loop the moment")).not_to_be_checked()
+
+
+def test_files_that_browsers_do_not_play_are_converted(visit: Open, address: str) -> None:
+    page = visit(f"{address}/?q=an orange kite").page
+    card = cards(page).filter(has_text="kite.avi")
+    card.locator(".open").click()
+    playing_at(page)
+    assert page.evaluate("[video.videoWidth, video.error]") == [320, None]
+    expect(page.locator("#player-note")).to_contain_text("Converted")
+    page.wait_for_function("() => Number(document.getElementById('scrub').value) > 0.3")
+
+
+def test_hovering_previews_the_moment_without_sound(visit: Open, address: str) -> None:
+    page = visit(f"{address}/?q={CAR_QUERY}").page
+    page.locator(".open").first.hover()
+    preview = page.locator(".open video").first
+    preview.wait_for()
+    page.wait_for_function("() => document.querySelector('.open video')?.currentTime > 0.2")
+    assert preview.evaluate("video => video.muted")
+    page.mouse.move(5, 5)
+    expect(preview).to_have_count(0)
+
+
+def test_more_like_this_and_back(visit: Open, address: str) -> None:
+    page = visit(address).page
+    search(page, ROCKET_QUERY)
+    before = names(page)
+    cards(page).first.get_by_role("button", name="More like this").click()
+    page.wait_for_url("**/?like=*")
+    expect(page.locator("#sample img")).to_be_visible()
+    expect(page.locator("#status")).to_contain_text("moment")
+    page.locator(".open").first.click()
+    expect(page.locator("#curve .line")).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.go_back()
+    expect(page.get_by_label("Describe the moment")).to_have_value(ROCKET_QUERY)
+    expect(page.locator("#results .name")).to_have_text(before)
+    page.go_back()
+    expect(page.locator("#welcome")).to_be_visible()
+
+
+def test_dropping_a_picture_finds_what_it_shows_and_can_be_gone_back_to(visit: Open, address: str) -> None:
+    page = visit(address).page
+    expect(cards(page)).to_have_count(5)
+    drop(page, "rocket.png", "image/png", picture_of_a_rocket())
+    expect(page.locator("#sample")).to_contain_text("rocket.png")
+    expect(cards(page).first.locator(".name")).to_have_text("sky.mp4")
+    search(page, CAR_QUERY)  # words beside the picture
+    expect(page.locator("#sample")).to_contain_text("rocket.png")
+    page.get_by_role("button", name="Clear").first.click()
+    expect(page.locator("#sample")).to_be_hidden()
+    page.go_back()
+    expect(page.locator("#sample")).to_contain_text("rocket.png")
+    expect(cards(page).first).to_be_visible()
+
+
+def test_dropping_what_is_no_picture_is_refused_in_words(visit: Open, address: str) -> None:
+    opened = visit(address)
+    opened.forgiven = "415|422"
+    page = opened.page
+    expect(cards(page)).to_have_count(5)
+    drop(page, "notes.txt", "text/plain", b"my notes")
+    expect(page.locator("#status")).to_contain_text("Only pictures and videos")
+    drop(page, "fake.png", "image/png", b"my notes")
+    expect(page.locator("#notice")).to_contain_text("That did not work")
+
+
+def test_filters_narrow_are_shared_by_address_and_can_be_cleared(visit: Open, address: str) -> None:
+    page = visit(f"{address}/?q={ROCKET_QUERY}").page
+    page.get_by_text("Filters").click()
+    page.get_by_label("Folder").select_option("town")
+    expect(page.locator("#results .name")).to_have_text(["car.mp4"])
+    assert "folder=town" in page.url
+    page.reload()
+    expect(page.locator("#results .name")).to_have_text(["car.mp4"])
+    expect(page.locator("#filter-count")).to_have_text("1")
+    page.get_by_text("Filters").click()
+    page.locator("[name=min_duration]").fill("600")
+    page.locator("[name=min_duration]").blur()
+    expect(page.locator("#notice")).to_contain_text("The filters leave nothing over")
+    page.get_by_role("button", name="Clear the filters").click()
+    expect(cards(page).first.locator(".name")).to_have_text("sky.mp4")
+
+
+def test_further_pages_come_by_scrolling_and_join_the_cards_of_their_videos(
+    visit: Open, address: str
+) -> None:
+    page = visit(address).page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.route("**/api/search?*", lambda route: route.continue_(url=one_a_page(route.request.url)))
+    search(page, ROCKET_QUERY)
+    expect(cards(page).first.locator(".folded")).to_contain_text("in this video")
+    expect(page.locator("#more")).to_be_hidden()
+    assert any("cursor=" in url for url in asked)
+    assert len(names(page)) == len(set(names(page)))
+
+
+def test_what_the_model_kept_is_drawn(visit: Open, address: str) -> None:
+    page = visit(f"{address}/?q={CAR_QUERY}").page
+    page.locator(".open").first.click()
+    page.get_by_role("button", name="What the model kept").click()
+    page.wait_for_function("() => document.getElementById('tokens-image').naturalWidth > 100")
+
+
+def test_everything_by_the_keyboard(visit: Open, address: str) -> None:
+    page = visit(address).page
+    expect(cards(page)).to_have_count(5)
+    page.keyboard.press("/")
+    page.keyboard.type(ROCKET_QUERY)
+    page.keyboard.press("Enter")
+    expect(cards(page).first.locator(".name")).to_have_text("sky.mp4")
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.classList.contains('open')"):
+            break
+    if cards(page).count() > 1:
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowLeft")
+    assert page.evaluate("document.activeElement.ariaLabel").startswith("Play sky.mp4")
+    page.keyboard.press("Enter")
+    playing_at(page)
+    page.keyboard.press("Space")
+    page.wait_for_function("() => video.paused")
+    page.keyboard.press("l")
+    expect(page.get_by_label("Loop the moment")).not_to_be_checked()
+    page.keyboard.press("Escape")
+    expect(page.locator("#player")).to_be_hidden()
+    assert page.evaluate("document.activeElement.classList.contains('open')"), "the focus is back on the card"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_fault_of_accessibility(visit: Open, address: str, scheme: str) -> None:
+    page = visit(address, color_scheme=scheme, reduced_motion="reduce").page
+    expect(cards(page)).to_have_count(5)
+    assert faults_by_axe(page) == []
+    search(page, ROCKET_QUERY)
+    page.get_by_text("Filters").click()
+    cards(page).first.locator(".folded").click()
+    assert faults_by_axe(page) == []
+    page.locator(".open").first.click()
+    expect(page.locator("#moments button").first).to_be_visible()
+    assert faults_by_axe(page) == []
+
+
+def test_dark_follows_the_system_until_the_visitor_chooses(visit: Open, address: str) -> None:
+    page = visit(address, color_scheme="dark").page
+    paper = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(paper) == "rgb(16, 17, 22)"
+    page.get_by_label("Switch between dark and light").click()
+    assert page.evaluate(paper) == "rgb(247, 247, 251)"
+    page.reload()
+    assert page.evaluate(paper) == "rgb(247, 247, 251)"
+
+
+def test_phone_shows_everything_without_scrolling_sideways(visit: Open, address: str) -> None:
+    page = visit(address, viewport=PHONE, has_touch=True, is_mobile=True).page
+    expect(cards(page)).to_have_count(5)
+    assert sideways(page) == 0
+    search(page, ROCKET_QUERY)
+    page.get_by_text("Filters").tap()
+    assert sideways(page) == 0
+    page.locator(".open").first.tap()
+    playing_at(page)
+    assert sideways(page) == 0
+    assert page.locator("#player").evaluate("dialog => dialog.scrollWidth - dialog.clientWidth") == 0
+
+
+def test_empty_library_is_filled_from_the_page_and_a_server_that_was_gone_is_found_again(
+    visit: Open, encoder: VideoEncoder, library: Path, tmp_path: Path
+) -> None:
+    index = VideoIndex(tmp_path / "index")
+    with serving(index, encoder, cache_folder=tmp_path / "cache", folders=(library,)) as address:
+        opened = visit(address)
+        page = opened.page
+        expect(page.locator("#notice")).to_contain_text("This library is empty")
+        expect(page.locator("#notice")).to_contain_text("centerclip index")
+        assert faults_by_axe(page) == []
+        page.get_by_role("button", name="Look for new videos").click()
+        expect(page.get_by_role("progressbar")).to_be_visible()
+        expect(page.locator("#status")).to_have_text("5 videos indexed.", timeout=40_000)
+        expect(cards(page)).to_have_count(5)
+    opened.forgiven = "ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET"
+    page.get_by_label("Describe the moment").fill(CAR_QUERY)
+    page.keyboard.press("Enter")
+    expect(page.locator("#notice")).to_contain_text("No connection")
+    port = urlsplit(address).port
+    with serving(VideoIndex(tmp_path / "index"), encoder, cache_folder=tmp_path / "cache", port=port):
+        expect(cards(page).first.locator(".name")).to_have_text("car.mp4")
+        page.goto("about:blank")  # lets go of the connection
+
+
+def test_words_of_an_error_are_the_servers(visit: Open, address: str) -> None:
+    opened = visit(address)
+    opened.forgiven = "422"
+    opened.page.get_by_label("Describe the moment").fill("beach + ")
+    opened.page.keyboard.press("Enter")
+    expect(opened.page.locator("#notice h2")).to_be_visible()
+    expect(opened.page.locator("#notice p")).not_to_be_empty()
