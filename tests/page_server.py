@@ -1,46 +1,32 @@
 """A drawn library that the bundled model knows, and the real server, for tests in a browser.
 
-The library: `town/car.mp4`, `garden/apple.mp4`, `harbor/boat.mp4` of one scene each, `night/sky.mp4` with a white
-rocket in its first and last nine seconds and a green ufo between them, and `garden/kite.avi`, which browsers
-don't play.
+The library: `town/car.mp4`, `garden/apple.mp4`, `harbor/boat.mp4` of one scene each, `night/sky.mp4` with a
+white rocket in its first and last nine seconds and a green ufo between them, and `garden/kite.avi`, which
+browsers don't play.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
+import io
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from serving import running
 from videos import make_video
 
 from centerclip.datasets.toy_world.encode import write_video
-from centerclip.datasets.toy_world.scenes import draw_frames
+from centerclip.datasets.toy_world.scenes import draw, draw_frames
 from centerclip.datasets.toy_world.staging import Role, stage
 from centerclip.encoder import VideoEncoder
 from centerclip.index import VideoIndex
 from centerclip.serve import Settings, create_app
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ROCKET = Role("rocket", "white", "rises", "big")
 UFO = Role("ufo", "green", "moves", "big")
 _FPS, _SIZE = 10, (180, 320)
-
-
-def find_browser() -> str:
-    """The system's Chromium; skips where there is none, fails where one is demanded."""
-    for name in BROWSERS:
-        if found := shutil.which(name):
-            return found
-    reason = f"none of {', '.join(BROWSERS)} is installed: `apt install chromium` or the like"
-    if os.environ.get("CI") == "true" or os.environ.get("REQUIRE_BROWSER") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def draw_library(folder: Path) -> Path:
@@ -73,6 +59,14 @@ def index_library(encoder: VideoEncoder, folder: Path, place: Path) -> VideoInde
     with closing(encoder.index([folder], index)) as results:
         assert {result.state for result in results} == {"indexed"}
     return index
+
+
+def picture_of_a_rocket() -> bytes:
+    """A PNG of a rocket that is in no video."""
+    scene = stage(np.random.default_rng(3), "night sky", [ROCKET], seconds=4)
+    file = io.BytesIO()
+    draw(scene, 2.0, _SIZE).save(file, "PNG")
+    return file.getvalue()
 
 
 @contextmanager

@@ -1,85 +1,38 @@
-"""The page as its visitors use it, in the system's Chromium, against the real server with the bundled model."""
+"""The page as its visitors use it: the system's Chromium, the real server, the bundled model."""
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import numpy as np
 import pytest
+from browsing import (
+    QUIET,
+    Visit,
+    cards,
+    drop,
+    faults_by_axe,
+    find_browser,
+    names,
+    playing_at,
+    search,
+    sideways,
+)
+from page_server import draw_library, index_library, picture_of_a_rocket, serving
+from playwright.sync_api import Browser, expect, sync_playwright
 
-pytest.importorskip("fastapi", reason="needs the extra `serve`")
-pytest.importorskip("playwright", reason="needs the extra `dev`")
-
-from axe_playwright_python.sync_playwright import Axe
-from page_server import ROCKET, draw_library, find_browser, index_library, serving
-from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
-
-from centerclip.datasets.toy_world.scenes import draw
-from centerclip.datasets.toy_world.staging import stage
 from centerclip.encoder import VideoEncoder
 from centerclip.index import VideoIndex
 from centerclip.model import CenterCLIP
 
 pytestmark = pytest.mark.browser
 
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 expect.set_options(timeout=20_000)  # a busy machine takes its time
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 ROCKET_QUERY = "a white rocket rises in the night sky"
 CAR_QUERY = "a red car drives through the city"
-DROP = """([data, name, type]) => {
-  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-  const dataTransfer = new DataTransfer();
-  dataTransfer.items.add(new File([bytes], name, { type }));
-  const told = { dataTransfer, bubbles: true, cancelable: true };
-  const send = (kind) => document.body.dispatchEvent(new DragEvent(kind, told));
-  send("dragover");
-  send("drop");
-}"""
-
-
-@dataclass
-class Visit:
-    """A tab, and what went wrong in it."""
-
-    page: Page
-    host: str
-    faults: list[str] = field(default_factory=list)
-    forgiven: str = "nothing is"
-    """A pattern of faults that the test itself brings about."""
-
-    def watch(self) -> None:
-        self.page.on("console", self._on_console)
-        self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
-        self.page.on("request", self._on_request)
-
-    def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.faults.append(f"console: {message.text}")
-
-    def _on_request(self, request: Request) -> None:
-        parts = urlsplit(request.url)
-        if parts.scheme not in {"blob", "data"} and parts.netloc != self.host:
-            self.faults.append(f"request: {request.url}")
-
-    def check(self) -> None:
-        assert [fault for fault in self.faults if not re.search(self.forgiven, fault)] == []
-
-
 Open = Callable[..., Visit]
 
 
@@ -130,54 +83,8 @@ def visit(browser: Browser) -> Iterator[Open]:
         opened.check()
 
 
-def search(page: Page, words: str) -> None:
-    page.get_by_label("Describe the moment").fill(words)
-    page.keyboard.press("Enter")
-    expect(page.locator("#status")).to_contain_text("moment")
-
-
-def cards(page: Page) -> Locator:
-    return page.locator("#results .card")
-
-
-def names(page: Page) -> list[str]:
-    return page.locator("#results .name").all_inner_texts()
-
-
-def playing_at(page: Page) -> float:
-    """The second at which the player is, once it plays."""
-    page.wait_for_function("() => video.readyState > 1 && !video.paused && !video.seeking")
-    return page.evaluate("video.currentTime")
-
-
-def sideways(page: Page) -> int:
-    """By how many pixels the page is too wide."""
-    return page.evaluate("document.documentElement.scrollWidth - innerWidth")
-
-
-def faults_by_axe(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{fault['id']}: {fault['nodes'][0]['html']}"
-        for fault in found
-        if fault["impact"] in {"serious", "critical"}
-    ]
-
-
-def picture_of_a_rocket() -> bytes:
-    scene = stage(np.random.default_rng(3), "night sky", [ROCKET], seconds=4)
-    file = io.BytesIO()
-    draw(scene, 2.0, (180, 320)).save(file, "PNG")
-    assert Image.open(file).size == (320, 180)
-    return file.getvalue()
-
-
 def one_a_page(url: str) -> str:
     return url.replace("top=24", "top=1")
-
-
-def drop(page: Page, name: str, kind: str, data: bytes) -> None:
-    page.evaluate(DROP, [base64.b64encode(data).decode(), name, kind])
 
 
 def test_typing_shows_moments_with_time_and_strength(visit: Open, address: str) -> None:
