@@ -33,6 +33,8 @@ function asked(hit) {
   return view.like ? { like: view.like, start: view.start } : { q: view.q };
 }
 
+const isSearching = () => Boolean(view.file || view.q || view.like);
+
 function go(changed) {
   view = changed;
   address.write(view);
@@ -40,7 +42,7 @@ function go(changed) {
 }
 
 async function show() {
-  const searching = Boolean(view.file || view.q || view.like);
+  const searching = isSearching();
   byId("query").value = view.q;
   document.title = view.q ? `${view.q} · CenterCLIP` : "CenterCLIP";
   byId("filters").hidden = !searching;
@@ -211,7 +213,8 @@ sample.setUp({
 await start();
 await jobs.setUp({
   async finished(job) {
-    await start();
+    await loadLibrary();
+    if (!isSearching()) await show(); // what somebody is reading stays as it is
     byId("status").textContent = jobs.describe(job);
   },
   failed: (error) => (byId("status").textContent = error.message),
