@@ -1,9 +1,11 @@
 """The search for nearest windows, exact and by the ANN index, against a loop over all of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import random_videos
 from random_videos import CARD, random_units, random_video
 
 from centerclip.errors import QueryError
@@ -130,6 +132,20 @@ def test_the_ann_index_takes_in_later_videos_and_is_built_anew_when_they_are_mos
     assert built == [True, True, False, True, False, False, False]
     (ann,) = growing._store.table("windows").list_indices()
     assert ann.num_indexed_rows + ann.num_unindexed_rows == len(growing) == 8 * 280
+
+
+def test_embeddings_of_any_size_get_an_ann_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "EXACT_LIMIT", 5)
+    monkeypatch.setattr(snapshot, "EXACT_LIMIT", 5)
+    monkeypatch.setattr(random_videos, "EMBED_SIZE", 12)
+    odd = VideoIndex(tmp_path)
+    odd.bind(replace(CARD, embed_size=12))
+    video = random_video("/v/a.mp4", windows=40)
+    with odd.writer() as w:
+        w.add([video])
+        assert w.finish().built_ann
+    (best,) = odd.search(video.windows[7].vector, top=1)[0].windows
+    assert best.window == video.windows[7].window
 
 
 def test_a_matrix_of_vectors_gives_a_result_each(index: VideoIndex) -> None:
