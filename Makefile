@@ -8,7 +8,7 @@ MODEL ?= nano
 VIDEOS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types check format docs nano clean
+.PHONY: help setup demo test test-browser lint types check format docs nano clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ demo: $(READY) ## index a small library of videos and search it (VIDEOS=/path MO
 
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+test-browser: $(READY) ## run the page's tests in Chromium, and fail where there is none
+	REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser
 
 lint: $(READY) ## check the style
 	$(BIN)/ruff check .
