@@ -51,9 +51,9 @@ class VideoReader:
         self.path = Path(path)
         self._packets = PacketReader(self.path)
         try:
-            self._pictures = PictureMaker()
             self._stream = FrameStream(self._packets)
             first = self._first_frame()
+            self._pictures = PictureMaker()
             self._size = upright_size(first)
             self._timeline = Timeline.of(
                 self._packets.index,

@@ -176,7 +176,7 @@ class PacketReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._container, self.stream = open_video(path)
-        self.index = _scan(self._demux())
+        self.index = _scan(_demux(self._container, self.stream))
         if not len(self.index.pts):
             self.close()
             raise VideoError(f"{path}: its video stream is empty, or cut off before the first frame")
@@ -195,6 +195,7 @@ class PacketReader:
 
     def close(self) -> None:
         """Close the file."""
+        self._packets = iter(())
         self._container.close()
 
     def read(self) -> Packet[VideoStream] | None:
@@ -231,7 +232,7 @@ class PacketReader:
         """Open the file anew and go on reading at packet 0, without relying on a seek."""
         self._container.close()
         self._container, self.stream = open_video(self.path)
-        self._packets, self._sought = self._demux(), False
+        self._packets, self._sought = _demux(self._container, self.stream), False
         self.position = 0
 
     def _seek(self, number: int) -> bool:
@@ -241,7 +242,7 @@ class PacketReader:
             return False
         try:
             self._container.seek(int(self.index.key_dts[place]), stream=self.stream)
-            packets = self._demux()
+            packets = _demux(self._container, self.stream)
             key = next(packet for packet in packets if packet.is_keyframe)
         except (av.FFmpegError, StopIteration):
             self._seekable = False
@@ -254,11 +255,12 @@ class PacketReader:
         self._packets, self._sought = itertools.chain([key], packets), True
         return True
 
-    def _demux(self) -> Iterator[Packet[VideoStream]]:
-        for packet in self._container.demux(self.stream):
-            if packet.size == 0 and packet.dts is None and packet.pts is None:
-                return  # PyAV ends with an empty packet, to flush the decoder with
-            yield packet
+
+def _demux(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    for packet in container.demux(stream):
+        if packet.size == 0 and packet.dts is None and packet.pts is None:
+            return  # PyAV ends with an empty packet, to flush the decoder with
+        yield packet
 
 
 def _pts(packet: Packet[VideoStream]) -> int:

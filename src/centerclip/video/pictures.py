@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
@@ -43,11 +44,13 @@ def _turn(frame: VideoFrame) -> tuple[bool, int, int]:
     Returns:
         Whether rows and columns are swapped, and then the steps, 1 or -1, through rows and columns.
     """
-    if "DISPLAYMATRIX" not in frame.side_data:
+    # Not `frame.side_data`: that ties the frame, and megabytes with it, into a cycle that only the garbage
+    # collector undoes.
+    side_data = SideDataContainer(frame)  # type: ignore[call-arg]  # PyAV's stub leaves out the argument
+    if "DISPLAYMATRIX" not in side_data:
         return False, 1, 1
-    matrix = frame.side_data["DISPLAYMATRIX"]  # type: ignore[typeddict-item]  # absent from PyAV's stub
     # Row-major 3x3; a point (x, y) of the stored picture is shown at (a x + c y, b x + d y).
-    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).tolist()
+    a, b, _, c, d, *_ = np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), np.int32).tolist()
     swapped = max(abs(b), abs(c)) > max(abs(a), abs(d))
     across, down = (c, b) if swapped else (a, d)
     return swapped, -1 if down < 0 else 1, -1 if across < 0 else 1
