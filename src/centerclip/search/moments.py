@@ -66,8 +66,11 @@ def best_run(scores: NDArray[np.floating], background: float) -> tuple[int, int]
 
 def segment_bounds(window: StoredWindow) -> NDArray[np.float64]:
     """[S + 1] seconds between the segments: S equal parts of the window."""
-    ends = (window.window.start_seconds, window.window.end_seconds)
-    return np.linspace(*ends, len(window.segments) + 1)
+    return window.window.start_seconds + _segment_seconds(window) * np.arange(len(window.segments) + 1)
+
+
+def _segment_seconds(window: StoredWindow) -> float:
+    return (window.window.end_seconds - window.window.start_seconds) / len(window.segments)
 
 
 def join_moments(
@@ -89,8 +92,8 @@ def join_moments(
     for window in sorted(once.values(), key=_place):
         scores = window.segments @ query
         first, end = best_run(scores, background)
-        bounds = segment_bounds(window)
-        moment = Moment(window, float(bounds[first]), float(bounds[end]), float(scores.max()))
+        begins, each = window.window.start_seconds, _segment_seconds(window)
+        moment = Moment(window, begins + first * each, begins + end * each, float(scores.max()))
         touches = last is not None and reaches and first == 0 and _follows(last, window)
         if touches and _alike(moments[-1], moment, background):
             moments[-1] = _joined(moments[-1], moment)

@@ -21,7 +21,7 @@ __all__ = ["Curve", "Hit", "Searcher"]
 
 _WINDOWS = 4
 """Windows looked at for each hit wanted: the best and its neighbors, where its moment may go on."""
-_CANDIDATES = 100
+_CANDIDATES = 50
 """Windows looked at in any case, since a window of several scenes ranks below the best of its moments."""
 _KNOWN_BACKGROUND = 20
 """Windows from which the median score of a collection says what an unrelated window scores."""
