@@ -19,6 +19,8 @@ __all__ = ["Server", "listen", "log_requests", "make_config", "run", "run_worker
 _GRACE_SECONDS = 10
 """How long answers under way may take when the server is asked to stop."""
 _BACKLOG = 2048
+_KEEP_ALIVE_SECONDS = 65
+"""Longer than clients pause: a connection closed just when they ask again is an error to them."""
 
 
 class Server(uvicorn.Server):
@@ -60,6 +62,7 @@ def make_config(app: FastAPI | str, settings: Settings, *, workers: int = 1) -> 
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         timeout_worker_healthcheck=60,  # loading a model keeps a process busy
         lifespan="on",
