@@ -135,7 +135,7 @@ def _fill_by_products(distances: Tensor, sets: Tensor, shortest: Tensor) -> Tens
     count, n, _ = sets.shape
     # Tokens share a large mean, which would cost digits. As good as taking away the mean is to take away one
     # token that is no outlier, and integers stay integers.
-    shifted = sets - sets[torch.arange(count, device=sets.device), shortest, None]
+    shifted = sets - sets.take_along_dim(shortest[:, None, None], 1)
     squares = torch.linalg.vecdot(shifted, shifted)  # [C, N], of integers exact unlike the norm squared
     least = squares * _LEAST[sets.dtype]
     near = torch.zeros(count, dtype=torch.bool, device=sets.device)
@@ -148,9 +148,10 @@ def _fill_by_products(distances: Tensor, sets: Tensor, shortest: Tensor) -> Tens
         if block.dtype == torch.float64:
             block.masked_fill_(block < least[:, start:end, None], 0)
         block.sqrt_()
-        square, right = block.split([end - start, n - end], 2)
-        upper = square.triu(1)
+        upper = block[:, :, : end - start].triu(1)
         distances[:, start:end, start:end] = upper + upper.mT
-        distances[:, start:end, end:] = right
-        distances[:, end:, start:end] = right.mT
+        if end < n:
+            right = block[:, :, end - start :]
+            distances[:, start:end, end:] = right
+            distances[:, end:, start:end] = right.mT
     return near
