@@ -87,7 +87,7 @@ def measure(tokens: Tensor, lengths: Tensor, metric: str) -> Tensor:
         tokens, lengths = pad(tokens, (0, 0, 0, 0, 0, missing)), pad(lengths, (0, 0, 0, missing))
     if metric == "cosine":
         tokens = tokens.float() / lengths.where(lengths > 0, torch.inf)[..., None]
-    distances = torch.empty(*lengths.shape, lengths.shape[1], device=tokens.device)
+    distances = lengths.new_empty(*lengths.shape, lengths.shape[1])
     shortest = lengths.argmin(1)
     with torch.autocast(tokens.device.type, enabled=False):
         for start in range(0, len(tokens), step):

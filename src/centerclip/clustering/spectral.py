@@ -86,7 +86,7 @@ def spectral_clustering(
     n = tokens.shape[1]
     if neighbors is None:
         neighbors = 1 + math.ceil(math.log2(n))
-    embeddings = torch.empty(len(tokens), n, k, device=tokens.device)
+    embeddings = lengths.new_empty(len(tokens), n, k)
     with torch.autocast(tokens.device.type, enabled=False):
         for embedding, distances, of_set in zip(
             embeddings, measure(tokens, lengths, "euclidean"), tokens.float(), strict=True
@@ -98,7 +98,7 @@ def spectral_clustering(
             # Equal tokens have equal rows, but the solver gives them only up to rounding.
             equal = (distances == 0).int().argmax(1)  # the lowest index of an equal token
             embedding[:] = normalize(vectors, dim=1)[equal]
-    lengths = embeddings.any(2).float()  # 1, or 0 for a row of zeros; rounding of 1 is no reason to choose
+    lengths = embeddings.any(2).to(torch.float32)  # 1, or 0 for a row of zeros; rounding of 1 is no reason to choose
     between_rows = measure(embeddings, lengths, "euclidean").mul_(_STEPS).round_().div_(_STEPS)
     return partition(between_rows, k, first=lengths.argmax(1), max_iter=max_iter)
 
@@ -129,7 +129,8 @@ def _nearest(distances: Tensor, neighbors: int, mutual: bool) -> Tensor:
 def _smoothest(affinity: Tensor, k: int) -> Tensor:
     """Eigenvectors [N, k] to the k smallest eigenvalues of I - Dg^-1/2 W Dg^-1/2, smallest first."""
     scale = affinity.sum(1).rsqrt()
-    laplacian = torch.eye(len(affinity), device=affinity.device) - scale[:, None] * affinity * scale
+    identity = torch.eye(len(affinity), dtype=affinity.dtype, device=affinity.device)
+    laplacian = identity - scale[:, None] * affinity * scale
     vectors: Tensor = torch.linalg.eigh(laplacian).eigenvectors
     return vectors[:, :k]
 
