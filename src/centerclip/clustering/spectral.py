@@ -98,7 +98,7 @@ def spectral_clustering(
             # Equal tokens have equal rows, but the solver gives them only up to rounding.
             equal = (distances == 0).int().argmax(1)  # the lowest index of an equal token
             embedding[:] = normalize(vectors, dim=1)[equal]
-    lengths = embeddings.any(2).to(torch.float32)  # 1, or 0 for a row of zeros; rounding of 1 is no reason to choose
+    lengths = embeddings.any(2).float()  # 1, or 0 for a row of zeros; rounding of 1 is no reason to choose
     between_rows = measure(embeddings, lengths, "euclidean").mul_(_STEPS).round_().div_(_STEPS)
     return partition(between_rows, k, first=lengths.argmax(1), max_iter=max_iter)
 
