@@ -66,7 +66,8 @@ def best_run(scores: NDArray[np.floating], background: float) -> tuple[int, int]
 
 def segment_bounds(window: StoredWindow) -> NDArray[np.float64]:
     """[S + 1] seconds between the segments: S equal parts of the window."""
-    return window.window.start_seconds + _segment_seconds(window) * np.arange(len(window.segments) + 1)
+    steps = np.arange(len(window.segments) + 1, dtype=np.float64)
+    return window.window.start_seconds + _segment_seconds(window) * steps
 
 
 def _segment_seconds(window: StoredWindow) -> float:
