@@ -2,7 +2,7 @@
 
 Frame `n` shows a flat color that codes `n` on its left half, so that a decoded picture tells which frame
 it is, and a moving texture on its right half, so that a frame decoded without those it refers to looks
-wrong. `make_video` writes one to order; `RECIPES` lists kinds of files found in the wild.
+wrong. `make_video` writes one to order; `make` knows kinds of files found in the wild by their names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import numpy as np
 
 _STEP = 32  # levels between neighboring digits: lossy coding moves a flat color by a few at most
 _BASE = 256 // _STEP
-_X264 = "scenecut=0:b-adapt=0:log-level=-1"
 _TEXTURE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 
 
@@ -61,20 +60,21 @@ def make_video(
     Args:
         path: its suffix chooses the container.
         frames: how many.
-        size: (height, width) as stored.
+        size: (height, width) as shown.
         codec: name of an encoder.
         rate: frames a second.
         pixel_format: as FFmpeg calls it.
         options: of the encoder.
         container_options: of the muxer.
         instants: when each frame is shown, in milliseconds; without it, at `rate`.
-        rotation: degrees counterclockwise by which a player must turn it.
+        rotation: degrees counterclockwise, 0, 90, 180 or 270, by which a player must turn what is stored.
         texture: whether the right half shows one.
         draw: the picture of each frame, in place of `picture`.
     """
-    with av.open(path, "w", options=container_options or {}) as container:
+    # Without the random numbers that a Matroska file carries, each run makes the same bytes.
+    with av.open(path, "w", options={"fflags": "bitexact"} | (container_options or {})) as container:
         stream: Any = container.add_stream(codec, rate=rate, options=options or {})
-        stream.height, stream.width = size
+        stream.height, stream.width = size if rotation % 180 == 0 else size[::-1]
         stream.pix_fmt = pixel_format
         if instants is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
@@ -82,7 +82,8 @@ def make_video(
             stream.set_display_rotation(rotation)
         for number in range(frames):
             drawn = draw(number) if draw else picture(number, size, texture=texture)
-            frame = av.VideoFrame.from_ndarray(drawn, format="rgb24")
+            stored = np.ascontiguousarray(np.rot90(drawn, -rotation // 90))
+            frame = av.VideoFrame.from_ndarray(stored, format="rgb24")
             frame.pts = number if instants is None else instants[number]
             frame.time_base = Fraction(1, rate) if instants is None else Fraction(1, 1000)
             container.mux(stream.encode(frame))
@@ -118,9 +119,104 @@ def damage(path: Path, source: Path, *, seed: int = 0, spots: int = 12) -> Path:
     return path
 
 
-def _x264(more: str = "keyint=12:min-keyint=12:bframes=3") -> dict[str, str]:
-    return {"x264-params": f"{_X264}:{more}"}
+def _x264(keyint: str | int = 12, more: str = "bframes=3") -> dict[str, str]:
+    # With mbtree, pictures as small as these are coded differently from run to run.
+    still = "threads=1:mbtree=0:scenecut=0:b-adapt=0:log-level=-1"
+    return {"x264-params": f"{still}:keyint={keyint}:min-keyint={keyint}:{more}"}
 
 
-def _x265(more: str = "keyint=12:min-keyint=12:bframes=3") -> dict[str, str]:
-    return {"x265-params": f"scenecut=0:log-level=none:pools=none:frame-threads=1:{more}"}
+def _x265(more: str) -> dict[str, str]:
+    still = "scenecut=0:log-level=none:pools=none:frame-threads=1:keyint=12:min-keyint=12:bframes=3"
+    return {"x265-params": f"{still}:{more}"}
+
+
+_VPX = {"g": "12", "deadline": "realtime", "cpu-used": "8"}
+_VPX_HIDDEN = {"g": "24", "deadline": "good", "cpu-used": "5", "auto-alt-ref": "1", "lag-in-frames": "12"}
+_MPEG = {"g": "12", "bf": "2", "qmin": "1", "qmax": "3", "sc_threshold": "1000000000"}
+_UNEVEN = np.cumsum(np.random.default_rng(1).integers(5, 300, 40)).tolist()
+
+# File name -> arguments of `make_video`. Forty frames, or what shows the peculiarity.
+_KINDS: dict[str, dict[str, Any]] = {
+    "h264.mp4": {"options": _x264()},
+    "h264.mkv": {"options": _x264()},
+    "h264.ts": {"options": _x264()},
+    "h264.flv": {"options": _x264()},
+    "without-timestamps.h264": {"options": _x264()},
+    "made-up-timestamps.avi": {"options": _x264()},  # AVI can't say in which order B-frames are shown
+    "every-frame-a-key.mp4": {"options": _x264(1)},
+    "one-long-group.mp4": {"options": _x264("infinite", "bframes=3:b-pyramid=normal"), "frames": 80},
+    "open-groups.mp4": {"options": _x264(12, "bframes=3:open-gop=1"), "frames": 60},
+    "open-groups.ts": {"options": _x264(12, "bframes=3:open-gop=1"), "frames": 60},
+    "no-true-keys.mp4": {"options": _x264(12, "bframes=0:intra-refresh=1"), "frames": 60},
+    "interlaced.ts": {"options": _x264(12, "interlaced=1"), "rate": 25},
+    "hevc.mp4": {"codec": "libx265", "options": _x265("open-gop=0")},
+    "hevc-open-groups.mkv": {"codec": "libx265", "options": _x265("open-gop=1"), "frames": 60},
+    "hevc-leading.mp4": {"codec": "libx265", "options": _x265("open-gop=0:radl=2")},
+    "hevc-layers.mp4": {"codec": "libx265", "options": _x265("temporal-layers=3:b-pyramid=1")},
+    "vp9.webm": {"codec": "libvpx-vp9", "options": _VPX},
+    "vp9-hidden-frames.webm": {"codec": "libvpx-vp9", "options": _VPX_HIDDEN},
+    "vp8-hidden-frames.webm": {"codec": "libvpx", "options": _VPX_HIDDEN},
+    "av1.mp4": {
+        "codec": "libsvtav1",
+        "options": {"preset": "12", "g": "12", "svtav1-params": "lp=1"},
+        "size": (64, 64),
+    },
+    "mpeg4.avi": {"codec": "mpeg4", "options": _MPEG},
+    "mpeg2.mpg": {"codec": "mpeg2video", "options": _MPEG, "rate": 25},
+    "mjpeg.avi": {"codec": "mjpeg", "pixel_format": "yuvj420p", "options": {"qmin": "1", "qmax": "3"}},
+    "animated.gif": {"codec": "gif", "pixel_format": "rgb8"},
+    "lossless.mkv": {"codec": "ffv1"},
+    "fragments.mp4": {
+        "options": _x264(),
+        "container_options": {"movflags": "frag_keyframe+empty_moov+default_base_moof"},
+    },
+    "unknown-duration.webm": {"codec": "libvpx-vp9", "options": _VPX, "container_options": {"live": "1"}},
+    "uneven.mp4": {"options": _x264(), "instants": _UNEVEN},
+    "uneven.mkv": {"options": _x264(), "instants": _UNEVEN},
+    "late-start.ts": {"options": _x264(), "instants": list(range(5000, 9000, 100))},
+    "edited.mp4": {  # an edit list hides the frames before time 0
+        "options": _x264(),
+        "instants": list(range(-1500, 2500, 100)),
+        "container_options": {"avoid_negative_ts": "disabled"},
+    },
+    "one-frame.mp4": {"frames": 1},
+    "two-frames.mp4": {"frames": 2},
+    "odd-size.webm": {"codec": "libvpx-vp9", "options": _VPX, "size": (49, 67)},
+    "ten-bit.mkv": {"options": _x264(), "pixel_format": "yuv420p10le"},
+    "upside-down.mp4": {"options": _x264(), "rotation": 180},
+    "on-its-side.mp4": {"options": _x264(), "rotation": 90},
+    "on-its-other-side.mp4": {"options": _x264(), "rotation": 270},
+}
+VIDEOS = tuple(_KINDS)
+"""Names of the sound files that `make` knows."""
+
+FIRST_NUMBERS = {"edited.mp4": 15}
+"""What the first frame says that it is, where that isn't 0."""
+
+BROKEN = ("audio.m4a", "empty.mp4", "text.mp4", "playlist.m3u8", "header-only.mp4", "index-missing.mp4")
+"""Names of the files that `make` knows of which no frame can be had."""
+
+DAMAGED = ("truncated.mp4", "truncated.mkv", "truncated.ts", "overwritten.mp4", "overwritten.mkv")
+"""Names of the files that `make` knows of which some frames can be had."""
+
+
+def make(name: str, folder: Path) -> Path:
+    """Make one of `VIDEOS`, `BROKEN` or `DAMAGED` in a folder, unless it is there."""
+    path = folder / name
+    if path.exists():
+        return path
+    if name in _KINDS:
+        return make_video(path, **_KINDS[name])
+    if name == "audio.m4a":
+        return make_audio(path)
+    if name in ("empty.mp4", "text.mp4", "playlist.m3u8"):
+        listed = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:4,\nh264.ts\n#EXT-X-ENDLIST\n"
+        path.write_text({"empty.mp4": "", "text.mp4": "No video, only words.\n" * 99}.get(name, listed))
+        return path
+    if name == "truncated.mp4":  # its index stands in front, as in files made for streaming
+        front = make_video(folder / "front.mp4", options=_x264(), container_options={"movflags": "faststart"})
+        return cut_short(path, front, 0.6)
+    if name.startswith("overwritten"):
+        return damage(path, make(f"h264{path.suffix}", folder))
+    part = {"header-only.mp4": 0.01, "index-missing.mp4": 0.5}.get(name, 0.6)
+    return cut_short(path, make(f"h264{path.suffix}", folder), part)

@@ -29,6 +29,8 @@ __all__ = ["MAX_PIXELS", "NO_PTS", "PacketIndex", "PacketReader", "SeekError", "
 MAX_PIXELS = 8192 * 8192
 """Pictures above this are refused: one as RGB would take 200 MB."""
 
+_LIMITS = {"max_pixels": str(MAX_PIXELS)}
+
 _MAX_PACKETS = 20_000_000
 """Four days at 60 frames a second; only a forged index lists more."""
 
@@ -64,7 +66,7 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
             # A playlist must not fetch from the network, a forged header not ask for gigabytes, and a
             # title in Latin-1 not make a file unreadable.
             container_options={"protocol_whitelist": "file"},
-            options={"max_pixels": str(MAX_PIXELS)},
+            options=_LIMITS,
             metadata_errors="replace",
         )
     except FileNotFoundError as error:
@@ -100,6 +102,7 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     # The count of threads is per reader, and many readers run at a time. FRAME threading delays output,
     # and hangs for ever beside PyAV's logging.
     stream.thread_type = "SLICE"
+    stream.codec_context.options = _LIMITS
     return stream
 
 
@@ -114,7 +117,7 @@ class PacketIndex:
     keys: NDArray[np.int64]
     """[K] packet numbers, ascending."""
     key_dts: NDArray[np.int64]
-    """[K] decoding timestamps of the keys, or their `pts` where there is none: what to seek by."""
+    """[K] decoding timestamps of the keys, or their `pts` where there is none."""
     last_duration: int
     """Of the packet that is shown last, in the time base; 0 if unknown."""
     constant: bool
@@ -184,6 +187,7 @@ class PacketReader:
         """Number of the packet that `read` gives next."""
         self._packets: Iterator[Packet[VideoStream]] = iter(())
         self._sought = False
+        self._seeks_by_dts = False
         key_pts = self.index.pts[self.index.keys]
         self._key_numbers = dict(zip(key_pts.tolist(), self.index.keys.tolist(), strict=True))
         self._seekable = len(self._key_numbers) == len(key_pts) and NO_PTS not in self._key_numbers
@@ -238,22 +242,26 @@ class PacketReader:
     def _seek(self, number: int) -> bool:
         """Land on key packet `number` or a key before it, and tell whether that worked."""
         place = int(np.searchsorted(self.index.keys, number))
-        if not self._seekable or place == len(self.index.keys) or self.index.keys[place] != number:
-            return False
+        while self._seekable and place < len(self.index.keys) and self.index.keys[place] == number:
+            # MP4 and Matroska seek by presentation time, transport streams by decoding time.
+            times = self.index.key_dts if self._seeks_by_dts else self.index.pts[self.index.keys]
+            found = self._land(int(times[place]))
+            if found is not None and found <= number:
+                return True
+            self._seekable, self._seeks_by_dts = not self._seeks_by_dts, True
+        return False
+
+    def _land(self, timestamp: int) -> int | None:
+        """Seek, and tell the number of the first key packet that is read then."""
         try:
-            self._container.seek(int(self.index.key_dts[place]), stream=self.stream)
+            self._container.seek(timestamp, stream=self.stream)
             packets = _demux(self._container, self.stream)
             key = next(packet for packet in packets if packet.is_keyframe)
         except (av.FFmpegError, StopIteration):
-            self._seekable = False
-            return False
-        found = self._key_numbers.get(_pts(key), number + 1)
-        if found > number:
-            self._seekable = False
-            return False
-        self.position = found
+            return None
         self._packets, self._sought = itertools.chain([key], packets), True
-        return True
+        self.position = self._key_numbers.get(_pts(key), len(self.index.pts))
+        return self.position
 
 
 def _demux(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:

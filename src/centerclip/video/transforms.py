@@ -22,7 +22,7 @@ def resize_crop(frames: Tensor, size: tuple[int, int]) -> Tensor:
 
     Args:
         frames: [T, 3, H, W] uint8; not modified. Fast where channels are last in memory.
-        size: (height, width) wanted, both >= 1.
+        size: (height, width) wanted, at least 2 pixels in all.
 
     Returns:
         [T, 3, height, width] uint8, contiguous.

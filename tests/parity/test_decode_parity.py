@@ -1,0 +1,81 @@
+"""Frames by plan, seek and skip against PyAV decoding every packet from the start: equal to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from videos import FIRST_NUMBERS, VIDEOS, number_of
+
+from centerclip.records import Window
+from centerclip.video import VideoReader, instants, packets
+
+# Their frames come out of the decoder without times that could be believed: they are shown at `rate`.
+RATES = {"without-timestamps.h264": 25, "made-up-timestamps.avi": 10}
+
+
+def decode_everything(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Seconds from the first frame and pictures of all frames, in the order in which they come out."""
+    with av.open(path) as container:
+        frames = [
+            (frame.pts, frame.time_base, frame.rotation, frame.to_ndarray(format="rgb24"))
+            for frame in container.decode(video=0)
+        ]
+    rate = RATES.get(path.name)
+    seconds = [
+        n / rate if rate else float((frames[n][0] - frames[0][0]) * frames[n][1]) for n in range(len(frames))
+    ]
+    return np.array(seconds), [np.rot90(picture, rotation // 90) for _, _, rotation, picture in frames]
+
+
+def shown_at(seconds: np.ndarray, instant: float) -> int:
+    """The last frame not after an instant, or the first; a microsecond is as good as nothing."""
+    return max([n for n, second in enumerate(seconds) if second <= instant + 1e-6], default=0)
+
+
+@pytest.mark.parametrize("name", VIDEOS)
+def test_frames_are_those_of_decoding_everything(name: str, video: Callable[[str], Path]) -> None:
+    path = video(name)
+    seconds, pictures = decode_everything(path)
+    first = FIRST_NUMBERS.get(name, 0)
+    assert [number_of(picture) for picture in pictures] == list(range(first, first + len(pictures)))
+    rng = np.random.default_rng(0)
+    end = seconds[-1] + 0.3
+    with VideoReader(path) as reader:
+        np.testing.assert_allclose(reader.frame_times, seconds, atol=1e-6)
+        asked = [
+            rng.choice(seconds, 9),  # exactly at frames
+            rng.uniform(-0.3, end, 5),
+            rng.uniform(end * 0.6, end, 20),  # near the end, then back to the beginning
+            rng.uniform(0, end * 0.2, 3),
+            *(instants(Window(start * end, (start + 0.25) * end), 4) for start in (0, 0.25, 0.5, 0.75)),
+            [end + 100],
+        ]
+        for wanted in map(np.sort, asked):
+            shown = list(reader.frames_at(wanted))
+            assert len(shown) == len(wanted)
+            for instant, (second, picture) in zip(wanted, shown, strict=True):
+                number = shown_at(seconds, instant)
+                assert second == pytest.approx(seconds[number], abs=1e-6)
+                np.testing.assert_array_equal(
+                    picture, pictures[number], err_msg=f"frame {number} at {instant}"
+                )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["open-groups.mp4", "open-groups.ts", "hevc-open-groups.mkv", "mpeg2.mpg", "uneven.mkv", "edited.mp4"],
+)
+def test_any_frame_can_be_sought_first(
+    name: str, video: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each frame by a reader of its own, so that nothing is left over from another; always by seeking."""
+    monkeypatch.setattr(packets, "_SKIM", 0)
+    seconds, pictures = decode_everything(video(name))
+    for number in range(0, len(pictures), 2):
+        with VideoReader(video(name)) as reader:
+            ((_, picture),) = reader.frames_at([seconds[number]])
+        np.testing.assert_array_equal(picture, pictures[number], err_msg=f"frame {number}")

@@ -1,0 +1,177 @@
+"""What a reader says of a file, and how little it decodes."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from av.video.frame import VideoFrame
+from videos import make_video, number_of
+
+from centerclip.video import VideoReader, content_id, probe
+from centerclip.video.packets import PacketReader
+
+Maker = Callable[[str], Path]
+
+
+def test_a_file_is_described(video: Maker) -> None:
+    path = video("h264.mp4")
+    info = probe(path)
+    assert info.path == path
+    assert info.video_id == content_id(path)
+    assert (info.width, info.height, info.codec) == (64, 48, "h264")
+    assert info.duration_seconds == pytest.approx(4.0)
+    assert info.frame_rate == pytest.approx(10.0)
+    assert info.size_bytes == path.stat().st_size
+    assert info.modified_seconds == path.stat().st_mtime
+
+
+@pytest.mark.parametrize(
+    "name", ["h264.mp4", "unknown-duration.webm", "fragments.mp4", "late-start.ts", "h264.flv"]
+)
+def test_the_duration_is_that_of_the_packets(name: str, video: Maker) -> None:
+    assert probe(video(name)).duration_seconds == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("on-its-side.mp4", (64, 48)), ("upside-down.mp4", (64, 48)), ("odd-size.webm", (67, 49))],
+)
+def test_width_and_height_are_those_of_the_upright_picture(
+    name: str, size: tuple[int, int], video: Maker
+) -> None:
+    info = probe(video(name))
+    assert (info.width, info.height) == size
+
+
+@pytest.mark.parametrize("name", ["hevc.mp4", "vp9.webm", "av1.mp4", "mpeg4.avi", "vp8-hidden-frames.webm"])
+def test_the_codec_is_named_as_people_name_it(name: str, video: Maker) -> None:
+    assert probe(video(name)).codec == name.split(".")[0].split("-")[0]
+
+
+def test_instants_around_the_video_show_its_first_and_last_frame(video: Maker) -> None:
+    with VideoReader(video("h264.mp4")) as reader:
+        shown = [(second, number_of(picture)) for second, picture in reader.frames_at([-9.0, 0.0, 3.99, 1e9])]
+    assert shown == [(0.0, 0), (0.0, 0), (pytest.approx(3.9), 39), (pytest.approx(3.9), 39)]
+
+
+def test_instants_of_one_frame_share_its_picture(video: Maker) -> None:
+    with VideoReader(video("two-frames.mp4")) as reader:
+        pictures = [picture for _, picture in reader.frames_at(np.linspace(0, 0.2, 5))]
+    assert len({id(picture) for picture in pictures}) == 2
+
+
+@pytest.mark.parametrize("seconds", [[1.0, 0.5], [float("nan")], [0.0, float("inf")]])
+def test_instants_that_descend_or_are_no_numbers_are_refused(seconds: list[float], video: Maker) -> None:
+    with VideoReader(video("h264.mp4")) as reader, pytest.raises(ValueError, match="finite and ascend"):
+        reader.frames_at(seconds)
+
+
+def test_no_instants_give_nothing(video: Maker) -> None:
+    with VideoReader(video("h264.mp4")) as reader:
+        assert list(reader.frames_at([])) == []
+
+
+def test_an_iterator_given_up_leaves_the_reader_usable(video: Maker) -> None:
+    with VideoReader(video("h264.mp4")) as reader:
+        for stop in (0.5, 2.0, 1.0, 3.9):
+            next(reader.frames_at([stop, stop + 0.05]))
+        assert [number_of(picture) for _, picture in reader.frames_at([0.7, 2.5])] == [7, 25]
+
+
+@pytest.fixture
+def packets_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The numbers of the packets that go to the decoder."""
+    numbers: list[int] = []
+    read = PacketReader.read
+
+    def count(self: PacketReader) -> object:
+        numbers.append(self.position)
+        return read(self)
+
+    monkeypatch.setattr(PacketReader, "read", count)
+    return iter([numbers])
+
+
+def test_only_the_wanted_group_is_decoded(
+    video: Maker, packets_read: Iterator[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("centerclip.video.packets._SKIM", 0)
+    (numbers,) = packets_read
+    with VideoReader(video("h264.mp4")) as reader:  # groups begin at packets 0, 12, 24 and 36
+        numbers.clear()
+        assert [number_of(picture) for _, picture in reader.frames_at([2.6])] == [26]
+    assert set(numbers) <= set(range(24, 36))
+
+
+def test_what_lies_between_wanted_groups_is_not_decoded(
+    video: Maker, packets_read: Iterator[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("centerclip.video.packets._SKIM", 0)
+    (numbers,) = packets_read
+    with VideoReader(video("every-frame-a-key.mp4")) as reader:
+        numbers.clear()
+        shown = [number_of(picture) for _, picture in reader.frames_at([0.5, 1.5, 2.5, 3.9])]
+    assert shown == [5, 15, 25, 39]
+    assert sorted(set(numbers) - {40}) == shown  # 40 is the end of the file
+
+
+@pytest.mark.parametrize("name", ["h264.mp4", "open-groups.ts", "uneven.mkv"])
+def test_a_file_that_seeks_elsewhere_is_read_from_its_start(
+    name: str, video: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("centerclip.video.packets._SKIM", 0)
+    with VideoReader(video(name)) as reader:
+        expected = [number_of(picture) for _, picture in reader.frames_at(reader.frame_times[::5])]
+    seek = PacketReader._seek
+
+    def miss(self: PacketReader, number: int) -> bool:
+        landed = seek(self, number)
+        self.position += 7 if landed and number else 0
+        return landed
+
+    monkeypatch.setattr(PacketReader, "_seek", miss)
+    with VideoReader(video(name)) as reader:
+        for place in (7, 3, 5, 1):
+            ((_, picture),) = reader.frames_at([reader.frame_times[place * 5]])
+            assert number_of(picture) == expected[place]
+
+
+def test_a_file_without_random_access_is_played_in_one_pass(
+    video: Maker, packets_read: Iterator[list[int]]
+) -> None:
+    (numbers,) = packets_read
+    with VideoReader(video("animated.gif")) as reader:
+        numbers.clear()
+        for start in (0.5, 1.5, 2.5):
+            shown = [number_of(picture) for _, picture in reader.frames_at([start, start + 0.5])]
+            assert shown == [start * 10, start * 10 + 5]
+    assert sorted(numbers) == list(range(max(numbers) + 1))  # each packet once
+
+
+def test_scene_cuts_come_from_early_keys(tmp_path: Path) -> None:
+    scenes = np.random.default_rng(0).integers(0, 256, (2, 6, 8, 3), np.uint8).repeat(8, 1).repeat(8, 2)
+
+    def draw(number: int) -> np.ndarray:
+        return scenes[int(number >= 17)]
+
+    options = {"x264-params": "keyint=25:min-keyint=1:log-level=-1"}
+    path = make_video(tmp_path / "cut.mp4", frames=100, options=options, draw=draw)
+    with VideoReader(path) as reader:
+        assert reader.scene_cuts() == pytest.approx([1.7])
+
+
+def test_a_closed_reader_frees_its_frames_at_once(video: Maker) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for name in ("h264.mp4", "animated.gif", "on-its-side.mp4"):
+            with VideoReader(video(name)) as reader:
+                assert len(list(reader.frames_at([0.5, 2.5]))) == 2
+            del reader
+        assert not {type(thing) for thing in gc.get_objects()} & {VideoFrame, PacketReader}
+    finally:
+        gc.enable()
