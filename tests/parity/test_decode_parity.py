@@ -15,6 +15,9 @@ from centerclip.video import VideoReader, instants, packets
 
 # Their frames come out of the decoder without times that could be believed: they are shown at `rate`.
 RATES = {"without-timestamps.h264": 25, "made-up-timestamps.avi": 10}
+# What has to be decoded from its start. All else is planned, and where the decoder can do it without what
+# nothing refers to, from the first instant to the last: falling back would be right as well, but slow.
+PLAYED = {*RATES, "animated.gif", "no-true-keys.mp4"}
 
 
 def decode_everything(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -63,6 +66,9 @@ def test_frames_are_those_of_decoding_everything(name: str, video: Callable[[str
                 np.testing.assert_array_equal(
                     picture, pictures[number], err_msg=f"frame {number} at {instant}"
                 )
+        assert reader._planning == (name not in PLAYED)
+        skips = reader.info.codec in {"h264", "hevc", "mpeg4", "mpeg2video"} and name not in PLAYED
+        assert reader._stream.skipping == skips
 
 
 @pytest.mark.parametrize(

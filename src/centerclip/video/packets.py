@@ -199,7 +199,6 @@ class PacketReader:
 
     def close(self) -> None:
         """Close the file."""
-        self._packets = iter(())
         self._container.close()
 
     def read(self) -> Packet[VideoStream] | None:

@@ -125,10 +125,11 @@ def test_a_picture_too_large_is_refused(tmp_path: Path) -> None:
     assert (probe(tmp_path / "small.mp4").width, probe(tmp_path / "small.mp4").height) == (60, 90)
 
 
-def test_names_and_titles_are_only_names_and_titles(tmp_path: Path) -> None:
+def test_names_and_titles_are_only_names_and_titles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A colon is no protocol, a percent sign no pattern; a title needn't be UTF-8."""
-    path = make_video(tmp_path / "12:30 at 100 %d.mp4", frames=3)
-    assert probe(path).duration_seconds == pytest.approx(0.3)
+    make_video(tmp_path / "12:30 at 100 %d.mp4", frames=3)
+    monkeypatch.chdir(tmp_path)
+    assert probe("12:30 at 100 %d.mp4").duration_seconds == pytest.approx(0.3)
     with av.open(tmp_path / "titled.avi", "w") as container:
         container.metadata["title"] = "caf_"
         stream = container.add_stream("mjpeg", rate=10)

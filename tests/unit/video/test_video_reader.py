@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from videos import make_video, number_of
 
 from centerclip.video import VideoReader, content_id, probe
+from centerclip.video.frames import FrameStream
 from centerclip.video.packets import PacketReader
 
 Maker = Callable[[str], Path]
@@ -82,6 +83,19 @@ def test_an_iterator_given_up_leaves_the_reader_usable(video: Maker) -> None:
         assert [number_of(picture) for _, picture in reader.frames_at([0.7, 2.5])] == [7, 25]
 
 
+@pytest.mark.parametrize("name", ["h264.mp4", "open-groups.ts", "hevc-open-groups.mkv"])
+def test_frames_asked_for_one_by_one_are_decoded_again_where_they_were_skipped(
+    name: str, video: Maker
+) -> None:
+    with VideoReader(video(name)) as reader:
+        shown = [
+            number_of(picture) for second in reader.frame_times for _, picture in reader.frames_at([second])
+        ]
+        assert shown == list(range(len(shown)))
+        assert reader._planning
+        assert reader._stream.skipping
+
+
 @pytest.fixture
 def packets_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The numbers of the packets that go to the decoder."""
@@ -117,6 +131,24 @@ def test_what_lies_between_wanted_groups_is_not_decoded(
         shown = [number_of(picture) for _, picture in reader.frames_at([0.5, 1.5, 2.5, 3.9])]
     assert shown == [5, 15, 25, 39]
     assert sorted(set(numbers) - {40}) == shown  # 40 is the end of the file
+
+
+@pytest.mark.parametrize("name", ["h264.mp4", "hevc.mp4", "mpeg4.avi", "mpeg2.mpg"])
+def test_frames_that_nothing_refers_to_are_not_decoded(
+    name: str, video: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = []
+    following = FrameStream.next
+
+    def note(self: FrameStream, until: int | None = None) -> VideoFrame | None:
+        decoded.append(following(self, until))
+        return decoded[-1]
+
+    monkeypatch.setattr(FrameStream, "next", note)
+    with VideoReader(video(name)) as reader:
+        shown = [number_of(picture) for _, picture in reader.frames_at(reader.frame_times[[10, 20, 30]])]
+    assert shown == [10, 20, 30]
+    assert len(decoded) < 24  # of the 31 up to there, more than a third are B-frames
 
 
 @pytest.mark.parametrize("name", ["h264.mp4", "open-groups.ts", "uneven.mkv"])
