@@ -29,7 +29,9 @@ LEVELS = {
     "client": 5,
     "serve": 5,
     "inspect": 5,
-    "cli": 6,
+    "bench": 6,
+    "study": 7,
+    "cli": 8,
 }
 # What a package may not know of, whatever its level.
 FORBIDDEN = {
