@@ -95,7 +95,9 @@ def evaluate(
     video_of_caption = dataset.video_of_caption()
     results = []
     for schedule in [model.schedule] if schedules is None else schedules:
-        scheduled = CenterCLIP(model.backbone, schedule, reducer=model.reducer, frames=model.frames)
+        scheduled = CenterCLIP(
+            model.backbone, schedule, reducer=model.reducer, frames=model.frames, temporal=model.temporal
+        )
         similarity = text @ embed_videos(scheduled, source, len(dataset.videos)).T  # [C, V]
         forward = metrics.ranks(similarity, video_of_caption)
         backward = metrics.video_to_text_ranks(similarity, video_of_caption)

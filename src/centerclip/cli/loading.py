@@ -46,7 +46,13 @@ def load_model(
             style="yellow",
         )
     if reducer not in (None, model.reducer.name):
-        model = CenterCLIP(model.backbone, model.schedule, reducer=reducer or "", frames=model.frames)
+        model = CenterCLIP(
+            model.backbone,
+            model.schedule,
+            reducer=reducer or "",
+            frames=model.frames,
+            temporal=model.temporal,
+        )
     return model
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from centerclip.clustering.reducers import Reducer, make_reducer, reducer_config
-from centerclip.errors import ScheduleError
+from centerclip.errors import ModelError, ScheduleError
 from centerclip.model.backbones import Backbone, make_backbone
 from centerclip.model.fingerprint import compute_fingerprint, weights_state
 from centerclip.model.hub import upload_folder
@@ -24,6 +24,7 @@ from centerclip.model.loading import default_settings, load_backbone
 from centerclip.model.ragged import by_length, join_rows
 from centerclip.model.segments import reduce_segments, size_bias
 from centerclip.model.storage import Settings, save_folder
+from centerclip.model.temporal import TemporalEmbedding
 from centerclip.model.trace import Stage, Tracer
 from centerclip.schedule import TokenSchedule
 
@@ -33,7 +34,10 @@ __all__ = ["CenterCLIP"]
 class CenterCLIP(nn.Module):
     """A CLIP for videos that goes on with fewer tokens after some of its blocks.
 
-    Adds no parameter: with the schedule `none` it is the plain model, applied frame by frame.
+    Adds no parameter of its own accord: with the schedule `none` it is the plain model, applied frame by
+    frame. A temporal embedding, if asked for, is added to the tokens at the input of the block of the first
+    reduction, where frames are about to meet; under `none` they never do, and it is added after half of the
+    blocks, so that models may be compared at equal parameters.
 
     Args:
         clip: `transformers.CLIPModel` or `SiglipModel` (used, not copied), or a `Backbone`.
@@ -42,9 +46,11 @@ class CenterCLIP(nn.Module):
         reducer: a name of `centerclip.clustering.reducers.REDUCERS`, or a reducer.
         frames: T, the frames a video is meant to have; other numbers work.
         tokenizer: of `transformers`; without one, only token ids can be encoded.
+        temporal: a temporal embedding (used, not copied); True makes one of zeros, which change nothing
+            before they are trained.
 
     Raises:
-        ModelError: the model is of an unsupported family.
+        ModelError: the model is of an unsupported family, or the table is not of its width.
         ScheduleError: the schedule doesn't fit the model or the frames.
 
     Source: CenterCLIP (arXiv 2205.00823) sections 3 and 4; mean pooling: CLIP4Clip (arXiv 2104.08860).
@@ -58,6 +64,7 @@ class CenterCLIP(nn.Module):
         reducer: str | Reducer = "kmedoids",
         frames: int = 12,
         tokenizer: Any = None,
+        temporal: bool | TemporalEmbedding | None = None,
     ) -> None:
         super().__init__()
         self.backbone = clip if isinstance(clip, Backbone) else make_backbone(clip, tokenizer)
@@ -67,6 +74,7 @@ class CenterCLIP(nn.Module):
         self.frames = frames
         self.reducer = make_reducer(reducer) if isinstance(reducer, str) else reducer
         self.schedule = TokenSchedule.parse(schedule)
+        self.temporal = self._fitting(temporal)
         self._fingerprint: tuple[object, str] | None = None
 
     @classmethod
@@ -82,6 +90,7 @@ class CenterCLIP(nn.Module):
         tokenizer: Any = None,
         activation: str | None = None,
         revision: str | None = None,
+        temporal: bool | None = None,
     ) -> Self:
         """Load a model, in evaluation mode.
 
@@ -97,6 +106,8 @@ class CenterCLIP(nn.Module):
             activation: `gelu` or `quick_gelu`, for a checkpoint file whose lineage doesn't tell
                 (`read_checkpoint`).
             revision: branch, tag or commit on the hub.
+            temporal: None takes the saved model's temporal embedding, if it has one; True adds one of zeros
+                to a model that has none; False leaves it out.
 
         Raises:
             ModelError: there is no such model, it can't be reached or is of an unsupported family.
@@ -109,7 +120,9 @@ class CenterCLIP(nn.Module):
         frames = saved.frames if frames is None else frames
         schedule = saved.schedule if schedule is None else schedule
         reducer = make_reducer(**saved.reducer) if reducer is None else reducer
-        model = cls(backbone, schedule, reducer=reducer, frames=frames)
+        table = None if temporal is False else saved.temporal
+        embedding = temporal if table is None else TemporalEmbedding(table)
+        model = cls(backbone, schedule, reducer=reducer, frames=frames, temporal=embedding)
         return model.to(device=device, dtype=dtype).eval()
 
     def save_pretrained(self, folder: str | Path) -> None:
@@ -120,7 +133,8 @@ class CenterCLIP(nn.Module):
         Raises:
             ModelError: the folder can't be written.
         """
-        settings = Settings(str(self.schedule), reducer_config(self.reducer), self.frames)
+        table = None if self.temporal is None else self.temporal.table.detach()
+        settings = Settings(str(self.schedule), reducer_config(self.reducer), self.frames, table)
         save_folder(Path(folder), self.backbone, settings)
 
     def push_to_hub(
@@ -154,9 +168,12 @@ class CenterCLIP(nn.Module):
 
         The same however the model was loaded, in float32 or bfloat16; computed anew only after a change.
         """
-        state = (str(self.schedule), reducer_config(self.reducer), self.frames, weights_state(self.backbone))
+        weights = weights_state(self.backbone, self.temporal)
+        state = (str(self.schedule), reducer_config(self.reducer), self.frames, weights)
         if self._fingerprint is None or self._fingerprint[0] != state:
-            digest = compute_fingerprint(self.backbone, self.schedule, self.reducer, self.frames)
+            digest = compute_fingerprint(
+                self.backbone, self.schedule, self.reducer, self.frames, self.temporal
+            )
             self._fingerprint = (state, digest)
         return self._fingerprint[1]
 
@@ -306,6 +323,17 @@ class CenterCLIP(nn.Module):
         self._encode(frames, tracer)
         return tracer.stages
 
+    def _fitting(self, temporal: bool | TemporalEmbedding | None) -> TemporalEmbedding | None:
+        width = self.backbone.width
+        if temporal is True:
+            return TemporalEmbedding(self.logit_scale.new_zeros(self.frames, width))
+        if isinstance(temporal, TemporalEmbedding) and temporal.width != width:
+            raise ModelError(
+                f"the temporal embedding is {temporal.width} wide, but the model's tokens are {width}: it is "
+                "another model's"
+            )
+        return temporal or None
+
     def _fitted(self, frames: int) -> TokenSchedule:
         return self.schedule.fit(frames=frames, patches=self.backbone.patches)
 
@@ -328,7 +356,10 @@ class CenterCLIP(nn.Module):
         x = self.backbone.embed(frames.flatten(0, 1).to(self.device))  # [B*T, L, D]
         sizes: Tensor | None = None
         bias: Tensor | None = None
+        meeting = min(stages, default=self.backbone.blocks // 2)
         for index in range(self.backbone.blocks):
+            if self.temporal is not None and index == meeting:
+                x = self.temporal(x.view(batch, sequences, *x.shape[1:])).flatten(0, 1)  # [B*T, L, D]
             if stage := stages.get(index):
                 x, sizes, groups = reduce_segments(
                     x.view(batch, sequences, *x.shape[1:]),

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from centerclip.clustering.reducers import Reducer, reducer_config
 from centerclip.model.backbones import Backbone
+from centerclip.model.temporal import TemporalEmbedding
 from centerclip.schedule import TokenSchedule
 
 __all__ = ["compute_fingerprint", "weights_state"]
@@ -20,8 +21,14 @@ _VISION_KEYS = ("num_attention_heads", "hidden_act", "layer_norm_eps", "patch_si
 _TEXT_KEYS = ("num_attention_heads", "hidden_act", "layer_norm_eps", "eos_token_id")
 
 
-def compute_fingerprint(backbone: Backbone, schedule: TokenSchedule, reducer: Reducer, frames: int) -> str:
-    """Hash weights, configuration, schedule, reducer, frames and preprocessing.
+def compute_fingerprint(
+    backbone: Backbone,
+    schedule: TokenSchedule,
+    reducer: Reducer,
+    frames: int,
+    temporal: TemporalEmbedding | None = None,
+) -> str:
+    """Hash weights, configuration, schedule, reducer, frames, preprocessing, and a temporal embedding.
 
     Weights count as rounded to bfloat16, so that a model loaded in float32 and the same one in bfloat16
     are one model: their embeddings differ by the rounding of one run, and may share an index.
@@ -43,16 +50,23 @@ def compute_fingerprint(backbone: Backbone, schedule: TokenSchedule, reducer: Re
         "interpolation": backbone.preprocessing.interpolation,
     }
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)
-    for name, tensor in sorted(backbone.model.state_dict().items()):
+    for name, tensor in _weights(backbone, temporal):
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
         rounded = tensor.detach().to(torch.bfloat16).to("cpu").contiguous()
         digest.update(rounded.flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
-def weights_state(backbone: Backbone) -> tuple[tuple[int, int], ...]:
+def weights_state(
+    backbone: Backbone, temporal: TemporalEmbedding | None = None
+) -> tuple[tuple[int, int], ...]:
     """Tells whether weights were changed since, at no cost: their addresses and write counters."""
-    return tuple((tensor.data_ptr(), _version(tensor)) for tensor in backbone.model.state_dict().values())
+    return tuple((tensor.data_ptr(), _version(tensor)) for _, tensor in _weights(backbone, temporal))
+
+
+def _weights(backbone: Backbone, temporal: TemporalEmbedding | None) -> list[tuple[str, Tensor]]:
+    weights = sorted(backbone.model.state_dict().items())
+    return weights if temporal is None else [*weights, ("temporal", temporal.table)]
 
 
 def _version(tensor: Tensor) -> int:

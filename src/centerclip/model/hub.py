@@ -12,11 +12,12 @@ from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # th
 from centerclip.errors import ModelError
 from centerclip.model.checkpoints import OPEN_CLIP_CONFIG
 from centerclip.model.registry import NANO_FOLDER
+from centerclip.model.storage import TEMPORAL_FILE
 
 __all__ = ["OPEN_CLIP_WEIGHTS", "find_model", "is_local", "upload_folder"]
 
 _ANSWER_SECONDS = 5.0
-_SMALL_FILES = ["*.json", "merges.txt", "vocab.txt", "spiece.model", "tokenizer.model"]
+_SMALL_FILES = ["*.json", "merges.txt", "vocab.txt", "spiece.model", "tokenizer.model", TEMPORAL_FILE]
 # In the order of preference; the pickled ones are read by torch's restricted unpickler.
 OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _ELSEWHERE = "give the folder of a downloaded model, or --model nano for the small bundled one"

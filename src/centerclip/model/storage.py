@@ -9,33 +9,47 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from centerclip.errors import CheckpointError, ModelError
 from centerclip.model.backbones import Backbone, make_backbone
 from centerclip.model.preprocessing import read_preprocessing, write_preprocessing
 
-__all__ = ["Settings", "has_tokenizer", "load_folder", "load_tokenizer", "quiet_transformers", "save_folder"]
+__all__ = [
+    "TEMPORAL_FILE",
+    "Settings",
+    "has_tokenizer",
+    "load_folder",
+    "load_tokenizer",
+    "quiet_transformers",
+    "save_folder",
+]
 
 _SETTINGS_FILE = "centerclip.json"
-_FORMAT_VERSION = 1
+TEMPORAL_FILE = "temporal.safetensors"
+# A reader that knows no temporal embedding would leave it out unseen: only models that have one are of 2.
+_FORMAT_VERSION, _TEMPORAL_VERSION = 1, 2
 _MODELS = {"clip": "CLIPModel", "siglip": "SiglipModel"}
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a saved model carries beside its weights; the content of `centerclip.json`."""
+    """What a saved model carries beside its weights: the content of `centerclip.json`, and the temporal
+    embedding [T, D], which stands in a file of its own."""
 
     schedule: str
     reducer: dict[str, Any]
     frames: int
+    temporal: Tensor | None = None
 
 
 def has_tokenizer(folder: Path) -> bool:
@@ -87,8 +101,7 @@ def save_folder(folder: Path, backbone: Backbone, settings: Settings) -> None:
             if backbone.tokenizer is not None:
                 backbone.tokenizer.save_pretrained(folder)
         write_preprocessing(backbone.preprocessing, folder, family=backbone.family)
-        content = {"format_version": _FORMAT_VERSION, **asdict(settings)}
-        (folder / _SETTINGS_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        _write_settings(folder, settings)
     except OSError as error:
         raise ModelError(f"the model can't be saved to {folder}: {error.strerror or error}") from error
 
@@ -150,14 +163,43 @@ def _read_settings(folder: Path) -> Settings | None:
         return None
     saved = _read_json(path, missing="")
     version = saved.pop("format_version", None)
-    if version != _FORMAT_VERSION:
+    if version not in (_FORMAT_VERSION, _TEMPORAL_VERSION):
         raise ModelError(
-            f"{path} is of format {version}, this version reads {_FORMAT_VERSION}: update centerclip"
+            f"{path} is of format {version}, this version reads {_FORMAT_VERSION} and {_TEMPORAL_VERSION}: "
+            "update centerclip"
         )
+    table = _read_temporal(folder) if saved.pop("temporal", False) else None
     try:
-        return Settings(**saved)
+        return Settings(**saved, temporal=table)
     except TypeError as error:
         raise ModelError(f"{path} is damaged: {error}") from error
+
+
+def _write_settings(folder: Path, settings: Settings) -> None:
+    content = {
+        "format_version": _FORMAT_VERSION,
+        "schedule": settings.schedule,
+        "reducer": settings.reducer,
+        "frames": settings.frames,
+    }
+    if settings.temporal is None:
+        (folder / TEMPORAL_FILE).unlink(missing_ok=True)
+    else:
+        content |= {"format_version": _TEMPORAL_VERSION, "temporal": True}
+        save_file({"table": settings.temporal.contiguous().cpu()}, folder / TEMPORAL_FILE)
+    (folder / _SETTINGS_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _read_temporal(folder: Path) -> Tensor:
+    path = folder / TEMPORAL_FILE
+    try:
+        return load_file(path)["table"].to(torch.float32)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{path} is missing, but {_SETTINGS_FILE} beside it speaks of it: download the model again"
+        ) from error
+    except (OSError, KeyError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is damaged ({_first_line(error)}): download it again") from error
 
 
 def _read_json(path: Path, *, missing: str) -> dict[str, Any]:

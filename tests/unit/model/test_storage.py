@@ -185,8 +185,8 @@ def test_settings_of_another_version_are_refused(saved: Path) -> None:
         "reducer": {"name": "kmedoids", "metric": "cosine", "max_iter": 100},
         "frames": 6,
     }
-    path.write_text(json.dumps(content | {"format_version": 2}))
-    with pytest.raises(ModelError, match="format 2"):
+    path.write_text(json.dumps(content | {"format_version": 3}))
+    with pytest.raises(ModelError, match="format 3"):
         CenterCLIP.from_pretrained(saved)
     path.write_text(json.dumps(content | {"more": 1}))
     with pytest.raises(ModelError, match="damaged"):
