@@ -47,7 +47,8 @@ def test_a_saved_model_comes_back_whole(make: Any, tokenizer: Any, tmp_path: Pat
     assert not again.training
     with torch.no_grad():
         assert torch.equal(again.encode_video(FRAMES), model.encode_video(FRAMES))
-        assert torch.equal(again.encode_text(["a red car"]), model.encode_text(["a red car"]))
+        # Weights read from a file lie otherwise in memory, for which some processors' products round otherwise.
+        torch.testing.assert_close(again.encode_text(["a red car"]), model.encode_text(["a red car"]))
 
 
 def test_transformers_opens_a_saved_model(saved: Path) -> None:
