@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol, runtime_checkable
@@ -58,16 +59,20 @@ class QueryVectors:
         self._lock = Lock()
         self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
-    def encode(self, query: Query) -> NDArray[np.float32]:
-        """[E] unit: the weighted sum of the embeddings of the query's terms.
+    def encode(self, queries: Sequence[Query]) -> list[NDArray[np.float32]]:
+        """[E] unit for each query: the weighted sum of the embeddings of its terms.
 
         Raises:
-            QueryError: the terms cancel each other out.
-            VideoError: a file of the query can't be read.
+            QueryError: the terms of a query cancel each other out.
+            VideoError: a file of a query can't be read.
         """
-        known = self._encode_texts([t.content for t in query.terms if isinstance(t.content, str)])
+        terms = [term for query in queries for term in query.terms]
+        texts = self._encode_texts([term.content for term in terms if isinstance(term.content, str)])
+        return [self._sum(query, texts) for query in queries]
+
+    def _sum(self, query: Query, texts: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         vectors = [
-            known[term.content] if isinstance(term.content, str) else self._encode_file(term.content)
+            texts[term.content] if isinstance(term.content, str) else self._encode_file(term.content)
             for term in query.terms
         ]
         weights = np.array([term.weight for term in query.terms])

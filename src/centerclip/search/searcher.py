@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from centerclip.errors import QueryError
 from centerclip.index import Matches, VideoIndex
+from centerclip.index.snapshot import unit_vectors
 from centerclip.index.sql import all_of, differs
 from centerclip.search.encoders import QueryVectors, as_query_encoder
 from centerclip.search.moments import Moment, is_related, join_moments, keep_per_video, segment_bounds
@@ -23,6 +24,8 @@ _WINDOWS = 4
 """Windows looked at for each hit wanted: the best and its neighbors, where its moment may go on."""
 _CANDIDATES = 50
 """Windows looked at in any case, since a window of several scenes ranks below the best of its moments."""
+_IN_MEMORY = 3200
+"""Windows of several queries that are looked at together: 32 MB at E = 512 and 4 segments."""
 _KNOWN_BACKGROUND = 20
 """Windows from which the median score of a collection says what an unrelated window scores."""
 
@@ -108,9 +111,36 @@ class Searcher:
             FingerprintError: the index was made by another model.
             VideoError: a file of the query can't be read.
         """
+        return self.search_many([query], top=top, per_video=per_video, where=where, tail=tail, files=files)[0]
+
+    def search_many(
+        self,
+        queries: Sequence[str | Path | Query | NDArray[np.float32]],
+        *,
+        top: int = 10,
+        per_video: int | None = 1,
+        where: str | None = None,
+        tail: bool = False,
+        files: bool = True,
+    ) -> list[list[Hit]]:
+        """Answer queries together, each exactly as `search` does.
+
+        Their sentences go through the model in batches, and their vectors through the index. Memory
+        grows with the hits only.
+
+        Args:
+            queries: as for `search`, whose other arguments hold for all of them.
+
+        Returns:
+            The hits of each query, in the order given.
+
+        Raises:
+            QueryError: one of the queries or the condition can't be understood.
+            FingerprintError: the index was made by another model.
+            VideoError: a file of a query can't be read.
+        """
         self._check()
-        vector = self._vector(query, files)
-        return self._find(vector, top, per_video, where, tail)
+        return self._find(self._encode(queries, files), top, per_video, where, tail)
 
     def similar(
         self,
@@ -134,7 +164,7 @@ class Searcher:
                 "take both from a hit"
             )
         others = all_of(where, differs("video_id", video_id))
-        return self._find(windows[0].vector, top, per_video, others, tail)
+        return self._find([windows[0].vector], top, per_video, others, tail)[0]
 
     def curve(
         self, query: str | Path | Query | NDArray[np.float32], video_id: str, *, files: bool = True
@@ -148,7 +178,7 @@ class Searcher:
         windows = self.index.windows(video_id)
         if not windows:
             raise QueryError(f"the index has no video {video_id!r}: take it from a hit")
-        vector = self._vector(query, files)
+        (vector,) = self._encode([query], files)
         bounds = [segment_bounds(window) for window in windows]
         return Curve(
             path=windows[0].info.path,
@@ -162,22 +192,45 @@ class Searcher:
         if self.index.model is not None:
             self.index.check(self._vectors.encoder.fingerprint, "the model at hand")
 
-    def _vector(self, query: str | Path | Query | NDArray[np.float32], files: bool) -> NDArray[np.float32]:
-        return query if isinstance(query, np.ndarray) else self._vectors.encode(_parsed(query, files))
+    def _encode(
+        self, queries: Sequence[str | Path | Query | NDArray[np.float32]], files: bool
+    ) -> list[NDArray[np.float32]]:
+        """[E] unit for each query; those in words and files are encoded together."""
+        parsed = [query if isinstance(query, np.ndarray) else _parsed(query, files) for query in queries]
+        encoded = iter(self._vectors.encode([query for query in parsed if isinstance(query, Query)]))
+        return [next(encoded) if isinstance(query, Query) else self._unit(query) for query in parsed]
+
+    def _unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        model = self.index.model
+        return vector if model is None else unit_vectors(vector, model.embed_size)[0]
 
     def _find(
-        self, vector: NDArray[np.float32], top: int, per_video: int | None, where: str | None, tail: bool
-    ) -> list[Hit]:
-        """Look at ever more windows until `top` moments are found."""
+        self,
+        vectors: Sequence[NDArray[np.float32]],
+        top: int,
+        per_video: int | None,
+        where: str | None,
+        tail: bool,
+    ) -> list[list[Hit]]:
+        """Look at ever more windows until `top` moments are found for each vector."""
         each = None if per_video is None else _WINDOWS * per_video
+        answers: dict[int, list[Hit]] = {}
         wanted = max(_CANDIDATES, _WINDOWS * top)
-        while True:
-            (matches,) = self.index.search(vector, top=wanted, where=where, per_video=each)
-            moments = join_moments(matches.windows, vector, matches.background)
-            moments = keep_per_video(moments, per_video)
-            if len(moments) >= top or len(matches.windows) < wanted:
-                return _hits(moments[:top], matches, tail)
+        while waiting := [place for place in range(len(vectors)) if place not in answers]:
+            for places in _groups(waiting, max(1, _IN_MEMORY // wanted)):
+                chosen = np.stack([vectors[place] for place in places])  # [Q, E]
+                found = self.index.search(chosen, top=wanted, where=where, per_video=each)
+                for place, matches in zip(places, found, strict=True):
+                    moments = join_moments(matches.windows, vectors[place], matches.background)
+                    moments = keep_per_video(moments, per_video)
+                    if len(moments) >= top or len(matches.windows) < wanted:
+                        answers[place] = _hits(moments[:top], matches, tail)
             wanted *= 2
+        return [answers[place] for place in range(len(vectors))]
+
+
+def _groups(places: list[int], size: int) -> Iterator[list[int]]:
+    return (places[start : start + size] for start in range(0, len(places), size))
 
 
 def _parsed(query: str | Path | Query, files: bool) -> Query:

@@ -14,6 +14,7 @@ from centerclip.index import VideoIndex
 from centerclip.records import EncodedVideo, EncodedWindow, Window
 from centerclip.search import Query, QueryEncoder, Searcher, Term
 from centerclip.search import encoders as encoders_module
+from centerclip.search import searcher as searcher_module
 
 DOG, CAT = np.eye(EMBED_SIZE, dtype=np.float32)[:2]
 
@@ -123,7 +124,7 @@ def test_terms_are_weighted_and_summed(searcher: Searcher, encoder: WordEncoder,
         (Query((Term("dog"), Term(picture))), half * (DOG + CAT)),
         (Query((Term(clip), Term("cat", -1.0))), half * (DOG - CAT)),
     ):
-        np.testing.assert_allclose(vectors.encode(query), expected, atol=1e-6)
+        np.testing.assert_allclose(vectors.encode([query])[0], expected, atol=1e-6)
     assert searcher.search(clip)[0].path.name == "brief.mp4"
     assert searcher.search(f"{clip} - 0.1:cat")[0].path.name == "brief.mp4"
     with pytest.raises(QueryError, match="cancel each other"):
@@ -147,6 +148,40 @@ def test_each_sentence_is_encoded_once(
     assert encoder.asked == []
     searcher.search("cat")
     assert encoder.asked == ["cat"]
+
+
+@pytest.mark.parametrize("in_memory", [1, 120, 3200], ids=["one by one", "in pairs", "all together"])
+def test_many_queries_get_the_answers_of_each_alone(
+    searcher: Searcher, encoder: WordEncoder, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    monkeypatch.setattr(searcher_module, "_IN_MEMORY", in_memory)
+    queries = ["dog", "dog - cat", 7 * DOG, Query((Term("cat"),)), "dog", random_units(5)]
+    for options in ({}, {"top": 30, "tail": True}, {"per_video": None, "where": "path like '%a%'"}):
+        alone = [searcher.search(query, **options) for query in queries]
+        together = searcher.search_many(queries, **options)
+        for hits, expected in zip(together, alone, strict=True):
+            assert [replace(hit, score=0, strength=0) for hit in hits] == [
+                replace(hit, score=0, strength=0) for hit in expected
+            ]
+            # A matrix product rounds otherwise than a vector's.
+            for name in ("score", "strength"):
+                wanted = [getattr(hit, name) for hit in expected]
+                assert [getattr(hit, name) for hit in hits] == pytest.approx(wanted, abs=1e-5)
+        assert any(alone)
+    assert searcher.search(7 * DOG) == searcher.search("dog")
+    assert searcher.search_many([]) == []
+    with pytest.raises(QueryError, match="shape"):
+        searcher.search_many(["dog", DOG[:3]])
+
+
+def test_many_sentences_go_through_the_model_together(
+    searcher: Searcher, encoder: WordEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[list[str]] = []
+    encode = encoder.encode_text
+    monkeypatch.setattr(encoder, "encode_text", lambda texts: batches.append(texts) or encode(texts))
+    searcher.search_many(["a bird", "dog + a bird", "two birds", "a bird"])
+    assert batches == [["a bird", "dog", "two birds"]]
 
 
 def test_more_like_this_is_found_in_other_videos(searcher: Searcher) -> None:
