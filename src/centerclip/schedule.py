@@ -177,6 +177,7 @@ class TokenSchedule:
         mlp_width: int,
         patch_pixels: int,
         class_token: bool = True,
+        whole_last_block: bool = True,
     ) -> int:
         """Multiply-adds of one video's way through the vision tower (without head and clustering).
 
@@ -188,11 +189,15 @@ class TokenSchedule:
             mlp_width: hidden width of the feed-forward part.
             patch_pixels: inputs of the patch embedding, 3 * patch * patch.
             class_token: whether a sequence carries one token beside its patches.
+            whole_last_block: whether the last block runs for all tokens, as the paper counts it, or for one
+                of each sequence, which is all that a tower with class tokens reads.
         """
         total = frames * patches * width * patch_pixels
-        for sequences, kept in self.tokens_by_block(blocks=blocks, frames=frames, patches=patches):
+        for block, (sequences, kept) in enumerate(
+            self.tokens_by_block(blocks=blocks, frames=frames, patches=patches), start=1
+        ):
             length = kept + class_token
-            projections = length * (4 * width * width + 2 * width * mlp_width)
-            attention = 2 * length * length * width
-            total += sequences * (projections + attention)
+            read = length if whole_last_block or block < blocks else 1
+            projections = 2 * (read + length) * width * width  # of queries and output, of keys and values
+            total += sequences * (projections + 2 * read * width * (length + mlp_width))
         return total

@@ -196,6 +196,18 @@ def test_a_token_of_size_two_acts_as_two_of_its_kind(make: Any) -> None:
         torch.testing.assert_close(backbone.pool(weighted, bias), backbone.pool(backbone.block(0, twice)))
 
 
+@pytest.mark.parametrize("make", [clip_model, siglip_model])
+def test_the_last_block_and_pooling_give_what_running_them_for_all_tokens_gives(make: Any) -> None:
+    backbone = CenterCLIP(make().double()).backbone
+    x = torch.randn(3, 6, 32, dtype=torch.float64)
+    bias = torch.rand(3, 1, 1, 6)
+    for own in (None, bias):
+        with torch.no_grad():
+            whole = backbone.pool(backbone.block(3, x, own), own)
+            torch.testing.assert_close(backbone.finish(x, own), whole)
+        torch.testing.assert_close(backbone.finish(x, own), whole)  # with a gradient
+
+
 def test_the_geometry_of_b32_runs_the_papers_schedule() -> None:
     tower = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2, "num_hidden_layers": 12}
     hf = clip_model(vision={**tower, "image_size": 224, "patch_size": 32})
@@ -209,6 +221,6 @@ def test_the_geometry_of_b32_runs_the_papers_schedule() -> None:
         embedding = model.encode_segments(torch.randn(2, 12, 3, 224, 224))
     for hook in hooks:
         hook.remove()
-    assert seen == [(24, 50, 16)] * 6 + [(8, 50, 16)] * 6
+    assert seen == [(24, 50, 16)] * 6 + [(8, 50, 16)] * 5  # the last block runs for the class token alone
     assert embedding.shape == (2, 4, 24)
     torch.testing.assert_close(functional.normalize(embedding, dim=-1), embedding)

@@ -92,6 +92,8 @@ def dtype_of(model: CenterCLIP) -> torch.dtype:
 def multiply_adds(model: CenterCLIP, schedule: str | TokenSchedule, *, frames: int | None = None) -> int:
     """Multiply-adds of one video's way through the vision tower (`TokenSchedule.multiply_adds`).
 
+    As the model runs outside of training: the last block of a tower with class tokens for these alone.
+
     Args:
         frames: of the video; by default as many as the model is for.
     """
@@ -104,6 +106,7 @@ def multiply_adds(model: CenterCLIP, schedule: str | TokenSchedule, *, frames: i
         mlp_width=backbone.mlp_width,
         patch_pixels=3 * backbone.patch_size**2,
         class_token=backbone.has_class_token,
+        whole_last_block=not backbone.has_class_token,
     )
 
 

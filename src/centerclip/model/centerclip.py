@@ -7,9 +7,11 @@ video files and no indexes; what models look like on disk is known to `centercli
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -22,13 +24,22 @@ from centerclip.model.fingerprint import compute_fingerprint, weights_state
 from centerclip.model.hub import upload_folder
 from centerclip.model.loading import default_settings, load_backbone
 from centerclip.model.ragged import by_length, join_rows
+from centerclip.model.repeats import without_repeats
 from centerclip.model.segments import reduce_segments, size_bias
 from centerclip.model.storage import Settings, save_folder
 from centerclip.model.temporal import TemporalEmbedding
 from centerclip.model.trace import Stage, Tracer
 from centerclip.schedule import TokenSchedule
 
-__all__ = ["CenterCLIP"]
+__all__ = ["CenterCLIP", "Tower"]
+
+
+class Tower(Protocol):
+    """What runs the blocks of the vision tower: the backbone itself, or a compiled stand-in for inference."""
+
+    def run(self, x: Tensor, start: int, stop: int, bias: Tensor | None = None) -> Tensor:
+        """Do what `Backbone.run` does."""
+        ...
 
 
 class CenterCLIP(nn.Module):
@@ -48,6 +59,9 @@ class CenterCLIP(nn.Module):
         tokenizer: of `transformers`; without one, only token ids can be encoded.
         temporal: a temporal embedding (used, not copied); True makes one of zeros, which change nothing
             before they are trained.
+
+    Attributes:
+        tower: what runs the vision tower in place of the backbone, or None.
 
     Raises:
         ModelError: the model is of an unsupported family, or the table is not of its width.
@@ -73,6 +87,7 @@ class CenterCLIP(nn.Module):
             raise ScheduleError(f"{frames} frames a video can't be encoded: at least 1 is needed")
         self.frames = frames
         self.reducer = make_reducer(reducer) if isinstance(reducer, str) else reducer
+        self.tower: Tower | None = None
         self.schedule = TokenSchedule.parse(schedule)
         self.temporal = self._fitting(temporal)
         self._fingerprint: tuple[object, str] | None = None
@@ -353,14 +368,15 @@ class CenterCLIP(nn.Module):
         """[B, T, 3, H, W] -> [B, S, E], unit length."""
         batch, sequences = frames.shape[:2]
         stages = {stage.block: stage for stage in self._fitted(sequences).reductions}
-        x = self.backbone.embed(frames.flatten(0, 1).to(self.device))  # [B*T, L, D]
+        meeting = min(stages, default=self.backbone.blocks // 2)
+        cuts = sorted({*stages, meeting}) if self.temporal is not None else sorted(stages)
+        x = frames.flatten(0, 1).to(self.device)  # [B*T, 3, H, W]
         sizes: Tensor | None = None
         bias: Tensor | None = None
-        meeting = min(stages, default=self.backbone.blocks // 2)
-        for index in range(self.backbone.blocks):
-            if self.temporal is not None and index == meeting:
+        for start, stop in pairwise((0, *cuts, self.backbone.blocks)):
+            if self.temporal is not None and start == meeting:
                 x = self.temporal(x.view(batch, sequences, *x.shape[1:])).flatten(0, 1)  # [B*T, L, D]
-            if stage := stages.get(index):
+            if stage := stages.get(start):
                 x, sizes, groups = reduce_segments(
                     x.view(batch, sequences, *x.shape[1:]),
                     stage,
@@ -373,8 +389,15 @@ class CenterCLIP(nn.Module):
                 bias = size_bias(sizes, has_class_token=self.backbone.has_class_token)
                 if tracer:
                     tracer.record(stage, groups)
-            x = self.backbone.block(index, x, bias)
-        return _unit(self.backbone.pool(x, bias)).view(batch, sequences, -1)
+            x = self._run(x, start, stop, bias)  # [B*T, L, D], then [B*S, 1+K, D], at last [B*S, E]
+        return _unit(x).view(batch, sequences, -1)
+
+    def _run(self, x: Tensor, start: int, stop: int, bias: Tensor | None = None) -> Tensor:
+        """`Backbone.run`, outside of training once only for frames or segments that repeat the one before."""
+        run = (self.tower or self.backbone).run
+        if bias is not None or torch.is_grad_enabled():
+            return run(x, start, stop, bias)
+        return without_repeats(partial(run, start=start, stop=stop), x)
 
 
 def _unit(x: Tensor) -> Tensor:

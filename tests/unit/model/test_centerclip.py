@@ -174,12 +174,12 @@ def test_every_reducer_runs_through_two_uneven_stages(make: Any, reducer: str) -
 def test_merged_tokens_weigh_as_much_as_they_stand_for() -> None:
     model = CenterCLIP(clip_model(), "B1-3,10;B3-1,6", reducer="merge", frames=6)
     seen: list[torch.Tensor] = []
-    block = model.backbone.block
-    model.backbone.block = lambda i, x, bias=None: seen.append(bias) or block(i, x, bias)  # type: ignore[method-assign]
+    run = model.backbone.run
+    model.backbone.run = lambda x, start, stop, bias=None: seen.append(bias) or run(x, start, stop, bias)  # type: ignore[method-assign]
     with torch.no_grad():
         model.encode_video(draw())
     assert seen[0] is None
-    for bias, sequences, tokens in ((seen[1], 6, 32), (seen[3], 2, 96)):
+    for bias, sequences, tokens in ((seen[1], 6, 32), (seen[2], 2, 96)):
         sizes = bias.exp()[:, 0, 0]
         torch.testing.assert_close(sizes[:, 0], torch.ones(sequences))  # the class token
         torch.testing.assert_close(sizes[:, 1:].sum(dim=1), torch.full((sequences,), float(tokens)))

@@ -78,6 +78,24 @@ class Backbone(nn.Module):
         layers: nn.ModuleList = self.model.vision_model.encoder.layers
         return layers
 
+    def run(self, x: Tensor, start: int, stop: int, bias: Tensor | None = None) -> Tensor:
+        """Run the part of the vision tower between two reductions.
+
+        Args:
+            x: frames [G, 3, H, W], normalized, where `start` is 0; else [G, L, D], the residual stream.
+            start, stop: the first block, 0-based, and the one after the last.
+            bias: as in `block`.
+
+        Returns:
+            [G, L, D], or where `stop` is `blocks` embeddings [G, E], not normalized.
+        """
+        if start == 0:
+            x = self.embed(x)  # [G, L, D]
+        ends = stop == self.blocks
+        for index in range(start, stop - ends):
+            x = self.block(index, x, bias)
+        return self.finish(x, bias) if ends else x
+
     def embed(self, frames: Tensor) -> Tensor:
         """Turn frames into the sequences that enter the first block.
 
@@ -113,6 +131,17 @@ class Backbone(nn.Module):
             bias = bias.to(x.dtype).expand(-1, -1, x.shape[1], -1)
         out: Tensor = self._layers[index](x, bias)
         return out
+
+    def finish(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Run the last block and pool.
+
+        Args:
+            x, bias: as in `block`.
+
+        Returns:
+            [G, E], not normalized.
+        """
+        return self.pool(self.block(self.blocks - 1, x, bias), bias)
 
     def pool(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """Turn the last block's output into embeddings.

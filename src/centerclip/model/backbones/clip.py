@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
 from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone, square
@@ -32,6 +34,32 @@ class CLIPBackbone(Backbone):
         vision = self.model.vision_model
         out: Tensor = vision.pre_layrnorm(vision.embeddings(frames))  # [F, 1+P, D]
         return out
+
+    def finish(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Run the last block for the class token alone, which is all that pooling reads of it, and pool.
+
+        It still attends to all tokens. This saves three quarters of the block, a fifteenth of the tower.
+        """
+        if torch.is_grad_enabled() or self.training:
+            # The block as a module, for what hangs on that: checkpointing, dropout, sharded weights.
+            return super().finish(x, bias)
+        layer: Any = self._layers[-1]
+        attention = layer.self_attn
+        normed = layer.layer_norm1(x)
+        heads = (x.shape[0], -1, self.heads, self.width // self.heads)
+        query, key, value = (
+            projection(tokens).view(heads).transpose(1, 2)  # [G, h, 1 or L, D/h]
+            for projection, tokens in (
+                (attention.q_proj, normed[:, :1]),
+                (attention.k_proj, normed),
+                (attention.v_proj, normed),
+            )
+        )
+        if bias is not None:
+            bias = bias.to(x.dtype)
+        seen = scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=attention.scale)
+        x = x[:, :1] + attention.out_proj(seen.transpose(1, 2).flatten(2))  # [G, 1, D]
+        return self.pool(x + layer.mlp(layer.layer_norm2(x)))
 
     def pool(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         out: Tensor = self.model.visual_projection(self.model.vision_model.post_layernorm(x[:, 0]))  # [G, E]

@@ -1,0 +1,73 @@
+"""Frames and segments that repeat the one before them are computed once, and nothing else changes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny_models import clip_model
+from torch import Tensor
+
+from centerclip.model import CenterCLIP
+from centerclip.model.repeats import without_repeats
+
+
+@pytest.mark.parametrize(
+    ("rows", "distinct"),
+    [
+        ([1, 2, 3], [1, 2, 3]),
+        ([1, 1, 2, 2, 2, 1], [1, 2, 1]),
+        ([5, 5, 5], [5]),
+        ([7], [7]),
+    ],
+)
+def test_successive_equal_rows_are_computed_once(rows: list[int], distinct: list[int]) -> None:
+    seen: list[Tensor] = []
+
+    def double(x: Tensor) -> Tensor:
+        seen.append(x)
+        return 2 * x
+
+    given = torch.tensor(rows)[:, None].expand(-1, 4)
+    assert torch.equal(without_repeats(double, given), 2 * given)
+    assert [x[:, 0].tolist() for x in seen] == [distinct]
+
+
+def test_rows_that_differ_in_one_value_are_not_repeats() -> None:
+    rows = torch.zeros(3, 2, 5)
+    rows[1, 1, 4] = 1e-30
+    seen = []
+    without_repeats(lambda x: seen.append(len(x)) or x, rows)  # type: ignore[func-returns-value]
+    assert seen == [3]
+
+
+@pytest.fixture
+def still() -> Tensor:
+    """Two videos of six frames: a slide for four frames and another for two; then nothing but the second."""
+    first, second = torch.randn(2, 3, 16, 16)
+    return torch.stack([torch.stack([first] * 4 + [second] * 2), torch.stack([second] * 6)])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "reducer", "frames_run", "segments_run"),
+    [
+        ("none", "kmedoids", 2, 0),
+        ("B2-3,16", "kmedoids", 2, 2),
+        ("B2-4,8", "pool", 2, 3),  # AA, A, AB, B and BB, B, BB, B: the mean of equal frames is that frame
+        ("B2-3,16", "merge", 2, 6),  # tokens weigh by size: all segments run
+    ],
+)
+def test_a_still_video_is_encoded_as_by_running_everything(
+    still: Tensor, schedule: str, reducer: str, frames_run: int, segments_run: int
+) -> None:
+    model = CenterCLIP(clip_model(), schedule, reducer=reducer, frames=6)
+    everything = model.encode_segments(still)  # with a gradient nothing is left out
+    seen = []
+    for layer in model.backbone._layers[:3]:
+        layer.register_forward_hook(lambda _, x, y: seen.append(len(y)))
+    with torch.inference_mode():
+        torch.testing.assert_close(model.encode_segments(still), everything.detach())
+    assert seen[0] == frames_run
+    assert seen[2] == (segments_run or frames_run)
+    seen.clear()
+    model.encode_segments(still)
+    assert seen[0] == 12
