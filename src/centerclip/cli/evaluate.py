@@ -74,9 +74,11 @@ def evaluate(
     from centerclip.datasets.frames import open_frames
     from centerclip.encoder.device import choose_device
     from centerclip.evaluation import evaluate as measure
-    from centerclip.schedule import TokenSchedule
+    from centerclip.schedule import check_schedule
 
-    schedules = [TokenSchedule.parse(text) for text in schedule or []]
+    schedules = schedule or []
+    for text in schedules:
+        check_schedule(text)  # before anything is read
     data = load_dataset(dataset, split, videos=videos, annotations=annotations, allow_missing=allow_missing)
     name = model_name(model)
     loaded = load_model(name).to(choose_device(device))

@@ -13,7 +13,7 @@ from centerclip.cli import options
 from centerclip.cli.indexing import SOME_FAILED, check_videos, run_indexing, tell
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, write_json, write_tabs
-from centerclip.schedule import TokenSchedule
+from centerclip.schedule import check_schedule
 
 if TYPE_CHECKING:
     from centerclip.encoder import FileResult
@@ -73,7 +73,7 @@ def index(
     if not (paths or retry_failed):
         raise typer.BadParameter("name at least one video or folder", ctx, param_hint="PATH")
     if schedule is not None:
-        TokenSchedule.parse(schedule)
+        check_schedule(schedule)
 
     from centerclip.index import VideoIndex
 

@@ -10,7 +10,7 @@ from centerclip.encoder import VideoEncoder
 from centerclip.index import ModelCard
 from centerclip.model import CenterCLIP
 from centerclip.model.registry import DEFAULT_MODEL
-from centerclip.schedule import TokenSchedule
+from centerclip.schedule import check_schedule
 
 __all__ = ["load_encoder", "load_model", "model_name"]
 
@@ -36,9 +36,10 @@ def load_model(
         ModelError: there is no such model, or it can't be reached.
         ScheduleError: the schedule can't be parsed, or doesn't fit the model.
     """
-    wanted = None if schedule is None else TokenSchedule.parse(schedule)  # before a large file is read
+    if schedule is not None:
+        check_schedule(schedule)  # before a large file is read
     with waiting(f"Loading {name}"):
-        model = CenterCLIP.from_pretrained(name, schedule=wanted, frames=frames)
+        model = CenterCLIP.from_pretrained(name, schedule=schedule, frames=frames)
     if name == "nano":
         note(
             "nano is a toy model: it knows only the drawn things of the toy world. "

@@ -53,7 +53,10 @@ Model = Annotated[
 ]
 Schedule = Annotated[
     str | None,
-    option("Token schedule, such as none or B6-4,49; by default the model's.", metavar="STAGES"),
+    option(
+        "Token schedule: none, stages such as B6-4,49, or fast, balanced or best; by default the model's.",
+        metavar="STAGES",
+    ),
 ]
 Device = Annotated[
     str, option("Where to compute: cpu, cuda, cuda:1; by default a GPU where there is one.", metavar="NAME")

@@ -29,7 +29,7 @@ from centerclip.model.segments import reduce_segments, size_bias
 from centerclip.model.storage import Settings, save_folder
 from centerclip.model.temporal import TemporalEmbedding
 from centerclip.model.trace import Stage, Tracer
-from centerclip.schedule import TokenSchedule
+from centerclip.schedule import TokenSchedule, resolve_schedule
 
 __all__ = ["CenterCLIP", "Tower"]
 
@@ -52,8 +52,8 @@ class CenterCLIP(nn.Module):
 
     Args:
         clip: `transformers.CLIPModel` or `SiglipModel` (used, not copied), or a `Backbone`.
-        schedule: such as `B6-4,49`, or `none`. A video with too few frames for it is encoded by the
-            nearest schedule that fits (`TokenSchedule.fit`).
+        schedule: such as `B6-4,49`, `none`, or a preset's name (`centerclip.schedule.PRESETS`). A video with
+            too few frames for it is encoded by the nearest schedule that fits (`TokenSchedule.fit`).
         reducer: a name of `centerclip.clustering.reducers.REDUCERS`, or a reducer.
         frames: T, the frames a video is meant to have; other numbers work.
         tokenizer: of `transformers`; without one, only token ids can be encoded.
@@ -88,7 +88,7 @@ class CenterCLIP(nn.Module):
         self.frames = frames
         self.reducer = make_reducer(reducer) if isinstance(reducer, str) else reducer
         self.tower: Tower | None = None
-        self.schedule = TokenSchedule.parse(schedule)
+        self.schedule = schedule
         self.temporal = self._fitting(temporal)
         self._fingerprint: tuple[object, str] | None = None
 
@@ -199,9 +199,10 @@ class CenterCLIP(nn.Module):
 
     @schedule.setter
     def schedule(self, schedule: str | TokenSchedule) -> None:
-        parsed = TokenSchedule.parse(schedule)
-        parsed.validate(blocks=self.backbone.blocks, frames=self.frames, patches=self.backbone.patches)
-        self._schedule = parsed
+        blocks, patches = self.backbone.blocks, self.backbone.patches
+        resolved = resolve_schedule(schedule, blocks=blocks, patches=patches, frames=self.frames)
+        resolved.validate(blocks=blocks, frames=self.frames, patches=patches)
+        self._schedule = resolved
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from centerclip.model.backbones import Backbone, make_backbone
 from centerclip.model.checkpoints import OPEN_CLIP_CONFIG, read_checkpoint, read_open_clip_config
 from centerclip.model.hub import OPEN_CLIP_WEIGHTS, find_model
 from centerclip.model.storage import Settings, has_tokenizer, load_folder, load_tokenizer
-from centerclip.schedule import Reduction, TokenSchedule
+from centerclip.schedule import TokenSchedule, resolve_schedule
 
 __all__ = ["default_schedule", "default_settings", "load_backbone"]
 
@@ -20,16 +20,8 @@ _CLIP_VOCABULARY = 49408
 
 
 def default_schedule(*, blocks: int, patches: int, frames: int) -> TokenSchedule:
-    """The schedule of a model that brings none along: the paper's, carried over to other geometries.
-
-    After half of the blocks, a third as many segments as frames (12 to 4), and of each frame's patches
-    all up to 64 (B/32: 49), or else 160 of 196 in proportion (B/16: 160, L/14: 209). Its effect on the
-    recall of a model that was not trained with it is not known.
-
-    Source: CenterCLIP (arXiv 2205.00823) section 4.2, B6-4,49 and B6-4,160.
-    """
-    tokens = patches if patches <= 64 else round(patches * 160 / 196)
-    return TokenSchedule((Reduction(max(1, blocks // 2), max(1, frames // 3), tokens),))
+    """The schedule of a model that brings none along: the preset `balanced`."""
+    return resolve_schedule("balanced", blocks=blocks, patches=patches, frames=frames)
 
 
 def default_settings(backbone: Backbone, frames: int) -> Settings:

@@ -299,3 +299,12 @@ def test_what_a_reducer_blends_has_no_kept_tokens_from_there_on() -> None:
     stages = CenterCLIP(clip_model(), "B1-3,10;B3-2,6", reducer="pool", frames=6).trace(draw())
     assert [(stage.kept, stage.labels) for stage in stages] == [(None, None)] * 2
     assert CenterCLIP(clip_model(), frames=6).trace(draw()) == []
+
+
+def test_a_preset_becomes_a_schedule_of_the_model_at_once() -> None:
+    model = CenterCLIP(clip_model(), "balanced", frames=6)
+    assert str(model.schedule) == "B2-2,16"
+    model.schedule = "best"  # type: ignore[assignment]
+    assert str(model.schedule) == "B2-3,16"
+    with pytest.raises(ScheduleError, match="fast, balanced, best"):
+        CenterCLIP(clip_model(), "slow")

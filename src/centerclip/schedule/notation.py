@@ -1,4 +1,4 @@
-"""Token schedules: after which block how many segments and tokens remain, and what that costs.
+"""The notation: after which block how many segments and tokens remain, and what that costs.
 
 The notation is the paper's: `B6-4,49` cuts the frames into 4 segments after block 6 and keeps 49
 tokens of each; stages are joined by `;`; `none` keeps everything. Knows no tensors and no model.
