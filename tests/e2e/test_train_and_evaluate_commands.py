@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,12 +55,52 @@ def test_a_recipe_is_trained_and_its_model_evaluated(run: Run, toy_world: Path) 
     assert [report["schedule"] for report in reports] == ["none", "B2-2,4"]
     assert reports[0]["text_to_video"]["recall_at_5"] == {"value": 100.0, "low": 100.0, "high": 100.0}
     whole = json.loads(Path("report.json").read_text(encoding="utf-8"))
-    assert len(whole[0]["text_to_video_ranks"]) == reports[0]["captions"] == 8
-    assert len(whole[0]["video_to_text_ranks"]) == reports[0]["videos"] == 4
+    assert len(whole["results"][0]["text_to_video_ranks"]) == reports[0]["captions"] == 8
+    assert len(whole["results"][0]["video_to_text_ranks"]) == reports[0]["videos"] == 4
 
-    rows = run(*args).rows
-    assert {tuple(row[:2]) for row in rows} == {("B2-4,4", "text to video"), ("B2-4,4", "video to text")}
-    assert {len(row) for row in rows} == {6}
+    differences = run("compare", "report.json")
+    assert differences.code == 0
+    assert {tuple(row[:2]) for row in differences.rows} == {("none", "B2-2,4 kmedoids")}
+    assert {len(row) for row in differences.rows} == {8}
+    assert "toy world test: 8 captions and 4 videos paired, 1 comparison." in differences.err
+
+
+def test_options_of_evaluate(run: Run, toy_world: Path, model: Path) -> None:
+    args = ("evaluate", "--dataset", "toy-world", "--videos", toy_world, "--model", model, "--cache", "cache")
+    rows = run(*args, "--reducer", "pool,sample", "--rescore", "csls", "--rescore", "qb-norm").rows
+    assert list(dict.fromkeys(tuple(row[:4]) for row in rows)) == [
+        ("B2-4,16", reducer, rescoring, direction)
+        for reducer in ("pool", "sample")
+        for rescoring in ("none", "csls", "qb-norm")
+        for direction in ("text to video", "video to text")
+        if (rescoring, direction) != ("qb-norm", "video to text")
+    ]
+    assert {len(row) for row in rows} == {8}
+    done = run(*args, "--reducer", "pool", "--rescore", "qb-norm", "--protocol", "group", "--json")
+    plain, rescored = [json.loads(line) for line in done.out.splitlines()]
+    assert (plain["protocol"], plain["rescoring"], plain["bank"]) == ("group", "none", None)
+    assert (rescored["rescoring"], rescored["transductive"], rescored["bank"]) == ("qb-norm", False, 16)
+    assert rescored["video_to_text"] is None
+
+
+def test_videos_that_are_left_out_are_told(run: Run, toy_world: Path, model: Path, tmp_path: Path) -> None:
+    world = shutil.copytree(toy_world, tmp_path / "world")
+    (world / "test/000000.mp4").unlink()
+    (world / "test/000001.mp4").write_bytes(b"no video")
+    args = ("evaluate", "--dataset", "toy-world", "--videos", world, "--model", model)
+    assert "1 of 4 videos" in run(*args).err
+    done = run(*args, "--allow-missing", "--json")
+    (report,) = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 0
+    assert (report["videos"], report["missing"]) == (2, ["test-000000", "test-000001"])
+    assert [Path(file["path"]).name for file in report["failed"]] == ["000001.mp4"]
+    assert "2 videos left out" in done.err
+    assert "000001.mp4: " in done.err
+    render_toy_world(world, train=4, val=2, test=4, workers=1)
+    (world / "test/000001.mp4").write_bytes(b"no video")
+    refused = run(*args)
+    assert refused.code == 1
+    assert "allow missing videos to go on without it" in refused.err
 
 
 def test_errors_name_the_remedy(run: Run, toy_world: Path, model: Path, tmp_path: Path) -> None:
@@ -73,6 +114,16 @@ def test_errors_name_the_remedy(run: Run, toy_world: Path, model: Path, tmp_path
         ([*evaluate, "toy-world", "--videos", tmp_path], "render"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--split", "all"], "train, val, test"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--schedule", "B2"], "as in B6-4,49"),
+        ([*evaluate, "toy-world", "--videos", toy_world, "--reducer", "kmeans"], "'kmeans' is unknown"),
+        ([*evaluate, "toy-world", "--videos", toy_world, "--rescore", "dls"], "'dls' is unknown"),
+        ([*evaluate, "toy-world", "--videos", toy_world, "--protocol", "best"], "caption, group"),
+        ([*evaluate, "toy-world", "--videos", toy_world, "--output", "no/r.json"], "no folder no"),
+        (
+            [*evaluate, "toy-world", "--videos", toy_world, "--split", "train", "--rescore", "qb-norm"],
+            "trained",
+        ),
+        (["compare", "recipe.toml"], "no report of this version"),
+        (["compare", "none.json"], "none.json: can't be read"),
         (["demo", "--model", model, "--videos", tmp_path / "none"], "there is no such file or folder"),
     ):
         refused = run(*args)

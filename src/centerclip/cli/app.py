@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 import centerclip
+from centerclip.cli.compare import compare
 from centerclip.cli.demo import demo
 from centerclip.cli.evaluate import evaluate
 from centerclip.cli.export import export
@@ -89,6 +90,7 @@ app.command()(export)
 app.command()(demo)
 app.command()(models)
 app.command()(evaluate)
+app.command()(compare)
 app.command()(train)
 app.command()(toy_world)
 

@@ -21,12 +21,14 @@ class _Story:
     sentences: list[str]
 
 
-def activitynet(annotations: Path, videos: Path, split: str, *, allow_missing: bool = False) -> Dataset:
+def activitynet(
+    annotations: Path, videos: Path | None, split: str, *, allow_missing: bool = False
+) -> Dataset:
     """Read a split of ActivityNet Captions; paragraph to video.
 
     Args:
         annotations: folder with `train.json` or `val_1.json`: id to `{duration, timestamps, sentences}`.
-        videos: folder with `v_QOlSCBRmfWY.mp4` and so on.
+        videos: folder with `v_QOlSCBRmfWY.mp4` and so on; None for the captions alone.
         split: one of `SPLITS`.
         allow_missing: go on without videos that are not there.
 

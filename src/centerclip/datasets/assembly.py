@@ -37,12 +37,12 @@ def check_split(name: str, split: str, splits: Iterable[str]) -> None:
 
 
 def find_videos_by_id(
-    folder: Path, ids: Iterable[str], *, file_names: Mapping[str, str] | None = None
+    folder: Path | None, ids: Iterable[str], *, file_names: Mapping[str, str] | None = None
 ) -> dict[str, VideoItem | None]:
     """Look in a folder and those below it for each id's file, `id` + any suffix of videos.
 
     Args:
-        folder: of the videos.
+        folder: of the videos; None to look for none, and name items by their ids alone.
         ids: in the order of the gallery.
         file_names: the published names of files where they are not `id` + suffix; a file of that
             name counts whatever its suffix, and so does one re-encoded to `name` + suffix.
@@ -53,6 +53,8 @@ def find_videos_by_id(
     Raises:
         DatasetError: no such folder, or two files for one id.
     """
+    if folder is None:
+        return {name: VideoItem(name, Path(name)) for name in ids}
     # The package of videos brings decoders and tensors; those who only name data sets need neither.
     from centerclip.video.files import find_videos
 
@@ -84,7 +86,7 @@ def assemble(
     captions: Mapping[str, Sequence[str]],
     *,
     source: Path,
-    videos: Path,
+    videos: Path | None,
     allow_missing: bool = False,
 ) -> Dataset:
     """Put a split together.

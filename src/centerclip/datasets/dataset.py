@@ -5,7 +5,8 @@ A reader makes a `Dataset` from a set's published files; nothing here opens a vi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ class Dataset:
     `frames` and `words` are the protocol's: frames a video and the longest caption in tokens.
 
     Raises:
-        DatasetError: no videos, no captions, or a caption that points at no video.
+        DatasetError: no videos, no captions, or a caption that is empty or points at no video.
     """
 
     name: str
@@ -68,7 +69,32 @@ class Dataset:
                 f"{self.name} {self.split}: caption {outside.text!r} points at video {outside.video}, "
                 f"but there are {len(self.videos)}"
             )
+        empty = next((c for c in self.captions if not c.text.strip()), None)
+        if empty is not None:
+            raise DatasetError(
+                f"{self.name} {self.split}: a caption of video {self.videos[empty.video].id} is empty; a "
+                "caption needs a word at least"
+            )
 
     def video_of_caption(self) -> NDArray[np.int64]:
         """[captions] int64: the position in `videos` of each caption's video, the ground truth."""
         return np.array([caption.video for caption in self.captions], dtype=np.int64)
+
+    def without(self, positions: Collection[int]) -> Dataset:
+        """The data set without some videos, by position, and their captions; `missing` lists them then.
+
+        Raises:
+            DatasetError: no video with a caption is left.
+        """
+        kept = [position for position in range(len(self.videos)) if position not in positions]
+        moved = {before: after for after, before in enumerate(kept)}
+        return replace(
+            self,
+            videos=tuple(self.videos[position] for position in kept),
+            captions=tuple(
+                Caption(caption.text, moved[caption.video])
+                for caption in self.captions
+                if caption.video in moved
+            ),
+            missing=(*self.missing, *(self.videos[position].id for position in sorted(positions))),
+        )

@@ -26,14 +26,15 @@ class _Moment:
     description: str
 
 
-def didemo(annotations: Path, videos: Path, split: str, *, allow_missing: bool = False) -> Dataset:
+def didemo(annotations: Path, videos: Path | None, split: str, *, allow_missing: bool = False) -> Dataset:
     """Read a split of DiDeMo; paragraph to video.
 
     Args:
         annotations: folder with the list `{split}_list.txt`, and the descriptions as the original
             `{split}_data.json` or as `didemo_{split}_label.csv`. The label file of the training split
             lacks 30 of the listed videos, and that of val 3: those count as missing.
-        videos: folder with the files, as named in the list or re-encoded with another suffix.
+        videos: folder with the files, as named in the list or re-encoded with another suffix; None for the
+            captions alone.
         split: one of `SPLITS`.
         allow_missing: go on without videos that are not there or not described.
 

@@ -10,7 +10,7 @@ from centerclip.datasets.dataset import Dataset
 from centerclip.datasets.manifest import manifest
 from centerclip.errors import DatasetError
 
-__all__ = ["SPLITS", "load_dataset"]
+__all__ = ["SPLITS", "load_dataset", "training_captions"]
 
 _PUBLISHED = {
     "msrvtt": msrvtt.msrvtt,
@@ -60,13 +60,59 @@ def load_dataset(
         # Its package draws and encodes videos; the other sets need none of that.
         from centerclip.datasets.toy_world import toy_world
 
-        return toy_world(_folder(name, "videos", annotations if videos is None else videos), split)
+        folder = _folder(name, "videos", annotations if videos is None else videos)
+        return toy_world(folder, split, allow_missing=allow_missing)
     source = _folder(name, "annotations", annotations)
     if name == "manifest":
         return manifest(source, None if videos is None else Path(videos), split, allow_missing=allow_missing)
-    if (source / name).is_dir():
-        source /= name
-    return _PUBLISHED[name](source, _folder(name, "videos", videos), split, allow_missing=allow_missing)
+    return _PUBLISHED[name](
+        _own(source, name), _folder(name, "videos", videos), split, allow_missing=allow_missing
+    )
+
+
+def training_captions(
+    name: str,
+    split: str,
+    *,
+    annotations: str | os.PathLike[str] | None = None,
+    videos: str | os.PathLike[str] | None = None,
+) -> list[str]:
+    """The captions of the split that is trained on for an evaluation on `split`; no video is looked for.
+
+    Args:
+        name, annotations, videos: as of `load_dataset`.
+        split: that is evaluated, such as `1k-A`, whose training split is `9k`.
+
+    Raises:
+        DatasetError: `split` is itself trained on, or the files of the training split are missing or
+            malformed.
+    """
+    training = "9k" if (name, split) == ("msrvtt", "1k-A") else "train"
+    if split in (training, "7k", "9k", "all"):
+        raise DatasetError(
+            f"the captions of {name} {split} are trained on, so they can't be told apart from its queries; "
+            "evaluate a split for validation or testing"
+        )
+    try:
+        if name == "toy-world":
+            from centerclip.datasets.toy_world import toy_world
+
+            folder = _folder(name, "videos", annotations if videos is None else videos)
+            dataset = toy_world(folder, training, captions_only=True)
+        elif name == "manifest":
+            dataset = manifest(_folder(name, "annotations", annotations), None, training, captions_only=True)
+        else:
+            source = _own(_folder(name, "annotations", annotations), name)
+            # A few videos of some training lists were never described; their captions are not wanted.
+            dataset = _PUBLISHED[name](source, None, training, allow_missing=True)
+    except DatasetError as error:
+        raise DatasetError(f"the captions of the training split {training} are needed: {error}") from error
+    return [caption.text for caption in dataset.captions]
+
+
+def _own(folder: Path, name: str) -> Path:
+    """The folder within that is named after the set, if there is one."""
+    return folder / name if (folder / name).is_dir() else folder
 
 
 def _folder(name: str, role: str, path: str | os.PathLike[str] | None) -> Path:

@@ -24,13 +24,13 @@ SPLITS = tuple(_FILES)
 _COLUMNS = 6  # clip, start and end aligned, start and end extracted, sentence
 
 
-def lsmdc(annotations: Path, videos: Path, split: str, *, allow_missing: bool = False) -> Dataset:
+def lsmdc(annotations: Path, videos: Path | None, split: str, *, allow_missing: bool = False) -> Dataset:
     """Read a split of LSMDC.
 
     Args:
         annotations: folder with `LSMDC16_annos_training.csv`, `LSMDC16_annos_val.csv` or
             `LSMDC16_challenge_1000_publictect.csv`: tab-separated, six columns, no header.
-        videos: folder with the clips, in one folder a film or all in one.
+        videos: folder with the clips, in one folder a film or all in one; None for the captions alone.
         split: one of `SPLITS`.
         allow_missing: go on without clips that are not there; a few of the training file never were.
 

@@ -39,7 +39,12 @@ class _Row:
 
 
 def manifest(
-    annotations: Path, videos: Path | None, split: str = _ALL, *, allow_missing: bool = False
+    annotations: Path,
+    videos: Path | None,
+    split: str = _ALL,
+    *,
+    allow_missing: bool = False,
+    captions_only: bool = False,
 ) -> Dataset:
     """Read a table with a caption a row; equal path, start and end make one video with several captions.
 
@@ -50,6 +55,7 @@ def manifest(
         videos: the folder that paths start from; the table's own if None.
         split: the rows whose `split` is this; `all` for every row, the only one without that column.
         allow_missing: go on without files that are not there.
+        captions_only: look for no files.
 
     Raises:
         DatasetError: a row breaks a rule (named), no rows of that split, or files missing.
@@ -71,7 +77,8 @@ def manifest(
     for row in rows:
         if row.id not in items:
             path = folder / row.path
-            items[row.id] = VideoItem(row.id, path, row.start, row.end) if path.is_file() else None
+            there = captions_only or path.is_file()
+            items[row.id] = VideoItem(row.id, path, row.start, row.end) if there else None
         captions[row.id].append(row.caption)
     return assemble(
         PROTOCOL, split, items, captions, source=annotations, videos=folder, allow_missing=allow_missing

@@ -41,14 +41,14 @@ class _Annotations:
     sentences: list[_Sentence]
 
 
-def msrvtt(annotations: Path, videos: Path, split: str, *, allow_missing: bool = False) -> Dataset:
+def msrvtt(annotations: Path, videos: Path | None, split: str, *, allow_missing: bool = False) -> Dataset:
     """Read a split of MSR-VTT.
 
     Args:
         annotations: folder with `MSRVTT_data.json`, or the official `train_val_annotation.zip` and
             `test_videodatainfo.json.zip` or the files in them; `MSRVTT_train.9k.csv` and `.7k.csv` for
             those splits; for `1k-A`, `MSRVTT_JSFUSION_test.csv` alone.
-        videos: folder with `video0.mp4` and so on.
+        videos: folder with `video0.mp4` and so on; None for the captions alone.
         split: one of `SPLITS`. 7k is the official train and val together, 9k adds the 1,990 official
             test videos outside 1k-A: to choose a model without 1k-A, train on `train`, not on these.
         allow_missing: go on without videos that are not there.

@@ -15,14 +15,14 @@ SPLITS = ("train", "val", "test")
 """1,200, 100 and 670 videos."""
 
 
-def msvd(annotations: Path, videos: Path, split: str, *, allow_missing: bool = False) -> Dataset:
+def msvd(annotations: Path, videos: Path | None, split: str, *, allow_missing: bool = False) -> Dataset:
     """Read a split of MSVD.
 
     Args:
         annotations: folder with `train_list.txt`, `val_list.txt`, `test_list.txt`, and the captions as
             `captions_msvd.json` (id to list of captions) or `raw-captions.pkl` (id to list of word
             lists, the field's usual file; nothing in it is run).
-        videos: folder with `-4wsuPCjDBc_5_15.avi` and so on.
+        videos: folder with `-4wsuPCjDBc_5_15.avi` and so on; None for the captions alone.
         split: one of `SPLITS`.
         allow_missing: go on without videos that are not there.
 

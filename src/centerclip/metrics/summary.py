@@ -147,28 +147,28 @@ def compare(
     b = _checked(ranks_b, groups, resamples)[0]
     if len(a) != len(b):
         raise ValueError(f"{len(a)} and {len(b)} ranks; a paired comparison takes the same queries twice")
+
+    def drawn(weights: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        """Of samples of groups [R, C]; computed alike for both, so that equal ranks differ by exactly 0."""
+        less, more = statistics(a, group, weights), statistics(b, group, weights)
+        return {name: more[name] - less[name] for name in LABELS}
+
     both, pairs = np.concatenate([a, b]), np.concatenate([group, group + count])  # [2Q], groups 0..2C-1
 
-    def differences(first: NDArray[np.int64], second: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-        """Of two samples, each [R, 2C]: how often the groups' ranks by a, then by b, count."""
-        less, more = statistics(both, pairs, first), statistics(both, pairs, second)
+    def exchanged(swap: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        """Of permutations [R, C], 1 where a group's ranks change sides."""
+        less = statistics(both, pairs, np.hstack([1 - swap, swap]))
+        more = statistics(both, pairs, np.hstack([swap, 1 - swap]))
         return {name: more[name] - less[name] for name in LABELS}
 
     size = {"queries": 2 * len(a), "seed": seed, "resamples": resamples}
-    nothing, everything = np.zeros((1, count), dtype=np.int64), np.ones((1, count), dtype=np.int64)
-    found = differences(np.hstack([everything, nothing]), np.hstack([nothing, everything]))
-    draws = [
-        differences(np.hstack([weights, 0 * weights]), np.hstack([0 * weights, weights]))
-        for weights in bootstrap_weights(count, **size)
-    ]
-    exchanged = [
-        differences(np.hstack([1 - swap, swap]), np.hstack([swap, 1 - swap]))
-        for swap in exchange_weights(count, **size)
-    ]
+    found = drawn(np.ones((1, count), dtype=np.int64))
+    draws = [drawn(weights) for weights in bootstrap_weights(count, **size)]
+    exchanges = [exchanged(swap) for swap in exchange_weights(count, **size)]
     return Comparison(
         count=len(a),
         **{
-            name: Difference(float(found[name][0]), *_interval(draws, name), _p_value(found, exchanged, name))
+            name: Difference(float(found[name][0]), *_interval(draws, name), _p_value(found, exchanges, name))
             for name in LABELS
         },
     )

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from centerclip.errors import ModelError
 from centerclip.model.preprocessing import Preprocessing
+from centerclip.schedule import TokenSchedule
 
 __all__ = ["Backbone", "square"]
 
@@ -77,6 +78,23 @@ class Backbone(nn.Module):
     def _layers(self) -> nn.ModuleList:
         layers: nn.ModuleList = self.model.vision_model.encoder.layers
         return layers
+
+    def multiply_adds(self, schedule: TokenSchedule, frames: int) -> int:
+        """Of one video of `frames` frames through the vision tower, as it runs outside of training.
+
+        Counted by `TokenSchedule.multiply_adds`; of a tower with class tokens, the last block is run for
+        these alone.
+        """
+        return schedule.multiply_adds(
+            blocks=self.blocks,
+            frames=frames,
+            patches=self.patches,
+            width=self.width,
+            mlp_width=self.mlp_width,
+            patch_pixels=3 * self.patch_size**2,
+            class_token=self.has_class_token,
+            whole_last_block=not self.has_class_token,
+        )
 
     def run(self, x: Tensor, start: int, stop: int, bias: Tensor | None = None) -> Tensor:
         """Run the part of the vision tower between two reductions.

@@ -1,0 +1,196 @@
+"""A report on disk: everything that was found and where it comes from, as JSON.
+
+The ids of videos and the captions are in it, so that two reports can be paired query by query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from centerclip.errors import ConfigError
+from centerclip.evaluation.results import Evaluation, Rescored
+from centerclip.metrics import LABELS, Summary
+
+__all__ = ["Report", "Result", "make_report", "read_report", "write_report"]
+
+_PACKAGES = ("centerclip", "torch", "transformers", "av", "numpy")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Interval(_Part):
+    """A figure with its 95 % bootstrap interval; recalls in percent."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Query(_Part):
+    """A caption, and the id of its video."""
+
+    video: str
+    text: str
+
+
+class FailedFile(_Part):
+    """A file that could not be decoded."""
+
+    path: str
+    reason: str
+
+
+class Result(_Part):
+    """One schedule, reducer and re-scoring; ranks are in the order of the report's queries."""
+
+    schedule: str
+    reducer: str
+    rescoring: str
+    transductive: bool
+    bank: int | None
+    fingerprint: str
+    multiply_adds: int
+    text_to_video: dict[str, Interval]
+    video_to_text: dict[str, Interval] | None
+    text_to_video_ranks: tuple[float, ...]
+    video_to_text_ranks: tuple[float, ...] | None
+
+    @property
+    def name(self) -> str:
+        """What tells it from the other results of a report: `B6-4,49 kmedoids`, `none, dsl`."""
+        made = self.schedule if self.reducer == "none" else f"{self.schedule} {self.reducer}"
+        return made if self.rescoring == "none" else f"{made}, {self.rescoring}"
+
+
+class Report(_Part):
+    """The results of one evaluation, and what they have in common.
+
+    The queries of text-to-video are `captions`; those of video-to-text are `told`.
+    """
+
+    format: Literal["centerclip evaluation, version 1"] = "centerclip evaluation, version 1"
+    dataset: str
+    split: str
+    protocol: str
+    model: str
+    frames: int
+    words: int
+    seed: int
+    versions: dict[str, str]
+    videos: tuple[str, ...]
+    captions: tuple[Query, ...]
+    missing: tuple[str, ...]
+    failed: tuple[FailedFile, ...]
+    results: tuple[Result, ...]
+
+    def brief(self) -> list[dict[str, Any]]:
+        """A flat record for each result: counts in place of queries, and no ranks."""
+        common = self.model_dump(exclude={"format", "results", "videos", "captions"})
+        counts = {"videos": len(self.videos), "captions": len(self.captions)}
+        without = {"text_to_video_ranks", "video_to_text_ranks"}
+        return [common | counts | result.model_dump(exclude=without) for result in self.results]
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The videos that have a caption, in the order of `videos`."""
+        owners = {caption.video for caption in self.captions}
+        return tuple(video for video in self.videos if video in owners)
+
+    @model_validator(mode="after")
+    def _one_rank_a_query(self) -> Self:
+        for result in self.results:
+            for ranks, queries in (
+                (result.text_to_video_ranks, self.captions),
+                (result.video_to_text_ranks, self.told),
+            ):
+                if ranks is not None and len(ranks) != len(queries):
+                    raise ValueError(f"{result.name} has {len(ranks)} ranks for {len(queries)} queries")
+        return self
+
+
+def make_report(evaluations: Sequence[Evaluation], *, model: str, seed: int) -> Report:
+    """Put the results of one call of `evaluate` together.
+
+    Args:
+        evaluations: at least one.
+        model: its name or folder.
+        seed: of the bootstrap.
+    """
+    first = evaluations[0]
+    data = first.dataset
+    return Report(
+        dataset=data.name,
+        split=data.split,
+        protocol=first.protocol,
+        model=model,
+        frames=first.frames,
+        words=data.words,
+        seed=seed,
+        versions={package: version(package) for package in _PACKAGES},
+        videos=tuple(video.id for video in data.videos),
+        captions=tuple(Query(video=data.videos[c.video].id, text=c.text) for c in data.captions),
+        missing=first.missing,
+        failed=tuple(FailedFile(path=str(file.path), reason=file.reason) for file in first.failed),
+        results=tuple(
+            result
+            for evaluation in evaluations
+            for result in (
+                _result(evaluation, evaluation),
+                *(_result(evaluation, rescored) for rescored in evaluation.rescored),
+            )
+        ),
+    )
+
+
+def _result(evaluation: Evaluation, ranked: Evaluation | Rescored) -> Result:
+    rescored = ranked if isinstance(ranked, Rescored) else None
+    backward, backward_ranks = ranked.video_to_text, ranked.video_to_text_ranks
+    return Result(
+        schedule=evaluation.schedule,
+        reducer=evaluation.reducer,
+        rescoring=rescored.name if rescored else "none",
+        transductive=rescored.transductive if rescored else False,
+        bank=rescored.bank if rescored else None,
+        fingerprint=evaluation.fingerprint,
+        multiply_adds=evaluation.multiply_adds,
+        text_to_video=_figures(ranked.text_to_video),
+        video_to_text=None if backward is None else _figures(backward),
+        text_to_video_ranks=tuple(ranked.text_to_video_ranks.tolist()),
+        video_to_text_ranks=None if backward_ranks is None else tuple(backward_ranks.tolist()),
+    )
+
+
+def _figures(summary: Summary) -> dict[str, Interval]:
+    return {name: Interval(**asdict(getattr(summary, name))) for name in LABELS if hasattr(summary, name)}
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write it as JSON."""
+    path.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def read_report(path: Path) -> Report:
+    """Read what `write_report` wrote.
+
+    Raises:
+        ConfigError: it can't be read, or is something else.
+    """
+    try:
+        return Report.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read ({error.strerror or error})") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"{path} is no report of this version{f', at {place}' if place else ''}: {first['msg']}. "
+            "Write one with centerclip evaluate --output"
+        ) from error

@@ -1,0 +1,268 @@
+"""One data set under several schedules: what is decoded, encoded, ranked, left out and kept."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import clip_model, clip_tokenizer, siglip_model
+from torch import Tensor
+from videos import make_video
+
+from centerclip import metrics
+from centerclip.datasets import Caption, Dataset, VideoItem
+from centerclip.datasets import frames as frames_module
+from centerclip.errors import ConfigError, DatasetError, ModelError, ScheduleError, VideoError
+from centerclip.evaluation import embed_captions, embed_videos, evaluate
+from centerclip.model import CenterCLIP
+from centerclip.rescoring import dual_softmax, qb_norm
+
+TEXTS = ["a cat", "it naps", "rain", "a red ball", "a ball", "snow", "a man", "a dog"]
+OWNERS = [0, 0, 1, 2, 2, 3, 4, 5]
+
+
+class Noise:
+    """Frames of six videos drawn from their numbers; some can't be decoded, one is short."""
+
+    def __init__(self, *broken: int) -> None:
+        self.asked: Counter[int] = Counter()
+        self._broken = broken
+
+    def batch(self, items: Sequence[int], frames: int, rng: object = None) -> tuple[Tensor, Tensor]:
+        self.asked.update(items)
+        for item in items:
+            if item in self._broken:
+                raise VideoError(f"video{item}.mp4: is empty (0 bytes)")
+        pictures = [
+            torch.randint(0, 256, (frames, 3, 16, 16), dtype=torch.uint8, generator=generator)
+            for generator in (torch.Generator().manual_seed(item) for item in items)
+        ]
+        mask = torch.ones(len(items), frames, dtype=torch.bool)
+        for row, item in enumerate(items):
+            mask[row, 5:] = item != 1
+        return torch.stack(pictures), mask
+
+
+def data(words: int = 12, protocols: tuple[str, ...] = ("caption", "group")) -> Dataset:
+    videos = tuple(VideoItem(f"v{number}", Path(f"video{number}.mp4")) for number in range(6))
+    captions = tuple(map(Caption, TEXTS, OWNERS))
+    return Dataset("set", "test", videos, captions, words=words, protocols=protocols)
+
+
+@pytest.fixture(scope="module")
+def model() -> CenterCLIP:
+    return CenterCLIP(clip_model(), "B2-4,16", tokenizer=clip_tokenizer(), frames=8)
+
+
+def test_every_video_is_decoded_once_for_all_schedules_and_reducers(
+    model: CenterCLIP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("centerclip.evaluation.embedding._BATCH_FRAMES", 32)  # batches of 4 and of 2
+    source, seen = Noise(), []
+    results = evaluate(
+        model, data(), schedules=["B2-4,16", "none", "B1-2,9"], reducers=["kmedoids", "pool"], source=source,
+        progress=lambda done, total: seen.append((done, total)),
+    )  # fmt: skip
+    assert source.asked == dict.fromkeys(range(6), 1)
+    assert seen == [(4, 6), (6, 6)]
+    assert [(result.schedule, result.reducer) for result in results] == [
+        ("B2-4,16", "kmedoids"),
+        ("B2-4,16", "pool"),
+        ("none", "none"),
+        ("B1-2,9", "kmedoids"),
+        ("B1-2,9", "pool"),
+    ]
+    assert len({result.fingerprint for result in results}) == 5
+    assert results[2].multiply_adds > results[0].multiply_adds == results[1].multiply_adds
+
+
+def test_each_result_is_that_of_its_schedule_alone(model: CenterCLIP) -> None:
+    text = embed_captions(model, TEXTS)
+    for result in evaluate(model, data(), schedules=["none", "B1-2,9"], reducers=["pool"], source=Noise()):
+        alone = CenterCLIP(clip_model(), result.schedule, reducer="pool", frames=8)
+        similarity = text @ embed_videos(alone, Noise(), 6).T
+        assert np.array_equal(result.text_to_video_ranks, metrics.ranks(similarity, OWNERS))
+        assert np.array_equal(result.video_to_text_ranks, metrics.video_to_text_ranks(similarity, OWNERS))
+        assert result.text_to_video == metrics.summarize(result.text_to_video_ranks, groups=OWNERS)
+        assert result.fingerprint == alone.fingerprint()
+        assert (result.videos, result.captions, result.missing, result.protocol) == (6, 8, (), "caption")
+    assert str(model.schedule) == "B2-4,16"
+    assert model.reducer.name == "kmedoids"
+
+
+def test_a_video_that_cant_be_decoded_is_named_or_left_out(model: CenterCLIP) -> None:
+    with pytest.raises(VideoError, match=r"video2\.mp4: is empty .*allow missing"):
+        evaluate(model, data(), source=Noise(2, 4))
+    source = Noise(2, 4)
+    (result,) = evaluate(model, data(), source=source, allow_missing=True, rescorings=["csls"])
+    assert source.asked == dict.fromkeys(range(6), 1)
+    assert result.missing == ("v2", "v4")
+    assert [(str(file.path), file.reason) for file in result.failed] == [
+        (f"video{number}.mp4", f"video{number}.mp4: is empty (0 bytes)") for number in (2, 4)
+    ]
+    assert [video.id for video in result.dataset.videos] == ["v0", "v1", "v3", "v5"]
+    assert [caption.text for caption in result.dataset.captions] == [
+        "a cat",
+        "it naps",
+        "rain",
+        "snow",
+        "a dog",
+    ]
+    similarity = embed_captions(model, TEXTS) @ embed_videos(model, Noise(), 6).T
+    kept = similarity[[0, 1, 2, 5, 7]][:, [0, 1, 3, 5]]
+    assert np.array_equal(result.text_to_video_ranks, metrics.ranks(kept, [0, 0, 1, 2, 3]))
+    with pytest.raises(DatasetError, match="0 videos"):
+        evaluate(model, data(), source=Noise(*range(6)), allow_missing=True)
+
+
+def test_captions_are_cut_to_the_words_of_the_protocol(model: CenterCLIP) -> None:
+    videos = data().videos[:2]
+    captions = (Caption("abcd" + "x " * 300, 0), Caption("abcdefgh", 1))
+    cut, whole = (
+        evaluate(model, Dataset("set", "test", videos, captions, words=words), source=Noise())[0]
+        for words in (6, 12)  # start, a, b, c, d, end
+    )
+    assert sorted(cut.text_to_video_ranks) == [
+        1,
+        2,
+    ]  # one sentence to the model, so of two videos one is first
+    assert set(cut.video_to_text_ranks) == {1.5}
+    assert set(whole.video_to_text_ranks) <= {1, 2}
+
+
+def test_video_to_text_by_caption_or_by_group(model: CenterCLIP) -> None:
+    similarity = embed_captions(model, TEXTS) @ embed_videos(model, Noise(), 6).T
+    for protocol in ("caption", "group"):
+        (result,) = evaluate(model, data(), source=Noise(), protocol=protocol)
+        expected = metrics.video_to_text_ranks(similarity, OWNERS, protocol=protocol)
+        assert result.protocol == protocol
+        assert np.array_equal(result.video_to_text_ranks, expected)
+    with pytest.raises(ConfigError, match="set has no protocol 'group' of video-to-text; it has caption"):
+        evaluate(model, data(protocols=("caption",)), source=Noise(), protocol="group")
+
+
+def test_rescored_ranks_stand_beside_the_plain_ones(model: CenterCLIP) -> None:
+    bank = ["a fish", "a boat", "a tree"]
+    plain, result = (
+        evaluate(model, data(), source=Noise(), rescorings=names, bank=bank)[0]
+        for names in ([], ["dsl", "qb-norm"])
+    )
+    assert np.array_equal(plain.text_to_video_ranks, result.text_to_video_ranks)
+    video = embed_videos(model, Noise(), 6)
+    similarity = embed_captions(model, TEXTS) @ video.T
+    dsl, qb = result.rescored
+    assert (dsl.name, dsl.transductive, dsl.bank) == ("dsl", True, None)
+    assert np.array_equal(dsl.text_to_video_ranks, metrics.ranks(dual_softmax(similarity), OWNERS))
+    backward = metrics.video_to_text_ranks(dual_softmax(similarity.T).T, OWNERS)
+    assert np.array_equal(dsl.video_to_text_ranks, backward)
+    assert (qb.name, qb.transductive, qb.bank, qb.video_to_text) == ("qb-norm", False, 3, None)
+    scores = qb_norm(similarity, bank=embed_captions(model, bank) @ video.T)
+    assert np.array_equal(qb.text_to_video_ranks, metrics.ranks(scores, OWNERS))
+
+
+def test_a_large_bank_is_drawn_from(model: CenterCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("centerclip.evaluation.run._BANK", 5)
+    (result,) = evaluate(
+        model, data(), source=Noise(), rescorings=["qb-norm"], bank=[f"a {n}" for n in range(9)]
+    )
+    assert result.rescored[0].bank == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"rescorings": ["dls"]}, ConfigError, "'dls' is unknown: choose one of dsl"),
+        ({"rescorings": ["qb-norm"]}, ConfigError, "qb-norm needs a bank"),
+        ({"reducers": ["kmeans"]}, ConfigError, "'kmeans' is unknown"),
+        ({"schedules": ["B9-4,4"]}, ScheduleError, "the model has 4 blocks"),
+        ({"cache": Path("cache")}, ValueError, "beside a source of other frames give none"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_decoded(
+    model: CenterCLIP, options: dict[str, object], error: type[Exception], message: str
+) -> None:
+    source = Noise()
+    with pytest.raises(error, match=message):
+        evaluate(model, data(), source=source, **options)
+    assert not source.asked
+
+
+def test_a_model_without_tokenizer() -> None:
+    with pytest.raises(ModelError, match="no tokenizer"):
+        evaluate(CenterCLIP(siglip_model(), frames=8), data(), source=Noise())
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that are decoded, as they are."""
+    read, names = frames_module.read_item, []
+
+    def count(item: VideoItem, *args: object) -> Tensor:
+        names.append(item.path.name)
+        return read(item, *args)
+
+    monkeypatch.setattr(frames_module, "read_item", count)
+    return names
+
+
+@pytest.fixture
+def filmed(tmp_path: Path) -> Callable[..., Dataset]:
+    """A data set of real files, by their names."""
+
+    def film(*names: str) -> Dataset:
+        for name in names:
+            if not (tmp_path / name).exists():
+                make_video(tmp_path / name, frames=6)
+        videos = tuple(VideoItem(name, tmp_path / name) for name in names)
+        return Dataset("set", "test", videos, tuple(Caption(f"a {n}", i) for i, n in enumerate(names)))
+
+    return film
+
+
+def test_a_second_evaluation_decodes_nothing(
+    model: CenterCLIP, filmed: Callable[..., Dataset], decoded: list[str], tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    first = evaluate(model, filmed("a.mp4", "b.mp4"), cache=cache)[0]
+    assert sorted(decoded) == ["a.mp4", "b.mp4"]
+    again = evaluate(model, filmed("a.mp4", "b.mp4"), cache=cache)[0]
+    assert len(decoded) == 2
+    assert again.text_to_video_ranks.tolist() == first.text_to_video_ranks.tolist()
+    # Another file, another schedule, a changed file: only these.
+    evaluate(model, filmed("b.mp4", "c.mp4"), cache=cache)
+    assert decoded[2:] == ["c.mp4"]
+    evaluate(model, filmed("a.mp4"), schedules=["none", "B2-4,16"], cache=cache)
+    assert decoded[3:] == ["a.mp4"]
+    make_video(tmp_path / "a.mp4", frames=9)
+    evaluate(model, filmed("a.mp4", "c.mp4"), cache=cache)
+    assert decoded[4:] == ["a.mp4"]
+
+
+def test_what_was_encoded_before_a_failure_is_kept(
+    model: CenterCLIP, filmed: Callable[..., Dataset], decoded: list[str], tmp_path: Path
+) -> None:
+    data = filmed("a.mp4", "b.mp4")
+    (tmp_path / "b.mp4").write_bytes(b"")
+    with pytest.raises(VideoError, match=r"b\.mp4"):
+        evaluate(model, data, cache=tmp_path / "cache")
+    (result,) = evaluate(model, data, cache=tmp_path / "cache", allow_missing=True)
+    (result,) = evaluate(model, data, cache=tmp_path / "cache", allow_missing=True)
+    assert result.missing == ("b.mp4",)
+    assert decoded.count("b.mp4") == 3  # it may have been mended meanwhile
+    assert decoded.count("a.mp4") <= 2
+
+
+def test_caches_that_cant_be_used(model: CenterCLIP, filmed: Callable[..., Dataset], tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    evaluate(model, filmed("a.mp4"), cache=cache)
+    for file in cache.iterdir():
+        file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(
+        ConfigError, match=r"captions-.*\.npz holds no embeddings that can be read.*remove it"
+    ):
+        evaluate(model, filmed("a.mp4"), cache=cache)
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="file"):
+        evaluate(model, filmed("a.mp4"), cache=tmp_path / "file")
