@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from centerclip.clustering import Clustering, kmedoids, pairwise_distances, spectral_clustering
+from centerclip.clustering.kmedoids import _ROUNDS_A_CHECK
 
 
 def line(*places: float) -> Tensor:
@@ -141,6 +142,46 @@ def test_no_tensor_is_larger_than_the_distances(kind: str) -> None:
     with Largest() as largest:
         kmedoids(tokens, 30)
     assert largest.elements == 3 * 60 * 60
+
+
+class Waits(TorchDispatchMode):
+    """Notes the operations whose result the host waits for when tensors are on a GPU."""
+
+    names = ("_local_scalar_dense", "equal", "nonzero", "masked_select", "bincount", "repeat_interleave")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        masked = name == "index" and any(i is not None and i.dtype == torch.bool for i in args[1])
+        if name in self.names or masked or name.startswith("_unique"):
+            self.noted.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("max_iter", [0, 1, 2, 8, 9, 100])
+def test_rounds_between_two_checks_change_nothing(
+    kind: str, max_iter: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = token_sets(kind, (3, 60, 4))
+    every_round = kmedoids(tokens, 8, max_iter=max_iter)
+    monkeypatch.setitem(_ROUNDS_A_CHECK, "cpu", 8)
+    assert_same(kmedoids(tokens, 8, max_iter=max_iter), every_round)
+
+
+def test_a_gpu_waits_once_for_the_input_and_once_for_eight_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = token_sets("random", (6, 90, 3))
+    with Waits() as round_by_round:
+        kmedoids(tokens, 9)
+    assert 4 <= round_by_round.noted.count("equal") <= 16
+    monkeypatch.setitem(_ROUNDS_A_CHECK, "cpu", 8)
+    with Waits() as in_groups:
+        kmedoids(tokens, 9)
+    rounds = round_by_round.noted.count("equal")
+    assert in_groups.noted == ["_local_scalar_dense"] + ["equal"] * -(-rounds // 8)
 
 
 def test_an_empty_batch_has_no_clusters() -> None:

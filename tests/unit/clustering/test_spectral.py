@@ -7,8 +7,8 @@ import pytest
 import torch
 from token_sets import DEVICES, KINDS, token_sets
 
-from centerclip.clustering import Clustering, kmedoids, spectral_clustering
-from centerclip.clustering.spectral import _bro_signs, _nearest
+from centerclip.clustering import Clustering, kmedoids, pairwise_distances, spectral_clustering
+from centerclip.clustering.spectral import _affinity, _bro_signs, _nearest, _smoothest
 
 GRAPHS: list[dict[str, Any]] = [
     {},
@@ -112,6 +112,44 @@ def test_signs_do_not_depend_on_the_solver() -> None:
     assert torch.equal(_bro_signs(vectors * signs, tokens), _bro_signs(vectors, tokens))
     projections = _bro_signs(vectors, tokens).mT @ tokens
     assert ((projections * projections.abs()).sum(1) > 0).all()
+
+
+def laplacian_of(affinity: torch.Tensor) -> torch.Tensor:
+    scale = affinity.double().sum(1).rsqrt()
+    return torch.eye(len(affinity), dtype=torch.float64) - scale[:, None] * affinity * scale
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_vectors_span_what_float64_finds_although_eigenvalues_are_close(seed: int) -> None:
+    # As in real videos: three frames alike, and the median distance for sigma.
+    scene = token_sets("random", (1, 64, 48), seed).repeat(1, 3, 1)
+    tokens = scene + 0.3 * token_sets("random", (1, 192, 48), seed + 10)
+    affinity = _affinity(pairwise_distances(tokens)[0], "median")
+    k = 60
+    values, vectors = torch.linalg.eigh(laplacian_of(affinity))
+    expected = vectors[:, :k] @ vectors[:, :k].mT
+    found = _smoothest(affinity, k).double()
+    assert 0 < values[k] - values[k - 1] < 2e-4
+    # 1e-6 to 2e-6; of the Laplacian as it stands, float32 finds 1e-4 to 2e-4.
+    assert (found @ found.mT - expected).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 14, 15])
+@pytest.mark.parametrize("kind", ["random", "clustered", "equal"])
+@pytest.mark.parametrize("graph", ["heat", "knn", "none"])
+def test_vectors_have_the_least_variation_on_any_graph(kind: str, k: int, graph: str) -> None:
+    distances = pairwise_distances(token_sets(kind, (1, 15, 4)))[0]
+    affinity = _affinity(distances, "median")
+    if graph == "knn":
+        affinity *= _nearest(distances, 2, mutual=False)
+    if graph == "none":
+        affinity = torch.eye(15)
+    laplacian = laplacian_of(affinity)
+    vectors = _smoothest(affinity, k).double()
+    torch.testing.assert_close(vectors.mT @ vectors, torch.eye(k, dtype=torch.float64), rtol=0, atol=1e-5)
+    # By Ky Fan's theorem the trace is least for them, and for no others.
+    variation = torch.trace(vectors.mT @ laplacian @ vectors)
+    torch.testing.assert_close(variation, torch.linalg.eigvalsh(laplacian)[:k].sum(), rtol=0, atol=1e-5)
 
 
 def test_neighbors_by_hand() -> None:
