@@ -1,17 +1,23 @@
-"""A file as a stream of windows, each decoded when it is asked for."""
+"""A file as a stream of windows, each decoded when it is asked for; a long one as several such streams."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeAlias
 
 from torch import Tensor
 
 from centerclip.records import VideoInfo, Window
 from centerclip.video import VideoReader, cut_windows, read_windows
 
-__all__ = ["DecodedWindow", "decode_windows"]
+__all__ = ["DecodedWindow", "Part", "Windows", "decode_windows"]
+
+_PART_WINDOWS = 30
+"""Windows that a part has at least: six minutes, beside which opening the file once more is little."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,9 +33,19 @@ class DecodedWindow:
     thumbnail: bytes
 
 
+Windows: TypeAlias = "Generator[DecodedWindow | Part, None, None]"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of a file's windows, for whoever has time: `decode` opens the file once more and gives them."""
+
+    decode: Callable[[], Windows]
+
+
 def decode_windows(
-    path: Path, *, window_seconds: float, frames: int, size: tuple[int, int]
-) -> Generator[DecodedWindow, None, None]:
+    path: Path, *, window_seconds: float, frames: int, size: tuple[int, int], parts: int = 1
+) -> Windows:
     """Open a file and decode it window by window, each when it is asked for; only that one is in memory.
 
     Args:
@@ -37,9 +53,10 @@ def decode_windows(
         window_seconds: a longer file is cut into windows of about this length at most; see `cut_windows`.
         frames: T, frames a window.
         size: (height, width) in pixels.
+        parts: into how many a long file may be cut, to be decoded side by side.
 
     Yields:
-        At least one window, in time order.
+        The parts of a long file but the first, and then that one's windows in time order, at least one.
 
     Raises:
         VideoError: no frames can be had.
@@ -47,5 +64,27 @@ def decode_windows(
     with VideoReader(path) as reader:
         info = reader.info
         windows = cut_windows(info.duration_seconds, window_seconds, cuts=reader.scene_cuts())
-        for window, seen in zip(windows, read_windows(reader, windows, frames, size), strict=True):
-            yield DecodedWindow(info, window, *seen)
+        shares = _shares(windows, parts if reader.random_access else 1)
+        for share in shares[1:]:
+            yield Part(partial(_decode_part, reader, info, share, frames, size))
+        yield from _decode(reader, info, shares[0], frames, size)
+
+
+def _shares(windows: Sequence[Window], most: int) -> list[Sequence[Window]]:
+    count = max(1, min(most, len(windows) // _PART_WINDOWS))
+    bounds = [place * len(windows) // count for place in range(count + 1)]
+    return [windows[start:end] for start, end in pairwise(bounds)]
+
+
+def _decode_part(
+    first: VideoReader, info: VideoInfo, windows: Sequence[Window], frames: int, size: tuple[int, int]
+) -> Windows:
+    with first.twin() as reader:
+        yield from _decode(reader, info, windows, frames, size)
+
+
+def _decode(
+    reader: VideoReader, info: VideoInfo, windows: Sequence[Window], frames: int, size: tuple[int, int]
+) -> Windows:
+    for window, seen in zip(windows, read_windows(reader, windows, frames, size), strict=True):
+        yield DecodedWindow(info, window, *seen)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from centerclip.clustering.reducers import reducer_config
-from centerclip.encoder.decoding import DecodedWindow, decode_windows
+from centerclip.encoder.decoding import DecodedWindow, Windows, decode_windows
 from centerclip.encoder.device import available_cores, choose_device, choose_dtype, prepare
 from centerclip.encoder.indexing import FileResult, Progress, index_files
 from centerclip.encoder.pictures import read_picture
@@ -122,6 +122,7 @@ class VideoEncoder:
             VideoError: no frames can be had.
         """
         (window,) = self._decoder(float("inf"))(Path(path))
+        assert isinstance(window, DecodedWindow), "one window is one part"
         return self._embed_one(window.frames)
 
     def encode_picture(self, path: str | os.PathLike[str]) -> NDArray[np.float32]:
@@ -211,12 +212,13 @@ class VideoEncoder:
         )
         return iter(pipeline)
 
-    def _decoder(self, window_seconds: float) -> Callable[[Path], Generator[DecodedWindow, None, None]]:
+    def _decoder(self, window_seconds: float) -> Callable[[Path], Windows]:
         return partial(
             decode_windows,
             window_seconds=window_seconds,
             frames=self.model.frames,
             size=self.model.image_size,
+            parts=self.workers,
         )
 
     def _encode_windows(self, windows: Sequence[DecodedWindow]) -> list[EncodedWindow]:

@@ -1,7 +1,8 @@
 """Decoding in threads beside encoding in the consumer's own, with a bound on the frames in memory.
 
 Worker threads decode files window by window; windows of whatever files form batches in the order in which
-they come; a file's result is ready when its last window is encoded. Knows neither how a file is decoded
+they come; a file's result is ready when its last window is encoded. A long file comes in parts, which
+workers decode side by side, so that one film alone keeps them all busy. Knows neither how a file is decoded
 nor how a batch is encoded.
 """
 
@@ -12,12 +13,13 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
 from typing import TypeAlias, TypeVar
 
-from centerclip.encoder.decoding import DecodedWindow
+from centerclip.encoder.decoding import DecodedWindow, Part, Windows
 from centerclip.errors import VideoError
 from centerclip.records import EncodedVideo, EncodedWindow, Failed, VideoInfo
 
@@ -26,35 +28,38 @@ __all__ = ["Numbered", "Pipeline", "Step", "in_order"]
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-Windows: TypeAlias = Generator[DecodedWindow, None, None]
 Numbered: TypeAlias = tuple[int, _T]
 """A value with its place among the paths, in whose order the values don't come."""
 
 
 @dataclass(slots=True, eq=False)
 class _File:
-    """A file on its way: how many windows came from the decoder, and which are encoded."""
+    """A file on its way: how many windows came from the decoder, and which are encoded.
+
+    `parts` are those that are not yet decoded to their end.
+    """
 
     number: int
     path: Path
     info: VideoInfo | None = None
     decoded: int = 0
     encoded: list[EncodedWindow] = field(default_factory=list)
-    ended: bool = False
+    parts: int = 1
     failure: str | None = None
 
     def result(self) -> EncodedVideo | Failed | None:
         """What became of it; None as long as windows are missing."""
         if self.failure is not None:
             return Failed(self.path, self.failure)
-        if self.info is None or not self.ended or len(self.encoded) < self.decoded:
+        if self.info is None or self.parts or len(self.encoded) < self.decoded:
             return None
-        return EncodedVideo(self.info, tuple(self.encoded))
+        windows = sorted(self.encoded, key=lambda encoded: encoded.window.start_seconds)
+        return EncodedVideo(self.info, tuple(windows))
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """The last message about a file: it is decoded, or `error` came in between."""
+    """The last message about a part of a file: it is decoded, or `error` came in between."""
 
     error: BaseException | None
 
@@ -75,7 +80,8 @@ class Pipeline:
 
     Args:
         paths: files, taken a little before their turn.
-        decode: opens a file and gives its windows, at least one; called in the worker threads.
+        decode: opens a file and gives its windows, at least one, and before them other parts of it, if
+            any; called in the worker threads.
         encode: turns windows into embeddings, one each; called in the consumer's thread.
         workers: threads that decode.
         batch_size: windows given to `encode` at a time; only the last batch is smaller.
@@ -99,8 +105,8 @@ class Pipeline:
         self._in_flight = 2 * batch_size + workers
         self._slots = Semaphore(self._in_flight)
         self._stopped = Event()
-        self._jobs: SimpleQueue[_File | None] = SimpleQueue()
-        self._messages: SimpleQueue[tuple[_File, DecodedWindow | _Ended]] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[_File, Callable[[], Windows]] | None] = SimpleQueue()
+        self._messages: SimpleQueue[tuple[_File, DecodedWindow | Part | _Ended]] = SimpleQueue()
         self._batch: list[tuple[_File, DecodedWindow]] = []
         self._open: dict[int, _File] = {}
         self._begun = self._decoding = 0
@@ -143,17 +149,22 @@ class Pipeline:
             file = self._open[self._begun] = _File(self._begun, path)
             self._begun += 1
             self._decoding += 1
-            self._jobs.put(file)
+            self._jobs.put((file, partial(self._decode, path)))
 
-    def _receive(self, file: _File, message: DecodedWindow | _Ended) -> None:
+    def _receive(self, file: _File, message: DecodedWindow | Part | _Ended) -> None:
+        if isinstance(message, Part):
+            file.parts += 1
+            self._decoding += 1
+            self._jobs.put((file, message.decode))
+            return
         if isinstance(message, DecodedWindow):
             file.info = message.info
             file.decoded += 1
             self._batch.append((file, message))
             return
         self._decoding -= 1
-        file.ended = True
-        if message.error is not None:
+        file.parts -= 1
+        if message.error is not None and file.failure is None:
             file.failure = _reason(file.path, message.error)
         self._settle(file)
 
@@ -173,11 +184,12 @@ class Pipeline:
             self._done.append((file.number, result))
 
     def _work(self) -> None:
-        while (file := self._jobs.get()) is not None and not self._stopped.is_set():
+        while (job := self._jobs.get()) is not None and not self._stopped.is_set():
+            file, decode = job
             error = None
             try:
-                with closing(self._decode(file.path)) as windows:
-                    while self._send_next(file, windows):
+                with closing(decode()) as windows:
+                    while file.failure is None and self._send_next(file, windows):
                         pass
             # Whatever it is, the consumer's thread has to learn of it: it would wait for ever otherwise.
             except BaseException as raised:
@@ -185,18 +197,18 @@ class Pipeline:
             self._messages.put((file, _Ended(error)))
 
     def _send_next(self, file: _File, windows: Windows) -> bool:
-        """Decode a window once there is a slot for it; tell whether there was one."""
+        """Decode a window once there is a slot for it, or pass a part on; tell whether there was any."""
         self._slots.acquire()
-        window = None
+        given = None
         try:
             if not self._stopped.is_set():
-                window = next(windows, None)
+                given = next(windows, None)
         finally:
-            if window is None:
+            if not isinstance(given, DecodedWindow):
                 self._slots.release()
-        if window is not None:
-            self._messages.put((file, window))
-        return window is not None
+        if given is not None:
+            self._messages.put((file, given))
+        return given is not None
 
     def _stop(self) -> None:
         self._stopped.set()

@@ -7,6 +7,7 @@ it has to decode; where a file contradicts its own packets, it decodes everythin
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -74,6 +75,21 @@ class VideoReader:
         )
         self._playback: Playback | None = None
 
+    def twin(self) -> VideoReader:
+        """Open the file once more, for another thread, without reading its packets again.
+
+        Works on a closed reader too. The twin gives the same frames, each decoded from its group's start.
+        """
+        twin = copy.copy(self)
+        twin._packets = PacketReader(self.path, self._packets.index)
+        try:
+            twin._stream = FrameStream(twin._packets)
+        except BaseException:
+            twin.close()
+            raise
+        twin._pictures, twin._playback = PictureMaker(), None
+        return twin
+
     def __enter__(self) -> VideoReader:
         return self
 
@@ -107,6 +123,11 @@ class VideoReader:
     def frame_times(self) -> NDArray[np.float64]:
         """[F] float64: when each frame is shown, in seconds from the first, as the packets tell it."""
         return self._timeline.seconds
+
+    @property
+    def random_access(self) -> bool:
+        """Whether a frame costs no more than its group of pictures, so that twins may share a file."""
+        return self._planning
 
     def scene_cuts(self) -> list[float]:
         """Likely scene cuts, in seconds, from where the encoder put key frames (`Timeline.scene_cuts`)."""

@@ -170,16 +170,17 @@ def _scan(packets: Iterator[Packet[VideoStream]]) -> PacketIndex:
 class PacketReader:
     """A file's video packets by number, and the decoder they are for.
 
-    `index` is made by one pass over the file when it is opened. Memory doesn't grow with what is read.
+    `index` is made by one pass over the file when it is opened, unless there is one of an earlier pass.
+    Memory doesn't grow with what is read.
 
     Raises:
         VideoError: as `open_video`, and a video stream without a single packet.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, index: PacketIndex | None = None) -> None:
         self.path = path
         self._container, self.stream = open_video(path)
-        self.index = _scan(_demux(self._container, self.stream))
+        self.index = index or _scan(_demux(self._container, self.stream))
         if not len(self.index.pts):
             self.close()
             raise VideoError(f"{path}: its video stream is empty, or cut off before the first frame")

@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from centerclip.encoder.decoding import DecodedWindow
+from centerclip.encoder.decoding import DecodedWindow, Part, Windows
 from centerclip.encoder.pipeline import Pipeline, Step, in_order
 from centerclip.errors import VideoError
 from centerclip.records import EncodedVideo, EncodedWindow, Failed, VideoInfo, Window
@@ -32,7 +33,7 @@ class Decoder:
         self.begun: list[Path] = []
         self._lock = threading.Lock()
 
-    def __call__(self, path: Path) -> Generator[DecodedWindow, None, None]:
+    def __call__(self, path: Path) -> Windows:
         self.begun.append(path)
         info = VideoInfo(path, path.name, 1.0, 8, 8, 25.0, "h264", 1, 0.0)
         for number in range(int(path.stem)):
@@ -107,6 +108,56 @@ def test_frames_in_memory_are_bounded_whatever_the_length_and_the_count(names: l
     assert decoder.windows == sum(map(int, names))
     # A batch in the encoder, one being gathered, a window at each worker.
     assert decoder.most <= 2 * 3 + 2
+
+
+class PartedDecoder(Decoder):
+    """Cuts a file into parts of two windows, and gives the later parts away."""
+
+    def __call__(self, path: Path) -> Windows:
+        windows = list(range(int(path.stem)))
+        for start in windows[2::2]:
+            yield Part(partial(self._part, path, windows[start : start + 2]))
+        yield from self._part(path, windows[:2])
+
+    def _part(self, path: Path, numbers: Sequence[int]) -> Windows:
+        for number, window in enumerate(super().__call__(path)):
+            if number in numbers:
+                yield window
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("ahead", [1, None])
+def test_a_file_in_parts_comes_out_whole_and_in_time_order(workers: int, ahead: int | None) -> None:
+    names = ["1.a", "30.b", "3.c", "17.d"]
+    decoder = PartedDecoder()
+    results = results_of(run(names, decoder, workers=workers, ahead=ahead))
+    starts = [[w.window.start_seconds for w in results[place].windows] for place in range(4)]  # type: ignore[union-attr]
+    assert starts == [list(range(count)) for count in (1, 30, 3, 17)]
+    assert decoder.alive == 0
+
+
+def test_a_part_that_fails_fails_its_file_once_and_no_other() -> None:
+    decoder = PartedDecoder(bad=VideoError("9.bad: broken at its end"))
+    steps = list(run(["9.bad", "8.a"], decoder, workers=3, batch_size=1))
+    assert sorted(number for step in steps for number, _ in step.results) == [0, 1]
+    assert results_of(steps)[0] == Failed(Path("9.bad"), "broken at its end")
+
+
+def test_the_parts_of_one_file_are_decoded_side_by_side() -> None:
+    meeting = threading.Barrier(3)
+
+    def part(path: Path) -> Windows:
+        meeting.wait(10)
+        yield from Decoder()(path)
+
+    def decode(path: Path) -> Windows:
+        for _ in range(2):
+            yield Part(partial(part, path))
+        yield from part(path)
+
+    (video,) = results_of(run(["1"], decode, workers=3)).values()
+    assert isinstance(video, EncodedVideo)
+    assert len(video.windows) == 3
 
 
 def test_batches_are_full_but_for_the_last() -> None:
@@ -185,7 +236,7 @@ next(results)
 def test_files_are_begun_only_so_far_ahead_of_the_oldest_unfinished_one() -> None:
     decoder, go_on = Decoder(), threading.Event()
 
-    def decode(path: Path) -> Generator[DecodedWindow, None, None]:
+    def decode(path: Path) -> Windows:
         if path.suffix == ".slow":
             assert go_on.wait(10)
         yield from decoder(path)
