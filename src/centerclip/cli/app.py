@@ -23,6 +23,7 @@ from centerclip.cli.evaluate import evaluate
 from centerclip.cli.export import export
 from centerclip.cli.index import index
 from centerclip.cli.info import info
+from centerclip.cli.inspect import inspect
 from centerclip.cli.models import models
 from centerclip.cli.output import note
 from centerclip.cli.search import SearchCommand, search
@@ -91,6 +92,7 @@ app.command()(demo)
 app.command()(models)
 app.command()(evaluate)
 app.command()(compare)
+app.command()(inspect)
 app.command()(train)
 app.command()(toy_world)
 

@@ -1,0 +1,157 @@
+"""What a model looked at in a window, and what each reduction did to it, as arrays ready to be drawn.
+
+`read_footage` and `inspect_footage` make the values; how they look is known to the modules beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from centerclip.model import CenterCLIP, Stage
+from centerclip.records import Window
+from centerclip.schedule import Reduction
+from centerclip.video import VideoReader, instants, resize_crop
+
+__all__ = ["Footage", "View", "inspect_footage", "make_views", "patch_grid", "read_footage"]
+
+_PICTURE = 336
+"""Pixels on the longer side of a picture to be drawn: a multiple of 7, 14, 16 and 24 patches."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Footage:
+    """The frames of a window that a model looks at.
+
+    Attributes:
+        name: of the file.
+        window: where in the file.
+        seconds: [T] when each frame is shown, from the file's first.
+        frames: [T, 3, H, W] uint8, at the model's size: what is encoded.
+        pictures: [T, h, w, 3] uint8, the same part of each frame at a size to be looked at.
+    """
+
+    name: str
+    window: Window
+    seconds: tuple[float, ...]
+    frames: Tensor
+    pictures: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What one reduction did to the T * P patches of a window.
+
+    Attributes:
+        reducer: its name.
+        reduction: the stage of the schedule; None for the schedule `none`, which keeps everything.
+        grid: (rows, columns) of a frame's P patches.
+        tokens_before, tokens_after: patch tokens of the window that enter and that leave the stage.
+        segments: [T] the segment of each frame.
+        kept: [T, P] bool, which patches are kept; None where tokens are blended, so that no patch is.
+        labels: [T, P] int64, the cluster of each patch, counted from 0 in each segment; None where the
+            reducer forms no clusters.
+    """
+
+    reducer: str
+    reduction: Reduction | None
+    grid: tuple[int, int]
+    tokens_before: int
+    tokens_after: int
+    segments: tuple[int, ...]
+    kept: NDArray[np.bool_] | None
+    labels: NDArray[np.int64] | None
+
+    @property
+    def counts(self) -> tuple[int, ...] | None:
+        """[T] how many patches are kept of each frame; None where tokens are blended."""
+        return None if self.kept is None else tuple(self.kept.sum(axis=1).tolist())
+
+    @property
+    def summary(self) -> str:
+        """What became of the tokens, in words."""
+        if self.reduction is None:
+            return f"schedule none: all {self.tokens_before} patch tokens go through all blocks"
+        if self.kept is None:
+            return f"{self.reduction}: {self.tokens_before} patch tokens blended into {self.tokens_after}"
+        return f"{self.reduction}: {self.tokens_after} of {self.tokens_before} patch tokens kept"
+
+
+def read_footage(reader: VideoReader, window: Window, model: CenterCLIP) -> Footage:
+    """Look at a window as `centerclip.video.read_window` does, and keep frames for people to see.
+
+    T is `model.frames`, or less where several instants show the same frame.
+
+    Args:
+        reader: an open file.
+        window: a stretch of it.
+        model: says how many frames, and of what size.
+
+    Raises:
+        VideoError: none of its frames can be decoded.
+    """
+    rows, columns = patch_grid(model)
+    patch = max(1, _PICTURE // max(rows, columns))
+    seconds, frames, pictures = [], [], []
+    shown = reader.frames_at(instants(window, model.frames))
+    for time, same in groupby(shown, key=itemgetter(0)):
+        upright = torch.from_numpy(next(same)[1]).permute(2, 0, 1)[None]  # [1, 3, h, w]
+        seconds.append(time)
+        frames.append(resize_crop(upright, model.image_size))
+        pictures.append(resize_crop(upright, (rows * patch, columns * patch)))
+    drawn = torch.cat(pictures).permute(0, 2, 3, 1).numpy()  # [T, h, w, 3]
+    return Footage(reader.path.name, window, tuple(seconds), torch.cat(frames), drawn)
+
+
+@torch.inference_mode()
+def inspect_footage(model: CenterCLIP, footage: Footage) -> list[View]:
+    """Encode the frames and tell what each reduction of the model's schedule did: a view a stage.
+
+    With the schedule `none` it is one view, in which all patches are kept.
+    """
+    frames = footage.frames[None].to(model.device)  # [1, T, 3, H, W]
+    stages = model.trace(model.preprocess(frames))
+    return make_views(model.reducer.name, stages, frames=frames.shape[1], grid=patch_grid(model))
+
+
+def make_views(reducer: str, stages: Sequence[Stage], *, frames: int, grid: tuple[int, int]) -> list[View]:
+    """Turn the trace of one video (B = 1) into views, one a stage.
+
+    Args:
+        reducer: the name of what made the trace.
+        stages: as of `CenterCLIP.trace`.
+        frames: T.
+        grid: (rows, columns) of a frame's patches.
+    """
+    patches = grid[0] * grid[1]
+    present = frames * patches
+    if not stages:
+        everything = np.ones((frames, patches), dtype=np.bool_)
+        return [View(reducer, None, grid, present, present, tuple(range(frames)), everything, None)]
+    views = []
+    for stage in stages:
+        before, present = present, stage.reduction.segments * stage.reduction.tokens
+        kept: NDArray[np.bool_] | None = None
+        labels: NDArray[np.int64] | None = None
+        if stage.kept is not None:
+            kept = np.zeros((frames, patches), dtype=np.bool_)
+            kept.reshape(-1)[stage.kept[0].flatten().cpu().numpy()] = True
+        if stage.labels is not None:
+            labels = stage.labels[0].cpu().numpy()  # [T, P]
+        views.append(
+            View(reducer, stage.reduction, grid, before, present, stage.frame_segments, kept, labels)
+        )
+    return views
+
+
+def patch_grid(model: CenterCLIP) -> tuple[int, int]:
+    """(rows, columns) of the patches that a model cuts a frame into."""
+    height, width = model.image_size
+    return height // model.backbone.patch_size, width // model.backbone.patch_size
