@@ -127,7 +127,7 @@ def _window_at(windows: Sequence[Window], at: float | None) -> Window:
     last = windows[-1].end_seconds
     if at is not None and at > last:
         raise typer.BadParameter(f"{at:g} is beyond the video's end at {last:.1f} seconds", param_hint="--at")
-    return next(window for window in windows if at is None or at < window.end_seconds or at == last)
+    return next((w for w in windows if at is None or at < w.end_seconds), windows[-1])
 
 
 def _models(

@@ -89,17 +89,20 @@ def color_clusters(labels: NDArray[np.int64], clusters: int) -> NDArray[np.uint8
     """
     colors = palette(clusters)
     seen = perceived(colors)
+    apart = np.linalg.norm(seen[:, None] - seen, axis=-1).min(axis=-1)  # [K, K]
     beside = _neighbors(labels, clusters)
-    left = np.ones(clusters, dtype=bool)
-    given = np.full(clusters, -1)
-    for cluster in range(clusters):
-        around = given[beside[cluster] & (given >= 0)]
-        if len(around):
-            room = np.min([_distances(seen, seen[color]) for color in around], axis=0)
-        else:
-            room = -np.arange(clusters, dtype=float)
-        given[cluster] = np.where(left, room, -np.inf).argmax()
-        left[given[cluster]] = False
+    given = np.arange(clusters)  # the color of each cluster
+    for _ in range(4 * clusters):
+        # The cluster most like a neighbor changes colors with another, if that helps both.
+        rooms = np.where(beside, apart[np.ix_(given, given)], np.inf).min(axis=1)
+        worst = int(rooms.argmin())
+        room_here = apart[given][:, given[beside[worst]]].min(axis=1, initial=np.inf)
+        room_there = np.where(beside, apart[given[worst], given], np.inf).min(axis=1)
+        gained = np.minimum(room_here, room_there)
+        other = int(gained.argmax())
+        if gained[other] <= rooms[worst]:
+            break
+        given[[worst, other]] = given[[other, worst]]
     chosen: NDArray[np.uint8] = colors[given]
     return chosen
 
