@@ -42,6 +42,7 @@ def index(
     json: options.Json = False,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
+    backend: options.Backend = "torch",
     workers: Annotated[
         int | None, option("Threads that decode; by default half the cores.", metavar="N", min=1)
     ] = None,
@@ -94,6 +95,7 @@ def index(
         window_seconds=window,
         device=device,
         precision=precision,
+        backend=backend,
         workers=workers,
     )
     if store.model is None:

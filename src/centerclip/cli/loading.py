@@ -65,6 +65,7 @@ def load_encoder(
     window_seconds: float | None = None,
     device: str = "auto",
     precision: str = "auto",
+    backend: str = "torch",
     workers: int | None = None,
 ) -> VideoEncoder:
     """Load the model to use with an index.
@@ -85,5 +86,11 @@ def load_encoder(
     )
     seconds = window_seconds or (card.window_seconds if card else 12.0)
     return VideoEncoder(
-        model, device=device, precision=precision, window_seconds=seconds, workers=workers, name=name
+        model,
+        device=device,
+        precision=precision,
+        backend=backend,
+        window_seconds=seconds,
+        workers=workers,
+        name=name,
     )

@@ -9,6 +9,7 @@ import platformdirs
 import typer
 
 __all__ = [
+    "Backend",
     "Device",
     "IndexLocation",
     "Json",
@@ -64,6 +65,15 @@ Device = Annotated[
 Precision = Annotated[
     str,
     option("float32 or bfloat16; by default bfloat16 where the processor is quick at it.", metavar="NAME"),
+]
+Backend = Annotated[
+    str,
+    option(
+        "Whose kernels compute on a CPU: torch or openvino, which on some processors is faster; by default "
+        "torch.",
+        metavar="NAME",
+        envvar="CENTERCLIP_BACKEND",
+    ),
 ]
 Json = Annotated[bool, option("Print JSON, one object a line.", "--json")]
 

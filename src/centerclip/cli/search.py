@@ -66,6 +66,7 @@ def search(
     model: options.Model = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
+    backend: options.Backend = "torch",
 ) -> None:
     """Print the moments that fit a query, best first.
 
@@ -96,7 +97,7 @@ def search(
 
     from centerclip.cli.loading import load_encoder  # loads torch, which an error so far did not need
 
-    encoder = load_encoder(model, store.model, device=device, precision=precision)
+    encoder = load_encoder(model, store.model, device=device, precision=precision, backend=backend)
     hits = Searcher(store, encoder).search(
         wanted, top=top, per_video=None if moments else per_video, where=where, tail=tail
     )

@@ -48,6 +48,7 @@ def serve(
     model: options.Model = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
+    backend: options.Backend = "torch",
 ) -> None:
     """Serve the web page and the REST API, which /docs describes.
 
@@ -77,7 +78,7 @@ def serve(
 
     folders = tuple(path.expanduser().absolute() for path in folder or ())
     settings = Settings(host=host, port=port, token=os.environ.get(_TOKEN) or None, folders=folders)
-    plan = _Plan(options.index_location(index), model, device, precision, log)
+    plan = _Plan(options.index_location(index), model, device, precision, backend, log)
     store = VideoIndex(plan.index)  # complains before a model is loaded
     if folders:
         check_videos(folders)
@@ -106,6 +107,7 @@ class _Plan:
     model: str | None
     device: str
     precision: str
+    backend: str
     log: bool
 
 
@@ -127,5 +129,7 @@ def _make(plan: _Plan, settings: Settings) -> FastAPI:
     if plan.log:
         log_requests()
     store = VideoIndex(plan.index)
-    encoder = load_encoder(plan.model, store.model, device=plan.device, precision=plan.precision)
+    encoder = load_encoder(
+        plan.model, store.model, device=plan.device, precision=plan.precision, backend=plan.backend
+    )
     return create_app(store, encoder, settings)

@@ -51,9 +51,12 @@ class VideoEncoder:
         workers: threads that decode; by default half the cores for a CPU, all up to 16 for a GPU.
         batch_size: windows the model takes at a time; by default 4 on a CPU, 32 on a GPU.
         name: of the model, as its user knows it; what an index remembers it by.
+        backend: `torch`, or `openvino`: the vision tower by OpenVINO's kernels, on a CPU. What they give
+            differs by rounding only, so one index may hold embeddings of both.
 
     Raises:
-        ConfigError: a device that isn't there, an unknown precision, or a number below its minimum.
+        ConfigError: a device or backend that isn't there, an unknown precision, or a number below its
+            minimum.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class VideoEncoder:
         workers: int | None = None,
         batch_size: int | None = None,
         name: str | None = None,
+        backend: str = "torch",
     ) -> None:
         self.device = choose_device(device)
         self.dtype = choose_dtype(precision, self.device)
@@ -76,7 +80,7 @@ class VideoEncoder:
         if not window_seconds > 0:
             raise ConfigError(f"window_seconds is {window_seconds}, but a window needs a length above zero")
         self.window_seconds = float(window_seconds)
-        self.model = prepare(model, self.device, self.dtype)
+        self.model = prepare(model, self.device, self.dtype, backend)
         self.name = name or model.backbone.model.config.name_or_path or "unnamed model"
 
     @property

@@ -1,0 +1,87 @@
+"""The vision tower on OpenVINO, whose kernels are faster than torch's on some processors.
+
+Owns the translation of a backbone's parts. Knows no schedules: it is told which blocks to run.
+"""
+
+from __future__ import annotations
+
+import warnings
+from threading import Lock
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from centerclip.errors import ConfigError
+from centerclip.model import Backbone
+
+__all__ = ["OpenVINOTower"]
+
+
+class OpenVINOTower:
+    """Runs the parts of a backbone, each translated when it is first needed. For inference on a CPU.
+
+    Args:
+        backbone: of float32 weights; OpenVINO keeps its own copy of those of the vision tower.
+        dtype: float32, or bfloat16 for a processor that has instructions for it.
+
+    Raises:
+        ConfigError: OpenVINO is not installed.
+    """
+
+    def __init__(self, backbone: Backbone, dtype: torch.dtype) -> None:
+        try:
+            import openvino
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                "backend 'openvino' needs the package openvino, which is not installed: "
+                "pip install 'centerclip[openvino]', or give torch"
+            ) from error
+        self._openvino: Any = openvino
+        self._backbone = backbone
+        self._properties = {
+            "INFERENCE_PRECISION_HINT": "bf16" if dtype == torch.bfloat16 else "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "ENABLE_CPU_PINNING": False,  # the threads that decode need the cores too
+        }
+        self._parts: dict[tuple[object, ...], Any] = {}
+        self._lock = Lock()  # a translated part works for one thread at a time
+
+    def run(self, x: Tensor, start: int, stop: int, bias: Tensor | None = None) -> Tensor:
+        """`Backbone.run`; the first call for given blocks and sizes takes seconds, for the translation."""
+        inputs = [x] if bias is None else [x, bias]
+        key = (start, stop, *(given.shape[1:] for given in inputs))
+        with self._lock:
+            if key not in self._parts:
+                self._parts[key] = self._translate(_Part(self._backbone, start, stop), inputs)
+            (out,) = self._parts[key]([given.numpy() for given in inputs]).values()
+        return torch.from_numpy(out)
+
+    def _translate(self, part: nn.Module, inputs: list[Tensor]) -> Any:
+        from openvino.frontend import FrontEndManager
+        from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder
+
+        # Of two rows, because torch takes the size 1 for a constant.
+        examples = tuple(torch.zeros(2, *given.shape[1:]) for given in inputs)
+        # Export can't work with inference tensors, and torch warns of what it calls in itself.
+        with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings(action="ignore"):
+            any_rows = tuple({0: torch.export.Dim.AUTO} for _ in inputs)
+            program = torch.export.export(part, examples, dynamic_shapes=any_rows)
+            graph = TorchFXPythonDecoder.from_exported_program(program)
+        # Not by openvino.convert_model, which reports each use to its makers.
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        model = frontend.convert(frontend.load(graph))
+        return self._openvino.compile_model(model, "CPU", self._properties)
+
+
+class _Part(nn.Module):
+    """A part of the vision tower, as a module that can be traced."""
+
+    def __init__(self, backbone: Backbone, start: int, stop: int) -> None:
+        super().__init__()
+        self.backbone, self.start, self.stop = backbone, start, stop
+        self.eval()
+
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        return self.backbone.run(x, self.start, self.stop, bias)
