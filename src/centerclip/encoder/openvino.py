@@ -5,6 +5,7 @@ Owns the translation of a backbone's parts. Knows no schedules: it is told which
 
 from __future__ import annotations
 
+import logging
 import warnings
 from threading import Lock
 from typing import Any
@@ -65,10 +66,14 @@ class OpenVINOTower:
         # Of two rows, because torch takes the size 1 for a constant.
         examples = tuple(torch.zeros(2, *given.shape[1:]) for given in inputs)
         # Export can't work with inference tensors, and torch warns of what it calls in itself.
-        with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings(action="ignore"):
-            any_rows = tuple({0: torch.export.Dim.AUTO} for _ in inputs)
-            program = torch.export.export(part, examples, dynamic_shapes=any_rows)
-            graph = TorchFXPythonDecoder.from_exported_program(program)
+        logging.root.addFilter(_is_of_use)
+        try:
+            with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings(action="ignore"):
+                any_rows = tuple({0: torch.export.Dim.AUTO} for _ in inputs)
+                program = torch.export.export(part, examples, dynamic_shapes=any_rows)
+                graph = TorchFXPythonDecoder.from_exported_program(program)
+        finally:
+            logging.root.removeFilter(_is_of_use)
         # Not by openvino.convert_model, which reports each use to its makers.
         frontend = FrontEndManager().load_by_framework("pytorch")
         model = frontend.convert(frontend.load(graph))
@@ -85,3 +90,8 @@ class _Part(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         return self.backbone.run(x, self.start, self.stop, bias)
+
+
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """Leaves out, with their tracebacks, the operations that this torch no longer splits up anyway."""
+    return "not found in decomp table" not in record.getMessage()
