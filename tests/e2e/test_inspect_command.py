@@ -31,7 +31,7 @@ def test_a_picture_is_written_here(run: Run, model: Path, footage: Path) -> None
 
 def test_every_form_at_once(run: Run, model: Path, footage: Path) -> None:
     args = ("inspect", footage / "blue.mp4", "--model", model, "--schedule", "B1-6,16;B3-2,8")
-    several = ("--reducer", "kmedoids", "--reducer", "sample", "--reducer", "merge", "--reducer", "pool")
+    several = ("--reducer", "kmedoids", "--reducer", "sample,merge, pool")
     done = run(*args, *several, "--html", "a.html", "--gif", "a.gif")
     assert (done.code, done.out) == (0, "a.html\na.gif\n")
     assert "merge blends the tokens of a cluster" in done.err

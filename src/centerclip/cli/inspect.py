@@ -77,7 +77,8 @@ def inspect(
     from centerclip.inspect import draw_animation, draw_page, draw_sheet, read_footage, save_animation
     from centerclip.video import VideoReader, cut_windows
 
-    reducers = [make_reducer(name).name for name in dict.fromkeys(reducer or [])]
+    names = [name.strip() for text in reducer or [] for name in text.split(",")]
+    reducers = [make_reducer(name).name for name in dict.fromkeys(names)]
     if output is None and html is None and gif is None:
         output = Path(f"{video.stem}.inspect.png")
     targets = {".png": output, ".html": html, ".gif": gif}
