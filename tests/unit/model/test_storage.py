@@ -47,7 +47,7 @@ def test_a_saved_model_comes_back_whole(make: Any, tokenizer: Any, tmp_path: Pat
     assert not again.training
     with torch.no_grad():
         assert torch.equal(again.encode_video(FRAMES), model.encode_video(FRAMES))
-        # Weights read from a file lie otherwise in memory, for which some processors' products round otherwise.
+        # Weights read from a file lie otherwise in memory, and some processors then round otherwise.
         torch.testing.assert_close(again.encode_text(["a red car"]), model.encode_text(["a red car"]))
 
 
