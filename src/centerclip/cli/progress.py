@@ -39,6 +39,10 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take it off the screen."""
         if self._shown is not None:
             self._shown.stop()
 

@@ -22,11 +22,13 @@ class StopRequest:
     """While entered, notes the first signal; false until then.
 
     Args:
-        message: what to tell on stderr when it comes.
+        message: what to tell on stderr when it comes; nothing if empty.
+        second_ends: whether a second signal ends the process, or is one of many that mean the same.
     """
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, second_ends: bool = True) -> None:
         self._message = message
+        self._second_ends = second_ends
         self._signal: int | None = None
         self._before: list[Any] = []
 
@@ -48,9 +50,12 @@ class StopRequest:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         # Written past Python's streams: the signal may have come while one of them was being written.
+        if self._signal is not None and not self._second_ends:
+            return
         if self._signal is not None:
             if os.isatty(_STDERR):
                 os.write(_STDERR, _SHOW_CURSOR)
             os._exit(128 + number)  # threads that decode would keep an orderly exit waiting
         self._signal = number
-        os.write(_STDERR, f"{self._message}\n".encode())
+        if self._message:
+            os.write(_STDERR, f"{self._message}\n".encode())

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from centerclip.cli import options
+from centerclip.cli.formats import count
 from centerclip.cli.options import option
 from centerclip.cli.output import note, write_json, write_paths
 from centerclip.cli.progress import Bar
+from centerclip.cli.stopping import StopRequest
 
 if TYPE_CHECKING:
-    from centerclip.training.loop import Progress
+    from centerclip.datasets import Dataset
+    from centerclip.training.curves import Progress
+    from centerclip.training.data import TrainingData
 
 __all__ = ["train"]
+
+_STOPPING = "Stopping after this step; its checkpoint is kept. Once more to stop at once."
 
 
 def train(
@@ -31,40 +36,73 @@ def train(
     """Train a model by a recipe.
 
     A run that was stopped goes on from its last checkpoint when the same command is given again, and
-    ends with the same weights. The best model is the one with the highest recall on the validation
-    split. Losses and recalls are kept in progress.jsonl in the output folder; --json prints them as
-    they come, one step a line.
+    ends with the same weights; Ctrl-C writes a checkpoint first. The best model is the one with the
+    highest recall on the validation split. Losses and recalls are kept in progress.jsonl in the output
+    folder; --json prints them as they come, one step a line.
 
     \b
     Example:
       centerclip train --config configs/nano.toml
+      torchrun --nproc-per-node 8 -m centerclip train --config configs/msrvtt-b32-b6-4.toml
     """
     from centerclip.encoder.device import choose_device
     from centerclip.training.config import load_config
     from centerclip.training.loop import train as run
+    from centerclip.training.processes import is_first, is_one_of_several
 
     overrides = {} if output is None else {"output": output}
     recipe = load_config(config, **overrides)
-    with Bar("Decoding", unit="videos") as decoding, Bar("Training", unit="steps") as training:
+    # torchrun hands a signal on that the terminal has sent to every process already.
+    stop = StopRequest(_STOPPING if is_first() else "", second_ends=not is_one_of_several())
+    with stop, Bar("Decoding", unit="videos") as decoding, Bar("Training", unit="steps") as training:
+        recall: float | None = None
+
+        def decoded(done: int, total: int) -> None:
+            decoding.advance(done, total)
+            if stop:
+                raise typer.Exit(stop.exit_code)
 
         def show(progress: Progress) -> None:
-            training.advance(progress.step, progress.steps, detail=_detail(progress))
+            nonlocal recall
+            decoding.close()
+            recall = recall if progress.recall is None else progress.recall
+            training.advance(progress.step, progress.steps, detail=_detail(progress, recall))
             if json:
                 write_json(asdict(progress))
             if progress.recall is not None:
-                note(f"step {progress.step:,} of {progress.steps:,}: {_detail(progress)}")
+                note(f"step {progress.step:,} of {progress.steps:,}: {_detail(progress, recall)}")
 
-        try:
-            best = run(recipe, device=choose_device(device), on_progress=show, on_decoded=decoding.advance)
-        except KeyboardInterrupt:
-            note("Stopped. The same command goes on from the last checkpoint.")
-            raise typer.Exit(128 + signal.SIGINT) from None
+        best = run(
+            recipe,
+            device=choose_device(device),
+            on_progress=show,
+            on_decoded=decoded,
+            on_data=_tell,
+            should_stop=lambda: bool(stop),
+        )
+    if stop:
+        if is_first():
+            note("Stopped. The same command goes on from here.")
+        raise typer.Exit(stop.exit_code)
+    if not is_first():
+        return
     if json:
         write_json({"model": str(best)})
     else:
         write_paths([best], null=False)
 
 
-def _detail(progress: Any) -> str:
-    recall = "" if progress.recall is None else f", R@1 {progress.recall:.1f} %"
-    return f"loss {progress.loss:.3f}{recall}, {progress.videos_per_second:.1f} videos/s"
+def _tell(data: TrainingData) -> None:
+    for doing, dataset in (("Training", data.training), ("Validating", data.validation)):
+        note(f"{doing} on {_counts(dataset)}.")
+
+
+def _counts(dataset: Dataset) -> str:
+    missing = f", {len(dataset.missing):,} missing" if dataset.missing else ""
+    videos, captions = count(len(dataset.videos), "video"), count(len(dataset.captions), "caption")
+    return f"{videos} with {captions} of {dataset.name} {dataset.split}{missing}"
+
+
+def _detail(progress: Progress, recall: float | None) -> str:
+    shown = "" if recall is None else f", R@1 {recall:.1f} %"
+    return f"loss {progress.loss:.3f}{shown}, {progress.videos_per_second:.1f} videos/s"

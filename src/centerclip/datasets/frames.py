@@ -26,11 +26,19 @@ from centerclip.video import VideoReader, read_window
 __all__ = ["CachedFrames", "DecodedFrames", "FrameSource", "open_frames"]
 
 
+_ALL = slice(None)
+
+
 class FrameSource(Protocol):
     """Where a batch's frames come from."""
 
     def batch(
-        self, items: Sequence[int], frames: int, rng: np.random.Generator | None = None
+        self,
+        items: Sequence[int],
+        frames: int,
+        rng: np.random.Generator | None = None,
+        *,
+        share: slice = _ALL,
     ) -> tuple[Tensor, Tensor]:
         """Frames of the videos at `items`.
 
@@ -38,9 +46,10 @@ class FrameSource(Protocol):
             items: B positions in the data set's videos.
             frames: T frames a video.
             rng: draws instants at random within equal strides; None takes the stride centers.
+            share: the part of `items` that is wanted; its instants are those that it has in the whole.
 
         Returns:
-            frames [B, T, 3, H, W] uint8; mask [B, T] bool, False where a short video has no frame.
+            frames [b, T, 3, H, W] uint8; mask [b, T] bool, False where a short video has no frame.
         """
         ...
 
@@ -79,12 +88,19 @@ class DecodedFrames:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
 
     def batch(
-        self, items: Sequence[int], frames: int, rng: np.random.Generator | None = None
+        self,
+        items: Sequence[int],
+        frames: int,
+        rng: np.random.Generator | None = None,
+        *,
+        share: slice = _ALL,
     ) -> tuple[Tensor, Tensor]:
         """See `FrameSource.batch`."""
         rngs = rng.spawn(len(items)) if rng is not None else [None] * len(items)
         clips = self._pool.map(
-            lambda item, own: read_item(self._items[item], frames, self._size, own), items, rngs
+            lambda item, own: read_item(self._items[item], frames, self._size, own),
+            items[share],
+            rngs[share],
         )
         return _stack(list(clips), frames)
 
@@ -101,17 +117,22 @@ class CachedFrames:
         self._counts = counts
 
     def batch(
-        self, items: Sequence[int], frames: int, rng: np.random.Generator | None = None
+        self,
+        items: Sequence[int],
+        frames: int,
+        rng: np.random.Generator | None = None,
+        *,
+        share: slice = _ALL,
     ) -> tuple[Tensor, Tensor]:
         """See `FrameSource.batch`; draws from the kept frames of each video."""
-        clips = []
+        choices = []
         for item in items:
             count = int(self._counts[item])
             strides = np.linspace(0, count, min(frames, count) + 1)
             within = rng.random(len(strides) - 1) if rng is not None else 0.5
             chosen = np.minimum((strides[:-1] + within * np.diff(strides)).astype(int), count - 1)
-            clips.append(torch.from_numpy(self._pictures[item, chosen]))
-        return _stack(clips, frames)
+            choices.append((item, chosen))
+        return _stack([torch.from_numpy(self._pictures[choice]) for choice in choices[share]], frames)
 
 
 def _cache_key(items: Sequence[VideoItem], size: tuple[int, int], kept: int) -> str:

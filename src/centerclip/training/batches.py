@@ -30,10 +30,29 @@ class Batch:
 
 
 class Batches:
-    """Every epoch shows each video once, in a new order, with one of its captions and new instants."""
+    """Every pass shows each video once, in a new order, with one of its captions and new instants.
+
+    Args:
+        dataset: the training split; every video has a caption.
+        source: of its frames, in the same order.
+        batch_size: pairs a batch.
+        frames: T frames a video.
+        seed: of order, captions and instants.
+        share: the part of each batch that is wanted; parts make up the same batches as the whole.
+
+    Raises:
+        ConfigError: a batch needs more videos than there are.
+    """
 
     def __init__(
-        self, dataset: Dataset, source: FrameSource, *, batch_size: int, frames: int, seed: int
+        self,
+        dataset: Dataset,
+        source: FrameSource,
+        *,
+        batch_size: int,
+        frames: int,
+        seed: int,
+        share: slice = slice(None),
     ) -> None:
         if batch_size > len(dataset.videos):
             raise ConfigError(
@@ -44,20 +63,21 @@ class Batches:
         self._batch_size = batch_size
         self._frames = frames
         self._seed = seed
+        self._share = share
         self._captions: list[list[str]] = [[] for _ in dataset.videos]
         for caption in dataset.captions:
             self._captions[caption.video].append(caption.text)
-        self._steps_per_epoch = len(dataset.videos) // batch_size
+        self._steps_per_pass = len(dataset.videos) // batch_size
 
     def at(self, step: int) -> Batch:
         """The batch of 0-based `step`."""
-        epoch, position = divmod(step, self._steps_per_epoch)
-        order = np.random.default_rng([self._seed, 0, epoch]).permutation(len(self._captions))
+        passes, position = divmod(step, self._steps_per_pass)
+        order = np.random.default_rng([self._seed, 0, passes]).permutation(len(self._captions))
         items = order[position * self._batch_size : (position + 1) * self._batch_size].tolist()
         rng = np.random.default_rng([self._seed, 1, step])
         captions = [self._captions[item][rng.integers(len(self._captions[item]))] for item in items]
-        frames, mask = self._source.batch(items, self._frames, rng)
-        return Batch(frames, mask, captions)
+        frames, mask = self._source.batch(items, self._frames, rng, share=self._share)
+        return Batch(frames, mask, captions[self._share])
 
     def run(self, start: int, stop: int) -> Iterator[Batch]:
         """The batches of steps `start` to `stop`, the next one made while the last one is used."""

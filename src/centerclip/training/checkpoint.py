@@ -1,8 +1,10 @@
-"""What a run needs to go on where it stopped, written so that a crash leaves the old or the new file."""
+"""What a run leaves on disk, written so that a crash leaves the old or the new, never a part."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import torch
 
 from centerclip.errors import CheckpointError
 
-__all__ = ["read_checkpoint", "write_checkpoint"]
+__all__ = ["mend_folder", "read_checkpoint", "replace_folder", "write_checkpoint"]
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -38,3 +40,34 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
             f"{path}: can't be read as a checkpoint ({error}); remove it to start the run anew"
         ) from error
     return state
+
+
+def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Replace `folder` by what `write` puts into an empty one; a crash leaves the old or the new.
+
+    It may leave the old one under another name: `mend_folder` puts that right.
+    """
+    fresh, old = _beside(folder)
+    shutil.rmtree(fresh, ignore_errors=True)
+    write(fresh)
+    for path in fresh.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def mend_folder(folder: Path) -> None:
+    """Finish or take back what a crash interrupted `replace_folder` in."""
+    fresh, old = _beside(folder)
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(folder: Path) -> tuple[Path, Path]:
+    return folder.with_name(folder.name + ".part"), folder.with_name(folder.name + ".old")

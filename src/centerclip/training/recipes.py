@@ -1,0 +1,77 @@
+"""TOML files as models of pydantic, each of which may extend another file.
+
+Knows nothing of what the files say.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from centerclip.errors import ConfigError
+
+__all__ = ["read_config"]
+
+_Config = TypeVar("_Config", bound=BaseModel)
+
+_EXTENDS = "extends"
+
+
+def read_config(path: str | Path, kind: type[_Config], **overrides: Any) -> _Config:
+    """Read a TOML file.
+
+    A file with `extends = "other.toml"`, a path that starts from its own folder, holds only what differs
+    from that file: its values replace the other's key by key, within tables too.
+
+    Args:
+        path: the file.
+        kind: what it must be.
+        overrides: top-level values that replace the file's.
+
+    Raises:
+        ConfigError: no such file, not TOML, files that extend each other in a circle, or keys and values
+            that `kind` doesn't allow; each is named.
+    """
+    path = Path(path)
+    values = {**_read(path, ()), **overrides}
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+        )
+        raise ConfigError(f"{path}: {faults}") from error
+
+
+def _read(path: Path, extended_by: tuple[Path, ...]) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        asked = f", which {extended_by[-1]} extends," if extended_by else ""
+        raise ConfigError(
+            f"{path}{asked} can't be read ({error.strerror}); give a TOML file's path"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    extended = values.pop(_EXTENDS, None)
+    if extended is None:
+        return values
+    if not isinstance(extended, str):
+        raise ConfigError(f"{path}: {_EXTENDS} is {extended!r}; it must be the path of one TOML file")
+    chain = (*extended_by, path)
+    below = path.parent / extended
+    if below.resolve() in [file.resolve() for file in chain]:
+        raise ConfigError(f"{path}: {_EXTENDS} = {extended!r} leads back to itself; remove it")
+    return _merged(_read(below, chain), values)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        known = merged.get(key)
+        merged[key] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return merged
