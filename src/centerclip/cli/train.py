@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,6 +70,7 @@ def train(
             training.advance(progress.step, progress.steps, detail=_detail(progress, recall))
             if json:
                 write_json(asdict(progress))
+                sys.stdout.flush()  # whoever reads along waits for each step
             if progress.recall is not None:
                 note(f"step {progress.step:,} of {progress.steps:,}: {_detail(progress, recall)}")
 

@@ -394,9 +394,12 @@ class CenterCLIP(nn.Module):
         return _unit(x).view(batch, sequences, -1)
 
     def _run(self, x: Tensor, start: int, stop: int, bias: Tensor | None = None) -> Tensor:
-        """`Backbone.run`, outside of training once only for frames or segments that repeat the one before."""
+        """`Backbone.run`, outside of training once only for frames or segments that repeat the one before.
+
+        In training mode each draws its own dropout, without a graph as with one.
+        """
         run = (self.tower or self.backbone).run
-        if bias is not None or torch.is_grad_enabled():
+        if bias is not None or torch.is_grad_enabled() or self.training:
             return run(x, start, stop, bias)
         return without_repeats(partial(run, start=start, stop=stop), x)
 

@@ -22,7 +22,8 @@ def freeze_blocks(model: CenterCLIP, count: int) -> None:
     """
     if count > model.backbone.blocks:
         raise ConfigError(
-            f"frozen_blocks is {count}, but the model has {model.backbone.blocks} blocks: make it at most that"
+            f"frozen_blocks is {count}, but the model has {model.backbone.blocks} blocks: make it at most "
+            "that"
         )
     if not count:
         return
@@ -56,8 +57,8 @@ def add_lora(model: CenterCLIP, lora: Lora) -> None:
             }
         )
         raise ConfigError(
-            f"model.lora.targets {', '.join(lora.targets)} don't fit the model ({error}): its linear layers are "
-            f"{', '.join(names)}"
+            f"model.lora.targets {', '.join(lora.targets)} don't fit the model ({error}): its linear layers "
+            f"are {', '.join(names)}"
         ) from error
     model.logit_scale.requires_grad_()
 

@@ -111,7 +111,7 @@ def _steps(
                 loss=loss,
                 learning_rate=rate,
                 gradient_norm=norm,
-                logit_scale=float(run.model.logit_scale.exp()),
+                logit_scale=run.model.logit_scale.exp().item(),
                 videos_per_second=(run.step - began_at) * config.optimization.batch_size / seconds,
                 recall=recall,
             )

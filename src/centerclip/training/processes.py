@@ -75,8 +75,10 @@ class Processes:
         for bucket in _buckets(tensors):
             flat = torch.cat([tensor.flatten() for tensor in bucket])
             distributed.all_reduce(flat)
-            for tensor, total in zip(bucket, flat.split([t.numel() for t in bucket]), strict=True):
-                tensor.copy_(total.view_as(tensor))
+            start = 0
+            for tensor in bucket:
+                tensor.copy_(flat[start : start + tensor.numel()].view_as(tensor))
+                start += tensor.numel()
 
     def agree(self, value: bool, device: torch.device) -> bool:
         """Whether it is true for any process; all of them get the same answer."""

@@ -27,6 +27,7 @@ from centerclip.training.step import add_gradients
 
 __all__ = ["Run"]
 
+_ema: Any = get_ema_multi_avg_fn  # untyped
 _MAX_LOGIT_SCALE = math.log(100)
 
 
@@ -53,9 +54,7 @@ class Run:
         self._optimizer = make_optimizer(model, config.optimization)
         self._precision = choose_dtype(config.optimization.precision, model.device)
         decay = config.optimization.ema
-        self._average = (
-            None if decay is None else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
-        )
+        self._average = None if decay is None else AveragedModel(model, multi_avg_fn=_ema(decay))
         self._checkpoint = config.output / "checkpoint.pt"
         self.best_folder = config.output / "best"
         self.step = 0

@@ -9,8 +9,6 @@ Source: GradCache (arXiv 2101.06983).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor

@@ -1,16 +1,16 @@
 """The loop on a few rendered videos: it learns, it resumes exactly, and its model opens again."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from centerclip.datasets.toy_world import render_toy_world, toy_world
+from centerclip.datasets.toy_world import toy_world
 from centerclip.errors import CheckpointError, ConfigError
 from centerclip.evaluation import evaluate
 from centerclip.model import CenterCLIP
-from centerclip.training.config import TrainConfig
 from centerclip.training.loop import Progress, train
 
 
@@ -18,63 +18,29 @@ class StopError(Exception):
     """Ends a run from within, as a kill would."""
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return render_toy_world(tmp_path_factory.mktemp("world"), train=8, val=4, test=4, workers=1)
-
-
-def recipe(world: Path, output: Path, **changes: int) -> TrainConfig:
-    return TrainConfig.model_validate(
-        {
-            "output": output,
-            "checkpoint_every": 2,
-            "validate_every": 100,
-            "model": {
-                "frames": 3,
-                "schedule": "B1-1,6",
-                "architecture": {
-                    "image_size": 32,
-                    "patch_size": 16,
-                    "vision_width": 32,
-                    "vision_blocks": 2,
-                    "vision_heads": 2,
-                    "vision_mlp_width": 32,
-                    "text_width": 32,
-                    "text_blocks": 1,
-                    "text_heads": 2,
-                    "embed_size": 16,
-                    "vocabulary": 400,
-                },
-            },
-            "data": {"dataset": "toy-world", "videos": world, "cache": world / "cache", "cached_frames": 4},
-            "optimization": {"steps": 6, "batch_size": 4, "learning_rate": 3e-3, "warmup": 0, **changes},
-        }
-    )
-
-
 def weights(run: Path) -> dict[str, torch.Tensor]:
     state: dict[str, torch.Tensor] = torch.load(run / "checkpoint.pt", weights_only=True)["model"]
     return state
 
 
-def test_a_run_that_was_stopped_ends_with_the_same_weights(world: Path, tmp_path: Path) -> None:
+def test_a_run_that_was_stopped_ends_with_the_same_weights(recipe: Any, tmp_path: Path) -> None:
     def stop(progress: Progress) -> None:
         if progress.step == 5:  # the last checkpoint is that of step 4
             raise StopError
 
-    train(recipe(world, tmp_path / "whole"))
+    train(recipe(tmp_path / "whole"))
     with pytest.raises(StopError):
-        train(recipe(world, tmp_path / "parts"), on_progress=stop)
-    train(recipe(world, tmp_path / "parts"))
+        train(recipe(tmp_path / "parts"), on_progress=stop)
+    train(recipe(tmp_path / "parts"))
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
-def test_the_loss_falls_and_the_best_model_opens(world: Path, tmp_path: Path) -> None:
+def test_the_loss_falls_and_the_best_model_opens(recipe: Any, world: Path, tmp_path: Path) -> None:
     losses: list[float] = []
     best = train(
-        recipe(world, tmp_path, steps=60, batch_size=8),
+        recipe(tmp_path, steps=60, batch_size=8),
         on_progress=lambda progress: losses.append(progress.loss),
     )
     assert np.mean(losses[-5:]) < np.log(8) < losses[0]
@@ -87,18 +53,18 @@ def test_the_loss_falls_and_the_best_model_opens(world: Path, tmp_path: Path) ->
     assert result.fingerprint == model.fingerprint() != plain.fingerprint
 
 
-def test_an_output_folder_belongs_to_one_recipe(world: Path, tmp_path: Path) -> None:
-    train(recipe(world, tmp_path, steps=2))
+def test_an_output_folder_belongs_to_one_recipe(recipe: Any, tmp_path: Path) -> None:
+    train(recipe(tmp_path, steps=2))
     with pytest.raises(ConfigError, match="another recipe"):
-        train(recipe(world, tmp_path, steps=3))
+        train(recipe(tmp_path, steps=3))
 
 
-def test_a_damaged_checkpoint_is_named(world: Path, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_named(recipe: Any, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(CheckpointError, match="checkpoint.pt"):
-        train(recipe(world, tmp_path))
+        train(recipe(tmp_path))
 
 
-def test_a_batch_larger_than_the_data_is_refused(world: Path, tmp_path: Path) -> None:
+def test_a_batch_larger_than_the_data_is_refused(recipe: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="batch_size 9"):
-        train(recipe(world, tmp_path, batch_size=9))
+        train(recipe(tmp_path, batch_size=9))

@@ -1,0 +1,145 @@
+"""`centerclip train` as it is really run: killed, interrupted, and by two processes of torchrun."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from centerclip.datasets.toy_world import render_toy_world
+from centerclip.training.config import load_config
+from centerclip.training.loop import train
+
+RECIPE = """
+output = "undisturbed"
+validate_every = 4
+checkpoint_every = 3
+[model]
+schedule = "B2-2,4"
+frames = 4
+temporal = true
+architecture = {image_size = 32, vision_width = 16, vision_blocks = 4, vision_heads = 2, \
+vision_mlp_width = 16, text_width = 16, text_blocks = 1, text_heads = 2, text_mlp_width = 16, \
+embed_size = 16, vocabulary = 300}
+[data]
+dataset = "toy-world"
+videos = "toy"
+[optimization]
+steps = 30
+batch_size = 4
+learning_rate = 1e-3
+ema = 0.9
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a toy world, the recipe, and what the recipe makes when nothing disturbs it."""
+    folder = tmp_path_factory.mktemp("runs")
+    render_toy_world(folder / "toy", train=8, val=2, test=2, workers=1)
+    text = RECIPE.replace('"toy"', f'"{folder / "toy"}"').replace('"und', f'"{folder}/und')
+    (folder / "recipe.toml").write_text(text, encoding="utf-8")
+    train(load_config(folder / "recipe.toml"))
+    return folder
+
+
+def state(run: Path) -> dict[str, dict[str, torch.Tensor]]:
+    loaded: dict[str, dict[str, torch.Tensor]] = torch.load(run / "checkpoint.pt", weights_only=True)
+    return loaded
+
+
+def last_step(run: Path) -> int:
+    path = run / "progress.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return json.loads(lines[-1])["step"] if lines else 0
+
+
+@contextmanager
+def command(place: Path, name: str, *launcher: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The command in a process of its own, with as many threads as the test's."""
+    env = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    args = ("train", "--config", place / "recipe.toml", "--output", place / name, "--device", "cpu")
+    started = [sys.executable, *launcher, "-m", "centerclip", *map(str, args)]
+    with subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def run_until(process: subprocess.Popen[bytes], run: Path, step: int) -> None:
+    while last_step(run) < step:
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        time.sleep(0.005)
+
+
+def assert_equal_runs(first: Path, second: Path) -> None:
+    before, after = state(first), state(second)
+    assert before["step"] == after["step"] == 30
+    for part in ("model", "average"):
+        assert before[part].keys() == after[part].keys()
+        assert all(torch.equal(tensor, after[part][name]) for name, tensor in before[part].items()), part
+    for name in ("model.safetensors", "temporal.safetensors"):
+        assert (first / "best" / name).read_bytes() == (second / "best" / name).read_bytes()
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights_bit_for_bit(place: Path) -> None:
+    with command(place, "killed") as process:
+        run_until(process, place / "killed", 8)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert last_step(place / "killed") < 30
+    train(load_config(place / "recipe.toml", output=place / "killed"))
+    assert_equal_runs(place / "undisturbed", place / "killed")
+    steps = [json.loads(line)["step"] for line in (place / "killed" / "progress.jsonl").open()]
+    assert steps == list(range(1, 31))
+
+
+def test_an_interrupted_run_loses_nothing(place: Path) -> None:
+    with command(place, "interrupted") as process:
+        run_until(process, place / "interrupted", 4)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+        assert process.returncode == 130
+    assert b"goes on from here" in err
+    assert state(place / "interrupted")["step"] == last_step(place / "interrupted") < 30
+    train(load_config(place / "recipe.toml", output=place / "interrupted"))
+    assert_equal_runs(place / "undisturbed", place / "interrupted")
+
+
+def test_two_processes_are_one_run(place: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    recipe = (place / "recipe.toml").read_text().replace("steps = 30", "steps = 6\naccumulate = 2")
+    (place / "two").mkdir()
+    (place / "two" / "recipe.toml").write_text(recipe, encoding="utf-8")
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1")
+    (place / "two" / "toy").symlink_to(place / "toy")
+    with command(place / "two", "run", *torchrun, f"--master-port={port}") as process:
+        out, err = process.communicate()
+        assert process.returncode == 0, err.decode()
+    assert out.decode() == f"{place / 'two' / 'run' / 'best'}\n"  # the first process tells, nobody else
+    assert err.decode().count("Training on 8 videos") == 1
+    alone = place / "two" / "alone"
+    (place / "two" / "recipe.toml").write_text(recipe.replace("accumulate = 2", ""), encoding="utf-8")
+    train(load_config(place / "two" / "recipe.toml", output=alone))
+    together, expected = state(place / "two" / "run"), state(alone)
+    for part in ("model", "average"):
+        for name, tensor in expected[part].items():
+            torch.testing.assert_close(together[part][name], tensor, rtol=0, atol=1e-5)
+    losses = [
+        [json.loads(line)["loss"] for line in (place / "two" / name / "progress.jsonl").open()]
+        for name in ("run", "alone")
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)

@@ -1,0 +1,74 @@
+"""Low-rank adapters and frozen blocks: what is trained, what stays, and what is saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_models import clip_model, siglip_model
+from transformers import CLIPModel
+
+from centerclip.errors import ConfigError
+from centerclip.model import CenterCLIP
+from centerclip.training.adapting import add_lora, freeze_blocks, without_lora
+from centerclip.training.config import Lora
+from centerclip.training.loop import train
+
+FRAMES = torch.randn(2, 4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+def trained(model: CenterCLIP) -> set[str]:
+    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+@torch.no_grad()
+def test_adapters_start_as_nothing_and_merge_into_plain_weights(tmp_path: Path) -> None:
+    plain = CenterCLIP(clip_model(), "B2-2,8", frames=4)
+    before = plain.encode_video(FRAMES)
+    model = CenterCLIP(clip_model(), "B2-2,8", frames=4, temporal=True)
+    add_lora(model, Lora(rank=2))
+    assert torch.equal(model.encode_video(FRAMES), before)
+    assert {name.split(".")[-1] for name in trained(model)} == {"logit_scale", "table", "weight"}
+    assert all("lora_" in name for name in trained(model) if name.endswith("weight"))
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            parameter.normal_(std=0.3)
+    after = model.encode_video(FRAMES)
+    assert (after - before).abs().max() > 0.01
+    merged = without_lora(model)
+    assert merged.backbone.model.state_dict().keys() == plain.backbone.model.state_dict().keys()
+    torch.testing.assert_close(merged.encode_video(FRAMES), after, rtol=1e-4, atol=1e-5)
+    assert torch.equal(model.encode_video(FRAMES), after)  # the adapted model goes on as it was
+    merged.save_pretrained(tmp_path)
+    CLIPModel.from_pretrained(tmp_path)
+    assert without_lora(plain) is plain
+
+
+def test_targets_that_no_layer_has_are_refused_with_those_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"nothing_proj.*fc1, fc2, k_proj"):
+        add_lora(CenterCLIP(clip_model()), Lora(targets=("nothing_proj",)))
+
+
+@pytest.mark.parametrize("make", [clip_model, siglip_model])
+def test_the_first_blocks_of_both_towers_are_frozen(make: Any) -> None:
+    model = CenterCLIP(make(), "B2-2,8", frames=4)
+    freeze_blocks(model, 2)
+    names = trained(model)
+    vision, text = "backbone.model.vision_model.", "backbone.model.text_model."
+    for frozen in (f"{vision}embeddings", f"{vision}encoder.layers.1", f"{text}encoder.layers.1"):
+        assert not [name for name in names if name.startswith(frozen)]
+    for free in (f"{vision}encoder.layers.2", f"{vision}post_layernorm", "backbone.model.logit_scale"):
+        assert [name for name in names if name.startswith(free)]
+    with pytest.raises(ConfigError, match=r"frozen_blocks is 5.*4 blocks"):
+        freeze_blocks(model, 5)
+
+
+def test_a_run_with_adapters_saves_a_plain_model_and_resumes(recipe: Any, tmp_path: Path) -> None:
+    config = recipe(tmp_path, steps=2, model={"lora": {"rank": 2}, "temporal": True}, accumulate=2)
+    best = train(config)
+    model = CenterCLIP.from_pretrained(best)
+    assert model.temporal is not None
+    assert model.temporal.table.abs().max() > 0
+    assert train(config) == best
