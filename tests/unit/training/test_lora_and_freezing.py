@@ -29,7 +29,7 @@ def test_adapters_start_as_nothing_and_merge_into_plain_weights(tmp_path: Path) 
     before = plain.encode_video(FRAMES)
     model = CenterCLIP(clip_model(), "B2-2,8", frames=4, temporal=True)
     add_lora(model, Lora(rank=2))
-    assert torch.equal(model.encode_video(FRAMES), before)
+    torch.testing.assert_close(model.encode_video(FRAMES), before, rtol=0, atol=1e-6)
     assert {name.split(".")[-1] for name in trained(model)} == {"logit_scale", "table", "weight"}
     assert all("lora_" in name for name in trained(model) if name.endswith("weight"))
     for name, parameter in model.named_parameters():
