@@ -8,7 +8,7 @@ MODEL ?= nano
 VIDEOS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-browser lint types check format docs nano clean
+.PHONY: help setup demo test test-browser lint types check format docs bench nano clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ format: $(READY) ## rewrite the code in the project's style
 
 docs: $(READY) ## write docs/cli.md anew from the commands' own help
 	$(BIN)/python -m centerclip.cli.reference docs/cli.md
+
+bench: $(READY) ## measure everything anew, into bench/ (about 25 minutes on two idle cores)
+	$(BIN)/centerclip bench --output bench --readme bench/README.md
 
 nano: $(READY) ## train the bundled model anew, into runs/ (about two hours on two cores)
 	$(BIN)/centerclip toy-world runs/toy-world

@@ -1,14 +1,8 @@
-"""How much memory things take: what training keeps, and peaks by the system's or the GPU's own account."""
+"""How much memory things take: what training keeps for the way back, and peaks on a GPU."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
-from pathlib import Path
-from typing import Any, ParamSpec
 
 import torch
 from torch import Tensor
@@ -16,9 +10,7 @@ from torch import Tensor
 from centerclip.model import CenterCLIP
 from centerclip.training.loss import contrastive_loss
 
-__all__ = ["Peak", "gpu_peak", "process_peak", "saved_activations", "saved_bytes"]
-
-_P = ParamSpec("_P")
+__all__ = ["gpu_peak", "saved_activations", "saved_bytes"]
 
 
 def saved_activations(model: CenterCLIP, frames: Tensor, captions: Sequence[str] | Tensor) -> int:
@@ -68,46 +60,6 @@ def saved_bytes(forward: Callable[[], object], *, of: torch.nn.Module) -> int:
 
 def _place(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
-
-
-@dataclass(frozen=True, slots=True)
-class Peak:
-    """Resident memory of a process: `before` the work, and at its highest during it."""
-
-    before_bytes: int
-    peak_bytes: int
-
-    @property
-    def growth_bytes(self) -> int:
-        return self.peak_bytes - self.before_bytes
-
-
-def process_peak(prepare: Callable[_P, Callable[[], object]], *args: _P.args, **kwargs: _P.kwargs) -> Peak:
-    """Measure the peak of resident memory of some work, in a process of its own, as Linux accounts for it.
-
-    Args:
-        prepare: a function of a module; gets the arguments, and gives back the work to be measured.
-    """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measure, prepare, args, kwargs).result()
-
-
-def _measure(
-    prepare: Callable[..., Callable[[], object]], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Peak:
-    work = prepare(*args, **kwargs)
-    # Not `ru_maxrss`: a child begins with its parent's peak in it.
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    before = _status("VmRSS")
-    work()
-    return Peak(before, _status("VmHWM"))
-
-
-def _status(entry: str) -> int:
-    """A size in /proc/self/status, in bytes."""
-    found = re.search(rf"^{entry}:\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="ascii"), re.M)
-    assert found is not None, f"Linux tells no {entry}"
-    return 1024 * int(found[1])
 
 
 def gpu_peak(run: Callable[[], object], device: torch.device) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -14,7 +15,15 @@ from centerclip.clustering import Reduced, Reducer
 from centerclip.model import CenterCLIP
 from centerclip.schedule import TokenSchedule
 
-__all__ = ["Reducible", "ScheduleCost", "encoding", "measure_schedules", "multiply_adds", "reduced_tokens"]
+__all__ = [
+    "Reducible",
+    "ScheduleCost",
+    "encoding",
+    "measure_schedules",
+    "multiply_adds",
+    "reduced_tokens",
+    "with_schedule",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ def measure_schedules(
 
     Args:
         model: its weights, reducer, device and precision are used, its schedule is not.
-        schedules: each once.
+        schedules: notation or presets, each once.
         frames: [B, T, 3, H, W] uint8; normalizing them is part of the time.
 
     Returns:
@@ -57,26 +66,30 @@ def measure_schedules(
     Raises:
         ScheduleError: a schedule doesn't fit the model.
     """
-    parsed = [TokenSchedule.parse(schedule) for schedule in schedules]
     frames = frames.to(model.device)
-    runs = {str(schedule): encoding(with_schedule(model, schedule), frames) for schedule in parsed}
+    models = [with_schedule(model, schedule) for schedule in schedules]
+    runs = {str(made.schedule): encoding(made, frames) for made in models}
     timings = take_turns(runs, rounds=rounds, warmup=warmup, clock=clock_of(model.device))
     return [
         ScheduleCost(
-            schedule,
+            made.schedule,
             len(frames),
-            multiply_adds(model, schedule, frames=frames.shape[1]),
-            timings[str(schedule)],
+            multiply_adds(made, frames=frames.shape[1]),
+            timings[str(made.schedule)],
         )
-        for schedule in parsed
+        for made in models
     ]
 
 
 def with_schedule(
     model: CenterCLIP, schedule: str | TokenSchedule, *, reducer: Reducer | None = None
 ) -> CenterCLIP:
-    """The same weights under another schedule."""
-    return CenterCLIP(model.backbone, schedule, reducer=reducer or model.reducer, frames=model.frames)
+    """The same model, weights shared, under another schedule."""
+    made = copy.copy(model)
+    made.schedule = schedule
+    if reducer is not None:
+        made.reducer = reducer
+    return made
 
 
 def encoding(model: CenterCLIP, frames: Tensor) -> Callable[[], Tensor]:
@@ -89,8 +102,8 @@ def dtype_of(model: CenterCLIP) -> torch.dtype:
     return model.logit_scale.dtype
 
 
-def multiply_adds(model: CenterCLIP, schedule: str | TokenSchedule, *, frames: int | None = None) -> int:
-    """Multiply-adds of one video's way through the vision tower (`TokenSchedule.multiply_adds`).
+def multiply_adds(model: CenterCLIP, *, frames: int | None = None) -> int:
+    """Multiply-adds of one video's way through a model's vision tower (`TokenSchedule.multiply_adds`).
 
     As the model runs outside of training: the last block of a tower with class tokens for these alone.
 
@@ -98,7 +111,7 @@ def multiply_adds(model: CenterCLIP, schedule: str | TokenSchedule, *, frames: i
         frames: of the video; by default as many as the model is for.
     """
     backbone = model.backbone
-    return TokenSchedule.parse(schedule).multiply_adds(
+    return model.schedule.multiply_adds(
         blocks=backbone.blocks,
         frames=frames or model.frames,
         patches=backbone.patches,

@@ -6,13 +6,14 @@ as clustering goes on until it settles, so they are those of the toy world and n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from centerclip.bench.schedules import with_schedule
 from centerclip.datasets.toy_world import captions, draw, sample_scene
 from centerclip.model import CenterCLIP
 from centerclip.schedule import TokenSchedule
@@ -55,8 +56,8 @@ _TINY = Architecture(
 )  # fmt: skip
 
 GEOMETRIES: Mapping[str, _Geometry] = {
-    "B/32": _Geometry(_vit_b(32), ("B6-4,49", "B6-6,49", "B6-3,49", "B3-6,49;B9-3,49", "B3-4,49", "B2-3,49")),
-    "B/16": _Geometry(_vit_b(16), ("B6-4,160", "B6-3,160", "B3-6,160;B9-3,160", "B3-4,160")),
+    "B/32": _Geometry(_vit_b(32), ("B6-4,49", "B6-6,49", "B6-3,49", "B3-6,49;B9-3,49", "B3-3,49", "B2-3,49")),
+    "B/16": _Geometry(_vit_b(16), ("B6-4,160", "B6-3,160", "B3-6,160;B9-3,160", "B3-3,160")),
     "tiny": _Geometry(_TINY, ("B2-4,16", "B1-3,16")),
 }
 """The paper's towers and their schedules, the paper's own first; and a small one for tests."""
@@ -75,23 +76,20 @@ def random_subject(name: str) -> Subject:
     return Subject(name, model, tuple(map(TokenSchedule.parse, geometry.schedules)))
 
 
-def subject_of(name: str, model: CenterCLIP, schedules: tuple[TokenSchedule, ...] = ()) -> Subject:
-    """A model at the given schedules, or else at its own.
+def subject_of(name: str, model: CenterCLIP, schedules: Sequence[str | TokenSchedule] = ()) -> Subject:
+    """A model at the given schedules, notation or presets, or else at its own.
 
     Raises:
         ScheduleError: a schedule doesn't fit it.
     """
-    models = [
-        CenterCLIP(model.backbone, schedule, reducer=model.reducer, frames=model.frames)
-        for schedule in schedules or (model.schedule,)
-    ]
+    models = [with_schedule(model, schedule) for schedule in schedules] or [model]
     return Subject(name, models[0], tuple(made.schedule for made in models))
 
 
 def toy_batch(
     videos: int, *, frames: int, size: tuple[int, int], seed: int = SEED
 ) -> tuple[Tensor, list[str]]:
-    """Draw short videos of the toy world, with a caption each.
+    """Draw short videos of the toy world in which every frame differs from the one before, with captions.
 
     Args:
         videos: B.
@@ -102,10 +100,13 @@ def toy_batch(
         [B, T, 3, height, width] uint8, and B sentences.
     """
     rng = np.random.default_rng(seed)
-    scenes = [sample_scene(rng) for _ in range(videos)]
     drawn = np.empty((videos, frames, *size, 3), np.uint8)
-    for video, scene in zip(drawn, scenes, strict=True):
+    sentences: list[str] = []
+    while len(sentences) < videos:
+        scene = sample_scene(rng)
+        video = drawn[len(sentences)]
         for place, frame in enumerate(video):
             frame[:] = np.asarray(draw(scene, (place + 0.5) * scene.seconds / frames, size))
-    sentences = [captions(scene, rng, 1)[0] for scene in scenes]
+        if (video[1:] != video[:-1]).any(axis=(1, 2, 3)).all():  # a still frame would be encoded for nothing
+            sentences += captions(scene, rng, 1)
     return torch.from_numpy(drawn).movedim(-1, 2).contiguous(), sentences  # [B, T, 3, H, W]

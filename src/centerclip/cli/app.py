@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 import centerclip
+from centerclip.cli.bench import bench
 from centerclip.cli.compare import compare
 from centerclip.cli.demo import demo
 from centerclip.cli.evaluate import evaluate
@@ -94,6 +95,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(inspect)
 app.command()(train)
+app.command()(bench)
 app.command()(toy_world)
 
 

@@ -1,15 +1,11 @@
-"""What autograd keeps, counted by hand; and what Linux says of a process."""
+"""What autograd keeps, counted by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
-import pytest
 import torch
 from torch import nn
 
-from centerclip.bench.memory import process_peak, saved_activations, saved_bytes
+from centerclip.bench.memory import saved_activations, saved_bytes
 from centerclip.bench.schedules import with_schedule
 from centerclip.bench.subjects import random_subject, toy_batch
 
@@ -51,24 +47,3 @@ def test_a_schedule_keeps_fewer_activations_and_the_model_is_left_as_it_was() ->
     assert not subject.model.training
     ids = subject.model.backbone.tokenize(captions)["input_ids"]
     assert saved_activations(subject.model, frames, ids) == reduced
-
-
-def _fill(megabytes: int) -> Callable[[], object]:
-    return lambda: np.ones(megabytes * 10**6, np.uint8).sum()
-
-
-def _fail() -> Callable[[], object]:
-    raise ValueError("no work")
-
-
-def test_the_peak_of_a_process_is_that_of_its_work() -> None:
-    held = np.ones(10**8, np.uint8)  # what this process holds must not count
-    peak = process_peak(_fill, 50)
-    assert 45e6 < peak.growth_bytes < 75e6
-    assert peak.before_bytes + peak.growth_bytes == peak.peak_bytes
-    del held
-
-
-def test_an_error_in_the_process_comes_out() -> None:
-    with pytest.raises(ValueError, match="no work"):
-        process_peak(_fail)

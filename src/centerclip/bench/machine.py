@@ -1,0 +1,73 @@
+"""The machine that figures are of: they mean nothing without it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from centerclip.encoder.device import available_cores
+
+__all__ = ["Machine", "this_machine"]
+
+_TOLD = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+"""What a processor may be able to do that decides about speed here."""
+_PACKAGES = ("centerclip", "torch", "transformers", "av", "lancedb", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Attributes:
+    processor: its name.
+    cores: that this process may use.
+    abilities: of the processor, of those that decide about speed here.
+    bfloat16: whether the processor multiplies it itself.
+    memory_bytes: in all.
+    gpu: its name, or None.
+    system: kernel and Python.
+    versions: of the packages that do the work.
+    """
+
+    processor: str
+    cores: int
+    abilities: tuple[str, ...]
+    bfloat16: bool
+    memory_bytes: int
+    gpu: str | None
+    system: str
+    versions: Mapping[str, str]
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.processor}, {self.cores} cores ({', '.join(self.abilities) or 'no vector instructions'}; "
+            f"{'' if self.bfloat16 else 'no '}bfloat16)",
+            f"{self.memory_bytes / 1e9:.0f} GB",
+            self.gpu or "no GPU",
+            self.system,
+            ", ".join(f"{name} {number}" for name, number in self.versions.items()),
+        ]
+        return "; ".join(parts)
+
+
+def this_machine() -> Machine:
+    """Describe the machine this runs on."""
+    told = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    name = re.search(r"^model name\s*:\s*(.+)$", told, re.M)
+    flags = re.search(r"^flags\s*:\s*(.+)$", told, re.M)
+    known = set(flags[1].split()) if flags else set()
+    return Machine(
+        processor=name[1].strip() if name else platform.processor() or platform.machine(),
+        cores=available_cores(),
+        abilities=tuple(ability for ability in _TOLD if ability in known),
+        bfloat16=bool(known & {"avx512_bf16", "amx_bf16"}),
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        versions={package: version(package) for package in _PACKAGES},
+    )

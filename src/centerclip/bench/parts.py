@@ -1,0 +1,73 @@
+"""The parts of the bench by name, and all of them in a row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from centerclip.bench.clustering import measure_clustering
+from centerclip.bench.decoding import measure_decoding
+from centerclip.bench.encoder import measure_encoder
+from centerclip.bench.indexing import measure_indexing
+from centerclip.bench.machine import this_machine
+from centerclip.bench.report import Report, Row
+from centerclip.bench.searching import measure_search
+from centerclip.bench.setting import Setting
+from centerclip.bench.subjects import Subject
+from centerclip.bench.training import measure_training
+from centerclip.errors import ConfigError
+
+__all__ = ["PARTS", "check_parts", "measure"]
+
+PARTS: Mapping[str, Callable[[list[Subject], Setting], Iterator[Row]]] = {
+    "clustering": measure_clustering,
+    "encoder": measure_encoder,
+    "decode": measure_decoding,
+    "index": measure_indexing,
+    "search": measure_search,
+    "train": measure_training,
+}
+
+
+def check_parts(names: Iterable[str]) -> None:
+    """Make sure that all names are parts.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    for name in names:
+        if name not in PARTS:
+            raise ConfigError(f"the bench has no part {name!r}: choose from {', '.join(PARTS)}")
+
+
+def measure(
+    names: Sequence[str],
+    subjects: list[Subject],
+    setting: Setting,
+    *,
+    settings: Mapping[str, Any],
+    on_row: Callable[[Row], None] | None = None,
+) -> Report:
+    """Run parts of the bench one after another.
+
+    Args:
+        names: of `PARTS`.
+        subjects: the models; `index` takes the first.
+        setting: how to run them.
+        settings: what the report tells of how it was run.
+        on_row: called with each row when it is there.
+
+    Raises:
+        ConfigError: there is no such part.
+    """
+    check_parts(names)
+    began, start = datetime.now(UTC).date().isoformat(), time.monotonic()
+    rows: list[Row] = []
+    for name in names:
+        for row in PARTS[name](subjects, setting):
+            rows.append(row)
+            if on_row is not None:
+                on_row(row)
+    return Report(rows, this_machine(), settings, began, time.monotonic() - start)

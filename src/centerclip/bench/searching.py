@@ -1,0 +1,169 @@
+"""Search over many windows: how soon and how well, against looking at every vector."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from centerclip.bench.report import Row, at_least, at_most
+from centerclip.bench.rivals import exact_search
+from centerclip.bench.setting import Setting
+from centerclip.bench.subjects import SEED, Subject
+from centerclip.bench.timing import Spread
+from centerclip.encoder import VideoEncoder
+from centerclip.index import ModelCard, VideoIndex
+from centerclip.records import EncodedVideo, EncodedWindow, VideoInfo, Window
+from centerclip.search import Searcher
+
+__all__ = ["measure_search"]
+
+_SEGMENTS = 4
+_WINDOWS_A_VIDEO = 10
+_WINDOW_SECONDS = 12.0
+_VIDEOS_A_BATCH = 1000
+_TOP = 10
+_COSINE = 0.3
+"""Of a query with the video it is about: as far off as sentences are from what they tell of."""
+_RECALL_GOAL, _P95_GOAL = at_least(0.95), at_most(0.05)
+
+
+def measure_search(subjects: list[Subject], setting: Setting) -> Iterator[Row]:
+    """Build indexes of made-up videos through the public writer, and search them."""
+    queries = 20 if setting.quick else 200
+    encoder = VideoEncoder(subjects[0].model, device=setting.device, precision=setting.precision)
+    for windows in (1_000, 2_000) if setting.quick else (10_000, 100_000, 1_000_000):
+        setting.tell(f"search, {windows:,} windows: writing")
+        place = setting.folder / f"index-{windows}"
+        began = time.perf_counter()
+        vectors = _fill(VideoIndex(place), encoder.card(), windows)
+        built_seconds = time.perf_counter() - began
+        setting.tell(f"search, {windows:,} windows: searching")
+        index = VideoIndex(place)
+        yield from _measure(index, Searcher(index, encoder), vectors, queries, built_seconds)
+        del vectors
+        shutil.rmtree(place)
+
+
+def _measure(
+    index: VideoIndex,
+    searcher: Searcher,
+    vectors: NDArray[np.float32],
+    queries: int,
+    built_seconds: float,
+) -> Iterator[Row]:
+    asked = _queries(vectors, queries)
+    exact = [set(exact_search(vectors, query, _TOP).tolist()) for query in asked]
+    recalls = []
+    for query, true in zip(asked, exact, strict=True):
+        (matches,) = index.search(query, top=_TOP)
+        found = {_number(window.info.path, window.window) for window in matches.windows}
+        recalls.append(len(found & true) / _TOP)
+    seconds: dict[str, list[float]] = {"here": [], "exact": []}
+    for query in asked:
+        for name, run in (
+            ("here", partial(searcher.search, query, top=_TOP)),
+            ("exact", partial(exact_search, vectors, query, _TOP)),
+        ):
+            began = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - began)
+    count = len(vectors)
+    stats = index.stats()
+    recall, p95 = float(np.mean(recalls)), float(np.quantile(seconds["here"], 0.95))
+    yield Row(
+        "search",
+        f"recall@{_TOP} over {count:,} windows ({stats.search})",
+        Spread(recall, recall, recall),
+        "",
+        against="exact search",
+        goal=_RECALL_GOAL,
+        note=f"{queries} queries of cosine {_COSINE} with their video",
+        details={"windows": count, "queries": queries},
+    )
+    yield Row(
+        "search",
+        f"95 of 100 queries over {count:,} windows take at most",
+        Spread(p95, p95, p95),
+        "s",
+        against="exact search in numpy",
+        ours=float(np.median(seconds["here"])),
+        rival=float(np.median(seconds["exact"])),
+        goal=_P95_GOAL,
+        note=f"moments included; {stats.size_bytes / 1e9:.2g} GB, made in {built_seconds:.0f} s",
+        details={"windows": count, "built_seconds": built_seconds, "size_bytes": stats.size_bytes},
+    )
+
+
+def _fill(index: VideoIndex, card: ModelCard, windows: int) -> NDArray[np.float32]:
+    """Write windows as an indexing run does, and give their vectors [N, E] in the order of their numbers."""
+    rng = np.random.default_rng(SEED)
+    index.bind(card)
+    written = []
+    videos = windows // _WINDOWS_A_VIDEO
+    with index.writer() as writer:
+        for start in range(0, videos, _VIDEOS_A_BATCH):
+            vectors, segments = _made_up(rng, min(_VIDEOS_A_BATCH, videos - start), card.embed_size)
+            writer.add([_video(start + at, vectors[at], segments[at]) for at in range(len(vectors))])
+            written.append(vectors.reshape(-1, card.embed_size))
+        writer.finish()
+    return np.concatenate(written)
+
+
+def _made_up(
+    rng: np.random.Generator, videos: int, embed_size: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Vectors [V, W, E] and segments [V, W, S, E], unit length: windows near their video, segments near both.
+
+    Cosines of about 0.8 between a window and its video and between a segment and its window.
+    """
+    centers = rng.standard_normal((videos, 1, embed_size), np.float32)
+    noise = rng.standard_normal((videos, _WINDOWS_A_VIDEO, embed_size), np.float32)
+    vectors = _unit(centers + 0.75 * noise)
+    parts = rng.standard_normal((videos, _WINDOWS_A_VIDEO, _SEGMENTS, embed_size), np.float32)
+    segments = _unit(vectors[:, :, None] + 0.75 * embed_size**-0.5 * parts)
+    return vectors, segments
+
+
+def _queries(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """[Q, E] unit: each of `_COSINE` with the mean direction of some video's windows."""
+    rng = np.random.default_rng(SEED + 1)
+    videos = rng.choice(len(vectors) // _WINDOWS_A_VIDEO, count, replace=False)
+    about = _unit(vectors.reshape(-1, _WINDOWS_A_VIDEO, vectors.shape[1])[videos].mean(1))
+    away = rng.standard_normal(about.shape, np.float32)
+    away = _unit(away - (away * about).sum(1, keepdims=True) * about)
+    return _COSINE * about + np.float32((1 - _COSINE**2) ** 0.5) * away
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    scaled: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return scaled
+
+
+def _video(number: int, vectors: NDArray[np.float32], segments: NDArray[np.float32]) -> EncodedVideo:
+    info = VideoInfo(
+        path=Path(f"/videos/{number:07d}.mp4"),
+        video_id=f"{number:032x}",
+        duration_seconds=_WINDOWS_A_VIDEO * _WINDOW_SECONDS,
+        width=640,
+        height=360,
+        frame_rate=25.0,
+        codec="h264",
+        size_bytes=10_000_000,
+        modified_seconds=0.0,
+    )
+    windows = tuple(
+        EncodedWindow(Window(at * _WINDOW_SECONDS, (at + 1) * _WINDOW_SECONDS), vector, parts, b"")
+        for at, (vector, parts) in enumerate(zip(vectors, segments, strict=True))
+    )
+    return EncodedVideo(info, windows)
+
+
+def _number(path: Path, window: Window) -> int:
+    """The row of a window in the matrix of all vectors."""
+    return int(path.stem) * _WINDOWS_A_VIDEO + round(window.start_seconds / _WINDOW_SECONDS)
