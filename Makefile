@@ -8,7 +8,7 @@ MODEL ?= nano
 VIDEOS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-browser lint types check format docs bench nano clean
+.PHONY: help setup demo test test-browser lint types check format docs bench nano study clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,10 @@ nano: $(READY) ## train the bundled model anew, into runs/ (about two hours on t
 	$(BIN)/centerclip train --config configs/nano.toml
 	$(BIN)/centerclip evaluate --dataset toy-world --videos runs/toy-world --model runs/nano/best \
 	  --schedule none --schedule B6-4,49
+
+study: $(READY) ## compare reducers and schedules on the toy world, into docs/study.md (hours on two cores)
+	for plan in study study-directions schedules; do \
+	  $(BIN)/centerclip study configs/$$plan.toml --jobs $(WORKERS) --document docs/study.md || exit; done
 
 clean: ## remove the virtual environment and everything made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist demo

@@ -29,6 +29,7 @@ from centerclip.cli.models import models
 from centerclip.cli.output import note
 from centerclip.cli.search import SearchCommand, search
 from centerclip.cli.serve import serve
+from centerclip.cli.study import study
 from centerclip.cli.toy_world import toy_world
 from centerclip.cli.train import train
 from centerclip.errors import CenterCLIPError
@@ -96,6 +97,7 @@ app.command()(compare)
 app.command()(inspect)
 app.command()(train)
 app.command()(bench)
+app.command()(study)
 app.command()(toy_world)
 
 

@@ -22,6 +22,9 @@ def toy_world(
     directions: Annotated[
         bool, typer.Option("--directions", help="With motions that only the order of frames tells apart.")
     ] = False,
+    narrow: Annotated[
+        bool, typer.Option("--narrow", help="With hardly anything but such motions, of few things.")
+    ] = False,
 ) -> None:
     """Render the toy world: short videos of drawn things that move, with captions.
 
@@ -37,6 +40,13 @@ def toy_world(
 
     with Bar("Drawing", unit="videos") as bar:
         render_toy_world(
-            folder, train=train, val=val, test=test, seed=seed, directions=directions, progress=bar.advance
+            folder,
+            train=train,
+            val=val,
+            test=test,
+            seed=seed,
+            directions=directions,
+            narrow=narrow,
+            progress=bar.advance,
         )
     write_paths([folder], null=False)

@@ -6,7 +6,7 @@ download and no license to ask for.
 
 from __future__ import annotations
 
-from centerclip.datasets.toy_world.grammar import captions
+from centerclip.datasets.toy_world.grammar import captions, reversed_caption
 from centerclip.datasets.toy_world.library import Moment, library_moments, render_library
 from centerclip.datasets.toy_world.reader import toy_world
 from centerclip.datasets.toy_world.render import render_toy_world
@@ -24,6 +24,7 @@ __all__ = [
     "library_moments",
     "render_library",
     "render_toy_world",
+    "reversed_caption",
     "sample_clip",
     "sample_scene",
     "toy_world",

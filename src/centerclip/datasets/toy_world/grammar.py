@@ -6,7 +6,9 @@ into a search box, only some of that. All lowercase. Knows the scene's descripti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from centerclip.datasets.toy_world.places import PLACES
 from centerclip.datasets.toy_world.scenes import Actor, Scene
 from centerclip.datasets.toy_world.things import THINGS
 
-__all__ = ["captions"]
+__all__ = ["captions", "reversed_caption"]
 
 Verb = tuple[str, str]
 """A verb as in "it spins" and as in "spinning"."""
@@ -72,9 +74,14 @@ def captions(
         n: how many.
         short: let a good third of the captions say only a part, like a search query. The first caption is
             always full.
+
+    Returns:
+        At least one caption; fewer than n where there are no more. Those of more than 24 words are left
+        out, unless there is none shorter.
     """
     scenes = [scenes] if isinstance(scenes, Scene) else list(scenes)
     made: dict[str, None] = {}
+    too_long: list[str] = []
     for _ in range(50 * n):
         if len(made) == n:
             break
@@ -83,7 +90,31 @@ def captions(
         text = _short(scene, rng) if part else _full(scenes, rng)
         if len(text.split()) <= _MAX_WORDS:
             made[text] = None
-    return list(made)
+        else:
+            too_long.append(text)
+    return list(made) or [min(too_long, key=lambda text: len(text.split()))]
+
+
+def reversed_caption(caption: str) -> str | None:
+    """Say of the same video what would be true if it ran backwards; None if nothing would change.
+
+    Every direction is exchanged for its opposite: left and right, rising and sinking, growing and
+    shrinking.
+    """
+    words, opposites = _opposites()
+    reverse = words.sub(lambda found: opposites[found.group()], caption)
+    return None if reverse == caption else reverse
+
+
+@cache
+def _opposites() -> tuple[re.Pattern[str], dict[str, str]]:
+    """A pattern for all words that name a direction, and the opposite of each."""
+    pairs = list(zip(_HEADINGS[1], _HEADINGS[-1], strict=True))
+    for motion, reverse in (("rises", "sinks"), ("grows", "shrinks")):
+        for verb, other in zip(_VERBS[motion], _VERBS[reverse], strict=True):
+            pairs += zip(verb, other, strict=True)
+    opposites = dict(pairs) | {other: word for word, other in pairs}
+    return re.compile(rf"\b({'|'.join(map(re.escape, opposites))})\b"), opposites
 
 
 def _one(rng: np.random.Generator, choices: Sequence[str]) -> str:

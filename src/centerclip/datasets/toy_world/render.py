@@ -38,7 +38,8 @@ _VERSION = 1
 
 def render_toy_world(
     folder: str | Path, *, train: int = 10_000, val: int = 500, test: int = 500, seed: int = 0,
-    workers: int | None = None, directions: bool = False, progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None, directions: bool = False, narrow: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:  # fmt: skip
     """Render the toy world's splits as short H.264 videos with captions.
 
@@ -54,6 +55,7 @@ def render_toy_world(
         workers: processes; one per usable core if not given. They are spawned, so a script calls this
             under `if __name__ == "__main__":`.
         directions: also motions that only the order of frames tells apart (see `sampling.sample_scene`).
+        narrow: nearly nothing but such motions (see there).
         progress: called with the videos done and the videos in all after every few videos.
 
     Returns:
@@ -63,12 +65,13 @@ def render_toy_world(
         DatasetError: the folder holds a toy world of another seed, kind or version.
     """
     folder = Path(folder)
-    settle(folder, {"version": _VERSION, "seed": seed, "directions": directions})
+    kind = {"directions": directions or narrow} | ({"narrow": True} if narrow else {})
+    settle(folder, {"version": _VERSION, "seed": seed, **kind})
     counts = {split: count for split, count in zip(SPLITS, (train, val, test), strict=True) if count}
     jobs = [(split, i) for split, count in counts.items() for i in range(count)]
     for split in counts:
         (folder / split).mkdir(exist_ok=True)
-    make = partial(_render_clip, folder, seed, directions)
+    make = partial(_render_clip, folder, seed, directions, narrow)
     lines: dict[str, list[str]] = {split: [] for split in counts}
     for done, ((split, _), record) in enumerate(zip(jobs, in_processes(make, jobs, workers), strict=True), 1):
         lines[split].append(json.dumps(record))
@@ -120,11 +123,13 @@ def settle(folder: Path, settings: dict[str, Any]) -> None:
         )
 
 
-def _render_clip(folder: Path, seed: int, directions: bool, job: tuple[str, int]) -> dict[str, Any]:
+def _render_clip(
+    folder: Path, seed: int, directions: bool, narrow: bool, job: tuple[str, int]
+) -> dict[str, Any]:
     """Render one video unless it is there, and return its line of the annotation file."""
     split, index = job
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
-    scenes = sample_clip(rng, split, directions=directions)
+    scenes = sample_clip(rng, split, directions=directions, narrow=narrow)
     train = split == "train"
     texts = captions(scenes, rng, 4 if train else 2, short=train)
     name = f"{split}/{index:06d}.mp4"

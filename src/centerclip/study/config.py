@@ -1,0 +1,129 @@
+"""The plan of a study as a TOML file: what is compared, from which checkpoint, with what budget.
+
+Its sections are those of training recipes wherever they mean the same. Knows no tensors.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from centerclip.schedule import TokenSchedule
+from centerclip.training.config import DataSection, OptimizationSection, TrainConfig, read_config
+
+__all__ = ["Arm", "StudyConfig", "World", "load_study"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Arm(_Section):
+    """One thing that is compared: a way to reduce tokens and how far."""
+
+    reducer: str
+    schedule: str
+    temporal: bool = False
+
+    @property
+    def name(self) -> str:
+        """Unique in a study, and good for a folder: `kmedoids_B6-4,49`, `none`, `none_temporal`."""
+        parts = ["none"] if self.schedule == "none" else [self.reducer, self.schedule.replace(";", "+")]
+        return "_".join([*parts, *(["temporal"] if self.temporal else [])])
+
+
+class Arms(_Section):
+    """Arms in a block: every reducer with every schedule, with and without what `temporal` names."""
+
+    reducers: tuple[str, ...] = ("kmedoids",)
+    schedules: tuple[str, ...]
+    temporal: tuple[bool, ...] = (False,)
+
+    def expand(self) -> list[Arm]:
+        """The arms of the block, those with the same schedule side by side."""
+        return [
+            Arm(reducer=reducer, schedule=str(TokenSchedule.parse(schedule)), temporal=temporal)
+            for schedule in self.schedules
+            for reducer in (self.reducers if TokenSchedule.parse(schedule) else self.reducers[:1])
+            for temporal in self.temporal
+        ]
+
+
+class World(_Section):
+    """The toy world that is rendered into `data.videos` first; what is there already is kept."""
+
+    train: int = Field(ge=0)
+    val: int = Field(ge=1)
+    test: int = Field(ge=1)
+    directions: bool = False
+    narrow: bool = False
+
+
+class StudyConfig(_Section):
+    """A whole study.
+
+    Every arm starts from `start` (a model's name or folder), or from the best model of the recipe
+    `base`, which is trained first. Without `optimization` nothing is trained: the arms are compared on
+    the weights of the start alone.
+    """
+
+    title: str
+    output: Path
+    seeds: tuple[int, ...] = (0, 1, 2)
+    frames: int = Field(12, ge=1)
+    base: Path | None = None
+    start: str | None = None
+    world: World | None = None
+    data: DataSection
+    optimization: OptimizationSection | None = None
+    arms: tuple[Arms, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if (self.base is None) == (self.start is None):
+            raise ValueError("give either start (a model's name or folder) or base (a recipe), not both")
+        if self.optimization is None and len(self.seeds) > 1:
+            raise ValueError("without [optimization] nothing depends on a seed: give one in seeds")
+        return self
+
+    def expand(self) -> list[Arm]:
+        """All arms, each once, in the order of the file."""
+        return list(dict.fromkeys(arm for block in self.arms for arm in block.expand()))
+
+    def recipe(self, arm: Arm, seed: int, start: str, output: Path) -> TrainConfig:
+        """The training recipe of one arm and seed; everything but the arm is equal for all."""
+        assert self.optimization is not None
+        model = {
+            "start": start,
+            "frames": self.frames,
+            "schedule": arm.schedule,
+            "reducer": {"name": arm.reducer},
+            "temporal": arm.temporal,
+        }
+        return TrainConfig.model_validate(
+            {
+                "output": output,
+                "seed": seed,
+                "checkpoint_every": 20,
+                "validate_every": 10**9,  # at the end only: all arms are trained equally long
+                "model": model,
+                "data": self.data,
+                "optimization": self.optimization,
+            }
+        )
+
+
+def load_study(path: str | Path, **overrides: Any) -> StudyConfig:
+    """Read a study.
+
+    Args:
+        path: a TOML file.
+        overrides: top-level values that replace the file's, such as `output`.
+
+    Raises:
+        ConfigError: no such file, not TOML, or keys and values outside the plan; each is named.
+        ScheduleError: a schedule that can't be read.
+    """
+    return read_config(path, StudyConfig, **overrides)
