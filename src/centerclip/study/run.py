@@ -88,9 +88,9 @@ def run_study(
     start = config.start or _train_base(config, tell)
     model = CenterCLIP.from_pretrained(start, schedule="none", frames=config.frames)
     for arm in config.expand():  # a misspelt arm is found before anything is trained
-        model.schedule = arm.schedule  # type: ignore[assignment]
+        model.schedule = arm.schedule
         make_reducer(arm.reducer)
-    model.schedule = "none"  # type: ignore[assignment]
+    model.schedule = "none"
     planned = [
         _Job(config, arm, seed, start, model.fingerprint())
         for seed in config.seeds
