@@ -43,12 +43,12 @@ class Arms(_Section):
 
     def expand(self) -> list[Arm]:
         """The arms of the block, those with the same schedule side by side."""
-        return [
-            Arm(reducer=reducer, schedule=str(TokenSchedule.parse(schedule)), temporal=temporal)
-            for schedule in self.schedules
-            for reducer in (self.reducers if TokenSchedule.parse(schedule) else self.reducers[:1])
-            for temporal in self.temporal
-        ]
+        arms = []
+        for schedule in map(TokenSchedule.parse, self.schedules):
+            # the plain model has no use for a reducer, whatever its name
+            for reducer in self.reducers if schedule else ("kmedoids",):
+                arms += [Arm(reducer=reducer, schedule=str(schedule), temporal=own) for own in self.temporal]
+        return arms
 
 
 class World(_Section):
@@ -100,7 +100,7 @@ class StudyConfig(_Section):
             "frames": self.frames,
             "schedule": arm.schedule,
             "reducer": {"name": arm.reducer},
-            "temporal": arm.temporal,
+            **({"temporal": True} if arm.temporal else {}),
         }
         return TrainConfig.model_validate(
             {
