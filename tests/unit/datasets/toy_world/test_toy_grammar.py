@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from centerclip.datasets.toy_world import captions, sample_clip, sample_scene
+from centerclip.datasets.toy_world import captions, grammar, reversed_caption, sample_clip, sample_scene
 from centerclip.datasets.toy_world.grammar import _COLOR_WORDS, _VERBS, WAYS
 from centerclip.datasets.toy_world.places import PLACES
 from centerclip.datasets.toy_world.scenes import Actor, Scene
@@ -85,3 +85,33 @@ def test_directions_are_told_only_when_asked_for() -> None:
     for scene, text in movers(True):
         goal = {1: "right", -1: "left"}[scene.actors[0].track.direction]
         assert f"to {goal} " in f"{text} " or f"to the {goal} " in f"{text} "
+
+
+def test_a_reversed_caption_says_the_opposite_of_every_direction() -> None:
+    for caption, reverse in (
+        ("a red car drives to the left in a town", "a red car drives to the right in a town"),
+        ("a cup floats up, a hat rolls from left to right", "a cup floats down, a hat rolls from right to left"),
+        ("a star growing, then a key getting smaller", "a star shrinking, then a key getting bigger"),
+        ("a dog jumps up and down", None),
+        ("a smaller ball spins", None),
+    ):  # fmt: skip
+        assert reversed_caption(caption) == reverse
+        assert reverse is None or reversed_caption(reverse) == caption
+
+
+def test_captions_of_a_world_with_directions_can_all_be_reversed() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(300):
+        (scene,) = sample_clip(rng, narrow=True)
+        for caption in captions(scene, rng, 2):
+            reverse = reversed_caption(caption)
+            assert reverse is not None
+            assert reversed_caption(reverse) == caption
+
+
+def test_a_scene_that_takes_too_many_words_has_its_shortest_caption(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = sample_scene(np.random.default_rng(0), things=3, directions=True)
+    monkeypatch.setattr(grammar, "_MAX_WORDS", 3)
+    for short in (False, True):
+        (caption,) = captions(scene, np.random.default_rng(1), 4, short=short)
+        assert len(caption.split()) > 3

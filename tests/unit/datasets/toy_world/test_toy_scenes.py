@@ -100,3 +100,15 @@ def test_facing_tells_the_direction_only_by_default() -> None:
 
     assert agree(False) == {True}
     assert agree(True) == {True, False}
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_a_narrow_world_shows_one_thing_of_few_that_goes_somewhere(split: str) -> None:
+    for scene in scenes(split, narrow=True):
+        (actor,) = scene.actors
+        assert scene.directions
+        assert scene.place == "city"
+        assert actor.motion in ("moves", "rises", "sinks", "grows", "shrinks")
+        assert owners(scene, actor) <= {None, split}
+    things = {scene.actors[0].thing for scene in scenes(split, narrow=True)}
+    assert 4 <= len(things) <= 8
