@@ -58,8 +58,8 @@ nano: $(READY) ## train the bundled model anew, into runs/ (about two hours on t
 	  --schedule none --schedule B6-4,49
 
 study: $(READY) ## compare reducers and schedules on the toy world, into docs/study.md (hours on two cores)
-	for plan in study study-directions schedules; do \
-	  $(BIN)/centerclip study configs/$$plan.toml --jobs $(WORKERS) --document docs/study.md || exit; done
+	for plan in reducers directions schedules; do \
+	  $(BIN)/centerclip study configs/studies/$$plan.toml --jobs $(WORKERS) --document docs/study.md || exit; done
 
 clean: ## remove the virtual environment and everything made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist demo

@@ -37,17 +37,17 @@ def study(
 ) -> None:
     """Compare token reducers and schedules at equal budget.
 
-    FILE is a plan such as those in configs/: from one checkpoint, every reducer and schedule is trained
-    equally long with several seeds and measured on the test split; then all are timed in turns. What is
-    done already isn't done again, so a study that was stopped goes on where it was. The plan's output
-    folder receives study.json, study.md and study.png.
+    FILE is a plan such as those in configs/studies: from one checkpoint, every reducer and schedule is
+    trained equally long with several seeds and measured on the test split; then all are timed in turns.
+    What is done already isn't done again, so a study that was stopped goes on where it was. The plan's
+    output folder receives study.json, study.md and study.png.
 
     Piped, one arm a line, tab-separated: name, R@1 with the low and high end of its interval, multiply-adds
     a video, seconds a training step, seconds a video.
 
     \b
     Example:
-      centerclip study configs/study.toml --jobs 2
+      centerclip study configs/studies/reducers.toml --jobs 2
     """
     from centerclip.study import load_study, run_study, write_into, write_report
 

@@ -11,7 +11,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from centerclip.schedule import TokenSchedule
-from centerclip.training.config import DataSection, OptimizationSection, TrainConfig, read_config
+from centerclip.training.config import DataSection, OptimizationSection, TrainConfig
+from centerclip.training.recipes import read_config
 
 __all__ = ["Arm", "StudyConfig", "World", "load_study"]
 
@@ -100,7 +101,7 @@ class StudyConfig(_Section):
             "frames": self.frames,
             "schedule": arm.schedule,
             "reducer": {"name": arm.reducer},
-            **({"temporal": True} if arm.temporal else {}),
+            "temporal": arm.temporal,
         }
         return TrainConfig.model_validate(
             {

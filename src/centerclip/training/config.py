@@ -21,7 +21,6 @@ __all__ = [
     "OptimizationSection",
     "TrainConfig",
     "load_config",
-    "read_config",
 ]
 
 

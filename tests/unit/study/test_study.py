@@ -157,11 +157,7 @@ ENOUGH = "data = {dataset = 'toy-world', videos = 'v'}\narms = [{schedules = ['n
 
 
 def test_every_study_of_the_repository_can_be_read() -> None:
-    files = [
-        path
-        for path in (Path(__file__).parents[3] / "configs").glob("*.toml")
-        if "[[arms]]" in path.read_text()
-    ]
+    files = sorted((Path(__file__).parents[3] / "configs" / "studies").glob("*.toml"))
     assert len(files) >= 3
     for file in files:
         config = load_study(file)

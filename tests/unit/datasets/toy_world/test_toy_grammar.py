@@ -90,7 +90,7 @@ def test_directions_are_told_only_when_asked_for() -> None:
 def test_a_reversed_caption_says_the_opposite_of_every_direction() -> None:
     for caption, reverse in (
         ("a red car drives to the left in a town", "a red car drives to the right in a town"),
-        ("a cup floats up, a hat rolls from left to right", "a cup floats down, a hat rolls from right to left"),
+        ("a cup floats up, a hat rolls to the right", "a cup floats down, a hat rolls to the left"),
         ("a star growing, then a key getting smaller", "a star shrinking, then a key getting bigger"),
         ("a dog jumps up and down", None),
         ("a smaller ball spins", None),
