@@ -25,7 +25,7 @@ class Cost:
     """What one video costs under an arm, at the batch that was measured.
 
     Attributes:
-        multiply_adds: of the vision tower.
+        multiply_adds: of the vision tower as it encodes, with the last block for the class token alone.
         saved_bytes: what a training step of the whole batch keeps for its backward pass.
         step_seconds: a training step of the batch without the optimizer, median.
         video_seconds: encoding a video in a batch, median.
@@ -73,7 +73,7 @@ def measure_costs(
     videos = take_turns(encodings, rounds=rounds, clock=clock)
     return {
         name: Cost(
-            multiply_adds(each, each.schedule, frames=frames.shape[1]),
+            multiply_adds(each, frames=frames.shape[1]),
             saved_activations(each, frames, captions),
             steps[name].wall.median,
             videos[name].wall.median / len(frames),
