@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,13 +56,13 @@ def best_run(scores: NDArray[np.floating], background: float) -> tuple[int, int]
         first and end (exclusive) of the run; the whole window where not even its best segment exceeds
         the background, since then nothing in it stands out.
     """
-    best = int(np.argmax(scores))
-    if scores[best] <= background:
-        return 0, len(scores)
-    excess = np.asarray(scores, dtype=np.float64) - (scores[best] + background) / 2
-    before = np.cumsum(excess[:best][::-1])
-    after = np.cumsum(excess[best + 1 :])
-    return best - _best_length(before), best + 1 + _best_length(after)
+    values = scores.tolist()  # a handful: 2.6 us as Python's floats, 16 us as arrays
+    highest = max(values)
+    if highest <= background:
+        return 0, len(values)
+    best = values.index(highest)
+    excess = [value - (highest + background) / 2 for value in values]
+    return best - _best_length(excess[:best][::-1]), best + 1 + _best_length(excess[best + 1 :])
 
 
 def segment_bounds(window: StoredWindow) -> NDArray[np.float64]:
@@ -104,11 +105,13 @@ def join_moments(
     return sorted(moments, key=lambda moment: -moment.score)
 
 
-def _best_length(sums: NDArray[np.float64]) -> int:
+def _best_length(excess: Sequence[float]) -> int:
     """How many segments to take on one side: up to the highest running sum, if that is above zero."""
-    if not len(sums) or sums.max() <= 0:
-        return 0
-    return int(np.argmax(sums)) + 1
+    length, highest = 0, 0.0
+    for taken, total in enumerate(accumulate(excess), start=1):
+        if total > highest:
+            length, highest = taken, total
+    return length
 
 
 def _place(window: StoredWindow) -> tuple[str, float]:
