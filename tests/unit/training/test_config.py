@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from centerclip.datasets.load import SPLITS
 from centerclip.errors import ConfigError
+from centerclip.schedule import TokenSchedule
 from centerclip.training.config import load_config
 
 RECIPE = """
@@ -54,8 +56,36 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_config(tmp_path / "nowhere.toml")
 
 
-def test_the_recipes_that_come_with_the_project_are_valid() -> None:
-    recipes = sorted((Path(__file__).parents[3] / "configs").glob("*.toml"))
-    assert recipes
-    for recipe in recipes:
-        load_config(recipe)
+CONFIGS = Path(__file__).parents[3] / "configs"
+RECIPES = [path for folder in (CONFIGS, CONFIGS / "paper") for path in sorted(folder.glob("*.toml"))]
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_the_recipes_that_come_with_the_project_are_valid(path: Path) -> None:
+    load_config(path)
+    header = "".join(line for line in path.read_text().splitlines(True) if line.startswith("# "))
+    assert "# expected: " in header
+    assert "# command:  " in header
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS / "paper").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_papers_recipes_are_what_their_names_say(path: Path) -> None:
+    name, tower, schedule = path.stem.removesuffix("-spectral").split("-", 2)
+    config = load_config(path)
+    assert config.data.dataset == name
+    assert config.model.start == f"openai/clip-vit-base-patch{tower.removeprefix('b')}"
+    assert config.model.schedule == schedule
+    assert config.model.reducer["name"] == ("spectral" if path.stem.endswith("-spectral") else "kmedoids")
+    assert config.output == Path("runs/paper") / path.stem
+    assert f"--config configs/paper/{path.name}\n" in path.read_text()
+    patches = {"b32": 49, "b16": 196}[tower]
+    TokenSchedule.parse(schedule).validate(blocks=12, frames=config.model.frames, patches=patches)
+    train, val = config.data.train_split, config.data.val_split
+    assert {train, *([] if config.data.val_videos else [val])} <= set(SPLITS[name])
+    assert config.optimization.batch_size == 128
+
+
+def test_every_set_of_the_paper_has_its_plain_model() -> None:
+    names = {path.stem for path in (CONFIGS / "paper").glob("*.toml")}
+    assert {f"{name}-b32-none" for name in ("msrvtt", "msvd", "lsmdc", "activitynet")} <= names
+    assert len(names) == 16
