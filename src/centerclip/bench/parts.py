@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,8 +27,8 @@ PARTS: Mapping[str, Callable[[list[Subject], Setting], Iterator[Row]]] = {
     "encoder": measure_encoder,
     "decode": measure_decoding,
     "index": measure_indexing,
-    "search": measure_search,
     "train": measure_training,
+    "search": measure_search,  # the longest
 }
 
 
@@ -49,6 +50,7 @@ def measure(
     *,
     settings: Mapping[str, Any],
     on_row: Callable[[Row], None] | None = None,
+    on_part: Callable[[Report], None] | None = None,
 ) -> Report:
     """Run parts of the bench one after another.
 
@@ -58,6 +60,8 @@ def measure(
         setting: how to run them.
         settings: what the report tells of how it was run.
         on_row: called with each row when it is there.
+        on_part: called after each part with the report so far, so that a run that is stopped has something
+            to show.
 
     Raises:
         ConfigError: there is no such part.
@@ -65,9 +69,13 @@ def measure(
     check_parts(names)
     began, start = datetime.now(UTC).date().isoformat(), time.monotonic()
     rows: list[Row] = []
+    report = Report(rows, this_machine(), settings, began, 0.0)
     for name in names:
         for row in PARTS[name](subjects, setting):
             rows.append(row)
             if on_row is not None:
                 on_row(row)
-    return Report(rows, this_machine(), settings, began, time.monotonic() - start)
+        report = replace(report, rows=list(rows), seconds=time.monotonic() - start)
+        if on_part is not None:
+            on_part(report)
+    return report

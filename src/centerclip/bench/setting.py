@@ -25,6 +25,7 @@ class Setting:
     precision: of the models, as for `VideoEncoder`.
     rounds: how often each thing is timed.
     quick: small sizes, to see whether everything runs; its figures mean nothing.
+    windows: sizes of the collections that are searched.
     folder: for videos, models and indexes made on the way.
     tell: called with what is measured next.
     """
@@ -34,6 +35,7 @@ class Setting:
     precision: str = "auto"
     rounds: int = 5
     quick: bool = False
+    windows: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     tell: Callable[[str], None] = _silent
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -47,6 +47,15 @@ def bench(
     rounds: Annotated[
         int, typer.Option(min=1, metavar="N", help="How often each thing is timed, after one warm-up.")
     ] = 5,
+    windows: Annotated[
+        list[int] | None,
+        option(
+            "Windows in a collection that is searched; several are measured; by default 10000, 100000 and "
+            "1000000.",
+            min=100,
+            metavar="N",
+        ),
+    ] = None,
     quick: Annotated[
         bool,
         option("Small sizes and a tiny model: does everything run? The figures mean nothing.", "--quick"),
@@ -59,12 +68,12 @@ def bench(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Measure what things cost here: clustering, encoder, decode, index, search, train; all by default.
+    """Measure what things cost here: clustering, encoder, decode, index, train, search; all by default.
 
     Everything is measured beside its rival, in turns and in the same run: a naive clustering,
     transformers' CLIP frame by frame, decoding every frame, looking at every vector. Figures are
-    medians over the rounds with their quartiles. All parts take about 25 minutes on two cores and
-    12 GB of disk in the folder for temporary files.
+    medians over the rounds with their quartiles. Files are written after each part. All parts take about
+    25 minutes on two cores and 12 GB of disk in the folder for temporary files.
 
     Piped, one figure a line, tab-separated: part, what, median, low and high quartile, unit, goal, met.
 
@@ -104,16 +113,18 @@ def bench(
     }
     with TemporaryDirectory(prefix="centerclip-bench-") as folder:
         setting = Setting(place, Path(folder), precision, rounds, quick, tell=_tell)
+        if windows:
+            setting = replace(setting, windows=tuple(windows))
         report = measure(
             parts or list(PARTS),
             subjects,
             setting,
             settings=settings,
             on_row=lambda row: _write_row(row, json),
+            on_part=lambda report: _write_files(report, output, readme),
         )
     if not json and on_terminal():
         _show(report)
-    _write_files(report, output, readme)
     note(f"Measured {len(report.rows)} figures in {duration(report.seconds)}.")
 
 
