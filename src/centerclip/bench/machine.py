@@ -30,6 +30,7 @@ class Machine:
     bfloat16: whether the processor multiplies it itself.
     memory_bytes: in all.
     gpu: its name, or None.
+    load: programs that ran or waited in the last minute before.
     system: kernel and Python.
     versions: of the packages that do the work.
     """
@@ -40,6 +41,7 @@ class Machine:
     bfloat16: bool
     memory_bytes: int
     gpu: str | None
+    load: float
     system: str
     versions: Mapping[str, str]
 
@@ -49,6 +51,7 @@ class Machine:
             f"{'' if self.bfloat16 else 'no '}bfloat16)",
             f"{self.memory_bytes / 1e9:.0f} GB",
             self.gpu or "no GPU",
+            f"load {self.load:g} before",
             self.system,
             ", ".join(f"{name} {number}" for name, number in self.versions.items()),
         ]
@@ -67,6 +70,7 @@ def this_machine() -> Machine:
         abilities=tuple(ability for ability in _TOLD if ability in known),
         bfloat16=bool(known & {"avx512_bf16", "amx_bf16"}),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        load=round(os.getloadavg()[0], 2),
         gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         versions={package: version(package) for package in _PACKAGES},

@@ -31,7 +31,7 @@ def naive_kmedoids(tokens: Tensor, k: int, *, max_iter: int = 100) -> Tensor:
     Returns:
         [B, k] int64, the medoids in ascending order: where tokens differ, those of `centerclip.kmedoids`.
     """
-    distances = torch.cdist(tokens, tokens, compute_mode="donot_use_mm_for_euclid_dist")  # [B, N, N]
+    distances = torch.cdist(tokens, tokens)  # [B, N, N]
     medoids = _farthest_first(distances, tokens.norm(dim=2).argmax(1), k)
     for _ in range(max_iter):
         labels = _labels(distances, medoids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from os import getloadavg
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -86,7 +87,7 @@ def bench(
     from centerclip.bench.report import check_page
     from centerclip.bench.setting import Setting
     from centerclip.bench.subjects import SEED
-    from centerclip.encoder.device import choose_device, choose_dtype
+    from centerclip.encoder.device import available_cores, choose_device, choose_dtype
 
     # What could fail at the end of half an hour fails here.
     check_parts(parts or ())
@@ -99,6 +100,13 @@ def bench(
         if quick:
             raise typer.BadParameter("a quick run's figures mean nothing", param_hint="--readme")
         check_page(readme)
+    load, cores = getloadavg()[0], available_cores()
+    if load > cores / 2:
+        note(
+            f"The machine is busy: {load:.1f} programs ran on its {cores} cores in the last minute. Its figures "
+            "will mislead, most of all those of short operations in several threads.",
+            style="yellow",
+        )
     subjects = _subjects(model, schedule or [], quick)
     settings = {
         "parts": " ".join(parts or PARTS),
