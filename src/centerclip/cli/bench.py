@@ -100,14 +100,8 @@ def bench(
         if quick:
             raise typer.BadParameter("a quick run's figures mean nothing", param_hint="--readme")
         check_page(readme)
-    load, cores = getloadavg()[0], available_cores()
-    if load > cores / 2:
-        note(
-            f"The machine is busy: {load:.1f} programs ran on its {cores} cores in the last minute. Its figures "
-            "will mislead, most of all those of short operations in several threads.",
-            style="yellow",
-        )
     subjects = _subjects(model, schedule or [], quick)
+    _warn_if_busy(available_cores())
     settings = {
         "parts": " ".join(parts or PARTS),
         "models": ", ".join(subject.name for subject in subjects),
@@ -134,6 +128,16 @@ def bench(
     if not json and on_terminal():
         _show(report)
     note(f"Measured {len(report.rows)} figures in {duration(report.seconds)}.")
+
+
+def _warn_if_busy(cores: int) -> None:
+    load = getloadavg()[0]
+    if load > cores / 2:
+        note(
+            f"The machine is busy: {load:.1f} programs ran on its {cores} cores in the last minute. Figures "
+            "will mislead, most of all those of short operations in several threads.",
+            style="yellow",
+        )
 
 
 def _tell(what: str) -> None:
