@@ -31,7 +31,9 @@ def naive_kmedoids(tokens: Tensor, k: int, *, max_iter: int = 100) -> Tensor:
     Returns:
         [B, k] int64, the medoids in ascending order: where tokens differ, those of `centerclip.kmedoids`.
     """
-    distances = torch.cdist(tokens, tokens)  # [B, N, N]
+    # Half of them twice: products round d(a, b) and d(b, a) otherwise, which would decide a cluster of two.
+    upper = torch.cdist(tokens, tokens).triu(1)
+    distances = upper + upper.mT  # [B, N, N]
     medoids = _farthest_first(distances, tokens.norm(dim=2).argmax(1), k)
     for _ in range(max_iter):
         labels = _labels(distances, medoids)
