@@ -15,8 +15,8 @@ __all__ = ["PRESETS", "check_schedule", "resolve_schedule"]
 
 PRESETS: Mapping[str, str] = MappingProxyType(
     {
-        # Multiply-adds of ViT-B/32's tower on 12 frames, of the 52.9 G of `none`; and nano's text-to-video R@1
-        # in docs/study.md, where `none` has 76.9 [73.4, 80.3].
+        # Multiply-adds of ViT-B/32's tower on 12 frames, of the 52.9 G of `none`; and nano's R@1 from text to
+        # video in docs/study.md, where `none` has 76.9 [73.4, 80.3].
         "fast": "B3-3,49",  # 23.9 G, 80.2 [77.0, 83.2]
         "balanced": "B6-4,49",  # 35.7 G, 80.5 [77.2, 83.6]; the default of a model that brings none along
         "best": "B6-6,49",  # 40.0 G, 79.3 [75.8, 82.6]; the nearest to the plain model
