@@ -21,6 +21,8 @@ _MARKS = {
     "token_shift": ("#56B4E9", "P"),
     "temporal_shift": ("#999999", "X"),
 }
+_LABEL = 0.016
+"""Room that a schedule's name takes, as a part of the plot's width."""
 _SPREAD = 0.006
 """How far apart arms of equal cost are drawn, as a part of the dearest arm's cost."""
 
@@ -70,9 +72,14 @@ def _name(result: ArmResult) -> str:
 
 
 def _name_schedules(axes: Any, study: Study) -> None:
-    """Write each schedule above the arms that have it."""
+    """Write each schedule above the arms that have it, but for those that would meet; the table has all."""
     places = {r.arm.schedule: study.costs[r.arm.name].multiply_adds / 1e9 for r in study.results}
-    for schedule, x in places.items():
+    left, right = axes.get_xlim()
+    free = left
+    for schedule, x in sorted(places.items(), key=lambda place: place[1]):
+        if x < free:
+            continue
+        free = x + _LABEL * (right - left)
         axes.annotate(
             schedule, (x, 1.0), xycoords=("data", "axes fraction"), xytext=(0, -2),
             textcoords="offset points", rotation=90, ha="center", va="top", fontsize=7, color="#555555",
