@@ -26,7 +26,8 @@ demo: $(READY) ## index a small library of videos and search it (VIDEOS=/path MO
 	$(BIN)/centerclip demo --model '$(MODEL)' $(if $(VIDEOS),--videos '$(VIDEOS)')
 
 test: $(READY) ## run all tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0
+	for part in tests/unit tests/parity tests/property tests/e2e; do \
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0 $$part || exit; done
 
 test-browser: $(READY) ## run the page's tests in Chromium, and fail where there is none
 	REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser
