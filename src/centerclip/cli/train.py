@@ -44,7 +44,7 @@ def train(
     \b
     Example:
       centerclip train --config configs/nano.toml
-      torchrun --nproc-per-node 8 -m centerclip train --config configs/msrvtt-b32-b6-4.toml
+      torchrun --nproc-per-node 8 -m centerclip train --config configs/paper/msrvtt-b32-B6-4,49.toml
     """
     from centerclip.encoder.device import choose_device
     from centerclip.training.config import load_config

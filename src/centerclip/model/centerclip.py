@@ -341,6 +341,8 @@ class CenterCLIP(nn.Module):
 
     def _fitting(self, temporal: bool | TemporalEmbedding | None) -> TemporalEmbedding | None:
         width = self.backbone.width
+        if temporal and self.backbone.blocks < 2:
+            raise ModelError("the temporal embedding stands between blocks, but the model has only one")
         if temporal is True:
             return TemporalEmbedding(self.logit_scale.new_zeros(self.frames, width))
         if isinstance(temporal, TemporalEmbedding) and temporal.width != width:

@@ -102,7 +102,8 @@ class Run:
         """Text-to-video R@1 in percent, of the averaged weights if there are any; keeps the best so far."""
         model: Any = self.model if self._average is None else self._average.module
         video = embed_videos(model, source, len(dataset.videos))
-        text = embed_captions(model, [caption.text for caption in dataset.captions])
+        captions = [caption.text for caption in dataset.captions]
+        text = embed_captions(model, captions, max_tokens=self._words)
         ranks = metrics.ranks(text @ video.T, dataset.video_of_caption())
         recall = 100 * float((ranks <= 1).mean())
         if recall > self._best:

@@ -101,6 +101,8 @@ def test_the_fingerprint_counts_it_only_where_there_is_one() -> None:
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="between blocks"):
+        CenterCLIP(clip_model(vision={"num_hidden_layers": 1}), temporal=True)
     with pytest.raises(ModelError, match=r"31 wide.*are 32"):
         CenterCLIP(clip_model(), temporal=TemporalEmbedding(table(width=31)))
     with pytest.raises(ModelError, match=r"floats \[frames, width\]"):

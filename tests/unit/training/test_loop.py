@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from openai_layout import known_model, openai_names, prefixed
+from tiny_models import clip_tokenizer
 
 from centerclip.datasets.toy_world import toy_world
 from centerclip.errors import CheckpointError, ConfigError
@@ -68,3 +70,19 @@ def test_a_damaged_checkpoint_is_named(recipe: Any, tmp_path: Path) -> None:
 def test_a_batch_larger_than_the_data_is_refused(recipe: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="batch_size 9"):
         train(recipe(tmp_path, batch_size=9))
+
+
+def test_a_run_starts_from_a_published_checkpoint_file(recipe: Any, tmp_path: Path) -> None:
+    known, file = known_model(), tmp_path / "pytorch_model.bin.4"
+    torch.save(prefixed(openai_names(known), "clip."), file)
+    clip_tokenizer().save_pretrained(tmp_path / "tokenizer")
+    model = {"architecture": None, "start": str(file), "tokenizer": str(tmp_path / "tokenizer")}
+    slowest = {"steps": 1, "learning_rate": 1e-9, "weight_decay": 0}
+    best = train(recipe(tmp_path / "run", model={**model, "frames": 4, "schedule": "B2-2,8"}, **slowest))
+    trained = CenterCLIP.from_pretrained(best)
+    expected = known.state_dict()
+    found = trained.backbone.model.state_dict()
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=0, atol=1e-7)
+    assert str(trained.schedule) == "B2-2,8"

@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from centerclip.errors import ConfigError, VideoError
 from centerclip.model import CenterCLIP
-from centerclip.training import checkpoint
+from centerclip.training import checkpoint, run
 from centerclip.training.checkpoint import mend_folder, replace_folder
 from centerclip.training.data import load_data
 from centerclip.training.loop import Progress, train
@@ -147,6 +147,21 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
 
 
 # Data
+
+
+def test_validation_cuts_captions_to_the_words_of_the_protocol(
+    recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | None] = []
+    embed = run.embed_captions
+
+    def watched(*args: Any, max_tokens: int | None = None) -> Any:
+        asked.append(max_tokens)
+        return embed(*args, max_tokens=max_tokens)
+
+    monkeypatch.setattr(run, "embed_captions", watched)
+    train(recipe(tmp_path, steps=1))
+    assert asked == [load_data(recipe(tmp_path).data).validation.words]
 
 
 def test_an_epoch_counts_captions(recipe: Any, tmp_path: Path) -> None:
