@@ -83,26 +83,36 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
     return made
 
 
-def write_json(record: Mapping[str, Any]) -> None:
-    """One JSON object on one line; what is not finite becomes null."""
-    finite = _finite(record)
-    text = json.dumps(finite, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # a file's name that is no UTF-8 must not make the whole line so
-        text = json.dumps(finite)
-    sys.stdout.write(text + "\n")
+def write_json(*records: Mapping[str, Any]) -> None:
+    """One JSON object a line; what is not finite becomes null."""
+    _write(f"{_json(_finite(record))}\n" for record in records)
 
 
-def write_tabs(fields: Sequence[object]) -> None:
-    r"""One line, tabs between the fields; a control character in one is spelt out, as in `\t` and `\n`."""
-    sys.stdout.write("\t".join(visible(str(field)) for field in fields) + "\n")
+def write_tabs(*rows: Sequence[object]) -> None:
+    r"""Each row a line, tabs between its fields; control characters are spelt out, as in `\t` and `\n`."""
+    _write("\t".join(visible(str(field)) for field in row) + "\n" for row in rows)
 
 
 def write_paths(paths: Iterable[str | os.PathLike[str]], *, null: bool) -> None:
     """Each path once, as it is, for `xargs`: one a line, or ended by a zero byte for `xargs -0`."""
-    for path in dict.fromkeys(os.fspath(path) for path in paths):
-        sys.stdout.write(f"{path}{chr(0) if null else chr(10)}")
+    end = "\0" if null else "\n"
+    _write(path + end for path in dict.fromkeys(os.fspath(path) for path in paths))
+
+
+def _write(lines: Iterable[str]) -> None:
+    # In one piece, even where Python does not buffer: `head -1`, satisfied by the first line, would close
+    # the pipe before the second was written, and a search that found all it should would end as failed.
+    if text := "".join(lines):
+        sys.stdout.write(text)
+
+
+def _json(finite: Any) -> str:
+    text = json.dumps(finite, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a file's name that is no UTF-8 must not make the whole line so
+        return json.dumps(finite)
+    return text
 
 
 def _finite(value: Any) -> Any:

@@ -102,18 +102,20 @@ def search(
         wanted, top=top, per_video=None if moments else per_video, where=where, tail=tail
     )
     if json:
-        for hit in hits:
-            write_json(asdict(hit) | {"path": str(hit.path)})
+        write_json(*(asdict(hit) | {"path": str(hit.path)} for hit in hits))
     elif paths or null:
         write_paths([hit.path for hit in hits], null=null)
     elif on_terminal():
         show_hits(hits)
     else:
-        for hit in hits:
-            times = (f"{hit.start:.2f}", f"{hit.end:.2f}")
-            write_tabs((hit.path, *times, f"{hit.score:.4f}", f"{hit.strength:.2f}"))
+        write_tabs(*map(_fields, hits))
     if not hits:
         note(_why_nothing(len(store), where))
+
+
+def _fields(hit: Hit) -> tuple[object, ...]:
+    times = (f"{hit.start:.2f}", f"{hit.end:.2f}")
+    return hit.path, *times, f"{hit.score:.4f}", f"{hit.strength:.2f}"
 
 
 def show_hits(hits: Sequence[Hit], *, last: str = "", extras: Sequence[str] = ()) -> None:

@@ -1,6 +1,8 @@
 """Results on stdout in their piped forms."""
 
 import json
+import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -31,6 +33,22 @@ def test_paths_are_written_once_and_as_they_are(capsys: pytest.CaptureFixture[st
     write_paths(["b c", "a\tb", "b c"], null=False)
     write_paths(["b\nc", "a"], null=True)
     assert capsys.readouterr().out == "b c\na\tb\nb\nc\0a\0"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: write_paths(["a", "b"], null=False),
+        lambda: write_tabs(("a", 1), ("b", 2)),
+        lambda: write_json({"a": 1}, {"b": 2}),
+    ],
+)
+def test_results_go_out_in_one_piece(write: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else `head -1` closes the pipe between two lines where Python does not buffer."""
+    pieces: list[str] = []
+    monkeypatch.setattr(sys.stdout, "write", pieces.append)
+    write()
+    assert [piece.count("\n") for piece in pieces] == [2]
 
 
 def test_a_note_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
