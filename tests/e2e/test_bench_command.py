@@ -29,7 +29,7 @@ def test_the_bench_runs_and_writes_what_it_found(run: Run, tmp_path: Path) -> No
     assert exact[2:] == ["100", "100", "100", "%", ">= 100", "yes"]
     assert "measuring decode, 12 frames of a clip of 2 s\n" in done.err
     assert f"Measured {len(done.rows)} figures in " in done.err
-    report = json.loads((tmp_path / "bench" / "results.json").read_text(encoding="utf-8"))
+    (report,) = json.loads((tmp_path / "bench" / "results.json").read_text(encoding="utf-8"))
     assert [row["what"] for row in report["rows"]] == [row[1] for row in done.rows]
     assert report["settings"]["threads"] == 1
     assert (tmp_path / "bench" / "schedules.png").exists()
@@ -57,8 +57,9 @@ def test_errors_name_the_remedy_before_anything_is_measured(run: Run, tmp_path: 
         (["encoder", "--schedule", "B9"], 1, "as in B6-4,49"),
         (["encoder", "--precision", "int8"], 1, "float32, bfloat16"),
         (["encoder", "--device", "abacus"], 1, "give cpu or auto"),
-        (["encoder", "--readme", tmp_path / "none.md"], 1, "give a page with a table"),
-        (["encoder", "--readme", tmp_path / "file"], 1, "<!-- table -->"),
+        (["encoder", "--readme", tmp_path / "none.md"], 2, "needs --output"),
+        (["encoder", "--output", tmp_path, "--readme", tmp_path / "none.md"], 1, "give a page with a table"),
+        (["encoder", "--output", tmp_path, "--readme", tmp_path / "file"], 1, "<!-- table -->"),
         (["encoder", "--quick", "--readme", tmp_path / "file"], 2, "mean nothing"),
         (["encoder", "--output", tmp_path / "file"], 1, "File exists"),
         (["--rounds", "0"], 2, "--rounds"),

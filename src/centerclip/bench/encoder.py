@@ -11,7 +11,7 @@ import torch
 
 from centerclip.bench.memory import gpu_peak
 from centerclip.bench.report import Row, at_least, at_most, speed_row
-from centerclip.bench.rivals import frame_by_frame
+from centerclip.bench.rivals import WholeTower, frame_by_frame
 from centerclip.bench.schedules import encoding, measure_schedules, reduced_tokens, with_schedule
 from centerclip.bench.setting import Setting
 from centerclip.bench.subjects import Subject, toy_batch
@@ -35,6 +35,7 @@ def measure_encoder(subjects: list[Subject], setting: Setting) -> Iterator[Row]:
         encoder = VideoEncoder(subject.model, device=setting.device, precision=setting.precision)
         setting.tell(f"encoder, {subject.name}, schedules")
         yield from _measure_schedules(subject, encoder.model, setting)
+        yield from _measure_shortcuts(subject, encoder.model, setting)
         if subject.model.schedule:
             setting.tell(f"encoder, {subject.name}, clustering's share")
             yield _measure_share(subject, encoder.model, setting)
@@ -65,6 +66,38 @@ def _measure_schedules(subject: Subject, model: CenterCLIP, setting: Setting) ->
             multiply_adds=cost.multiply_adds,
             precision=_name(model),
         )
+
+
+def _measure_shortcuts(subject: Subject, model: CenterCLIP, setting: Setting) -> Iterator[Row]:
+    """What is spared beside the reduction: the last block's patches, and frames that equal those before."""
+    frames, _ = toy_batch(_VIDEOS, frames=model.frames, size=model.image_size)
+    frames = frames.to(setting.device)
+    still = frames[:, :1].expand_as(frames).contiguous()
+    whole = with_schedule(model, "none")
+    whole.tower = WholeTower(model.backbone)
+    runs: dict[str, Callable[[], object]] = {
+        "moving": encoding(model, frames),
+        "still": encoding(model, still),
+        "whole": encoding(whole, frames),
+    }
+    timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
+    if model.backbone.has_class_token:
+        yield speed_row(
+            "encoder",
+            f"{subject.name} {model.schedule}, beside CLIP's last block",
+            timings["moving"],
+            against="none, last block of all tokens",
+            rival=timings["whole"],
+            times=1 / _VIDEOS,
+        )
+    yield speed_row(
+        "encoder",
+        f"{subject.name} {model.schedule}, a still video",
+        timings["still"],
+        against="one that moves",
+        rival=timings["moving"],
+        times=1 / _VIDEOS,
+    )
 
 
 def _measure_share(subject: Subject, model: CenterCLIP, setting: Setting) -> Row:

@@ -109,7 +109,10 @@ def _plot_search(rows: Sequence[Row], path: Path) -> Path:
             axes.plot(sizes, values, color=color, linestyle=style, marker="o", markersize=5, label=label)
         axes.set(xscale="log", yscale="log")
         axes.axhline(50, color=_FAINT, linewidth=1)
-        axes.annotate("goal", (sizes[0], 50), xytext=(0, 3), textcoords="offset points", color=_FAINT)
+        axes.annotate(
+            "goal for 95 of 100", (sizes[-1], 50), xytext=(0, -4), textcoords="offset points",
+            color=_FAINT, fontsize=9, ha="right", va="top",
+        )  # fmt: skip
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.minorticks_off()
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -1,8 +1,7 @@
-"""What a bench found, as rows: for people as a Markdown table, for programs as JSON."""
+"""What a bench found, as rows, and a table of them for people."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -131,13 +130,6 @@ class Report:
     began: str
     seconds: float
 
-    def to_json(self) -> str:
-        """One object: `began`, `seconds`, `settings`, `machine`, and `rows`, each with `met`."""
-        whole = asdict(self)
-        for row, made in zip(self.rows, whole["rows"], strict=True):
-            made["met"] = row.met
-        return json.dumps(_finite(whole), indent=1, ensure_ascii=False) + "\n"
-
     def to_markdown(self) -> str:
         """A table for each part, below what machine they are of."""
         settings = ", ".join(f"{name} {value}" for name, value in self.settings.items() if value is not None)
@@ -184,14 +176,15 @@ def quantity(value: float, unit: str) -> str:
     return f"{text}{unit}" if unit == "x" else f"{text} {unit}".rstrip()
 
 
-def write_table(report: Report, page: Path) -> None:
-    """Put the table in place of the last one on a Markdown page, between its two markers.
+def write_table(reports: Iterable[Report], page: Path) -> None:
+    """Put tables in place of the last ones on a Markdown page, between its two markers.
 
     Raises:
         ConfigError: as `check_page`.
     """
     head, tail = check_page(page)
-    page.write_text(f"{head}{_BEGIN}\n\n{report.to_markdown()}\n\n{_END}{tail}", encoding="utf-8")
+    tables = "\n\n".join(report.to_markdown() for report in reports)
+    page.write_text(f"{head}{_BEGIN}\n\n{tables}\n\n{_END}{tail}", encoding="utf-8")
 
 
 def check_page(page: Path) -> tuple[str, str]:
@@ -213,12 +206,3 @@ def check_page(page: Path) -> tuple[str, str]:
 
 def _line(texts: Iterable[str]) -> str:
     return f"| {' | '.join(texts)} |"
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no NaN and no infinity."""
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-__all__ = ["decode_everything", "exact_search", "frame_by_frame", "naive_kmedoids"]
+from centerclip.model.backbones import Backbone
+
+__all__ = ["WholeTower", "decode_everything", "exact_search", "frame_by_frame", "naive_kmedoids"]
 
 
 @torch.no_grad()
@@ -81,6 +83,26 @@ def frame_by_frame(clip: Any, frames: Tensor) -> Tensor:
         each = normalize(clip.get_image_features(pixel_values=video).pooler_output, dim=1)
         videos.append(normalize(each.mean(0), dim=0))
     return torch.stack(videos)
+
+
+class WholeTower:
+    """A vision tower whose last block computes all tokens, as CLIP's does, though only one is used of them.
+
+    Args:
+        backbone: whose blocks are run.
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        self._backbone = backbone
+
+    def run(self, x: Tensor, start: int, stop: int, bias: Tensor | None = None) -> Tensor:
+        """Do what `Backbone.run` does."""
+        backbone = self._backbone
+        if start == 0:
+            x = backbone.embed(x)
+        for index in range(start, stop):
+            x = backbone.block(index, x, bias)
+        return backbone.pool(x, bias) if stop == backbone.blocks else x
 
 
 def decode_everything(path: Path, seconds: Sequence[float] | NDArray[np.float64]) -> list[NDArray[np.uint8]]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["bench"]
 
+_RESULTS = "results.json"
+
 
 def bench(
     parts: Annotated[list[str] | None, options.argument("[PART]...")] = None,
@@ -62,10 +64,18 @@ def bench(
         option("Small sizes and a tiny model: does everything run? The figures mean nothing.", "--quick"),
     ] = False,
     output: Annotated[
-        Path | None, option("Also write results.json and plots to this folder.", metavar="FOLDER")
+        Path | None,
+        option(
+            "Also write results.json and plots to this folder, where they take the place of what was "
+            "measured there before of the same parts.",
+            metavar="FOLDER",
+        ),
     ] = None,
     readme: Annotated[
-        Path | None, option("Also put the table on this page, between its markers.", metavar="FILE")
+        Path | None,
+        option(
+            "Also put all results of the folder on this page as tables, between its markers.", metavar="FILE"
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -85,6 +95,7 @@ def bench(
     from centerclip.bench.parts import PARTS, check_parts, measure
     from centerclip.bench.plot import check_plots
     from centerclip.bench.report import check_page
+    from centerclip.bench.results import join_results, read_results
     from centerclip.bench.setting import Setting
     from centerclip.bench.subjects import SEED
     from centerclip.encoder.device import available_cores, choose_device, choose_dtype
@@ -93,23 +104,27 @@ def bench(
     check_parts(parts or ())
     place = choose_device(device)
     choose_dtype(precision, place)
+    earlier: list[Report] = []
     if output is not None:
         check_plots()
         output.mkdir(parents=True, exist_ok=True)
+        earlier = read_results(output / _RESULTS, quick=quick)
     if readme is not None:
         if quick:
             raise typer.BadParameter("a quick run's figures mean nothing", param_hint="--readme")
+        if output is None:
+            raise typer.BadParameter("needs --output, whose results it shows", param_hint="--readme")
         check_page(readme)
     subjects = _subjects(model, schedule or [], quick)
     _warn_if_busy(available_cores())
     settings = {
-        "parts": " ".join(parts or PARTS),
         "models": ", ".join(subject.name for subject in subjects),
         "schedules": " ".join(schedule) if schedule else None,
         "device": str(place),
         "precision": precision,
         "threads": _use_threads(threads),
         "rounds": rounds,
+        "windows": " ".join(map(str, windows)) if windows else None,
         "quick": quick or None,
         "seed": SEED,
     }
@@ -123,7 +138,7 @@ def bench(
             setting,
             settings=settings,
             on_row=lambda row: _write_row(row, json),
-            on_part=lambda report: _write_files(report, output, readme),
+            on_part=lambda report: _write_files(join_results(earlier, report), output, readme),
         )
     if not json and on_terminal():
         _show(report)
@@ -188,12 +203,13 @@ def _show(report: Report) -> None:
     stdout().print(rows)
 
 
-def _write_files(report: Report, output: Path | None, readme: Path | None) -> None:
+def _write_files(reports: Sequence[Report], output: Path | None, readme: Path | None) -> None:
     from centerclip.bench.plot import plot_all
     from centerclip.bench.report import write_table
+    from centerclip.bench.results import write_results
 
     if output is not None:
-        (output / "results.json").write_text(report.to_json(), encoding="utf-8")
-        plot_all(report.rows, output)
+        write_results(reports, output / _RESULTS)
+        plot_all([row for report in reports for row in report.rows], output)
     if readme is not None:
-        write_table(report, readme)
+        write_table(reports, readme)

@@ -1,8 +1,7 @@
-"""Rows as cells, as JSON and as the table of a page."""
+"""Rows as cells, as the table of a page and as plots."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,24 +59,11 @@ def test_quantities_have_three_figures_and_a_unit(value: float, unit: str, text:
     assert quantity(value, unit) == text
 
 
-def test_json_says_what_where_and_how() -> None:
-    told = json.loads(REPORT.to_json())
-    assert set(told) == {"rows", "machine", "settings", "began", "seconds"}
-    row_keys = {"part", "what", "figure", "unit", "against", "ours", "rival", "measured_in", "goal", "note"}
-    assert {frozenset(row) for row in told["rows"]} == {frozenset(row_keys | {"details", "met"})}
-    assert told["rows"][0]["figure"] == {"median": 1.6, "low": 1.55, "high": 1.8}
-    assert told["rows"][0]["details"]["cpu_ratio"]["median"] == 1.5
-    assert [row["met"] for row in told["rows"]] == [True, False, False]
-    assert told["rows"][2]["figure"] == {"median": None, "low": 0.0, "high": None}
-    assert told["machine"]["cores"] >= 1
-    assert {"torch", "transformers", "av", "lancedb"} <= set(told["machine"]["versions"])
-
-
 def test_the_table_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
     page = tmp_path / "README.md"
     page.write_text("# Bench\n<!-- table -->\nold\n<!-- end of table -->\nafter\n", encoding="utf-8")
     for _ in range(2):
-        write_table(REPORT, page)
+        write_table([REPORT], page)
         text = page.read_text(encoding="utf-8")
         assert text.startswith("# Bench\n<!-- table -->\n\nMeasured 2026-01-02, in 2 minutes, on ")
         assert text.endswith("|\n\n<!-- end of table -->\nafter\n")
@@ -90,10 +76,10 @@ def test_the_table_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
 def test_a_page_without_a_place_for_the_table_is_refused(tmp_path: Path) -> None:
     page = tmp_path / "README.md"
     with pytest.raises(ConfigError, match="can't be read"):
-        write_table(REPORT, page)
+        write_table([REPORT], page)
     page.write_text("<!-- end of table --> <!-- table -->", encoding="utf-8")
     with pytest.raises(ConfigError, match="not marked"):
-        write_table(REPORT, page)
+        write_table([REPORT], page)
 
 
 def test_plots_are_drawn_of_what_there_is(tmp_path: Path) -> None:

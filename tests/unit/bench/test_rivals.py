@@ -10,7 +10,13 @@ import pytest
 import torch
 from tiny_models import clip_model
 
-from centerclip.bench.rivals import decode_everything, exact_search, frame_by_frame, naive_kmedoids
+from centerclip.bench.rivals import (
+    WholeTower,
+    decode_everything,
+    exact_search,
+    frame_by_frame,
+    naive_kmedoids,
+)
 from centerclip.clustering import kmedoids
 from centerclip.model import CenterCLIP
 from centerclip.video import VideoReader
@@ -28,6 +34,15 @@ def test_plain_clip_is_the_model_without_a_schedule() -> None:
     model = CenterCLIP(clip)
     frames = torch.randn(2, 5, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(frame_by_frame(clip, frames), model.encode_video(frames).detach())
+
+
+def test_the_whole_last_block_gives_the_same_embeddings() -> None:
+    model = CenterCLIP(clip_model(), "B1-2,4", frames=4).eval()
+    frames = torch.randn(2, 4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        spared = model.encode_segments(frames)
+        model.tower = WholeTower(model.backbone)
+        torch.testing.assert_close(model.encode_segments(frames), spared)
 
 
 @pytest.mark.parametrize("name", ["one-long-group.mp4", "uneven.mp4"])
