@@ -20,7 +20,6 @@ __all__ = [
     "ScheduleCost",
     "encoding",
     "measure_schedules",
-    "multiply_adds",
     "reduced_tokens",
     "with_schedule",
 ]
@@ -74,7 +73,7 @@ def measure_schedules(
         ScheduleCost(
             made.schedule,
             len(frames),
-            multiply_adds(made, frames=frames.shape[1]),
+            made.backbone.multiply_adds(made.schedule, frames.shape[1]),
             timings[str(made.schedule)],
         )
         for made in models
@@ -100,27 +99,6 @@ def encoding(model: CenterCLIP, frames: Tensor) -> Callable[[], Tensor]:
 def dtype_of(model: CenterCLIP) -> torch.dtype:
     """The type that the vision tower computes in."""
     return model.logit_scale.dtype
-
-
-def multiply_adds(model: CenterCLIP, *, frames: int | None = None) -> int:
-    """Multiply-adds of one video's way through a model's vision tower (`TokenSchedule.multiply_adds`).
-
-    As the model runs outside of training: the last block of a tower with class tokens for these alone.
-
-    Args:
-        frames: of the video; by default as many as the model is for.
-    """
-    backbone = model.backbone
-    return model.schedule.multiply_adds(
-        blocks=backbone.blocks,
-        frames=frames or model.frames,
-        patches=backbone.patches,
-        width=backbone.width,
-        mlp_width=backbone.mlp_width,
-        patch_pixels=3 * backbone.patch_size**2,
-        class_token=backbone.has_class_token,
-        whole_last_block=not backbone.has_class_token,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from centerclip.bench.memory import saved_activations
-from centerclip.bench.schedules import encoding, multiply_adds
+from centerclip.bench.schedules import encoding
 from centerclip.bench.timing import clock_of, take_turns
 from centerclip.clustering.reducers import make_reducer
 from centerclip.model import CenterCLIP
@@ -73,7 +73,7 @@ def measure_costs(
     videos = take_turns(encodings, rounds=rounds, clock=clock)
     return {
         name: Cost(
-            multiply_adds(each, frames=frames.shape[1]),
+            each.backbone.multiply_adds(each.schedule, frames.shape[1]),
             saved_activations(each, frames, captions),
             steps[name].wall.median,
             videos[name].wall.median / len(frames),

@@ -199,7 +199,7 @@ def test_shifts_leave_a_single_frame_as_it_is() -> None:
 
 
 def test_token_shift_needs_class_tokens() -> None:
-    with pytest.raises(ValueError, match="this tower has none: use temporal_shift"):
+    with pytest.raises(ConfigError, match="this tower has none: use temporal_shift"):
         make_reducer("token_shift")(tokens_of_segments()[0], None, 5)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from centerclip.datasets import SPLITS, load_dataset
+from centerclip.datasets import SPLITS, load_dataset, training_captions
 from centerclip.errors import DatasetError
 
 
@@ -52,6 +52,30 @@ def test_manifest_and_toy_world(tmp_path: Path) -> None:
     (tmp_path / "test.jsonl").write_text(json.dumps({"id": "a", "video": "a.mp4", "captions": ["a cat"]}))
     assert load_dataset("toy-world", "test", videos=tmp_path).videos[0].id == "a"
     assert load_dataset("toy-world", "test", annotations=tmp_path).videos[0].id == "a"
+
+
+def test_training_captions_are_those_of_the_split_trained_on_without_any_video(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(
+        "path,caption,split\na.mp4,a cat,train\nb.mp4,a dog,train\nc.mp4,a bird,test\n"
+    )
+    assert training_captions("manifest", "test", annotations=tmp_path / "m.csv") == ["a cat", "a dog"]
+    (tmp_path / "train.jsonl").write_text(json.dumps({"id": "a", "video": "a.mp4", "captions": ["rain"]}))
+    assert training_captions("toy-world", "test", videos=tmp_path) == ["rain"]
+    (tmp_path / "train.json").write_text(json.dumps({"v_a": {"sentences": ["Rain.", "Sun."]}}))
+    assert training_captions("activitynet", "val_1", annotations=tmp_path) == ["Rain. Sun."]
+
+
+@pytest.mark.parametrize(
+    ("name", "split"), [("msrvtt", "9k"), ("msrvtt", "7k"), ("msvd", "train"), ("toy-world", "train")]
+)
+def test_captions_that_are_trained_on_are_no_bank(name: str, split: str, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=f"the captions of {name} {split} are trained on"):
+        training_captions(name, split, annotations=tmp_path, videos=tmp_path)
+
+
+def test_training_captions_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="captions of the training split train are needed: "):
+        training_captions("toy-world", "test", videos=tmp_path)
 
 
 def test_naming_data_sets_is_quick() -> None:

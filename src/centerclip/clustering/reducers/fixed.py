@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool1d
 
 from centerclip.clustering.reducers.reducer import Reduced, flatten, keep, mean_class_token
+from centerclip.errors import ConfigError
 
 __all__ = ["Pool", "Sample", "TemporalShift", "TokenShift"]
 
@@ -109,7 +110,7 @@ class TokenShift:
         training: bool = False,
     ) -> Reduced:
         if class_tokens is None:
-            raise ValueError("token_shift shifts class tokens, but this tower has none: use temporal_shift")
+            raise ConfigError("token_shift shifts class tokens, but this tower has none: use temporal_shift")
         return Sample()(patches, _shift(class_tokens), tokens, training=training)
 
 

@@ -60,6 +60,7 @@ class Reducer(Protocol):
 
         Raises:
             ValueError: tokens outside 1..n * P, or patches that the reducer can't use.
+            ConfigError: the reducer is not for this tower.
         """
         ...
 

@@ -1,0 +1,33 @@
+"""A data set checks itself, and can leave videos out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from centerclip.datasets import Caption, Dataset, VideoItem
+from centerclip.errors import DatasetError
+
+VIDEOS = tuple(VideoItem(name, Path(f"{name}.mp4")) for name in "abcd")
+CAPTIONS = tuple(Caption(f"{at} of {video}", video) for at, video in enumerate((3, 0, 2, 2, 1, 3)))
+WHOLE = Dataset("set", "test", VIDEOS, CAPTIONS, missing=("z",))
+
+
+def test_without_some_videos_captions_still_point_at_their_own() -> None:
+    rest = WHOLE.without({2, 0})
+    assert [video.id for video in rest.videos] == ["b", "d"]
+    assert [caption.text for caption in rest.captions] == ["0 of 3", "4 of 1", "5 of 3"]
+    np.testing.assert_array_equal(rest.video_of_caption(), [1, 0, 1])
+    assert rest.missing == ("z", "a", "c")
+    assert WHOLE.without(()) == WHOLE
+    with pytest.raises(DatasetError, match="0 videos and 0 captions"):
+        WHOLE.without(range(4))
+
+
+@pytest.mark.parametrize(
+    ("caption", "message"),
+    [(Caption(" \t", 1), "caption of video b is empty"), (Caption("rain", 4), "'rain' points at video 4")],
+)
+def test_captions_that_say_nothing_or_point_nowhere_are_refused(caption: Caption, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        Dataset("set", "test", VIDEOS, (*CAPTIONS, caption))
