@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -101,11 +102,11 @@ def test_a_stopped_run_loses_nothing_and_the_next_goes_on(
     videos.mkdir()
     for at in range(20):
         shutil.copy(footage / "blue.mp4", videos / f"{at:02}.mp4")
-    encode, batches = VideoEncoder._encode_windows, []
+    encode, batches, order = VideoEncoder._encode_windows, [], itertools.count(1)
 
     def encode_and_stop(self: VideoEncoder, windows: Any) -> Any:
         batches.append(len(windows))
-        if len(batches) == 2:
+        if next(order) == 2:  # in one of the threads that encode; a second signal would end the process
             os.kill(os.getpid(), number)
         return encode(self, windows)
 
@@ -114,7 +115,7 @@ def test_a_stopped_run_loses_nothing_and_the_next_goes_on(
     assert stopped.code == 128 + number
     assert "Stopping after the batch in hand" in stopped.err
     held = VideoIndex(place).stats().videos
-    assert len(batches) == 2
+    assert 2 <= len(batches) <= 4  # one more may be begun in each thread
     assert 0 < held <= sum(batches) < 20
     assert f"The index holds {held} videos" in stopped.err
 

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from centerclip.bench.footage import make_clips, make_film
 from centerclip.bench.processes import process_peak
 from centerclip.bench.report import Row, at_most
-from centerclip.bench.schedules import encoding
 from centerclip.bench.setting import Setting
 from centerclip.bench.subjects import Subject
 from centerclip.bench.timing import Spread, take_turns
 from centerclip.encoder import VideoEncoder
+from centerclip.encoder.decoding import DecodedWindow, Windows, decode_windows
 from centerclip.index import VideoIndex
 from centerclip.model import CenterCLIP
-from centerclip.video import VideoReader, cut_windows, read_windows
+from centerclip.records import EncodedVideo
 
 __all__ = ["measure_indexing"]
 
@@ -48,20 +45,22 @@ def measure_indexing(subjects: list[Subject], setting: Setting) -> Iterator[Row]
 
 def _measure_time(subject: Subject, paths: Sequence[Path], setting: Setting) -> Row:
     encoder = VideoEncoder(subject.model, device=setting.device, precision=setting.precision)
-    decoded = _decode(encoder, paths)
+    encoder_alone = _DecodedBefore(encoder.model, device=setting.device, precision=setting.precision)
+    encoder_alone.files = decoded = _decode(encoder, paths)
     runs: dict[str, Callable[[], object]] = {
         "index": partial(_index, encoder, paths, setting.folder / "index"),
         "decode": partial(_decode, encoder, paths),
-        "encode": partial(_encode, encoder, decoded),
+        "encode": partial(_encode, encoder_alone, paths),
     }
     setting.tell("index, end to end")
     timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
     index, decode, encode = (timings[name].wall_seconds for name in runs)
     ratios = [whole / max(parts) for whole, *parts in zip(index, decode, encode, strict=True)]
     slower = max((timings["decode"], timings["encode"]), key=lambda timing: timing.wall.median)
+    windows = sum(map(len, decoded.values()))
     return Row(
         "index",
-        f"{len(paths)} films of {len(decoded)} windows end to end, {subject.name} {subject.model.schedule}",
+        f"{len(paths)} films of {windows} windows end to end, {subject.name} {subject.model.schedule}",
         Spread.of(ratios),
         "x",
         against="the slower of decode and encode alone",
@@ -79,24 +78,34 @@ def _index(encoder: VideoEncoder, paths: Sequence[Path], place: Path) -> None:
     assert states == {"indexed"}, f"films were {states}"
 
 
-def _decode(encoder: VideoEncoder, paths: Sequence[Path]) -> list[Tensor]:
-    """The windows' frames [T, 3, H, W], decoded by as many threads as the encoder has for it."""
+def _decode(encoder: VideoEncoder, paths: Sequence[Path]) -> dict[Path, list[DecodedWindow]]:
+    """The windows of each file, decoded by as many threads as the encoder has for it."""
 
-    def decode(path: Path) -> list[Tensor]:
-        with VideoReader(path) as reader:
-            info = reader.info
-            windows = cut_windows(info.duration_seconds, encoder.window_seconds, cuts=reader.scene_cuts())
-            read = read_windows(reader, windows, encoder.model.frames, encoder.model.image_size)
-            return [frames for frames, _ in read]
+    def decode(path: Path) -> list[DecodedWindow]:
+        decoded = decode_windows(
+            path,
+            window_seconds=encoder.window_seconds,
+            frames=encoder.model.frames,
+            size=encoder.model.image_size,
+        )
+        return [window for window in decoded if isinstance(window, DecodedWindow)]
 
     with ThreadPoolExecutor(encoder.workers) as pool:
-        return [frames for windows in pool.map(decode, paths) for frames in windows]
+        return dict(zip(paths, pool.map(decode, paths), strict=True))
 
 
-def _encode(encoder: VideoEncoder, windows: Sequence[Tensor]) -> None:
-    for start in range(0, len(windows), encoder.batch_size):
-        batch = torch.stack(list(windows[start : start + encoder.batch_size]))
-        encoding(encoder.model, batch.to(encoder.device))()
+class _DecodedBefore(VideoEncoder):
+    """An encoder for which files are decoded already."""
+
+    files: Mapping[Path, Sequence[DecodedWindow]]
+
+    def _decoder(self, window_seconds: float) -> Callable[[Path], Windows]:
+        return lambda path: (window for window in self.files[path])
+
+
+def _encode(encoder: VideoEncoder, paths: Sequence[Path]) -> None:
+    for video in encoder.encode(paths):
+        assert isinstance(video, EncodedVideo)
 
 
 def _measure_memory(subject: Subject, clips: Sequence[Path], setting: Setting) -> Row:

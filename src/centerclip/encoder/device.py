@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from threading import Thread
 
 import torch
 
@@ -11,7 +12,15 @@ from centerclip.encoder.openvino import OpenVINOTower
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 
-__all__ = ["BACKENDS", "PRECISIONS", "available_cores", "choose_device", "choose_dtype", "prepare"]
+__all__ = [
+    "BACKENDS",
+    "PRECISIONS",
+    "available_cores",
+    "choose_device",
+    "choose_dtype",
+    "prepare",
+    "use_threads",
+]
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 BACKENDS = ("torch", "openvino")
@@ -91,3 +100,15 @@ def _ready(model: CenterCLIP, device: torch.device, dtype: torch.dtype) -> Cente
 def available_cores() -> int:
     """The processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_threads(count: int, *, others: int) -> None:
+    """Let torch compute with `count` threads for the calling thread, and with `others` for those to come.
+
+    As if `torch.set_num_threads` left alone what other threads take when they compute for the first time.
+    """
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
+        rest = Thread(target=torch.set_num_threads, args=(others,))
+        rest.start()
+        rest.join()

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from centerclip.clustering.reducers import reducer_config
 from centerclip.encoder.decoding import DecodedWindow, Windows, decode_windows
-from centerclip.encoder.device import available_cores, choose_device, choose_dtype, prepare
+from centerclip.encoder.device import available_cores, choose_device, choose_dtype, prepare, use_threads
 from centerclip.encoder.indexing import FileResult, Progress, index_files
 from centerclip.encoder.pictures import read_picture
 from centerclip.encoder.pipeline import Pipeline, Step, in_order
@@ -32,6 +32,8 @@ __all__ = ["VideoEncoder"]
 
 _AHEAD = 256
 """Files that may be finished, and held in memory, before an earlier long one."""
+_SIDE_BY_SIDE = 8
+"""Batches at most that a CPU encodes at once: each takes memory."""
 _TEXTS = 256
 """Sentences a batch."""
 
@@ -49,7 +51,8 @@ class VideoEncoder:
         precision: `float32`, `bfloat16`, or `auto`: bfloat16 where the processor has instructions for it.
         window_seconds: a longer video is cut into windows of about this length at most.
         workers: threads that decode; by default half the cores for a CPU, all up to 16 for a GPU.
-        batch_size: windows the model takes at a time; by default 4 on a CPU, 32 on a GPU.
+        batch_size: windows the model takes at a time; by default 2 on a CPU, where up to 8 such batches are
+            encoded side by side, and 32 on a GPU.
         name: of the model, as its user knows it; what an index remembers it by.
         backend: `torch`, or `openvino`: the vision tower by OpenVINO's kernels, on a CPU. What they give
             differs by rounding only, so one index may hold embeddings of both.
@@ -76,11 +79,12 @@ class VideoEncoder:
         on_cpu = self.device.type == "cpu"
         cores = available_cores()
         self.workers = _at_least_one("workers", workers, max(1, cores // 2) if on_cpu else min(16, cores))
-        self.batch_size = _at_least_one("batch_size", batch_size, 4 if on_cpu else 32)
+        self.batch_size = _at_least_one("batch_size", batch_size, 2 if on_cpu else 32)
         if not window_seconds > 0:
             raise ConfigError(f"window_seconds is {window_seconds}, but a window needs a length above zero")
         self.window_seconds = float(window_seconds)
         self.model = prepare(model, self.device, self.dtype, backend)
+        self._shares_cores = on_cpu and backend == "torch"
         self.name = name or model.backbone.model.config.name_or_path or "unnamed model"
 
     @property
@@ -103,10 +107,10 @@ class VideoEncoder:
     def encode(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[EncodedVideo | Failed, None, None]:
         """Encode video files, each cut into windows.
 
-        Files are decoded in threads while windows, of several files together, go through the model. In
-        memory are the frames of a few windows, whatever the length of a film, and the embeddings of
-        files that wait for their turn, at most 256. Close the iterator (`contextlib.closing`) to stop
-        before its end.
+        Files are decoded in threads while windows, of several files together, go through the model in
+        others. In memory are the frames of a few windows, whatever the length of a film, and the
+        embeddings of files that wait for their turn, at most 256. Close the iterator
+        (`contextlib.closing`) to stop before its end.
 
         Args:
             paths: may be endless; taken a little ahead.
@@ -206,11 +210,22 @@ class VideoEncoder:
         )
 
     def _run(self, paths: Iterable[Path], ahead: int | None = None) -> Generator[Step, None, None]:
+        threads = torch.get_num_threads()
+        encoders = min(_SIDE_BY_SIDE, threads) if self._shares_cores else 1
+
+        def encode(windows: Sequence[DecodedWindow], alone: bool) -> list[EncodedWindow]:
+            # A batch a thread: the threads of one batch would wait for each other after every operation, and
+            # longer where decoding takes some of them their core.
+            if self._shares_cores:
+                use_threads(threads if alone else max(1, threads // encoders), others=threads)
+            return self._encode_windows(windows)
+
         pipeline = Pipeline(
             paths,
             self._decoder(self.window_seconds),
-            self._encode_windows,
+            encode,
             workers=self.workers,
+            encoders=encoders,
             batch_size=self.batch_size,
             ahead=ahead,
         )

@@ -1,9 +1,9 @@
-"""Decoding in threads beside encoding in the consumer's own, with a bound on the frames in memory.
+"""Decoding and encoding side by side in threads, with a bound on the frames in memory.
 
-Worker threads decode files window by window; windows of whatever files form batches in the order in which
-they come; a file's result is ready when its last window is encoded. A long file comes in parts, which
-workers decode side by side, so that one film alone keeps them all busy. Knows neither how a file is decoded
-nor how a batch is encoded.
+Some threads decode files window by window; windows of whatever files form batches in the order in which
+they come; other threads encode these; a file's result is ready when its last window is encoded. A long file
+comes in parts, which are decoded side by side, so that one film alone keeps all threads busy. Knows neither
+how a file is decoded nor how a batch is encoded.
 """
 
 from __future__ import annotations
@@ -57,11 +57,22 @@ class _File:
         return EncodedVideo(self.info, tuple(windows))
 
 
+_Batch: TypeAlias = list[tuple[_File, DecodedWindow]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Ended:
     """The last message about a part of a file: it is decoded, or `error` came in between."""
 
     error: BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """The last message about a batch: whose windows they were, and the embeddings or what came in between."""
+
+    files: Sequence[_File]
+    windows: Sequence[EncodedWindow] | BaseException
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +92,11 @@ class Pipeline:
     Args:
         paths: files, taken a little before their turn.
         decode: opens a file and gives its windows, at least one, and before them other parts of it, if
-            any; called in the worker threads.
-        encode: turns windows into embeddings, one each; called in the consumer's thread.
+            any; called in the threads that decode.
+        encode: turns windows into embeddings, one each; called in the threads that encode. Its second
+            argument tells whether nothing goes on beside it, so that it may use the whole machine.
         workers: threads that decode.
+        encoders: threads that encode.
         batch_size: windows given to `encode` at a time; only the last batch is smaller.
         ahead: how far beyond the oldest unfinished file others may be begun; None for no bound.
     """
@@ -92,29 +105,36 @@ class Pipeline:
         self,
         paths: Iterable[Path],
         decode: Callable[[Path], Windows],
-        encode: Callable[[Sequence[DecodedWindow]], list[EncodedWindow]],
+        encode: Callable[[Sequence[DecodedWindow], bool], list[EncodedWindow]],
         *,
         workers: int,
+        encoders: int,
         batch_size: int,
         ahead: int | None = None,
     ) -> None:
         self._paths = iter(paths)
         self._decode, self._encode = decode, encode
         self._batch_size, self._ahead = batch_size, ahead
-        # A batch being encoded, one being gathered, and for each worker a window being decoded.
-        self._in_flight = 2 * batch_size + workers
+        # A batch at each encoder, one being gathered, and for each worker a window being decoded.
+        self._in_flight = (encoders + 1) * batch_size + workers
         self._slots = Semaphore(self._in_flight)
         self._stopped = Event()
         self._jobs: SimpleQueue[tuple[_File, Callable[[], Windows]] | None] = SimpleQueue()
-        self._messages: SimpleQueue[tuple[_File, DecodedWindow | Part | _Ended]] = SimpleQueue()
-        self._batch: list[tuple[_File, DecodedWindow]] = []
+        self._batches: SimpleQueue[tuple[_Batch, bool] | None] = SimpleQueue()
+        self._messages: SimpleQueue[tuple[_File, DecodedWindow | Part | _Ended] | _Encoded] = SimpleQueue()
+        self._batch: _Batch = []
         self._open: dict[int, _File] = {}
-        self._begun = self._decoding = 0
+        self._begun = self._decoding = self._encoding = 0
+        self._windows: Sequence[EncodedWindow] = ()
         self._done: list[Numbered[EncodedVideo | Failed]] = []
         # Daemons, so that an iterator left lying about can't keep the interpreter from ending.
         self._threads = [
-            Thread(target=self._work, name=f"centerclip-decode-{number}", daemon=True)
-            for number in range(workers)
+            Thread(target=work, name=f"centerclip-{name}-{number}", daemon=True)
+            for name, work, count in (
+                ("decode", self._work, workers),
+                ("encode", self._encode_batches, encoders),
+            )
+            for number in range(count)
         ]
 
     def __iter__(self) -> Generator[Step, None, None]:
@@ -125,15 +145,15 @@ class Pipeline:
                 thread.start()
             while True:
                 self._begin_files()
-                if self._decoding:
-                    self._receive(*self._messages.get())
-                elif not self._batch:
+                if len(self._batch) == self._batch_size or (self._batch and not self._decoding):
+                    self._send_batch()
+                if not (self._decoding or self._encoding):
                     return
-                ripe = len(self._batch) == self._batch_size or (self._batch and not self._decoding)
-                windows = self._encode_batch() if ripe else []
-                if windows or self._done:
-                    done, self._done = self._done, []
-                    yield Step(windows, done)
+                self._receive(self._messages.get())
+                if self._windows or self._done:
+                    step = Step(self._windows, self._done)
+                    self._windows, self._done = (), []
+                    yield step
         finally:
             self._stop()
             atexit.unregister(self._stop)
@@ -151,32 +171,41 @@ class Pipeline:
             self._decoding += 1
             self._jobs.put((file, partial(self._decode, path)))
 
-    def _receive(self, file: _File, message: DecodedWindow | Part | _Ended) -> None:
-        if isinstance(message, Part):
+    def _send_batch(self) -> None:
+        alone = not (self._decoding or self._encoding)
+        self._batches.put((self._batch, alone))
+        self._batch = []
+        self._encoding += 1
+
+    def _receive(self, message: tuple[_File, DecodedWindow | Part | _Ended] | _Encoded) -> None:
+        if isinstance(message, _Encoded):
+            self._receive_encoded(message)
+            return
+        file, decoded = message
+        if isinstance(decoded, Part):
             file.parts += 1
             self._decoding += 1
-            self._jobs.put((file, message.decode))
+            self._jobs.put((file, decoded.decode))
             return
-        if isinstance(message, DecodedWindow):
-            file.info = message.info
+        if isinstance(decoded, DecodedWindow):
+            file.info = decoded.info
             file.decoded += 1
-            self._batch.append((file, message))
+            self._batch.append((file, decoded))
             return
         self._decoding -= 1
         file.parts -= 1
-        if message.error is not None and file.failure is None:
-            file.failure = _reason(file.path, message.error)
+        if decoded.error is not None and file.failure is None:
+            file.failure = _reason(file.path, decoded.error)
         self._settle(file)
 
-    def _encode_batch(self) -> list[EncodedWindow]:
-        files = [file for file, _ in self._batch]
-        encoded = self._encode([window for _, window in self._batch])
-        self._batch.clear()  # the frames go before their slots are given to others
-        self._slots.release(len(files))
-        for file, window in zip(files, encoded, strict=True):
+    def _receive_encoded(self, message: _Encoded) -> None:
+        self._encoding -= 1
+        if isinstance(message.windows, BaseException):
+            raise message.windows
+        self._windows = message.windows
+        for file, window in zip(message.files, message.windows, strict=True):
             file.encoded.append(window)
             self._settle(file)
-        return encoded
 
     def _settle(self, file: _File) -> None:
         result = file.result()
@@ -210,11 +239,25 @@ class Pipeline:
             self._messages.put((file, given))
         return given is not None
 
+    def _encode_batches(self) -> None:
+        while (job := self._batches.get()) is not None and not self._stopped.is_set():
+            batch, alone = job
+            files = [file for file, _ in batch]
+            encoded: Sequence[EncodedWindow] | BaseException
+            try:
+                encoded = self._encode([window for _, window in batch], alone)
+            except BaseException as error:  # as above
+                encoded = error
+            batch.clear()  # the frames go before their slots are given to others
+            self._slots.release(len(files))
+            self._messages.put(_Encoded(files, encoded))
+
     def _stop(self) -> None:
         self._stopped.set()
         self._slots.release()  # wakes one worker, which passes it on to the next
         for _ in self._threads:
             self._jobs.put(None)
+            self._batches.put(None)
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()

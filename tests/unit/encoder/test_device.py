@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from tiny_models import clip_model
 
-from centerclip.encoder.device import choose_device, choose_dtype, prepare
+from centerclip.encoder.device import choose_device, choose_dtype, prepare, use_threads
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 
@@ -70,3 +72,22 @@ def test_a_copy_is_made_where_something_has_to_change(model: CenterCLIP) -> None
     model.train()
     assert not prepare(model, CPU, torch.float32).training
     assert model.training
+
+
+def test_threads_are_those_of_the_calling_thread_alone() -> None:
+    here = torch.get_num_threads()
+    told = {}
+
+    def work() -> None:
+        use_threads(here + 3, others=here)
+        told["own"] = torch.get_num_threads()
+
+    def ask() -> None:
+        told["later"] = torch.get_num_threads()
+
+    for target in (work, ask):
+        thread = threading.Thread(target=target)
+        thread.start()
+        thread.join()
+    assert told == {"own": here + 3, "later": here}
+    assert torch.get_num_threads() == here

@@ -54,17 +54,18 @@ class Decoder:
             self.most = max(self.most, self.alive)
 
 
-def encode(windows: Sequence[DecodedWindow]) -> list[EncodedWindow]:
+def encode(windows: Sequence[DecodedWindow], alone: bool = False) -> list[EncodedWindow]:
     vector = np.zeros(2, np.float32)
     return [EncodedWindow(w.window, vector, vector[None], w.info.path.name.encode()) for w in windows]
 
 
 def run(
-    names: Any, decoder: Any, *, workers: int = 2, batch_size: int = 3, **options: Any
+    names: Any, decoder: Any, *, workers: int = 2, encoders: int = 1, batch_size: int = 3, **options: Any
 ) -> Generator[Step, None, None]:
     options.setdefault("encode", encode)
     paths = (Path(name) for name in names)
-    return iter(Pipeline(paths, decoder, workers=workers, batch_size=batch_size, **options))
+    sizes = {"workers": workers, "encoders": encoders, "batch_size": batch_size}
+    return iter(Pipeline(paths, decoder, **sizes, **options))
 
 
 def results_of(steps: Iterable[Step]) -> dict[int, EncodedVideo | Failed]:
@@ -78,14 +79,16 @@ def _no_thread_is_left() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("encoders", [1, 3])
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
 @pytest.mark.parametrize("ahead", [1, 2, None])
 def test_every_file_gets_its_own_windows_in_time_order(
-    workers: int, batch_size: int, ahead: int | None
+    workers: int, encoders: int, batch_size: int, ahead: int | None
 ) -> None:
     names = [f"{count}.{place}" for place, count in enumerate([1, 7, 2, 1, 1, 30, 4, 1])]
     decoder = Decoder()
-    results = results_of(run(names, decoder, workers=workers, batch_size=batch_size, ahead=ahead))
+    steps = run(names, decoder, workers=workers, encoders=encoders, batch_size=batch_size, ahead=ahead)
+    results = results_of(steps)
     assert sorted(results) == list(range(len(names)))
     for number, name in enumerate(names):
         video = results[number]
@@ -100,14 +103,17 @@ def test_no_files_give_no_results() -> None:
     assert list(run([], Decoder())) == []
 
 
+@pytest.mark.parametrize("encoders", [1, 2])
 @pytest.mark.parametrize("names", [["2000"], ["40"] * 50, ["1"] * 500], ids=["film", "many", "short"])
-def test_frames_in_memory_are_bounded_whatever_the_length_and_the_count(names: list[str]) -> None:
+def test_frames_in_memory_are_bounded_whatever_the_length_and_the_count(
+    names: list[str], encoders: int
+) -> None:
     decoder = Decoder()
-    for _ in run(names, decoder, workers=2, batch_size=3):
+    for _ in run(names, decoder, workers=2, encoders=encoders, batch_size=3):
         pass
     assert decoder.windows == sum(map(int, names))
-    # A batch in the encoder, one being gathered, a window at each worker.
-    assert decoder.most <= 2 * 3 + 2
+    # A batch at each encoder, one being gathered, a window at each worker.
+    assert decoder.most <= (encoders + 1) * 3 + 2
 
 
 class PartedDecoder(Decoder):
@@ -169,7 +175,7 @@ def test_decoding_goes_on_while_a_batch_is_encoded() -> None:
     decoder = Decoder()
     overlaps = []
 
-    def slow(windows: Sequence[DecodedWindow]) -> list[EncodedWindow]:
+    def slow(windows: Sequence[DecodedWindow], alone: bool) -> list[EncodedWindow]:
         before, deadline = decoder.windows, time.monotonic() + 10
         while decoder.windows == before and before < 40 and time.monotonic() < deadline:
             time.sleep(0.001)
@@ -178,6 +184,31 @@ def test_decoding_goes_on_while_a_batch_is_encoded() -> None:
 
     list(run(["1"] * 40, decoder, encode=slow, batch_size=2))
     assert any(overlaps)
+
+
+def test_batches_are_encoded_side_by_side() -> None:
+    meeting = threading.Barrier(3)
+
+    def meet(windows: Sequence[DecodedWindow], alone: bool) -> list[EncodedWindow]:
+        assert not alone
+        meeting.wait(10)
+        return encode(windows)
+
+    results = results_of(run(["1"] * 12, Decoder(), encode=meet, encoders=3, batch_size=2))
+    assert sorted(results) == list(range(12))
+
+
+def test_a_batch_with_nothing_beside_it_is_told_so() -> None:
+    told = []
+
+    def listen(windows: Sequence[DecodedWindow], alone: bool) -> list[EncodedWindow]:
+        told.append(alone)
+        return encode(windows)
+
+    list(run(["2"], Decoder(), encode=listen, encoders=3))
+    assert told == [True]
+    list(run(["9"], Decoder(), encode=listen, batch_size=1))
+    assert told[1:-1] == [False] * 8
 
 
 def test_failures_are_values_and_name_no_path_twice() -> None:
@@ -195,12 +226,13 @@ def test_what_is_no_fault_of_the_file_ends_the_run(error: BaseException) -> None
         list(run(["5"] * 20 + ["2.grave"] + ["5"] * 20, Decoder(grave=error)))
 
 
-def test_an_error_of_the_encoder_ends_the_run() -> None:
-    def broken(windows: Sequence[DecodedWindow]) -> list[EncodedWindow]:
-        raise RuntimeError("the model is broken")
+@pytest.mark.parametrize("error", [RuntimeError("the model is broken"), MemoryError(), SystemExit()])
+def test_an_error_of_the_encoder_ends_the_run(error: BaseException) -> None:
+    def broken(windows: Sequence[DecodedWindow], alone: bool) -> list[EncodedWindow]:
+        raise error
 
-    with pytest.raises(RuntimeError, match="the model is broken"):
-        list(run(["5"] * 20, Decoder(), encode=broken))
+    with pytest.raises(type(error)):
+        list(run(["5"] * 20, Decoder(), encode=broken, encoders=2))
 
 
 def test_an_error_of_the_paths_ends_the_run() -> None:
