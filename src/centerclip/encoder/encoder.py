@@ -211,13 +211,14 @@ class VideoEncoder:
 
     def _run(self, paths: Iterable[Path], ahead: int | None = None) -> Generator[Step, None, None]:
         threads = torch.get_num_threads()
-        encoders = min(_SIDE_BY_SIDE, threads) if self._shares_cores else 1
+        own = -(-threads // _SIDE_BY_SIDE)  # of each batch
+        encoders = threads // own if self._shares_cores else 1
 
         def encode(windows: Sequence[DecodedWindow], alone: bool) -> list[EncodedWindow]:
             # A batch a thread: the threads of one batch would wait for each other after every operation, and
             # longer where decoding takes some of them their core.
             if self._shares_cores:
-                use_threads(threads if alone else max(1, threads // encoders), others=threads)
+                use_threads(threads if alone else own, others=threads)
             return self._encode_windows(windows)
 
         pipeline = Pipeline(
