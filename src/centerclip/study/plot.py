@@ -21,6 +21,7 @@ _MARKS = {
     "token_shift": ("#56B4E9", "P"),
     "temporal_shift": ("#999999", "X"),
 }
+_TEMPORAL = " + temporal"
 _LABEL = 0.016
 """Room that a schedule's name takes, as a part of the plot's width."""
 _SPREAD = 0.006
@@ -42,17 +43,20 @@ def plot(study: Study, path: Path) -> None:
     axes = figure.add_subplot()
     names = list(dict.fromkeys(_name(result) for result in results))
     dearest = max(cost.multiply_adds for cost in costs.values()) / 1e9
+    several = f"none{_TEMPORAL}" in names  # arms without a reduction
     for place, name in enumerate(names):
-        color, marker = _MARKS.get(name, ("#666666", "h"))
+        kind, temporal = name.removesuffix(_TEMPORAL), name.endswith(_TEMPORAL)
+        color, marker = _MARKS.get(kind, ("#666666", "h"))
         own = [result for result in results if _name(result) == name]
-        shift = (place - (len(names) - 1) / 2) * _SPREAD * dearest if name != "none" else 0.0
+        shift = (place - (len(names) - 1) / 2) * _SPREAD * dearest if name != "none" or several else 0.0
         x = [costs[result.arm.name].multiply_adds / 1e9 + shift for result in own]
         recalls = [result.summary().recall_at_1 for result in own]
         y = [recall.value for recall in recalls]
         spread = [[r.value - r.low for r in recalls], [r.high - r.value for r in recalls]]
         axes.errorbar(
             x, y, yerr=spread, fmt=marker, color=color, ecolor=color, elinewidth=0.8, alpha=0.9,
-            markersize=11 if name == "none" else 6, capsize=0, label=name,
+            markersize=11 if kind == "none" else 6, markerfacecolor="white" if temporal else color, capsize=0,
+            label=name,
         )  # fmt: skip
         if name == "none":
             axes.axhline(y[0], color=color, linewidth=0.7, linestyle=":")
@@ -68,7 +72,8 @@ def plot(study: Study, path: Path) -> None:
 
 
 def _name(result: ArmResult) -> str:
-    return "none" if result.arm.schedule == "none" else result.arm.reducer
+    kind = "none" if result.arm.schedule == "none" else result.arm.reducer
+    return f"{kind}{_TEMPORAL}" if result.arm.temporal else kind
 
 
 def _name_schedules(axes: Any, study: Study) -> None:
