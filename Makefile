@@ -48,7 +48,7 @@ format: $(READY) ## rewrite the code in the project's style
 docs: $(READY) ## write docs/cli.md anew from the commands' own help
 	$(BIN)/python -m centerclip.cli.reference docs/cli.md
 
-bench: $(READY) ## measure everything anew, into bench/ (about 25 minutes on two idle cores)
+bench: $(READY) ## measure everything anew, into bench/ (about half an hour on two idle cores)
 	$(BIN)/centerclip bench --output bench --readme bench/README.md
 
 nano: $(READY) ## train the bundled model anew, into runs/ (about two hours on two cores)

@@ -84,7 +84,7 @@ def bench(
     Everything is measured beside its rival, in turns and in the same run: a naive clustering,
     transformers' CLIP frame by frame, decoding every frame, looking at every vector. Figures are
     medians over the rounds with their quartiles. Files are written after each part. All parts take about
-    25 minutes on two cores and 12 GB of disk in the folder for temporary files.
+    half an hour on two cores and 15 GB of disk in the folder for temporary files.
 
     Piped, one figure a line, tab-separated: part, what, median, low and high quartile, unit, goal, met.
 
