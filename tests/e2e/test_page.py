@@ -21,7 +21,7 @@ from browsing import (
     sideways,
 )
 from page_server import draw_library, index_library, picture_of_a_rocket, serving
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Route, expect, sync_playwright
 
 from centerclip.encoder import VideoEncoder
 from centerclip.index import VideoIndex
@@ -97,6 +97,22 @@ def test_typing_shows_moments_with_time_and_strength(visit: Open, address: str) 
     page.wait_for_function("() => document.querySelector('#results img').naturalWidth > 0")
     assert "q=a+white+rocket" in page.url
     expect(page).to_have_title(f"{ROCKET_QUERY} · CenterCLIP")
+
+
+def test_words_typed_while_the_page_still_loads_are_kept(visit: Open, address: str) -> None:
+    page = visit(address).page
+    expect(cards(page)).to_have_count(5)
+    held: list[Route] = []
+    page.route("**/api/stats", lambda route: held.append(route))
+    page.reload()
+    box = page.get_by_label("Describe the moment")
+    box.fill(ROCKET_QUERY)
+    expect(cards(page)).to_have_count(0)
+    held[0].continue_()
+    expect(cards(page)).to_have_count(5)
+    expect(box).to_have_value(ROCKET_QUERY)
+    box.press("Enter")
+    expect(cards(page).first.locator(".name")).to_have_text("sky.mp4")
 
 
 def test_start_page_shows_library_and_examples_that_have_an_answer(visit: Open, address: str) -> None:

@@ -36,14 +36,20 @@ function asked(hit) {
 const isSearching = () => Boolean(view.file || view.q || view.like);
 
 function go(changed) {
+  address.write(changed);
+  turnTo(changed);
+}
+
+// Another view, by the visitor's own act: only then is what stands in the search field replaced. To show the same
+// view again, when the library has come or grown, leaves alone what is being typed.
+function turnTo(changed) {
   view = changed;
-  address.write(view);
+  byId("query").value = view.q;
   show();
 }
 
 async function show() {
   const searching = isSearching();
-  byId("query").value = view.q;
   document.title = view.q ? `${view.q} · CenterCLIP` : "CenterCLIP";
   byId("filters").hidden = !searching;
   byId("failures").hidden = true;
@@ -190,8 +196,7 @@ function setUpSearch() {
   byId("more").addEventListener("click", showMore);
   addEventListener("popstate", () => {
     player.close();
-    view = address.read();
-    show();
+    turnTo(address.read());
   });
   addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input:not([type=checkbox]), select, dialog");
@@ -202,6 +207,7 @@ function setUpSearch() {
   });
 }
 
+if (view.q) byId("query").value = view.q;
 setUpSearch();
 showPast();
 results.setUp();
