@@ -103,7 +103,11 @@ def test_words_typed_while_the_page_still_loads_are_kept(visit: Open, address: s
     page = visit(address).page
     expect(cards(page)).to_have_count(5)
     held: list[Route] = []
-    page.route("**/api/stats", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/stats", hold)
     page.reload()
     box = page.get_by_label("Describe the moment")
     box.fill(ROCKET_QUERY)

@@ -62,7 +62,7 @@ def _measure(
     recalls = []
     for query, true in zip(asked, exact, strict=True):
         (matches,) = index.search(query, top=_TOP)
-        found = {_number(window.info.path, window.window) for window in matches.windows}
+        found = {_number(window.path, window.window) for window in matches.windows}
         recalls.append(len(found & true) / _TOP)
     seconds: dict[str, list[float]] = {"here": [], "exact": []}
     for query in asked:
@@ -149,13 +149,13 @@ def _video(number: int, vectors: NDArray[np.float32], segments: NDArray[np.float
     info = VideoInfo(
         path=Path(f"/videos/{number:07d}.mp4"),
         video_id=f"{number:032x}",
-        duration_seconds=_WINDOWS_A_VIDEO * _WINDOW_SECONDS,
+        duration_seconds=_WINDOWS_A_VIDEO * _WINDOW_SECONDS - number % 1000 / 100,
         width=640,
         height=360,
         frame_rate=25.0,
         codec="h264",
-        size_bytes=10_000_000,
-        modified_seconds=0.0,
+        size_bytes=10_000_000 + number,
+        modified_seconds=float(number),
     )
     windows = tuple(
         EncodedWindow(Window(at * _WINDOW_SECONDS, (at + 1) * _WINDOW_SECONDS), vector, parts, b"")

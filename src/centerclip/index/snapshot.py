@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from centerclip.errors import QueryError
-from centerclip.index.schema import WINDOW_COLUMNS, StoredWindow, to_windows
+from centerclip.index.schema import WINDOW_COLUMNS, WINDOW_READ, StoredWindow, to_windows
 from centerclip.index.sql import all_of, where_errors
 
 __all__ = ["EXACT_LIMIT", "Matches", "Snapshot", "unit_vectors"]
@@ -29,10 +29,12 @@ EXACT_LIMIT = 100_000
 _SAMPLE = 4096
 """Windows that stand for all in the background of a large collection: the median's error is under 2 % of
 the scores' spread."""
-_PROBES, _REFINE = 80, 5
-"""Recall@10 over 1,000,000 x 512 clustered vectors, for queries as far off as a sentence is (cosine 0.3):
-0.995 with 80 partitions, 0.97 with 60, 0.91 with 40. Over 100,000: 0.998. Where the vectors have no large
-clusters, as in the bench, 0.60 over 1,000,000."""
+_PROBES = 64
+"""Partitions looked at: all, up to a million windows. Where vectors have no large clusters, some of them hold
+half of what is near."""
+_CANDIDATES = 100
+"""Windows whose true score is read at least, as those in an ANN index are rounded: of the 10 nearest among
+1,000,000, the first 10 by rounded score hold 9.5, the first 50 all."""
 
 _TOGETHER = 64
 """Queries multiplied at once: their scores over 100,000 windows take 26 MB."""
@@ -103,8 +105,7 @@ class Snapshot:
 
     def rows(self, where: str) -> list[StoredWindow]:
         """The windows that meet a condition, in the order of path and time."""
-        columns = [*WINDOW_COLUMNS, "vector", "segments"]
-        rows = self._table.search().where(where).select(columns).to_arrow()
+        rows = self._table.search().where(where).select(list(WINDOW_READ)).to_arrow()
         rows = rows.sort_by([("path", "ascending"), ("start_seconds", "ascending")])
         return to_windows(rows)
 
@@ -148,7 +149,7 @@ class Snapshot:
     def _nearest(self, vector: NDArray[np.float32], wanted: int, where: str | None) -> _Candidates:
         query = self._table.search(vector, vector_column_name="vector").distance_type("cosine")
         query = query.select(["video_id", "_distance"]).with_row_id(True).limit(wanted)
-        query = query.nprobes(_PROBES).refine_factor(_REFINE)
+        query = query.nprobes(_PROBES).refine_factor(-(-_CANDIDATES // wanted))
         if where is not None:
             # As many more partitions as it takes to find enough rows that meet the condition.
             query = query.where(all_of(where), prefilter=True).maximum_nprobes(0)
@@ -172,9 +173,8 @@ class Snapshot:
         scores: list[float] = [score for _, kept, *_ in found for score in kept.tolist()]
         windows: Iterator[StoredWindow] = iter(())
         if row_ids:
-            columns = [*WINDOW_COLUMNS, "vector", "segments"]
             once = list(dict.fromkeys(row_ids))
-            rows = self._table.take_row_ids(once).select(columns).with_row_id().to_arrow()
+            rows = self._table.take_row_ids(once).select(list(WINDOW_READ)).with_row_id().to_arrow()
             place = {row_id: at for at, row_id in enumerate(rows["_rowid"].to_pylist())}
             windows = iter(to_windows(rows.take([place[row_id] for row_id in row_ids]), scores))
         return [
@@ -253,7 +253,7 @@ def _rank(
     best: Callable[[int], _Candidates], top: int, per_video: int | None, total: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Ask for ever more candidates until `top` remain after at most `per_video` of each video are kept."""
-    wanted = min(top if per_video is None else 4 * top, total)
+    wanted = min(top if per_video is None else 2 * top, total)
     while True:
         ids, scores, videos = best(wanted)
         kept = _first_of_each(videos.tolist(), per_video)[:top]

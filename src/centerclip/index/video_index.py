@@ -188,7 +188,7 @@ class VideoIndex:
         start = None if start_seconds is None else equals("start_seconds", start_seconds)
         condition = all_of(equals("video_id", video_id), start) or ""
         found = self._read(lambda snapshot: snapshot.rows(condition))
-        return [window for window in found if window.info.path == found[0].info.path]
+        return [window for window in found if window.path == found[0].path]
 
     def thumbnail(self, video_id: str, start_seconds: float) -> bytes | None:
         """The JPEG of a window, None if there is no such window."""

@@ -87,7 +87,7 @@ def join_moments(
     Returns:
         Moments in descending order of score; equal ones in the order of path and time.
     """
-    once = {(w.info.video_id, w.window.start_seconds): w for w in sorted(windows, key=_place, reverse=True)}
+    once = {(w.video_id, w.window.start_seconds): w for w in sorted(windows, key=_place, reverse=True)}
     moments: list[Moment] = []
     reaches = False  # whether the moment made last goes on to the end of its window
     last: StoredWindow | None = None
@@ -115,12 +115,12 @@ def _best_length(excess: Sequence[float]) -> int:
 
 
 def _place(window: StoredWindow) -> tuple[str, float]:
-    return str(window.info.path), window.window.start_seconds
+    return str(window.path), window.window.start_seconds
 
 
 def _follows(last: StoredWindow, window: StoredWindow) -> bool:
     gap = window.window.start_seconds - last.window.end_seconds
-    return last.info.path == window.info.path and abs(gap) <= _TOUCH_SECONDS
+    return last.path == window.path and abs(gap) <= _TOUCH_SECONDS
 
 
 def _alike(first: Moment, second: Moment, background: float) -> bool:
@@ -138,7 +138,7 @@ def keep_per_video(moments: Sequence[Moment], per_video: int | None) -> list[Mom
     seen: dict[str, int] = {}
     kept = []
     for moment in moments:
-        video_id = moment.window.info.video_id
+        video_id = moment.window.video_id
         seen[video_id] = seen.get(video_id, 0) + 1
         if per_video is None or seen[video_id] <= per_video:
             kept.append(moment)

@@ -181,7 +181,7 @@ class Searcher:
         (vector,) = self._encode([query], files)
         bounds = [segment_bounds(window) for window in windows]
         return Curve(
-            path=windows[0].info.path,
+            path=windows[0].path,
             starts=np.concatenate([b[:-1] for b in bounds]),
             ends=np.concatenate([b[1:] for b in bounds]),
             scores=np.concatenate([window.segments @ vector for window in windows]),
@@ -255,16 +255,16 @@ def _hits(moments: Sequence[Moment], matches: Matches, tail: bool) -> list[Hit]:
         if known and not tail and not is_related(moment.score, best, matches.background):
             break
         hit = Hit(
-            path=found.info.path,
+            path=found.path,
             start=moment.start,
             end=moment.end,
             score=moment.score,
             rank=rank,
             strength=min(max(share, 0.0), 1.0),
-            video_id=found.info.video_id,
+            video_id=found.video_id,
             window_start=found.window.start_seconds,
             window_end=found.window.end_seconds,
-            duration_seconds=found.info.duration_seconds,
+            duration_seconds=found.duration_seconds,
         )
         hits.append(hit)
     return hits

@@ -99,7 +99,7 @@ class Examples:
 
 def _best_of(stock: Sequence[str], found: Sequence[Matches]) -> list[str]:
     gaps = {text: match.windows[0].score - match.background for text, match in zip(stock, found, strict=True)}
-    best = {text: match.windows[0].info.video_id for text, match in zip(stock, found, strict=True)}
+    best = {text: match.windows[0].video_id for text, match in zip(stock, found, strict=True)}
     ranked = sorted(stock, key=lambda text: -gaps[text])
     first: dict[str, str] = {}
     for text in ranked:

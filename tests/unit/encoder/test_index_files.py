@@ -71,7 +71,7 @@ def rows(index: VideoIndex) -> dict[tuple[str, float], np.ndarray]:
     found = {}
     for video in index.videos("state = 'done'"):
         for window in index.windows(video.info.video_id):
-            key = (window.info.path.name, window.window.start_seconds)
+            key = (window.path.name, window.window.start_seconds)
             found[key] = np.vstack([window.vector, window.segments])
     return found
 
@@ -97,7 +97,7 @@ def test_a_folder_is_indexed_in_the_order_of_the_walk(
     assert progress[-1].footage_seconds == pytest.approx(index.stats().footage_seconds)
     assert index.model == encoder.card()
     hit = index.search(rows(index)["3.mp4", 0.0][0], top=1)[0].windows[0]
-    assert hit.info.path == folder / "3.mp4"
+    assert hit.path == folder / "3.mp4"
 
 
 def test_a_second_run_decodes_nothing(

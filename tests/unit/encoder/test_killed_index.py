@@ -42,7 +42,7 @@ def rows(index: VideoIndex) -> dict[tuple[str, float], np.ndarray]:
     """Every window's vector and segments, by file name and start."""
     windows = [window for video in index.videos() for window in index.windows(video.info.video_id)]
     return {
-        (window.info.path.name, window.window.start_seconds): np.vstack([window.vector, window.segments])
+        (window.path.name, window.window.start_seconds): np.vstack([window.vector, window.segments])
         for window in windows
     }
 

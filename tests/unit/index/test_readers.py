@@ -24,7 +24,7 @@ def index(tmp_path: Path) -> VideoIndex:
 
 def best_path(index: VideoIndex, number: int) -> str:
     (window,) = index.search(random_video(f"/v/{number}.mp4").windows[0].vector, top=1)[0].windows
-    return str(window.info.path)
+    return str(window.path)
 
 
 def test_each_commit_is_seen_by_readers_that_were_there_before(index: VideoIndex) -> None:
@@ -78,7 +78,7 @@ def test_files_cleaned_up_under_a_reader_are_looked_for_in_the_new_version(
     monkeypatch.setattr(Snapshot, "_allowed", after_cleanup)
     vector = random_video("/v/1.mp4").windows[1].vector
     (best,) = reader.search(vector, top=1, where="start_seconds > 0")[0].windows
-    assert (str(best.info.path), best.window.start_seconds) == ("/v/1.mp4", 12.0)
+    assert (str(best.path), best.window.start_seconds) == ("/v/1.mp4", 12.0)
 
 
 def test_lost_files_are_an_error_of_the_index(index: VideoIndex) -> None:

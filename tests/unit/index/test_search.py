@@ -92,9 +92,9 @@ def test_a_condition_restricts_what_is_searched(searched: VideoIndex) -> None:
     def meets(path: str, start: float) -> bool:
         return (path.startswith("/v/1") and start > 0) or path == "/v/5.mp4"
 
-    wanted = [h for h in every.windows if meets(str(h.info.path), h.window.start_seconds)]
+    wanted = [h for h in every.windows if meets(str(h.path), h.window.start_seconds)]
     assert [h.score for h in some.windows] == pytest.approx([h.score for h in wanted], abs=1e-6)
-    assert {(h.info.path, h.window) for h in some.windows} == {(h.info.path, h.window) for h in wanted}
+    assert {(h.path, h.window) for h in some.windows} == {(h.path, h.window) for h in wanted}
     assert searched.search(query, where="path = 'none'")[0].windows == ()
     with pytest.raises(QueryError, match="nope"):
         searched.search(query, where="nope > 1")
@@ -127,7 +127,7 @@ def test_the_ann_index_takes_in_later_videos_and_is_built_anew_when_they_are_mos
             built.append(w.finish().built_ann)
             last = random_video("x", windows=8, seed=50 * (videos - 1)).windows[7]
             (best,) = growing.search(last.vector, top=1)[0].windows
-            assert best.info.path == Path(f"/v/{videos - 1}.mp4")
+            assert best.path == Path(f"/v/{videos - 1}.mp4")
             assert best.score == pytest.approx(1)
     assert built == [True, True, False, True, False, False, False]
     (ann,) = growing._store.table("windows").list_indices()
@@ -153,4 +153,4 @@ def test_a_matrix_of_vectors_gives_a_result_each(index: VideoIndex) -> None:
     together = index.search(vectors, top=3)
     for vector, matches in zip(vectors, together, strict=True):
         alone = index.search(vector, top=3)[0].windows
-        assert [w.info.path for w in alone] == [w.info.path for w in matches.windows]
+        assert [w.path for w in alone] == [w.path for w in matches.windows]

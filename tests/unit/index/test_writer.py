@@ -75,7 +75,7 @@ def test_the_same_content_under_two_paths_keeps_both(index: VideoIndex) -> None:
         writer.add([random_video("/v/a.mp4", seed=5), random_video("/v/copy.mp4", seed=5)])
         assert writer.finish().windows == 4
     query = random_video("/v/a.mp4", seed=5).windows[0].vector
-    assert len({hit.info.path for hit in index.search(query, top=2)[0].windows}) == 2
+    assert len({hit.path for hit in index.search(query, top=2)[0].windows}) == 2
     assert len(index.search(query, top=4, per_video=1)[0].windows) == 1
 
 
@@ -135,7 +135,7 @@ def test_windows_may_have_different_numbers_of_segments(index: VideoIndex) -> No
     with index.writer() as writer:
         writer.add([random_video(f"/v/{at}.mp4", segments=at) for at in (1, 4, 2)])
     found = index.search(random_units(0), top=9)[0].windows
-    assert {str(hit.info.path): hit.segments.shape for hit in found} == {
+    assert {str(hit.path): hit.segments.shape for hit in found} == {
         f"/v/{at}.mp4": (at, 16) for at in (1, 4, 2)
     }
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from random_videos import random_video
 
 from centerclip.index import StoredWindow
 from centerclip.records import Window
@@ -35,9 +34,8 @@ LOW, HIGH, HIGHEST = [0.1, 0.995], [0.9, 0.436], [1.0, 0.0]  # scores 0.1, 0.9 a
 
 
 def window(start: float, segments: list[list[float]], *, path: str = "/v/a.mp4") -> StoredWindow:
-    info = replace(random_video(path).info, video_id="id")
     span, parts = Window(start, start + 12), np.array(segments, np.float32)
-    return StoredWindow(info, span, np.zeros(2, np.float32), parts, 0.5)
+    return StoredWindow(Path(path), "id", 100.0, span, np.zeros(2, np.float32), parts, 0.5)
 
 
 def spans(windows: list[StoredWindow]) -> list[tuple[float, float, float]]:
@@ -72,11 +70,11 @@ def test_runs_that_do_not_touch_stay_apart() -> None:
 
 def test_windows_of_different_files_never_join_and_copies_count_once() -> None:
     first = window(0, [LOW, HIGH], path="/v/a.mp4")
-    other = replace(window(12, [HIGH, LOW], path="/v/b.mp4"), info=random_video("/v/b.mp4").info)
+    other = replace(window(12, [HIGH, LOW], path="/v/b.mp4"), video_id="other")
     assert len(join_moments([first, other], QUERY, 0.0)) == 2
     copy = window(0, [LOW, HIGH], path="/v/z copy.mp4")
     (only,) = join_moments([copy, first], QUERY, 0.0)
-    assert only.window.info.path == Path("/v/a.mp4")
+    assert only.window.path == Path("/v/a.mp4")
 
 
 def test_a_moment_does_not_go_on_into_an_unrelated_window() -> None:

@@ -80,7 +80,7 @@ async def search_words(
         asked = ["like", video_id, begin, per_video, where]
         similar = services.searcher.similar
         look = partial(similar, video_id, begin, top=most, per_video=per_video, where=where)
-        return find(f"more like {window.info.path.name}", asked, look, top=top, cursor=cursor)
+        return find(f"more like {window.path.name}", asked, look, top=top, cursor=cursor)
 
     def find_words(query: search.Query) -> SearchResult:
         where = filters.condition(services.library)
