@@ -135,8 +135,8 @@ class Snapshot:
     def _search_store(
         self, vectors: NDArray[np.float32], top: int, where: str | None, per_video: int | None
     ) -> list[_Found]:
-        # Not by BLAS, whose second thread goes on spinning for longer than all this takes and keeps a core from
-        # the store: 42 ms of the processors' time a query instead of 75.
+        # Not by BLAS, whose second thread then spins for longer than all this takes and keeps a core from the
+        # store: 42 ms of the processors' time a query instead of 75.
         scores = np.einsum("qe,ne->qn", vectors, self._sample.matrix)
         backgrounds = np.median(scores, axis=1)  # [Q]
         sampled = len(self._sample.matrix)
