@@ -17,6 +17,9 @@ METRICS = ("euclidean", "cosine", "manhattan")
 _SETS_A_CALL = {"cpu": 1, "cuda": 8}
 """Sets that one matrix product takes; a GPU would be idle with one."""
 
+_SETS_TOGETHER = 8
+"""Sets that all else is done with at a time; bounds the memory for tokens in float64."""
+
 _ROWS_A_CALL = 96
 """Rows that one matrix product takes; what lies left of them is mirrored, which saves 40 % at N = 588."""
 
@@ -80,48 +83,56 @@ def measure(tokens: Tensor, lengths: Tensor, metric: str) -> Tensor:
     """`pairwise_distances` of tokens that were checked, given their lengths [B, N]."""
     if metric not in METRICS:
         raise ValueError(f"metric is {metric!r}, but must be one of {', '.join(METRICS)}")
-    step = _SETS_A_CALL.get(tokens.device.type, 1)
-    batch, missing = len(tokens), -len(tokens) % step
+    batch, missing = len(tokens), -len(tokens) % _SETS_A_CALL.get(tokens.device.type, 1)
     if missing:
         tokens, lengths = pad(tokens, (0, 0, 0, 0, 0, missing)), pad(lengths, (0, 0, 0, missing))
     if metric == "cosine":
         tokens = tokens.float() / lengths.where(lengths > 0, torch.inf)[..., None]
     distances = lengths.new_empty(*lengths.shape, lengths.shape[1])
-    shortest = lengths.argmin(1)
     with torch.autocast(tokens.device.type, enabled=False):
-        for start in range(0, len(tokens), step):
-            own = slice(start, start + step)
-            if metric == "manhattan":
-                sets = tokens[own].float()
-                distances[own] = torch.cdist(sets, sets, p=1)
-            else:
-                _fill_euclidean(distances[own], tokens[own].double(), shortest[own])
+        if metric == "manhattan":
+            for own, sets in zip(distances, tokens.float(), strict=True):
+                own.copy_(torch.cdist(sets, sets, p=1))
+        else:
+            _fill_euclidean(distances, tokens, lengths.argmin(1))
     if metric == "cosine":
         distances.square_().div_(2)
     return distances[:batch]
 
 
-def _fill_euclidean(distances: Tensor, sets: Tensor, shortest: Tensor) -> None:
+def _fill_euclidean(distances: Tensor, tokens: Tensor, shortest: Tensor) -> None:
     """Write Euclidean distances by matrix products, in blocks of rows, from the diagonal to the right.
 
     In float64, because products in float32 can't tell how far tokens lie apart that a still picture
     leaves nearly equal from frame to frame, and such pairs are in nearly all sets of real videos.
 
     Args:
-        distances: [C, N, N] float32, overwritten.
-        sets: [C, N, D] float64.
-        shortest: [C] index of the shortest token.
+        distances: [B, N, N] float32, overwritten.
+        tokens: [B, N, D].
+        shortest: [B] index of each set's shortest token.
     """
-    n = sets.shape[1]
     # Tokens share a large mean, which would cost digits. As good as taking away the mean is to take away one
     # token that is no outlier, and integers stay integers.
-    shifted = sets - sets.take_along_dim(shortest[:, None, None], 1)
-    squares = torch.linalg.vecdot(shifted, shifted)  # [C, N], of integers exact unlike the norm squared
+    origins = tokens.take_along_dim(shortest[:, None, None], 1).double()  # [B, 1, D]
+    # Made once: new memory for each few sets would take longer than what is written there.
+    shape = tokens[:_SETS_TOGETHER].shape
+    shifted, squared = torch.empty(2, *shape, dtype=torch.float64, device=tokens.device)
+    for start in range(0, len(tokens), _SETS_TOGETHER):
+        sets = slice(start, start + _SETS_TOGETHER)
+        own = distances[sets]
+        torch.sub(tokens[sets], origins[sets], out=shifted[: len(own)])
+        torch.mul(shifted, shifted, out=squared)
+        _fill_blocks(own, shifted[: len(own)], squared[: len(own)].sum(-1))
+
+
+def _fill_blocks(distances: Tensor, shifted: Tensor, squares: Tensor) -> None:
+    """Distances [C, N, N] from tokens [C, N, D] and their squared lengths [C, N], both float64."""
+    n = shifted.shape[1]
     least = squares * _LEAST
     for start in range(0, n, _ROWS_A_CALL):
         end = min(start + _ROWS_A_CALL, n)
         block = squares[:, start:end, None] + squares[:, None, start:]
-        block.baddbmm_(shifted[:, start:end], shifted[:, start:].mT, alpha=-2)  # [C, rows, N - start]
+        _subtract_products(block, shifted[:, start:end], shifted[:, start:])  # [C, rows, N - start]
         block.masked_fill_(block < least[:, start:end, None], 0).sqrt_()
         upper = block[:, :, : end - start].triu(1)
         distances[:, start:end, start:end] = upper + upper.mT
@@ -129,3 +140,11 @@ def _fill_euclidean(distances: Tensor, sets: Tensor, shortest: Tensor) -> None:
             right = block[:, :, end - start :]
             distances[:, start:end, end:] = right
             distances[:, end:, start:end] = right.mT
+
+
+def _subtract_products(block: Tensor, rows: Tensor, columns: Tensor) -> None:
+    """Subtract twice the products of rows [C, R, D] and columns [C, M, D] from a block [C, R, M]."""
+    step = _SETS_A_CALL.get(block.device.type, 1)
+    for start in range(0, len(block), step):
+        own = slice(start, start + step)
+        block[own].baddbmm_(rows[own], columns[own].mT, alpha=-2)
