@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -79,11 +80,13 @@ def _draw_schedules(axes: Any, name: str, rows: Sequence[Row]) -> None:
         "in proportion to none", (0.28 * most, 0.28 * slowest), xytext=(6, -6), textcoords="offset points",
         color=_FAINT, fontsize=9, va="top",
     )  # fmt: skip
+    right = math.inf  # where the next point to the right lies
     for cost, time, schedule in points:
         plain = schedule == "none"
         axes.scatter(cost, time, s=46, color=_RIVAL if plain else _OURS, zorder=3)
-        # Off the line of proportion, which the points lie along.
-        place, side = ((-7, 5), "right") if plain else ((8, -5), "left")
+        # Off the line of proportion, which the points lie along, and away from a near neighbor.
+        place, side = ((-7, 5), "right") if plain or right - cost < 0.05 * most else ((8, -5), "left")
+        right = cost
         axes.annotate(
             schedule, (cost, time), xytext=place, textcoords="offset points", ha=side, va="center",
             color=_INK, fontsize=9,
@@ -110,8 +113,8 @@ def _plot_search(rows: Sequence[Row], path: Path) -> Path:
         axes.set(xscale="log", yscale="log")
         axes.axhline(50, color=_FAINT, linewidth=1)
         axes.annotate(
-            "goal for 95 of 100", (sizes[-1], 50), xytext=(0, -4), textcoords="offset points",
-            color=_FAINT, fontsize=9, ha="right", va="top",
+            "goal for 95 of 100", (sizes[0], 50), xytext=(0, 3), textcoords="offset points",
+            color=_FAINT, fontsize=9, ha="left", va="bottom",
         )  # fmt: skip
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.minorticks_off()
