@@ -113,8 +113,10 @@ def test_a_stopped_run_loses_nothing_and_the_next_goes_on(
     monkeypatch.setattr(VideoEncoder, "_encode_windows", encode_and_stop)
     stopped = run("index", videos, "--index", place, "--model", model)
     assert stopped.code == 128 + number
-    assert "Stopping after the batch in hand" in stopped.err
+    assert "Stopping; what is encoded is kept" in stopped.err
     held = VideoIndex(place).stats().videos
+    told = [line.split("\t")[1] for line in stopped.out.splitlines()]
+    assert sorted(told) == sorted(str(video.info.path) for video in VideoIndex(place).videos())
     assert 2 <= len(batches) <= 4  # one more may be begun in each thread
     assert 0 < held <= sum(batches) < 20
     assert f"The index holds {held} videos" in stopped.err

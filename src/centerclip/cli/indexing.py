@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,10 +27,6 @@ SOME_FAILED = 3
 
 _LISTED = 20
 """Failed files that are listed; of more, the number is told."""
-
-
-class _StopRequested(Exception):  # noqa: N818 - it ends a run early, and nothing is wrong
-    """Leaves the library's loop between two batches."""
 
 
 @dataclass
@@ -83,17 +79,15 @@ def run_indexing(
     wait_seconds: float = 0.0,
     on_result: Callable[[FileResult], None] = lambda _: None,
 ) -> Run:
-    """Bring an index up to date, with a bar; Ctrl-C or SIGTERM ends it after the batch in hand."""
+    """Bring an index up to date, with a bar; Ctrl-C or SIGTERM ends it early, and what is encoded is kept."""
     run, began = Run(), time.monotonic()
-    request = StopRequest("\nStopping after the batch in hand; Ctrl-C again stops at once.")
+    request = StopRequest("\nStopping; what is encoded is kept. Ctrl-C again stops at once.")
     with request, Bar("Indexing", unit="files", rate="videos/s") as bar:
 
         def watch(progress: Progress) -> None:
             run.windows, run.footage_seconds = progress.windows, progress.footage_seconds
             footage = f"{duration(progress.footage_seconds)} of footage" if progress.windows else ""
             bar.advance(progress.files, progress.total, footage)
-            if request:
-                raise _StopRequested
 
         results = encoder.index(
             paths,
@@ -103,13 +97,12 @@ def run_indexing(
             wait_seconds=wait_seconds,
             on_progress=watch,
             on_finish=run.finish,
+            should_stop=lambda: bool(request),
         )
-        with suppress(_StopRequested), closing(results):
+        with closing(results):
             for result in results:
                 run.add(result)
                 on_result(result)
-                if request:
-                    break
         run.stopped = request.exit_code
     run.took_seconds = time.monotonic() - began
     return run

@@ -172,11 +172,12 @@ class VideoEncoder:
         wait_seconds: float = 0.0,
         on_progress: Callable[[Progress], None] | None = None,
         on_finish: Callable[[Summary], None] | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> Generator[FileResult, None, None]:
         """Bring an index up to date with files and folders.
 
-        Interrupted or closed (`contextlib.closing`), it writes what is encoded and gives the index free;
-        the next run goes on from there. A killed run loses about 15 seconds of work.
+        Stopped, interrupted or closed (`contextlib.closing`), it writes what is encoded and gives the index
+        free; the next run goes on from there. A killed run loses about 15 seconds of work.
 
         Args:
             paths: files, and folders to walk.
@@ -185,7 +186,8 @@ class VideoEncoder:
             retry_failed: encode only files that failed before, and leave all others alone.
             wait_seconds: how long to wait for another writer; negative for ever.
             on_progress: called after each batch and each file, in the consumer's thread.
-            on_finish: called at the end with what the index holds now, read back from it.
+            on_finish: called at the end with what the index holds now, read back from it; not when stopped.
+            should_stop: asked after each batch; once it says so, what is written is yielded, and no more.
 
         Yields:
             A result a file, each when it is on the disk: unchanged and skipped ones, moved, removed, and
@@ -207,6 +209,7 @@ class VideoEncoder:
             wait_seconds=wait_seconds,
             on_progress=on_progress,
             on_finish=on_finish,
+            should_stop=should_stop,
         )
 
     def _run(self, paths: Iterable[Path], ahead: int | None = None) -> Generator[Step, None, None]:

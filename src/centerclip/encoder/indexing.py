@@ -84,6 +84,7 @@ def index_files(
     wait_seconds: float,
     on_progress: Callable[[Progress], None] | None,
     on_finish: Callable[[Summary], None] | None,
+    should_stop: Callable[[], bool],
 ) -> Generator[FileResult, None, None]:
     """Bring an index up to date with files and folders; see `VideoEncoder.index`."""
     roots = [Path(path) for path in paths]
@@ -114,7 +115,10 @@ def index_files(
             yield from (FileResult(path, "removed") for path in gone)
         places = {file.path: place for place, file in enumerate(files)}
         todo.sort(key=lambda file: places[file.path])
-        yield from _encode([file.path for file in todo], encode, writer, _Meter(len(todo), on_progress))
+        meter = _Meter(len(todo), on_progress)
+        yield from _encode([file.path for file in todo], encode, writer, meter, should_stop)
+        if should_stop():
+            return
         summary = writer.finish()
     if on_finish is not None:
         on_finish(summary)
@@ -154,6 +158,7 @@ def _encode(
     encode: Callable[[Sequence[Path]], Generator[Step, None, None]],
     writer: Writer,
     meter: _Meter,
+    should_stop: Callable[[], bool],
 ) -> Iterator[FileResult]:
     """Encode and write; yield the results in the order of the paths, each once it is written."""
     background = BackgroundWriter(writer)
@@ -168,6 +173,8 @@ def _encode(
             while place in written:
                 yield _file_result(paths[place], written.pop(place))
                 place += 1
+            if should_stop():
+                break
     written.update(background.take())
     yield from (_file_result(paths[number], written[number]) for number in sorted(written))
 

@@ -17,7 +17,7 @@ from threading import Event, Lock, Thread
 from centerclip.api import Failure, Job, JobWanted
 from centerclip.encoder import FileResult, Progress, VideoEncoder
 from centerclip.errors import CenterCLIPError
-from centerclip.index import VideoIndex
+from centerclip.index import Summary, VideoIndex
 from centerclip.serve.library import Library
 from centerclip.serve.problems import Problem
 
@@ -27,10 +27,6 @@ _KEPT = 20
 """Ended jobs that are remembered."""
 _FAILURES = 100
 _WRITE_SECONDS = 0.2
-
-
-class _StopRequested(Exception):  # noqa: N818 - it ends a run early, and nothing is wrong
-    """Leaves the library's loop between two batches."""
 
 
 class _Record(Job):
@@ -178,6 +174,7 @@ class _Run:
         self._folders = folders
         self._wanted = wanted
         self._written = 0.0
+        self._stopping = self._finished = False
 
     def __call__(self) -> None:
         record = self._record
@@ -188,15 +185,13 @@ class _Run:
                 prune=self._wanted.prune,
                 retry_failed=self._wanted.retry_failed,
                 on_progress=self._on_progress,
+                on_finish=self._on_finish,
+                should_stop=lambda: self._stopping,
             )
-            try:
-                with closing(results):
-                    for result in results:
-                        self._on_result(result)
-            except _StopRequested:
-                record.state = "canceled"
-            else:
-                record.state = "done"
+            with closing(results):
+                for result in results:
+                    self._on_result(result)
+            record.state = "canceled" if self._stopping and not self._finished else "done"
         except CenterCLIPError as error:
             record.state, record.message = "failed", self._jobs._library.hide_folders(str(error))
         except BaseException:
@@ -220,11 +215,13 @@ class _Run:
             record.failures.append(Failure(name=result.path.name, reason=reason))
         self._tell()
 
+    def _on_finish(self, summary: Summary) -> None:
+        self._finished = True
+
     def _tell(self) -> None:
         """Write how far the job is, a few times a second at most, and look whether it shall end."""
         now = time.monotonic()
         if now - self._written >= _WRITE_SECONDS:
             self._written = now
             self._jobs._write(self._record)
-            if self._jobs._asked_to_stop(self._record.job):
-                raise _StopRequested
+            self._stopping = self._jobs._asked_to_stop(self._record.job)

@@ -242,6 +242,22 @@ def test_closing_early_writes_what_is_encoded_and_frees_the_index(
     assert set(results_after) == {*(f"{n}.mp4" for n in range(COUNT)), "bad.mp4"}
 
 
+def test_a_run_that_is_asked_to_stop_tells_of_all_that_it_wrote(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex
+) -> None:
+    finished: list[int] = []
+    results = encoder.index(
+        [folder],
+        index,
+        on_progress=lambda progress: finished.append(progress.files),
+        on_finish=lambda summary: pytest.fail("a run that was stopped has not finished"),
+        should_stop=lambda: finished[-1] >= 2,
+    )
+    told = [result.path for result in results]
+    assert 2 <= len(told) < COUNT + 1
+    assert set(told) == {video.info.path for video in index.videos()}
+
+
 def test_an_interrupt_loses_nothing_that_is_encoded(
     encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
 ) -> None:
