@@ -8,6 +8,7 @@ snapshot never changes, so any number of threads may search it while a writer go
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -147,7 +148,10 @@ class Snapshot:
 
             return *_rank(best, top, per_video, self.count), float(background), sampled
 
-        return list(map(look, vectors, backgrounds))
+        if len(vectors) == 1:
+            return [look(vectors[0], backgrounds[0])]
+        with ThreadPoolExecutor() as pool:  # the store searches with one thread a query
+            return list(pool.map(look, vectors, backgrounds))
 
     def _nearest(self, vector: NDArray[np.float32], wanted: int, where: str | None) -> _Candidates:
         query = self._table.search(vector, vector_column_name="vector").distance_type("cosine")
