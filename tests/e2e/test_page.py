@@ -238,9 +238,12 @@ def test_dropping_what_is_no_picture_is_refused_in_words(visit: Open, address: s
 
 def test_filters_narrow_are_shared_by_address_and_can_be_cleared(visit: Open, address: str) -> None:
     page = visit(f"{address}/?q={ROCKET_QUERY}").page
+    box = page.get_by_label("Describe the moment")
+    box.fill("not sent yet")
     page.get_by_text("Filters").click()
     page.get_by_label("Folder").select_option("town")
     expect(page.locator("#results .name")).to_have_text(["car.mp4"])
+    expect(box).to_have_value("not sent yet")
     assert "folder=town" in page.url
     page.reload()
     expect(page.locator("#results .name")).to_have_text(["car.mp4"])

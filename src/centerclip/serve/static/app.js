@@ -153,7 +153,9 @@ function fillFilters() {
 
 function readFilters() {
   const form = byId("filter-form");
+  const typed = byId("query").value;
   go({ ...view, ...Object.fromEntries(address.FILTERS.map((name) => [name, form.elements[name].value])) });
+  byId("query").value = typed; // it may not have been sent yet
 }
 
 function remember(words) {
