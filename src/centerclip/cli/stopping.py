@@ -1,4 +1,4 @@
-"""How long work ends when a person or the system asks it to: after the batch in hand, or at once.
+"""How long work is ended by a person or the system: between two batches, or at once.
 
 The first Ctrl-C (or SIGTERM) only takes a note; whoever works looks at it between batches. The second
 ends the process there and then, which an index survives as it survives a crash.

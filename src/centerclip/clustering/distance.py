@@ -119,10 +119,10 @@ def _fill_euclidean(distances: Tensor, tokens: Tensor, shortest: Tensor) -> None
     shifted, squared = torch.empty(2, *shape, dtype=torch.float64, device=tokens.device)
     for start in range(0, len(tokens), _SETS_TOGETHER):
         sets = slice(start, start + _SETS_TOGETHER)
-        own = distances[sets]
-        torch.sub(tokens[sets], origins[sets], out=shifted[: len(own)])
-        torch.mul(shifted, shifted, out=squared)
-        _fill_blocks(own, shifted[: len(own)], squared[: len(own)].sum(-1))
+        own = shifted[: len(tokens[sets])]  # fewer at the end
+        torch.sub(tokens[sets], origins[sets], out=own)
+        squares = torch.mul(own, own, out=squared[: len(own)]).sum(-1)
+        _fill_blocks(distances[sets], own, squares)
 
 
 def _fill_blocks(distances: Tensor, shifted: Tensor, squares: Tensor) -> None:

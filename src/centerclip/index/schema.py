@@ -61,15 +61,8 @@ WINDOW_COLUMNS = tuple(name for name, _ in _INFO + _WINDOW)
 """What a condition on windows may use."""
 VIDEO_COLUMNS = tuple(VIDEOS.names)
 """What a condition on videos may use."""
-WINDOW_READ = (
-    "path",
-    "video_id",
-    "duration_seconds",
-    "start_seconds",
-    "end_seconds",
-    "vector",
-    "segments",
-)
+_DESCRIBED = ("path", "video_id", "duration_seconds", "start_seconds", "end_seconds")
+WINDOW_READ = (*_DESCRIBED, "vector", "segments")
 """What makes a `StoredWindow`. Each further column costs a search of 1,000,000 windows 1 to 7 ms, however few
 the rows."""
 
@@ -142,7 +135,7 @@ def video_rows(results: Sequence[EncodedVideo | Failed]) -> pa.Table:
 
 def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[StoredWindow]:
     """The windows of a table that has the columns `WINDOW_READ`, in its order."""
-    described = table.select(list(WINDOW_READ[:-2])).to_pylist()
+    described = table.select(list(_DESCRIBED)).to_pylist()
     vectors = table["vector"].combine_chunks()
     embed_size = vectors.type.list_size
     matrix = vectors.flatten().to_numpy().reshape(-1, embed_size)

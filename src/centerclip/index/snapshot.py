@@ -34,8 +34,8 @@ _PROBES = 64
 """Partitions looked at: all, up to a million windows. Where vectors have no large clusters, some of them hold
 half of what is near."""
 _CANDIDATES = 100
-"""Windows whose true score is read at least, as those in an ANN index are rounded: of the 10 nearest among
-1,000,000, the first 10 by rounded score hold 9.5, the first 50 all."""
+"""Windows whose true scores are read where fewer are wanted, give or take a third, as an ANN index rounds: of
+the 10 nearest among 1,000,000, the first 10 by rounded score hold 9.5, the first 50 all."""
 
 _TOGETHER = 64
 """Queries multiplied at once: their scores over 100,000 windows take 26 MB."""

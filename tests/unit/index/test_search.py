@@ -36,6 +36,7 @@ def searched(
         monkeypatch.setattr(snapshot, "EXACT_LIMIT", 5)
         monkeypatch.setattr(writer, "EXACT_LIMIT", 5)
     if request.param == "ann":
+        monkeypatch.setattr(writer, "_PARTITION", 64)  # several, as a large collection has
         with index.writer() as w:
             summary = w.finish()
         assert summary.search == "ann"
