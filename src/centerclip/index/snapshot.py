@@ -7,15 +7,16 @@ snapshot never changes, so any number of threads may search it while a writer go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from threading import Lock
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from centerclip.errors import QueryError
@@ -33,16 +34,15 @@ the scores' spread."""
 _PROBES = 64
 """Partitions looked at: all, up to a million windows. Where vectors have no large clusters, some of them hold
 half of what is near."""
-_CANDIDATES = 100
-"""Windows whose true scores are read where fewer are wanted, give or take a third, as an ANN index rounds: of
-the 10 nearest among 1,000,000, the first 10 by rounded score hold 9.5, the first 50 all."""
+_CANDIDATES = 60
+"""Windows at least whose true scores are read, as an ANN index rounds: of the 10 nearest among 1,000,000, the
+first 10 by rounded score hold 8.8, the first 50 all. A search takes 26 ms for 50, 29 for 100."""
 
 _TOGETHER = 64
 """Queries multiplied at once: their scores over 100,000 windows take 26 MB."""
 
-_Candidates = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[Any]]
-_Found = tuple[NDArray[np.int64], NDArray[np.float32], float, int]
-"""Row ids and scores of one query's hits, its background, and how many windows that is of."""
+_PIECE = 25_000
+"""Vectors that a thread multiplies with one query, beside others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,29 @@ class _Vectors:
     matrix: NDArray[np.float32]
     row_ids: NDArray[np.int64]
     videos: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Windows near a query, nearest first: row ids, scores and videos, [C] each, and rows that were read."""
+
+    row_ids: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    videos: NDArray[Any]
+    rows: pa.Table | None = None
+
+    def take(self, places: NDArray[np.int64]) -> _Candidates:
+        rows = None if self.rows is None else self.rows.take(places)
+        return _Candidates(self.row_ids[places], self.scores[places], self.videos[places], rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The candidates that are one query's hits, its background, and how many windows that is of."""
+
+    hits: _Candidates
+    background: float
+    sampled: int
 
 
 class Snapshot:
@@ -102,7 +125,7 @@ class Snapshot:
             return [Matches((), 0.0, 0) for _ in vectors]
         look = self._search_memory if self.count <= EXACT_LIMIT else self._search_store
         parts = (vectors[start : start + _TOGETHER] for start in range(0, len(vectors), _TOGETHER))
-        return [matches for part in parts for matches in self._fetch(look(part, top, where, per_video))]
+        return [matches for part in parts for matches in self._matches(look(part, top, where, per_video))]
 
     def rows(self, where: str) -> list[StoredWindow]:
         """The windows that meet a condition, in the order of path and time."""
@@ -118,7 +141,7 @@ class Snapshot:
         self, vectors: NDArray[np.float32], top: int, where: str | None, per_video: int | None
     ) -> list[_Found]:
         stored = self._all
-        scores = vectors @ stored.matrix.T  # [Q, N]
+        scores = _products(vectors, stored.matrix)  # [Q, N]
         allowed = self._allowed(stored.row_ids, where)
         found = []
         for row in scores:
@@ -127,43 +150,47 @@ class Snapshot:
             def best(wanted: int, chosen: NDArray[np.float32] = chosen) -> _Candidates:
                 order = _descending(chosen, wanted)
                 places = order if allowed is None else allowed[order]
-                return stored.row_ids[places], chosen[order], stored.videos[places]
+                return _Candidates(stored.row_ids[places], chosen[order], stored.videos[places])
 
-            ids, kept = _rank(best, top, per_video, len(chosen))
-            found.append((ids, kept, float(np.median(row)), len(row)))
+            found.append(_Found(_rank(best, top, per_video, len(chosen)), float(np.median(row)), len(row)))
         return found
 
     def _search_store(
         self, vectors: NDArray[np.float32], top: int, where: str | None, per_video: int | None
     ) -> list[_Found]:
-        # Not by BLAS, whose second thread then spins for longer than all this takes and keeps a core from the
-        # store: 42 ms of the processors' time a query instead of 75.
-        scores = np.einsum("qe,ne->qn", vectors, self._sample.matrix)
-        backgrounds = np.median(scores, axis=1)  # [Q]
+        backgrounds = np.median(_products(vectors, self._sample.matrix), axis=1)  # [Q]
         sampled = len(self._sample.matrix)
 
         def look(vector: NDArray[np.float32], background: float) -> _Found:
             def best(wanted: int) -> _Candidates:
-                return self._nearest(vector, wanted, where)
+                return self._nearest(vector, wanted, where, whole=wanted < 2 * top)
 
-            return *_rank(best, top, per_video, self.count), float(background), sampled
+            return _Found(_rank(best, top, per_video, self.count), float(background), sampled)
 
         if len(vectors) == 1:
             return [look(vectors[0], backgrounds[0])]
         with ThreadPoolExecutor() as pool:  # the store searches with one thread a query
             return list(pool.map(look, vectors, backgrounds))
 
-    def _nearest(self, vector: NDArray[np.float32], wanted: int, where: str | None) -> _Candidates:
+    def _nearest(
+        self, vector: NDArray[np.float32], wanted: int, where: str | None, *, whole: bool
+    ) -> _Candidates:
+        """Ask the store, for `whole` rows where few will be dropped: to read them later takes longer.
+
+        Of 1,000,000 windows the 75 nearest take 28 ms, whole 32, and reading 50 of them afterwards 10.
+        """
         query = self._table.search(vector, vector_column_name="vector").distance_type("cosine")
-        query = query.select(["video_id", "_distance"]).with_row_id(True).limit(wanted)
-        query = query.nprobes(_PROBES).refine_factor(max(1, round(_CANDIDATES / wanted)))
+        query = query.select([*(WINDOW_READ if whole else ["video_id"]), "_distance"]).with_row_id(True)
+        query = query.limit(wanted).nprobes(_PROBES).refine_factor(math.ceil(_CANDIDATES / wanted))
         if where is not None:
             # As many more partitions as it takes to find enough rows that meet the condition.
             query = query.where(all_of(where), prefilter=True).maximum_nprobes(0)
         with where_errors(where, WINDOW_COLUMNS):
             rows = query.to_arrow()
         scores = 1 - rows["_distance"].to_numpy().astype(np.float32)
-        return rows["_rowid"].to_numpy().astype(np.int64), scores, np.array(rows["video_id"].to_pylist())
+        row_ids = rows["_rowid"].to_numpy().astype(np.int64)
+        videos = np.array(rows["video_id"].to_pylist())
+        return _Candidates(row_ids, scores, videos, rows if whole else None)
 
     def _allowed(self, row_ids: NDArray[np.int64], where: str | None) -> NDArray[np.int64] | None:
         """Places in `row_ids` of the rows that meet the condition; None for all."""
@@ -174,20 +201,21 @@ class Snapshot:
         wanted = rows["_rowid"].to_numpy().astype(np.int64)
         return np.flatnonzero(np.isin(row_ids, wanted))
 
-    def _fetch(self, found: Sequence[_Found]) -> list[Matches]:
-        """Read the rows of the final hits, all at once; nothing but ids and scores was looked at before."""
-        row_ids: list[int] = [row_id for ids, *_ in found for row_id in ids.tolist()]
-        scores: list[float] = [score for _, kept, *_ in found for score in kept.tolist()]
-        windows: Iterator[StoredWindow] = iter(())
-        if row_ids:
-            once = list(dict.fromkeys(row_ids))
-            rows = self._table.take_row_ids(once).select(list(WINDOW_READ)).with_row_id().to_arrow()
-            place = {row_id: at for at, row_id in enumerate(rows["_rowid"].to_pylist())}
-            windows = iter(to_windows(rows.take([place[row_id] for row_id in row_ids]), scores))
-        return [
-            Matches(tuple(islice(windows, len(ids))), background, sampled)
-            for ids, _, background, sampled in found
-        ]
+    def _matches(self, found: Sequence[_Found]) -> list[Matches]:
+        """Read the rows of all hits of which only the ids are known, at once."""
+        unread = [one.hits.row_ids for one in found if one.hits.rows is None]
+        row_ids = np.unique(np.concatenate(unread)) if unread else np.empty(0, np.int64)
+        if len(row_ids):
+            query = self._table.take_row_ids(row_ids.tolist()).select(list(WINDOW_READ))
+            read = query.with_row_id().to_arrow().sort_by("_rowid")
+        matches = []
+        for one in found:
+            rows = one.hits.rows
+            if rows is None and len(one.hits.row_ids):
+                rows = read.take(np.searchsorted(row_ids, one.hits.row_ids))
+            windows = [] if rows is None else to_windows(rows, one.hits.scores.tolist())
+            matches.append(Matches(tuple(windows), one.background, one.sampled))
+        return matches
 
     @property
     def _all(self) -> _Vectors:
@@ -256,16 +284,36 @@ def _descending(scores: NDArray[np.float32], wanted: int) -> NDArray[np.int64]:
     return places[np.argsort(-scores[places], kind="stable")]
 
 
-def _rank(
-    best: Callable[[int], _Candidates], top: int, per_video: int | None, total: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _products(vectors: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Dot products [Q, N] of vectors [Q, E] with the rows of a matrix [N, E]."""
+    if len(vectors) > 1:
+        products: NDArray[np.float32] = vectors @ matrix.T
+        return products
+    # Not by BLAS, which is no faster with one vector, and whose threads then spin on for 20 ms each and keep
+    # cores from the store.
+    scores = np.empty((1, len(matrix)), dtype=np.float32)
+
+    def multiply(start: int) -> None:
+        rows = slice(start, start + _PIECE)
+        np.einsum("ne,e->n", matrix[rows], vectors[0], out=scores[0, rows])
+
+    starts = range(0, len(matrix), _PIECE)
+    if len(starts) == 1:
+        multiply(0)
+    else:
+        with ThreadPoolExecutor(len(starts)) as pool:
+            list(pool.map(multiply, starts))
+    return scores
+
+
+def _rank(best: Callable[[int], _Candidates], top: int, per_video: int | None, total: int) -> _Candidates:
     """Ask for ever more candidates until `top` remain after at most `per_video` of each video are kept."""
-    wanted = min(top if per_video is None else top + top // 2, total)
+    wanted = min(top if per_video is None else top + top // 4, total)
     while True:
-        ids, scores, videos = best(wanted)
-        kept = _first_of_each(videos.tolist(), per_video)[:top]
-        if len(kept) == top or len(ids) < wanted or wanted == total:
-            return ids[kept], scores[kept]
+        found = best(wanted)
+        kept = np.array(_first_of_each(found.videos.tolist(), per_video)[:top], dtype=np.int64)
+        if len(kept) == top or len(found.videos) < wanted or wanted == total:
+            return found.take(kept)
         wanted = min(4 * wanted, total)
 
 
