@@ -17,8 +17,8 @@ METRICS = ("euclidean", "cosine", "manhattan")
 _SETS_A_CALL = {"cpu": 1, "cuda": 8}
 """Sets that one matrix product takes; a GPU would be idle with one."""
 
-_SETS_TOGETHER = 8
-"""Sets that all else is done with at a time; bounds the memory for tokens in float64."""
+_TOGETHER = {"cpu": 4 * 2**20, "cuda": 64 * 2**20}
+"""Bytes of tokens in float64 that all else is done with at a time: what stays in a processor's cache."""
 
 _ROWS_A_CALL = 96
 """Rows that one matrix product takes; what lies left of them is mirrored, which saves 40 % at N = 588."""
@@ -113,31 +113,38 @@ def _fill_euclidean(distances: Tensor, tokens: Tensor, shortest: Tensor) -> None
     """
     # Tokens share a large mean, which would cost digits. As good as taking away the mean is to take away one
     # token that is no outlier, and integers stay integers.
-    origins = tokens.take_along_dim(shortest[:, None, None], 1).double()  # [B, 1, D]
+    origins = tokens.take_along_dim(shortest[:, None, None], 1)  # [B, 1, D]
+    n, width = tokens.shape[1:]
+    step = _SETS_A_CALL.get(tokens.device.type, 1)
+    step *= max(1, _TOGETHER.get(tokens.device.type, 0) // (8 * step * n * width))
     # Made once: new memory for each few sets would take longer than what is written there.
-    shape = tokens[:_SETS_TOGETHER].shape
-    shifted, squared = torch.empty(2, *shape, dtype=torch.float64, device=tokens.device)
-    for start in range(0, len(tokens), _SETS_TOGETHER):
-        sets = slice(start, start + _SETS_TOGETHER)
+    count = min(step, len(tokens))
+    shifted, products = (
+        tokens.new_empty(count, n, size, dtype=torch.float64) for size in (width, min(n, _ROWS_A_CALL))
+    )
+    for start in range(0, len(tokens), step):
+        sets = slice(start, start + step)
         own = shifted[: len(tokens[sets])]  # fewer at the end
-        torch.sub(tokens[sets], origins[sets], out=own)
-        squares = torch.mul(own, own, out=squared[: len(own)]).sum(-1)
-        _fill_blocks(distances[sets], own, squares)
+        own.copy_(tokens[sets]).sub_(origins[sets])
+        _fill_blocks(distances[sets], own, products.flatten())
 
 
-def _fill_blocks(distances: Tensor, shifted: Tensor, squares: Tensor) -> None:
-    """Distances [C, N, N] from tokens [C, N, D] and their squared lengths [C, N], both float64."""
-    n = shifted.shape[1]
+def _fill_blocks(distances: Tensor, shifted: Tensor, products: Tensor) -> None:
+    """Distances [C, N, N] from tokens [C, N, D] float64, by way of memory for C * 96 * N products."""
+    count, n, _ = shifted.shape
+    squares = torch.linalg.vector_norm(shifted, dim=-1).square_()  # [C, N]
     least = squares * _LEAST
     for start in range(0, n, _ROWS_A_CALL):
         end = min(start + _ROWS_A_CALL, n)
-        block = squares[:, start:end, None] + squares[:, None, start:]
-        _subtract_products(block, shifted[:, start:end], shifted[:, start:])  # [C, rows, N - start]
+        rows, columns = end - start, n - start
+        block = products[: count * rows * columns].view(count, rows, columns)
+        torch.add(squares[:, start:end, None], squares[:, None, start:], out=block)
+        _subtract_products(block, shifted[:, start:end], shifted[:, start:])
         block.masked_fill_(block < least[:, start:end, None], 0).sqrt_()
-        upper = block[:, :, : end - start].triu(1)
+        upper = block[:, :, :rows].triu(1)
         distances[:, start:end, start:end] = upper + upper.mT
         if end < n:
-            right = block[:, :, end - start :]
+            right = block[:, :, rows:]
             distances[:, start:end, end:] = right
             distances[:, end:, start:end] = right.mT
 

@@ -91,11 +91,12 @@ def partition(distances: Tensor, k: int, *, first: Tensor, max_iter: int) -> Clu
     distances.diagonal(dim1=1, dim2=2).fill_(_NEAREST)
     medoids = _seeds(distances, first, k)
     nearest, labels = _assign(distances, medoids)
+    wide = distances.double()
     every = _ROUNDS_A_CHECK.get(distances.device.type, 1)
     for start in range(0, max_iter, every):
         for _ in range(min(every, max_iter - start)):
             before = labels
-            medoids = _update(distances, labels, k)
+            medoids = _update(wide, labels, k)
             nearest, labels = _assign(distances, medoids)
         if torch.equal(labels, before):  # so the next update would find the same medoids
             break
@@ -138,10 +139,18 @@ def _update(distances: Tensor, labels: Tensor, k: int) -> Tensor:
 
     float64 holds the sum of float32 distances exactly unless they span more than six decades, so equal
     sums are equal whatever the order of their terms.
+
+    Args:
+        distances: [B, N, N] float64.
+        labels: [B, N].
     """
     batch, n = labels.shape
-    together = labels[:, :, None] == labels[:, None]  # [B, N, N]
-    sums = distances.where(together, 0).sum(2, dtype=torch.float64)  # [B, N]
+    clusters = (
+        labels + torch.arange(0, batch * k, k, device=labels.device)[:, None]
+    )  # among those of all sets
+    # Adding up rows takes a third of the time of adding up what is left of the matrix under a mask.
+    to_clusters = distances.new_zeros(batch * k, n).index_add_(0, clusters.flatten(), distances.flatten(0, 1))
+    sums = to_clusters.view(batch, k, n).gather(1, labels[:, None]).squeeze(1)  # [B, N], to the own cluster
     least = sums.new_full((batch, k), torch.inf).scatter_reduce_(1, labels, sums, "amin")
     indices = torch.arange(n, device=labels.device)
     candidates = indices.where(sums == least.gather(1, labels), n)
