@@ -20,7 +20,6 @@ __all__ = ["measure_clustering"]
 
 _NAIVE_GOALS = {"B/32": at_least(10), "B/16": at_least(100)}
 _SPECTRAL_GOALS = {"B/32": at_most(3), "B/16": at_most(3)}
-_TURN_SECONDS = 0.1
 _GROWTH_GOAL = at_most(4.5)
 """Twice the tokens of O(N²) memory are four times the bytes, of K * N² eight times."""
 
@@ -49,7 +48,7 @@ def _measure_speed(subject: Subject, setting: Setting) -> Iterator[Row]:
         "k-medoids again": partial(reduced.reduce, make_reducer("kmedoids")),
         "spectral": partial(reduced.reduce, make_reducer("spectral")),
     }
-    timings = take_turns(runs, rounds=setting.rounds, least_seconds=_TURN_SECONDS, clock=setting.clock)
+    timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
     of = f"{subject.name}: {n} tokens to {k}, width {width}, {sets} sets"
     same = torch.equal(kmedoids(tokens, k).medoids, naive_kmedoids(tokens.double(), k))
     yield speed_row(

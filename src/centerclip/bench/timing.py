@@ -6,11 +6,9 @@ changes, so a ratio is that of a round, and the figure is the median of the roun
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -73,7 +71,6 @@ def take_turns(
     *,
     rounds: int,
     warmup: int = 1,
-    least_seconds: float = 0.0,
     clock: Clock,
 ) -> dict[str, Timing]:
     """Time several things in turns: each once a round, in their order.
@@ -82,29 +79,19 @@ def take_turns(
         runs: what is compared, by name.
         rounds: how often each is timed, at least 1; from five on the quartiles mean something.
         warmup: rounds before, which don't count: they fill caches and choose kernels.
-        least_seconds: how long a turn lasts at least. What is over sooner is done several times, and a time is
-            that of one of them: once, it would mostly tell what the one before left in the caches.
         clock: of the device, see `clock_of`.
     """
-    times = dict.fromkeys(runs, 1)
     for _ in range(warmup):
-        for name, run in runs.items():
-            seconds, _ = clock(run)
-            times[name] = max(1, math.ceil(least_seconds / seconds))
+        for run in runs.values():
+            clock(run)
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
-            wall, cpu = clock(partial(_repeat, run, times[name]))
-            taken[name].append((wall / times[name], cpu / times[name]))
+            taken[name].append(clock(run))
     return {
         name: Timing(tuple(wall for wall, _ in of_run), tuple(cpu for _, cpu in of_run))
         for name, of_run in taken.items()
     }
-
-
-def _repeat(run: Callable[[], object], times: int) -> None:
-    for _ in range(times):
-        run()
 
 
 def ratio(over: Timing, under: Timing, *, cpu: bool = False) -> Spread:

@@ -26,23 +26,6 @@ def test_things_take_turns_and_the_warm_up_does_not_count() -> None:
     assert taken["b"] == Timing((2.0, 8.0), (1.0, 4.0))
 
 
-def test_what_is_over_soon_is_done_several_times_a_turn() -> None:
-    ran: list[str] = []
-
-    def clock(run: Callable[[], object], /) -> tuple[float, float]:
-        before = len(ran)
-        run()
-        seconds = sum({"slow": 3.0, "quick": 0.4}[name] for name in ran[before:])
-        return seconds, 2 * seconds
-
-    runs = {"slow": lambda: ran.append("slow"), "quick": lambda: ran.append("quick")}
-    taken = take_turns(runs, rounds=2, warmup=1, least_seconds=1, clock=clock)
-    assert ran == ["slow", "quick"] + ["slow", "quick", "quick", "quick"] * 2
-    assert taken["slow"] == Timing((3.0, 3.0), (6.0, 6.0))
-    assert taken["quick"].wall.median == pytest.approx(0.4)
-    assert taken["quick"].cpu.median == pytest.approx(0.8)
-
-
 def test_a_spread_is_the_median_and_the_quartiles() -> None:
     assert Spread.of([5, 1, 3, 2, 4]) == Spread(3, 2, 4)
     assert Spread.of([7]) == Spread(7, 7, 7)
