@@ -43,7 +43,7 @@ def plot_all(rows: Sequence[Row], folder: Path) -> list[Path]:
         (name, [row for row in rows if row.details.get("subject") == name])
         for name in dict.fromkeys(row.details["subject"] for row in rows if "subject" in row.details)
     ]
-    searches = [row for row in rows if row.part == "search" and row.unit == "s"]
+    searches = [row for row in rows if row.part == "search" and row.unit == "s" and row.goal]
     written = []
     if by_subject:
         written.append(_plot_schedules(by_subject, folder / "schedules.png"))

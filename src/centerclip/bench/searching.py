@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -65,21 +65,19 @@ def _measure(
         (matches,) = index.search(query, top=_TOP)
         found = {_number(window.path, window.window) for window in matches.windows}
         recalls.append(len(found & true) / _TOP)
-    seconds: dict[str, list[float]] = {"here": [], "exact": []}
+    search = partial(searcher.search, top=_TOP)
+    first = _seconds(search, asked)
+    here: list[float] = []
+    rival: list[float] = []
     # In turns of many queries each: a thread of the rival's matrix product spins for some 20 ms after it and
     # would keep a core from the next search here.
     for start in range(0, queries, _A_TURN):
-        for name, search in (
-            ("here", partial(searcher.search, top=_TOP)),
-            ("exact", partial(exact_search, vectors, top=_TOP)),
-        ):
-            for query in asked[start : start + _A_TURN]:
-                began = time.perf_counter()
-                search(query)
-                seconds[name].append(time.perf_counter() - began)
+        turn = asked[start : start + _A_TURN]
+        here += _seconds(search, turn)
+        rival += _seconds(partial(exact_search, vectors, top=_TOP), turn)
     count = len(vectors)
     stats = index.stats()
-    recall, p95 = float(np.mean(recalls)), float(np.quantile(seconds["here"], 0.95))
+    recall, p95, first_p95 = float(np.mean(recalls)), _p95(here), _p95(first)
     yield Row(
         "search",
         f"recall@{_TOP} over {count:,} windows ({stats.search})",
@@ -96,12 +94,36 @@ def _measure(
         Spread(p95, p95, p95),
         "s",
         against="exact search in numpy",
-        ours=float(np.median(seconds["here"])),
-        rival=float(np.median(seconds["exact"])),
+        ours=float(np.median(here)),
+        rival=float(np.median(rival)),
         goal=_P95_GOAL,
         note=f"moments included; {stats.size_bytes / 1e9:.2g} GB, made in {built_seconds:.0f} s",
         details={"windows": count, "built_seconds": built_seconds, "size_bytes": stats.size_bytes},
     )
+    yield Row(
+        "search",
+        f"95 of 100 of them over {count:,} windows, asked for the first time",
+        Spread(first_p95, first_p95, first_p95),
+        "s",
+        against="asked again, as above",
+        ours=float(np.median(first)),
+        rival=float(np.median(here)),
+        note="what they find comes from the disk where the system has dropped the files from memory",
+        details={"windows": count},
+    )
+
+
+def _seconds(search: Callable[[NDArray[np.float32]], object], queries: NDArray[np.float32]) -> list[float]:
+    taken = []
+    for query in queries:
+        began = time.perf_counter()
+        search(query)
+        taken.append(time.perf_counter() - began)
+    return taken
+
+
+def _p95(seconds: list[float]) -> float:
+    return float(np.quantile(seconds, 0.95))
 
 
 def _fill(index: VideoIndex, card: ModelCard, windows: int) -> NDArray[np.float32]:

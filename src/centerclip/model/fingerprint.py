@@ -60,7 +60,7 @@ def compute_fingerprint(
 def weights_state(
     backbone: Backbone, temporal: TemporalEmbedding | None = None
 ) -> tuple[tuple[int, int], ...]:
-    """Tells whether weights were changed since, at no cost: their addresses and write counters."""
+    """Tells whether weights were changed since, in 2 ms of ViT-B: their addresses and write counters."""
     return tuple((tensor.data_ptr(), _version(tensor)) for _, tensor in _weights(backbone, temporal))
 
 

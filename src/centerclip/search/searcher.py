@@ -67,7 +67,7 @@ class Searcher:
 
     Args:
         index: what to search; writes to it by any process are seen by the next search.
-        model: a `VideoEncoder`, a `CenterCLIP`, or any `QueryEncoder`.
+        model: a `VideoEncoder`, a `CenterCLIP`, or any `QueryEncoder`, which is not to change from here on.
 
     Raises:
         FingerprintError: the index was made by another model.
@@ -75,7 +75,9 @@ class Searcher:
 
     def __init__(self, index: VideoIndex, model: Any) -> None:
         self.index = index
-        self._vectors = QueryVectors(as_query_encoder(model))
+        encoder = as_query_encoder(model)
+        self._vectors = QueryVectors(encoder)
+        self._fingerprint = encoder.fingerprint  # once: to look whether weights changed takes 3 ms
         self._check()
 
     def search(
@@ -190,7 +192,7 @@ class Searcher:
     def _check(self) -> None:
         """The index may have come into being since, and by another model."""
         if self.index.model is not None:
-            self.index.check(self._vectors.encoder.fingerprint, "the model at hand")
+            self.index.check(self._fingerprint, "the model at hand")
 
     def _encode(
         self, queries: Sequence[str | Path | Query | NDArray[np.float32]], files: bool
