@@ -215,7 +215,7 @@ def test_the_geometry_of_b32_runs_the_papers_schedule() -> None:
     seen = []
     hooks = [
         layer.register_forward_hook(lambda _, x, y: seen.append(tuple(y.shape)))
-        for layer in model.backbone._layers
+        for layer in model.backbone.layers
     ]
     with torch.no_grad():
         embedding = model.encode_segments(torch.randn(2, 12, 3, 224, 224))

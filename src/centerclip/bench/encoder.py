@@ -17,6 +17,7 @@ from centerclip.bench.setting import Setting
 from centerclip.bench.subjects import Subject, toy_batch
 from centerclip.bench.timing import Spread, Timing, take_turns
 from centerclip.encoder import VideoEncoder
+from centerclip.encoder.device import precision_of, prepare
 from centerclip.model import CenterCLIP
 from centerclip.schedule import TokenSchedule
 
@@ -54,7 +55,7 @@ def _measure_schedules(subject: Subject, model: CenterCLIP, setting: Setting) ->
         fewer = plain.multiply_adds / cost.multiply_adds
         yield speed_row(
             "encoder",
-            f"{subject.name} {cost.schedule}, a video of {model.frames} frames, {_name(model)}",
+            f"{subject.name} {cost.schedule}, a video of {model.frames} frames, {precision_of(model)}",
             cost.timing,
             against="none",
             rival=plain.timing,
@@ -64,7 +65,7 @@ def _measure_schedules(subject: Subject, model: CenterCLIP, setting: Setting) ->
             subject=subject.name,
             schedule=str(cost.schedule),
             multiply_adds=cost.multiply_adds,
-            precision=_name(model),
+            precision=precision_of(model),
         )
 
 
@@ -139,9 +140,15 @@ def _measure_transformers(subject: Subject, model: CenterCLIP, setting: Setting)
             subject.model, device="cpu", precision=setting.precision, backend="openvino"
         ).model
         runs["OpenVINO"] = encoding(translated, frames)
+    notes: dict[str, str] = {}
+    if precision_of(model) == "float32":
+        notes["defaults"] = "the goal needs a processor with bfloat16"
+    if setting.device.type == "cpu":
+        runs["int8"] = int8 = encoding(prepare(subject.model, setting.device, "int8"), frames)
+        exact = encoding(prepare(subject.model, setting.device, "float32"), frames)
+        notes["int8"] = f"cosine with float32 at least {float((int8() * exact()).sum(-1).min()):.4f}"
     timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
     rival = timings.pop("transformers")
-    precise = _name(model) == "float32"
     for how, timing in timings.items():
         yield speed_row(
             "encoder",
@@ -151,7 +158,7 @@ def _measure_transformers(subject: Subject, model: CenterCLIP, setting: Setting)
             rival=rival,
             goal=_DEFAULTS_GOALS.get(subject.name) if how == "defaults" else None,
             times=1 / _VIDEOS,
-            note="the goal needs a processor with bfloat16" if how == "defaults" and precise else "",
+            note=notes.get(how, ""),
         )
 
 
@@ -180,8 +187,3 @@ def _batch_row(subject: Subject, schedule: str, videos: int, timing: Timing, pea
         note=f"{videos / seconds.median:.0f} videos/s, {peak_bytes / 1e9:.2f} GB at most",
         details={"videos": videos, "videos_per_second": videos / seconds.median, "peak_bytes": peak_bytes},
     )
-
-
-def _name(model: CenterCLIP) -> str:
-    """The precision's name, as `--precision` takes it."""
-    return str(model.logit_scale.dtype).removeprefix("torch.")

@@ -74,6 +74,7 @@ def evaluate(
     ] = None,
     json: options.Json = False,
     device: options.Device = "auto",
+    precision: options.Precision = "float32",
 ) -> None:
     """Measure recall on a data set, in both directions.
 
@@ -97,7 +98,7 @@ def evaluate(
     """
     from centerclip.cli.loading import load_model, model_name
     from centerclip.datasets import load_dataset, training_captions
-    from centerclip.encoder.device import choose_device
+    from centerclip.encoder.device import choose_device, prepare
     from centerclip.errors import ConfigError
     from centerclip.evaluation import evaluate as measure
     from centerclip.evaluation import make_report, write_report
@@ -114,7 +115,7 @@ def evaluate(
     if any(RESCORINGS[name].takes_bank for name in rescorings if name in RESCORINGS):
         bank = training_captions(dataset, split, annotations=annotations, videos=videos)
     name = model_name(model)
-    loaded = load_model(name).to(choose_device(device))
+    loaded = prepare(load_model(name), choose_device(device), precision)
     with Bar("Evaluating", unit="videos") as bar:
         results = measure(
             loaded,

@@ -64,7 +64,10 @@ Device = Annotated[
 ]
 Precision = Annotated[
     str,
-    option("float32 or bfloat16; by default bfloat16 where the processor is quick at it.", metavar="NAME"),
+    option(
+        "float32, bfloat16, or int8 on a CPU; by default bfloat16 where the processor is quick at it.",
+        metavar="NAME",
+    ),
 ]
 Backend = Annotated[
     str,

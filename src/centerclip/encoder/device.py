@@ -8,6 +8,7 @@ from threading import Thread
 
 import torch
 
+from centerclip.encoder.int8 import Int8Tower
 from centerclip.encoder.openvino import OpenVINOTower
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
@@ -18,11 +19,12 @@ __all__ = [
     "available_cores",
     "choose_device",
     "choose_dtype",
+    "precision_of",
     "prepare",
     "use_threads",
 ]
 
-PRECISIONS = ("auto", "float32", "bfloat16")
+PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 BACKENDS = ("torch", "openvino")
 
 
@@ -43,14 +45,16 @@ def choose_device(device: str | torch.device) -> torch.device:
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """Resolve a precision to the type of the weights.
+    """Resolve a precision to the type of the weights, before those of the products are rounded for `int8`.
 
     `auto` is bfloat16 only where the processor multiplies it itself, because emulation is slow: on a CPU
     with avx512_bf16 it took a quarter of float32's time, on one without four times as long.
 
     Raises:
-        ConfigError: an unknown precision.
+        ConfigError: an unknown precision, or `int8` for a GPU.
     """
+    if precision == "int8" and device.type != "cpu":
+        raise ConfigError(f"precision 'int8' computes on the CPU, not on {device}: give cpu, or bfloat16")
     if precision not in PRECISIONS:
         raise ConfigError(f"precision {precision!r} is unknown: give one of {', '.join(PRECISIONS)}")
     if precision == "auto":
@@ -68,7 +72,7 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 def prepare(
-    model: CenterCLIP, device: torch.device, dtype: torch.dtype, backend: str = "torch"
+    model: CenterCLIP, device: torch.device, precision: str = "auto", backend: str = "torch"
 ) -> CenterCLIP:
     """Give the model itself where it is ready for inference there, else a copy that is.
 
@@ -77,17 +81,28 @@ def prepare(
     weights itself.
 
     Raises:
-        ConfigError: an unknown backend, OpenVINO for a GPU, or OpenVINO is not installed.
+        ConfigError: an unknown precision or backend, one that can't be had on the device or with the other,
+            or OpenVINO is not installed.
     """
+    dtype = choose_dtype(precision, device)
     if backend not in BACKENDS:
         raise ConfigError(f"backend {backend!r} is unknown: give one of {', '.join(BACKENDS)}")
-    if backend == "openvino":
-        if device.type != "cpu":
-            raise ConfigError(f"backend 'openvino' computes on the CPU, not on {device}: give cpu, or torch")
-        model = copy.copy(_ready(model, device, torch.float32))  # the caller's model keeps its own tower
-        model.tower = OpenVINOTower(model.backbone, dtype)
-        return model
-    return _ready(model, device, dtype)
+    if backend == "torch" and precision != "int8":
+        return _ready(model, device, dtype)
+    if device.type != "cpu":
+        raise ConfigError(f"backend 'openvino' computes on the CPU, not on {device}: give cpu, or torch")
+    if backend == "openvino" and precision == "int8":
+        raise ConfigError("precision 'int8' is the backend torch's: give torch, or another precision")
+    ready = copy.copy(_ready(model, device, torch.float32))  # the caller's model keeps its own tower
+    ready.tower = OpenVINOTower(ready.backbone, dtype) if backend == "openvino" else Int8Tower(ready.backbone)
+    return ready
+
+
+def precision_of(model: CenterCLIP) -> str:
+    """The precision that a prepared model computes in, as `prepare` takes it."""
+    if isinstance(model.tower, Int8Tower):
+        return "int8"
+    return str(model.logit_scale.dtype).removeprefix("torch.")
 
 
 def _ready(model: CenterCLIP, device: torch.device, dtype: torch.dtype) -> CenterCLIP:

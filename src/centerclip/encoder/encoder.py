@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from centerclip.clustering.reducers import reducer_config
 from centerclip.encoder.decoding import DecodedWindow, Windows, decode_windows
-from centerclip.encoder.device import available_cores, choose_device, choose_dtype, prepare, use_threads
+from centerclip.encoder.device import available_cores, choose_device, prepare, use_threads
 from centerclip.encoder.indexing import FileResult, Progress, index_files
 from centerclip.encoder.pictures import read_picture
 from centerclip.encoder.pipeline import Pipeline, Step, in_order
@@ -48,7 +48,8 @@ class VideoEncoder:
     Args:
         model: with its schedule, its reducer and T frames a window.
         device: `cpu`, `cuda`, `cuda:1`...; `auto` takes a GPU where there is one.
-        precision: `float32`, `bfloat16`, or `auto`: bfloat16 where the processor has instructions for it.
+        precision: `float32`, `bfloat16`, or `auto`: bfloat16 where the processor has instructions for it. On
+            a CPU also `int8`, in which the blocks of the vision tower multiply in 8 bits.
         window_seconds: a longer video is cut into windows of about this length at most.
         workers: threads that decode; by default half the cores for a CPU, all up to 16 for a GPU.
         batch_size: windows the model takes at a time; by default 2 on a CPU, where up to 8 such batches are
@@ -75,7 +76,6 @@ class VideoEncoder:
         backend: str = "torch",
     ) -> None:
         self.device = choose_device(device)
-        self.dtype = choose_dtype(precision, self.device)
         on_cpu = self.device.type == "cpu"
         cores = available_cores()
         self.workers = _at_least_one("workers", workers, max(1, cores // 2) if on_cpu else min(16, cores))
@@ -83,7 +83,7 @@ class VideoEncoder:
         if not window_seconds > 0:
             raise ConfigError(f"window_seconds is {window_seconds}, but a window needs a length above zero")
         self.window_seconds = float(window_seconds)
-        self.model = prepare(model, self.device, self.dtype, backend)
+        self.model = prepare(model, self.device, precision, backend)
         self._shares_cores = on_cpu and backend == "torch"
         self.name = name or model.backbone.model.config.name_or_path or "unnamed model"
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from centerclip.clustering.reducers import Reducer, make_reducer
 from centerclip.datasets import Dataset
 from centerclip.datasets.frames import FrameSource, open_frames
-from centerclip.encoder.device import available_cores
+from centerclip.encoder.device import available_cores, precision_of
 from centerclip.errors import ConfigError, VideoError
 from centerclip.evaluation.cache import EmbeddingStore, caption_key, video_key
 from centerclip.evaluation.embedding import fill_captions, fill_videos
@@ -175,8 +175,8 @@ def _embed_videos(
 def _open_store(cache: Path | None, kind: str, model: CenterCLIP) -> EmbeddingStore:
     if cache is None:
         return EmbeddingStore(None, kind)
-    precision = str(model.logit_scale.dtype).removeprefix("torch.")  # the fingerprint doesn't tell it
-    return EmbeddingStore(cache, f"{kind}-{model.fingerprint()}-{precision}")
+    # The fingerprint doesn't tell the precision.
+    return EmbeddingStore(cache, f"{kind}-{model.fingerprint()}-{precision_of(model)}")
 
 
 def _variants(

@@ -55,22 +55,22 @@ def test_a_torch_that_can_not_tell_gets_float32(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_unknown_precision_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="'int8' is unknown: give one of auto, float32, bfloat16"):
-        choose_dtype("int8", CPU)
+    with pytest.raises(ConfigError, match="'int4' is unknown: give one of auto, float32, bfloat16, int8"):
+        choose_dtype("int4", CPU)
 
 
 def test_a_model_that_is_ready_is_not_copied(model: CenterCLIP) -> None:
-    assert prepare(model, CPU, torch.float32) is model
+    assert prepare(model, CPU, "float32") is model
 
 
 def test_a_copy_is_made_where_something_has_to_change(model: CenterCLIP) -> None:
-    narrow = prepare(model, CPU, torch.bfloat16)
+    narrow = prepare(model, CPU, "bfloat16")
     assert {p.dtype for p in narrow.parameters()} == {torch.bfloat16}
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert narrow.fingerprint() == model.fingerprint()
 
     model.train()
-    assert not prepare(model, CPU, torch.float32).training
+    assert not prepare(model, CPU, "float32").training
     assert model.training
 
 

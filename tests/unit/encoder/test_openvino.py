@@ -31,7 +31,7 @@ def test_what_cannot_work_is_refused_with_a_remedy(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ConfigError, match="torch, openvino"):
         VideoEncoder(model, device="cpu", backend="onnx")
     with pytest.raises(ConfigError, match="not on cuda"):
-        prepare(model, torch.device("cuda"), torch.float32, "openvino")
+        prepare(model, torch.device("cuda"), "float32", "openvino")
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(ConfigError, match=r"centerclip\[openvino\]"):
         VideoEncoder(model, device="cpu", backend="openvino")

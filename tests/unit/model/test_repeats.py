@@ -62,7 +62,7 @@ def test_a_still_video_is_encoded_as_by_running_everything(
     model = CenterCLIP(clip_model(), schedule, reducer=reducer, frames=6)
     everything = model.encode_segments(still)  # with a gradient nothing is left out
     seen = []
-    for layer in model.backbone._layers[:3]:
+    for layer in model.backbone.layers[:3]:
         layer.register_forward_hook(lambda _, x, y: seen.append(len(y)))
     with torch.inference_mode():
         torch.testing.assert_close(model.encode_segments(still), everything.detach())

@@ -48,7 +48,7 @@ class Backbone(nn.Module):
         self.patch_size: int = vision.patch_size
         self.context_length: int = text.max_position_embeddings
         self.patches: int = model.vision_model.embeddings.num_patches  # type: ignore[union-attr, assignment]
-        self.blocks: int = len(self._layers)
+        self.blocks: int = len(self.layers)
 
     @classmethod
     def default_preprocessing(cls, config: Any) -> Preprocessing:
@@ -75,7 +75,8 @@ class Backbone(nn.Module):
         return self.preprocessing.std
 
     @property
-    def _layers(self) -> nn.ModuleList:
+    def layers(self) -> nn.ModuleList:
+        """The blocks of the vision tower, modules of `transformers`."""
         layers: nn.ModuleList = self.model.vision_model.encoder.layers
         return layers
 
@@ -147,7 +148,7 @@ class Backbone(nn.Module):
                     "attn_implementation='sdpa'"
                 )
             bias = bias.to(x.dtype).expand(-1, -1, x.shape[1], -1)
-        out: Tensor = self._layers[index](x, bias)
+        out: Tensor = self.layers[index](x, bias)
         return out
 
     def finish(self, x: Tensor, bias: Tensor | None = None) -> Tensor:

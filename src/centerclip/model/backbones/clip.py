@@ -43,7 +43,7 @@ class CLIPBackbone(Backbone):
         if torch.is_grad_enabled() or self.training:
             # The block as a module, for what hangs on that: checkpointing, dropout, sharded weights.
             return super().finish(x, bias)
-        layer: Any = self._layers[-1]
+        layer: Any = self.layers[-1]
         attention = layer.self_attn
         normed = layer.layer_norm1(x)
         heads = (x.shape[0], -1, self.heads, self.width // self.heads)

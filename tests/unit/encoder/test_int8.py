@@ -1,0 +1,77 @@
+"""The tower in 8 bits stays near the one in float32, and leaves that alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from tiny_models import clip_model, siglip_model
+from torch import nn
+
+from centerclip.encoder import VideoEncoder
+from centerclip.encoder.device import precision_of, prepare
+from centerclip.encoder.int8 import Int8Tower
+from centerclip.errors import ConfigError
+from centerclip.model import CenterCLIP
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("make", "schedule", "least"),
+    # With a reduction, rounding may choose other medoids, of which tiny models have few.
+    [(clip_model, "none", 0.999), (siglip_model, "none", 0.999), (clip_model, "B2-2,8", 0.9)],
+)
+def test_embeddings_are_near_those_of_float32_and_not_the_same(
+    make: Callable[[], nn.Module], schedule: str, least: float
+) -> None:
+    model = CenterCLIP(make(), schedule, frames=4)
+    weights = {name: weight.clone() for name, weight in model.state_dict().items()}
+    rounded = prepare(model, CPU, "int8")
+    frames = torch.randn(3, 4, 3, 16, 16)
+    with torch.inference_mode():
+        exact, near = model.encode_segments(frames), rounded.encode_segments(frames)
+    assert float((exact * near).sum(-1).min()) > least
+    assert not torch.equal(exact, near)
+    assert model.tower is None
+    assert all(torch.equal(weight, weights[name]) for name, weight in model.state_dict().items())
+
+
+def test_weights_are_rounded_output_by_output() -> None:
+    """One large weight must not cost the other outputs their digits."""
+    model = CenterCLIP(clip_model(), "none", frames=2)
+    layer = model.backbone.layers[0].mlp.fc1
+    with torch.no_grad():
+        layer.weight[0, 0] = 1000.0
+    inner = Int8Tower(model.backbone)._backbone.layers[0].mlp.fc1
+    x = torch.rand(5, layer.in_features)
+    with torch.inference_mode():
+        wanted, given = layer(x), inner(x)
+    scale = wanted[:, 1:].abs().max()
+    torch.testing.assert_close(given[:, 1:], wanted[:, 1:], rtol=0, atol=0.03 * float(scale))
+
+
+def test_an_embedding_does_not_depend_on_what_is_encoded_beside_it() -> None:
+    model = prepare(CenterCLIP(clip_model(), "none", frames=4), CPU, "int8")
+    frames = torch.randn(3, 4, 3, 16, 16)
+    frames[1] *= 100
+    with torch.inference_mode():
+        together = model.encode_segments(frames)
+        torch.testing.assert_close(model.encode_segments(frames[:1]), together[:1], rtol=0, atol=1e-5)
+
+
+def test_it_shares_an_index_with_float32_and_says_what_it_is() -> None:
+    model = CenterCLIP(clip_model(), "B2-2,8", frames=4)
+    encoder = VideoEncoder(model, device="cpu", precision="int8")
+    assert encoder.fingerprint == model.fingerprint()
+    assert precision_of(encoder.model) == "int8"
+    assert precision_of(model) == "float32"
+
+
+def test_what_cannot_work_is_refused_with_a_remedy() -> None:
+    model = CenterCLIP(clip_model())
+    with pytest.raises(ConfigError, match="on the CPU, not on cuda.*give cpu, or bfloat16"):
+        prepare(model, torch.device("cuda"), "int8")
+    with pytest.raises(ConfigError, match="give torch, or another precision"):
+        prepare(model, CPU, "int8", "openvino")
