@@ -74,7 +74,9 @@ def evaluate(
     ] = None,
     json: options.Json = False,
     device: options.Device = "auto",
-    precision: options.Precision = "float32",
+    precision: Annotated[
+        str, option("float32, bfloat16, or int8 on a CPU; by default float32.", metavar="NAME")
+    ] = "float32",
 ) -> None:
     """Measure recall on a data set, in both directions.
 
