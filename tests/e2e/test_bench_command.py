@@ -55,7 +55,7 @@ def test_errors_name_the_remedy_before_anything_is_measured(run: Run, tmp_path: 
         (["decoding"], 1, "choose from clustering, encoder, decode, index, train, search"),
         (["encoder", "--quick", "--schedule", "B9-4,16"], 1, "the model has 4 blocks"),
         (["encoder", "--schedule", "B9"], 1, "as in B6-4,49"),
-        (["encoder", "--precision", "int8"], 1, "float32, bfloat16"),
+        (["encoder", "--precision", "int4"], 1, "float32, bfloat16, int8"),
         (["encoder", "--device", "abacus"], 1, "give cpu or auto"),
         (["encoder", "--readme", tmp_path / "none.md"], 2, "needs --output"),
         (["encoder", "--output", tmp_path, "--readme", tmp_path / "none.md"], 1, "give a page with a table"),

@@ -35,6 +35,7 @@ def searched(
     if request.param != "memory":
         monkeypatch.setattr(snapshot, "EXACT_LIMIT", 5)
         monkeypatch.setattr(writer, "EXACT_LIMIT", 5)
+    monkeypatch.setattr(snapshot, "_PIECE", 100)  # several, as a large collection has
     if request.param == "ann":
         monkeypatch.setattr(writer, "_PARTITION", 64)  # several, as a large collection has
         with index.writer() as w:
