@@ -40,7 +40,7 @@ class Int8Tower:
     """
 
     def __init__(self, backbone: Backbone) -> None:
-        if not hasattr(torch.ops.onednn, "qlinear_pointwise"):
+        if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
             raise ConfigError("precision 'int8' needs oneDNN, which this build of torch lacks: give float32")
         kept: list[Any] = [*chain(backbone.parameters(), backbone.buffers()), backbone.tokenizer]
         twin = copy.deepcopy(backbone, {id(part): part for part in kept})

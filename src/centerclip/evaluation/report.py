@@ -82,6 +82,7 @@ class Report(_Part):
     protocol: str
     model: str
     frames: int
+    precision: str = "float32"
     words: int
     seed: int
     versions: dict[str, str]
@@ -132,6 +133,7 @@ def make_report(evaluations: Sequence[Evaluation], *, model: str, seed: int) -> 
         protocol=first.protocol,
         model=model,
         frames=first.frames,
+        precision=first.precision,
         words=data.words,
         seed=seed,
         versions={package: version(package) for package in _PACKAGES},

@@ -41,6 +41,7 @@ class Evaluation:
     """`none` for the schedule `none`, which has no use for one."""
     fingerprint: str
     frames: int
+    precision: str
     multiply_adds: int
     """Of a video's way through the vision tower, as `TokenSchedule.multiply_adds` counts."""
     protocol: str

@@ -109,6 +109,7 @@ def evaluate(
                 reducer=variant.reducer.name if variant.schedule else "none",
                 fingerprint=variant.fingerprint(),
                 frames=variant.frames,
+                precision=precision_of(variant),
                 multiply_adds=variant.backbone.multiply_adds(variant.schedule, variant.frames),
                 protocol=protocol,
                 videos=len(videos.dataset.videos),

@@ -69,9 +69,12 @@ def test_it_shares_an_index_with_float32_and_says_what_it_is() -> None:
     assert precision_of(model) == "float32"
 
 
-def test_what_cannot_work_is_refused_with_a_remedy() -> None:
+def test_what_cannot_work_is_refused_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     model = CenterCLIP(clip_model())
     with pytest.raises(ConfigError, match="on the CPU, not on cuda.*give cpu, or bfloat16"):
         prepare(model, torch.device("cuda"), "int8")
     with pytest.raises(ConfigError, match="give torch, or another precision"):
         prepare(model, CPU, "int8", "openvino")
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="lacks: give float32"):
+        prepare(model, CPU, "int8")

@@ -34,7 +34,8 @@ def found(schedule: str, *, captions: Any = CAPTIONS, videos: Any = VIDEOS, **ch
     backward = np.array([1.0 + VIDEOS.index(name) for name in videos])
     return Evaluation(
         schedule=schedule, reducer="none" if schedule == "none" else "kmedoids", fingerprint="f" * 16,
-        frames=12, multiply_adds=7, protocol=changes.pop("protocol", "caption"), videos=len(items),
+        frames=12, precision="int8", multiply_adds=7,
+        protocol=changes.pop("protocol", "caption"), videos=len(items),
         captions=len(texts), missing=("z",), failed=(Failed(Path("z.mp4"), "is empty"),),
         text_to_video=metrics.summarize(ranks), video_to_text=metrics.summarize(backward),
         text_to_video_ranks=ranks, video_to_text_ranks=backward, dataset=data,
@@ -56,6 +57,7 @@ def test_a_report_holds_everything_and_reads_back(tmp_path: Path) -> None:
     write_report(written, tmp_path / "r.json")
     assert read_report(tmp_path / "r.json") == written
     content = json.loads((tmp_path / "r.json").read_text())
+    assert content["precision"] == "int8"
     assert content["captions"][1] == {"video": "b", "text": "rain"}
     assert content["failed"] == [{"path": "z.mp4", "reason": "is empty"}]
     assert content["versions"].keys() >= {"centerclip", "torch", "transformers"}
