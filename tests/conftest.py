@@ -1,4 +1,4 @@
-"""What holds for every test: no network, one thread, and the modules of this folder can be imported."""
+"""What holds for every test: no network, one thread, the same draws; and this folder's modules are found."""
 
 import os
 from collections.abc import Callable
@@ -15,9 +15,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The AV1 encoder writes its settings to standard error otherwise.
 os.environ.setdefault("SVT_LOG", "1")
 
+# Other numbers are drawn only when asked for, so that a test fails by what changed in the code.
+SEED = os.environ.get("TEST_SEED")
+
 # How long an example takes says more of the machine's other work than of the code.
-settings.register_profile("patient", deadline=None)
+settings.register_profile("patient", deadline=None, derandomize=SEED is None)
 settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    """Let torch draw the same numbers for a test each time, whatever ran before it."""
+    import torch  # which reads at once how many threads it may take
+
+    torch.manual_seed(int(SEED or 0))
 
 
 @pytest.fixture(scope="session")

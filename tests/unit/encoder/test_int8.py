@@ -20,8 +20,9 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize(
     ("make", "schedule", "least"),
-    # With a reduction, rounding may choose other medoids, of which tiny models have few.
-    [(clip_model, "none", 0.999), (siglip_model, "none", 0.999), (clip_model, "B2-2,8", 0.9)],
+    # Of 2,400 segments the worst lay at 0.9987 and 0.9991: tiny models, their weights drawn wide, feel
+    # rounding more than large ones. With a reduction, it may choose other medoids, of which they have few.
+    [(clip_model, "none", 0.998), (siglip_model, "none", 0.998), (clip_model, "B2-2,8", 0.9)],
 )
 def test_embeddings_are_near_those_of_float32_and_not_the_same(
     make: Callable[[], nn.Module], schedule: str, least: float
@@ -29,7 +30,7 @@ def test_embeddings_are_near_those_of_float32_and_not_the_same(
     model = CenterCLIP(make(), schedule, frames=4)
     weights = {name: weight.clone() for name, weight in model.state_dict().items()}
     rounded = prepare(model, CPU, "int8")
-    frames = torch.randn(3, 4, 3, 16, 16)
+    frames = torch.randn(20, 4, 3, 16, 16)
     with torch.inference_mode():
         exact, near = model.encode_segments(frames), rounded.encode_segments(frames)
     assert float((exact * near).sum(-1).min()) > least
