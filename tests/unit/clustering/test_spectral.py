@@ -134,6 +134,25 @@ def test_vectors_span_what_float64_finds_although_eigenvalues_are_close(seed: in
     assert (found @ found.mT - expected).abs().max() < 1e-5
 
 
+def test_affinities_too_small_to_matter_are_zero() -> None:
+    places = torch.tensor([0.0, 2.0, 14.9, 15.1])
+    affinity = _affinity((places[:, None] - places).abs(), 2.0)
+    expected = [1, math.exp(-0.5), math.exp(-0.5 * 7.45**2), 0]
+    assert affinity[0].tolist() == pytest.approx(expected, rel=1e-5, abs=0)
+
+
+def test_vectors_are_those_of_float64_where_groups_are_joined_by_next_to_nothing() -> None:
+    # Groups 8 sigma apart, with affinities of 1e-14, which float64 keeps.
+    group = token_sets("random", (1, 8, 4))[0]
+    tokens = torch.cat([group + 12.0 * number for number in range(6)])
+    distances = pairwise_distances(tokens[None])[0]
+    exact = torch.exp(-distances.double().square() / 18)
+    assert ((exact > 0) & (exact < 1e-12)).any()
+    expected = torch.linalg.eigh(laplacian_of(exact)).eigenvectors[:, :6]
+    found = _smoothest(_affinity(distances, 3.0), 6).double()
+    assert (found @ found.mT - expected @ expected.mT).abs().max() < 1e-5
+
+
 @pytest.mark.parametrize("k", [1, 2, 5, 14, 15])
 @pytest.mark.parametrize("kind", ["random", "clustered", "equal"])
 @pytest.mark.parametrize("graph", ["heat", "knn", "none"])
