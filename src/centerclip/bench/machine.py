@@ -14,7 +14,7 @@ import torch
 
 from centerclip.encoder.device import available_cores
 
-__all__ = ["Machine", "this_machine"]
+__all__ = ["Machine", "Stolen", "this_machine"]
 
 _TOLD = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 """What a processor may be able to do that decides about speed here."""
@@ -75,3 +75,32 @@ def this_machine() -> Machine:
         system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         versions={package: version(package) for package in _PACKAGES},
     )
+
+
+class Stolen:
+    """How much of the processors' time a host gave to others since this was made.
+
+    A virtual machine's cores may be shared: then what keeps all of them busy takes up to twice as long from
+    one minute to the next, and nothing but this tells why.
+    """
+
+    def __init__(self) -> None:
+        self._began = _processor_ticks()
+
+    @property
+    def share(self) -> float | None:
+        """From 0 to 1, of the time in which there was work; None where the system doesn't tell."""
+        if self._began is None or (now := _processor_ticks()) is None:
+            return None
+        busy, stolen = (after - before for after, before in zip(now, self._began, strict=True))
+        return stolen / busy if busy else 0.0
+
+
+def _processor_ticks() -> tuple[int, int] | None:
+    """Of all processors since the system started: not idle, and of that stolen; Linux alone tells."""
+    try:
+        first = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+    except OSError:
+        return None
+    user, nice, system, _idle, _waiting, irq, soft_irq, stolen, *_ = map(int, first.split()[1:])
+    return user + nice + system + irq + soft_irq + stolen, stolen

@@ -12,7 +12,7 @@ from centerclip.bench.clustering import measure_clustering
 from centerclip.bench.decoding import measure_decoding
 from centerclip.bench.encoder import measure_encoder
 from centerclip.bench.indexing import measure_indexing
-from centerclip.bench.machine import this_machine
+from centerclip.bench.machine import Stolen, this_machine
 from centerclip.bench.report import Report, Row
 from centerclip.bench.searching import measure_search
 from centerclip.bench.setting import Setting
@@ -71,11 +71,15 @@ def measure(
     rows: list[Row] = []
     report = Report(rows, this_machine(), settings, began, 0.0)
     for name in names:
+        stolen = Stolen()
         for row in PARTS[name](subjects, setting):
             rows.append(row)
             if on_row is not None:
                 on_row(row)
-        report = replace(report, rows=list(rows), seconds=time.monotonic() - start)
+        known = {} if stolen.share is None else {name: stolen.share}
+        report = replace(
+            report, rows=list(rows), seconds=time.monotonic() - start, stolen={**report.stolen, **known}
+        )
         if on_part is not None:
             on_part(report)
     return report

@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 HEADINGS = ("what", "here", "against", "figure", "goal", "met")
+_WORTH_TELLING = 0.005
 _BEGIN, _END = "<!-- table -->", "<!-- end of table -->"
 
 
@@ -121,7 +122,8 @@ def speed_row(
 class Report:
     """Rows, and all that is needed to get them again.
 
-    `settings` are the options of the run; `began` is an ISO date.
+    `settings` are the options of the run; `began` is an ISO date; `stolen` is the share of the
+    processors' time that a host gave to others during a part, from 0 to 1, where the system tells.
     """
 
     rows: Sequence[Row]
@@ -129,6 +131,7 @@ class Report:
     settings: Mapping[str, Any]
     began: str
     seconds: float
+    stolen: Mapping[str, float] = field(default_factory=dict)
 
     def to_markdown(self) -> str:
         """A table for each part, below what machine they are of."""
@@ -136,7 +139,11 @@ class Report:
         taken = f"{self.began}, in {self.seconds / 60:.0f} minutes"
         parts = [f"Measured {taken}, on {self.machine}.\n\nSettings: {settings}."]
         for part, rows in groupby(self.rows, key=lambda row: row.part):
-            lines = [f"### {part}\n", _line(HEADINGS), _line(["---"] * len(HEADINGS))]
+            stolen = self.stolen.get(part, 0.0)
+            lines = [f"### {part}\n"]
+            if stolen >= _WORTH_TELLING:
+                lines.append(f"The host gave {stolen:.0%} of the processors' time to others.\n")
+            lines += [_line(HEADINGS), _line(["---"] * len(HEADINGS))]
             lines += [_line(cells(row)) for row in rows]
             parts.append("\n".join(lines))
         return "\n\n".join(parts)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["bench"]
 
 _RESULTS = "results.json"
+_STOLEN = 0.02
+"""Share of the processors' time that the host may take before figures are told to mislead."""
 
 
 def bench(
@@ -142,6 +144,7 @@ def bench(
         )
     if not json and on_terminal():
         _show(report)
+    _warn_if_stolen(report)
     note(f"Measured {len(report.rows)} figures in {duration(report.seconds)}.")
 
 
@@ -151,6 +154,17 @@ def _warn_if_busy(cores: int) -> None:
         note(
             f"The machine is busy: {load:.1f} programs ran on its {cores} cores in the last minute. Figures "
             "will mislead, most of all those of short operations in several threads.",
+            style="yellow",
+        )
+
+
+def _warn_if_stolen(report: Report) -> None:
+    stolen = {part: share for part, share in report.stolen.items() if share >= _STOLEN}
+    if stolen:
+        parts = ", ".join(f"{share:.0%} during {part}" for part, share in stolen.items())
+        note(
+            f"The host of this machine gave the processors' time to others: {parts}. Figures mislead, most "
+            "of all those of short operations in several threads.",
             style="yellow",
         )
 

@@ -30,6 +30,13 @@ UNKNOWN = Row("search", "broken", Spread(float("nan"), 0.0, float("inf")), "x", 
 REPORT = Report([FASTER, SLOW, UNKNOWN], this_machine(), {"rounds": 3, "quick": None}, "2026-01-02", 90.0)
 
 
+def test_a_table_tells_what_the_host_took_of_the_time_it_is_of() -> None:
+    page = replace(REPORT, stolen={"encoder": 0.234, "search": 0.001}).to_markdown()
+    assert page.count("The host gave 23% of the processors' time to others.") == 1
+    assert page.index("### encoder") < page.index("The host gave") < page.index("| what |")
+    assert "host" not in REPORT.to_markdown()
+
+
 def test_a_row_tells_ratio_medians_and_whether_the_goal_is_met() -> None:
     assert FASTER.figure == Spread(1.6, 1.55, 1.8)
     assert FASTER.met

@@ -24,7 +24,7 @@ def test_json_says_what_where_and_how(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
     write_results([replace(REPORT, rows=[FASTER, SLOW, UNKNOWN])], file)
     (told,) = json.loads(file.read_text(encoding="utf-8"))
-    assert set(told) == {"rows", "machine", "settings", "began", "seconds"}
+    assert set(told) == {"rows", "machine", "settings", "began", "seconds", "stolen"}
     row_keys = {"part", "what", "figure", "unit", "against", "ours", "rival", "measured_in", "goal", "note"}
     assert {frozenset(row) for row in told["rows"]} == {frozenset(row_keys | {"details", "met"})}
     assert told["rows"][0]["figure"] == {"median": 1.6, "low": 1.5, "high": 1.8}
