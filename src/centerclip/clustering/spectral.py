@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, threshold_
 
 from centerclip.clustering.distance import measure, token_lengths
 from centerclip.clustering.kmedoids import Clustering, check_clusters, partition
@@ -29,8 +29,8 @@ the solver's errors would break at random. None of these values lies near the mi
 _LOWEST = 2.0**-10
 """What the known eigenvalue is lowered to at most, far above the rounding of those that are 0."""
 
-_FARTHEST = -28.0
-"""Exponent below which an affinity, then less than 1e-12, is made 0.
+_LEAST = 2.0**-40
+"""Affinity, some 1e-12, up to which one is made 0.
 
 The solver errs by some 1e-7 in any case. Multiplied with each other, such numbers fall below 1e-38, where
 processors take ten times as long: at N = 588 the solver took three times as long in all.
@@ -74,7 +74,7 @@ def spectral_clustering(
         k: clusters per set, 1 <= k <= N.
         graph: `heat` joins all tokens; `knn` those of which one is among the nearest of the other.
         sigma: width of the affinity in units of distance, or `median` for the median distance between
-            two tokens of the set. Affinities are 0 beyond 7.5 sigma, so far tokens need `median`.
+            two tokens of the set. Affinities are 0 beyond 7.4 sigma, so far tokens need `median`.
         neighbors: how many nearest tokens `knn` takes, N - 1 at most; None takes 1 + log2 N, rounded up
             (of the order of log N: von Luxburg 2007, section 8.2).
         mutual: whether `knn` asks that each of the two is among the nearest of the other.
@@ -122,8 +122,9 @@ def _affinity(distances: Tensor, sigma: float | Literal["median"]) -> Tensor:
         scaled = distances / distances[left, right].median().clamp(min=torch.finfo(torch.float32).tiny)
     else:
         scaled = distances / (1.0 if sigma == "median" else sigma)
-    exponent = scaled.square_().mul_(-0.5)
-    return exponent.masked_fill_(exponent < _FARTHEST, -torch.inf).exp_()
+    # Less than the least is not computed either: it may be below 1e-38.
+    exponent = scaled.square_().mul_(-0.5).clamp_(min=math.log(_LEAST) - 1)
+    return threshold_(exponent.exp_(), _LEAST, 0.0)
 
 
 def _nearest(distances: Tensor, neighbors: int, mutual: bool) -> Tensor:
@@ -145,11 +146,12 @@ def _smoothest(affinity: Tensor, k: int) -> Tensor:
     """
     degrees = affinity.sum(1, dtype=torch.float64)
     scale, known = degrees.rsqrt().float(), (degrees / degrees.sum()).sqrt().float()
-    similar = scale[:, None] * affinity * scale  # M
+    similar = (scale[:, None] * affinity).mul_(scale)  # M
     # The squares of the k - 1 others add up to |M|² - 1 at most.
-    bound = ((similar.square().sum(dtype=torch.float64) - 1) / max(k - 1, 1)).clamp(_LOWEST**2, 1).sqrt()
-    lowered = similar - (1 - bound).float() * known[:, None] * known
-    vectors: Tensor = torch.linalg.eigh(lowered).eigenvectors
+    squares = torch.linalg.vector_norm(similar, dtype=torch.float64).square()
+    bound = ((squares - 1) / max(k - 1, 1)).clamp(_LOWEST**2, 1).sqrt()
+    similar.addr_((bound - 1).float() * known, known)
+    vectors: Tensor = torch.linalg.eigh(similar).eigenvectors
     return vectors[:, -k:].flip(1)
 
 
