@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize, threshold_
+from torch.nn.functional import normalize, threshold
 
 from centerclip.clustering.distance import measure, token_lengths
 from centerclip.clustering.kmedoids import Clustering, check_clusters, partition
@@ -124,7 +124,7 @@ def _affinity(distances: Tensor, sigma: float | Literal["median"]) -> Tensor:
         scaled = distances / (1.0 if sigma == "median" else sigma)
     # Less than the least is not computed either: it may be below 1e-38.
     exponent = scaled.square_().mul_(-0.5).clamp_(min=math.log(_LEAST) - 1)
-    return threshold_(exponent.exp_(), _LEAST, 0.0)
+    return threshold(exponent.exp_(), _LEAST, 0.0, inplace=True)
 
 
 def _nearest(distances: Tensor, neighbors: int, mutual: bool) -> Tensor:
