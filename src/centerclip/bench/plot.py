@@ -80,12 +80,13 @@ def _draw_schedules(axes: Any, name: str, rows: Sequence[Row]) -> None:
         "in proportion to none", (0.28 * most, 0.28 * slowest), xytext=(6, -6), textcoords="offset points",
         color=_FAINT, fontsize=9, va="top",
     )  # fmt: skip
-    right = math.inf  # where the next point to the right lies
+    right, side = math.inf, "right"  # where the next point to the right lies, and how its text is aligned
     for cost, time, schedule in points:
         plain = schedule == "none"
         axes.scatter(cost, time, s=46, color=_RIVAL if plain else _OURS, zorder=3)
-        # Off the line of proportion, which the points lie along, and away from a near neighbor.
-        place, side = ((-7, 5), "right") if plain or right - cost < 0.05 * most else ((8, -5), "left")
+        # Off the line of proportion, which the points lie along, and not on the side of a near neighbor's.
+        side = "right" if plain or (side == "left" and right - cost < 0.1 * most) else "left"
+        place = (-7, 5) if side == "right" else (8, -5)
         right = cost
         axes.annotate(
             schedule, (cost, time), xytext=place, textcoords="offset points", ha=side, va="center",
