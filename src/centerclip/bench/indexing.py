@@ -68,7 +68,10 @@ def _measure_time(subject: Subject, paths: Sequence[Path], setting: Setting) -> 
         rival=slower.wall.median,
         goal=_WALL_GOAL,
         note=f"decode {timings['decode'].wall.median:.2f} s, encode {timings['encode'].wall.median:.2f} s",
-        details={name: timings[name].wall.median for name in runs},
+        details={
+            **{name: timings[name].wall.median for name in runs},
+            **{f"{name}_cpu": timings[name].cpu.median for name in runs},
+        },
     )
 
 

@@ -69,6 +69,7 @@ def measure(
     check_parts(names)
     began, start = datetime.now(UTC).date().isoformat(), time.monotonic()
     rows: list[Row] = []
+    taken: dict[str, float] = {}
     report = Report(rows, this_machine(), settings, began, 0.0)
     for name in names:
         stolen = Stolen()
@@ -76,10 +77,9 @@ def measure(
             rows.append(row)
             if on_row is not None:
                 on_row(row)
-        known = {} if stolen.share is None else {name: stolen.share}
-        report = replace(
-            report, rows=list(rows), seconds=time.monotonic() - start, stolen={**report.stolen, **known}
-        )
+        if (share := stolen.share) is not None:
+            taken[name] = share
+        report = replace(report, rows=list(rows), seconds=time.monotonic() - start, stolen=dict(taken))
         if on_part is not None:
             on_part(report)
     return report
