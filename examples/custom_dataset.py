@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 import centerclip as cc
 from centerclip.datasets import Caption, Dataset, VideoItem
-from centerclip.datasets.toy_world import render_toy_world, toy_world
 from centerclip.errors import DatasetError
+from centerclip.lab.toy_world import render_toy_world, toy_world
 from centerclip.video import find_videos
 
 

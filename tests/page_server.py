@@ -17,11 +17,11 @@ import numpy as np
 from serving import running
 from videos import make_video
 
-from centerclip.datasets.toy_world.encode import write_video
-from centerclip.datasets.toy_world.scenes import draw, draw_frames
-from centerclip.datasets.toy_world.staging import Role, stage
 from centerclip.encoder import VideoEncoder
 from centerclip.index import VideoIndex
+from centerclip.lab.toy_world.encode import write_video
+from centerclip.lab.toy_world.scenes import draw, draw_frames
+from centerclip.lab.toy_world.staging import Role, stage
 from centerclip.serve import Settings, create_app
 
 ROCKET = Role("rocket", "white", "rises", "big")

@@ -47,7 +47,8 @@ def random_video(
                 Window(at * WINDOW_SECONDS, (at + 1) * WINDOW_SECONDS),
                 vectors[at],
                 parts[at],
-                os.fsencode(f"jpeg {path} {at}"),
+                np.linspace(at * WINDOW_SECONDS, (at + 1) * WINDOW_SECONDS, segments + 1),
+                ((at * WINDOW_SECONDS, os.fsencode(f"jpeg {path} {at}")),),
             )
             for at in range(windows)
         ),

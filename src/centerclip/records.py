@@ -46,14 +46,20 @@ class Window:
 class EncodedWindow:
     """One window's embeddings.
 
-    `vector` [E] float32, unit length; `segments` [S, E] float32, each unit length, in time
-    order, cutting the window into S equal parts; `thumbnail` is a JPEG.
+    Attributes:
+        vector: [E] float32, unit length.
+        segments: [S, E] float32, each unit length, in time order.
+        bounds: [S + 1] float64, ascending: segment s lasts from `bounds[s]` to `bounds[s + 1]`, in seconds
+            from the file's first frame; the first and the last are the window's own.
+        pictures: pairs of seconds and a JPEG file that shows the window from there on, in time order; at
+            least one, the first at the window's start.
     """
 
     window: Window
     vector: NDArray[np.float32]
     segments: NDArray[np.float32]
-    thumbnail: bytes
+    bounds: NDArray[np.float64]
+    pictures: tuple[tuple[float, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from centerclip.datasets.toy_world import render_toy_world
 from centerclip.errors import DatasetError
+from centerclip.lab.toy_world import render_toy_world
 from centerclip.model import CenterCLIP
 
 FOLDER = Path(__file__).parents[2] / "examples"

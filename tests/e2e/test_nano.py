@@ -6,8 +6,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer, CLIPModel
 
-from centerclip.datasets.toy_world import render_toy_world, toy_world
 from centerclip.evaluation import evaluate
+from centerclip.lab.toy_world import render_toy_world, toy_world
 from centerclip.model import CenterCLIP
 from centerclip.model.registry import NANO_FOLDER
 

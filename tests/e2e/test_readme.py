@@ -12,7 +12,7 @@ import torch
 import transformers
 from PIL import Image
 
-from centerclip.datasets.toy_world import render_toy_world
+from centerclip.lab.toy_world import render_toy_world
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import Run
 
-from centerclip.datasets.toy_world import library, library_moments, render_library, render_toy_world
+from centerclip.lab.toy_world import library, library_moments, render_library, render_toy_world
 
 RECIPE = """
 output = "run"

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import torch
 
-from centerclip.datasets.toy_world import render_toy_world
+from centerclip.lab.toy_world import render_toy_world
 from centerclip.training.config import load_config
 from centerclip.training.loop import train
 

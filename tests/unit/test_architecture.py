@@ -29,9 +29,8 @@ LEVELS = {
     "training": 5,
     "client": 5,
     "serve": 5,
-    "bench": 6,
-    "study": 7,
-    "cli": 8,
+    "cli": 6,
+    "lab": 7,
 }
 # What a package may not know of, whatever its level.
 FORBIDDEN = {

@@ -11,15 +11,14 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 import centerclip
-from centerclip.cli.bench import bench
 from centerclip.cli.compare import compare
-from centerclip.cli.demo import demo
 from centerclip.cli.evaluate import evaluate
 from centerclip.cli.export import export
 from centerclip.cli.index import index
@@ -29,8 +28,6 @@ from centerclip.cli.models import models
 from centerclip.cli.output import note
 from centerclip.cli.search import SearchCommand, search
 from centerclip.cli.serve import serve
-from centerclip.cli.study import study
-from centerclip.cli.toy_world import toy_world
 from centerclip.cli.train import train
 from centerclip.errors import CenterCLIPError
 
@@ -90,15 +87,13 @@ app.command(cls=SearchCommand)(search)
 app.command()(serve)
 app.command()(info)
 app.command()(export)
-app.command()(demo)
 app.command()(models)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(inspect)
 app.command()(train)
-app.command()(bench)
-app.command()(study)
-app.command()(toy_world)
+for _name in ("demo", "bench", "study", "toy_world"):  # the laboratory's, found by name
+    app.command()(getattr(import_module(f"centerclip.lab.commands.{_name}"), _name))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from centerclip.datasets import activitynet, didemo, lsmdc, msrvtt, msvd
 from centerclip.datasets.dataset import Dataset
@@ -57,11 +59,11 @@ def load_dataset(
     if name not in SPLITS:
         raise DatasetError(f"there is no data set {name!r}; there are {', '.join(SPLITS)}")
     if name == "toy-world":
-        # Its package draws and encodes videos; the other sets need none of that.
-        from centerclip.datasets.toy_world import toy_world
+        toy_world: Any = import_module("centerclip.lab.toy_world").toy_world
 
         folder = _folder(name, "videos", annotations if videos is None else videos)
-        return toy_world(folder, split, allow_missing=allow_missing)
+        drawn: Dataset = toy_world(folder, split, allow_missing=allow_missing)
+        return drawn
     source = _folder(name, "annotations", annotations)
     if name == "manifest":
         return manifest(source, None if videos is None else Path(videos), split, allow_missing=allow_missing)
@@ -95,8 +97,7 @@ def training_captions(
         )
     try:
         if name == "toy-world":
-            from centerclip.datasets.toy_world import toy_world
-
+            toy_world = import_module("centerclip.lab.toy_world").toy_world
             folder = _folder(name, "videos", annotations if videos is None else videos)
             dataset = toy_world(folder, training, captions_only=True)
         elif name == "manifest":

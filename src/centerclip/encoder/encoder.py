@@ -254,7 +254,11 @@ class VideoEncoder:
             vectors, segments = self._embed(torch.stack([windows[place].frames for place in places]))
             for row, place in enumerate(places):
                 of = windows[place]
-                encoded[place] = EncodedWindow(of.window, vectors[row], segments[row], of.thumbnail)
+                start, end = of.window.start_seconds, of.window.end_seconds
+                bounds = np.linspace(start, end, len(segments[row]) + 1)
+                encoded[place] = EncodedWindow(
+                    of.window, vectors[row], segments[row], bounds, ((start, of.thumbnail),)
+                )
         return [encoded[place] for place in range(len(windows))]
 
     def _embed_one(self, frames: Tensor) -> NDArray[np.float32]:

@@ -119,7 +119,7 @@ def window_rows(videos: Sequence[EncodedVideo], embed_size: int) -> pa.Table:
     columns["end_seconds"] = [encoded.window.end_seconds for _, encoded in pairs]
     columns["vector"] = [encoded.vector.astype(np.float32, copy=False) for _, encoded in pairs]
     columns["segments"] = [encoded.segments.astype(np.float16).ravel() for _, encoded in pairs]
-    columns["thumbnail"] = [encoded.thumbnail for _, encoded in pairs]
+    columns["thumbnail"] = [encoded.pictures[0][1] for _, encoded in pairs]
     return pa.table(columns, schema=windows_schema(embed_size))
 
 

@@ -56,7 +56,11 @@ class Decoder:
 
 def encode(windows: Sequence[DecodedWindow], alone: bool = False) -> list[EncodedWindow]:
     vector = np.zeros(2, np.float32)
-    return [EncodedWindow(w.window, vector, vector[None], w.info.path.name.encode()) for w in windows]
+    bounds = np.array([0.0, 1.0])
+    return [
+        EncodedWindow(w.window, vector, vector[None], bounds, ((0.0, w.info.path.name.encode()),))
+        for w in windows
+    ]
 
 
 def run(
@@ -95,7 +99,7 @@ def test_every_file_gets_its_own_windows_in_time_order(
         assert isinstance(video, EncodedVideo)
         assert video.info.path == Path(name)
         assert [w.window.start_seconds for w in video.windows] == list(range(int(name.split(".")[0])))
-        assert {w.thumbnail for w in video.windows} == {name.encode()}
+        assert {w.pictures[0][1] for w in video.windows} == {name.encode()}
     assert decoder.alive == 0
 
 

@@ -62,7 +62,7 @@ def test_embeddings_are_those_of_the_model(
                 np.testing.assert_allclose(each.vector, vector, **SAME)
                 np.testing.assert_allclose(each.segments, segments, **SAME)
                 assert each.vector.dtype == each.segments.dtype == np.float32
-                assert each.thumbnail == thumbnail
+                assert each.pictures == ((window.start_seconds, thumbnail),)
 
 
 def test_a_short_video_has_only_the_segments_it_really_has(encoder: VideoEncoder, videos: list[Path]) -> None:

@@ -13,7 +13,7 @@ from random_videos import CARD, random_units, random_video
 from centerclip.errors import IndexStoreError
 from centerclip.index import FileStamp, VideoIndex, Writer
 from centerclip.index import writer as writer_module
-from centerclip.records import EncodedVideo, EncodedWindow, Failed
+from centerclip.records import EncodedVideo, Failed
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def windows_of(index: VideoIndex) -> dict[str, list[bytes | None]]:
 
 
 def thumbnails(video: EncodedVideo) -> list[bytes]:
-    return [window.thumbnail for window in video.windows]
+    return [window.pictures[0][1] for window in video.windows]
 
 
 def test_adding_twice_changes_nothing(index: VideoIndex) -> None:
@@ -105,7 +105,7 @@ def test_a_file_that_now_fails_loses_its_windows_and_may_come_back(index: VideoI
 def test_what_would_poison_the_index_becomes_a_failure(index: VideoIndex) -> None:
     good = random_video("/v/a.mp4")
     window = good.windows[0]
-    spoiled = EncodedWindow(window.window, window.vector * np.float32("nan"), window.segments, b"")
+    spoiled = replace(window, vector=window.vector * np.float32("nan"))
     unnamed = random_video(os.fsdecode(b"/v/caf\xe9.mp4"))
     results = [
         replace(good, windows=(spoiled,)),
@@ -126,7 +126,7 @@ def test_what_would_poison_the_index_becomes_a_failure(index: VideoIndex) -> Non
 
 def test_embeddings_of_another_size_are_an_error(index: VideoIndex) -> None:
     video = random_video("/v/a.mp4")
-    window = EncodedWindow(video.windows[0].window, np.ones(3, np.float32), np.ones((1, 3), np.float32), b"")
+    window = replace(video.windows[0], vector=np.ones(3, np.float32), segments=np.ones((1, 3), np.float32))
     with index.writer() as writer, pytest.raises(IndexStoreError, match=r"size \{3\}.*holds size 16"):
         writer.add([replace(video, windows=(window,))])
 

@@ -33,7 +33,9 @@ def dog_video(path: str, cosines: list[list[float]], *, seed: int = 0) -> Encode
     for at, row in enumerate(cosines):
         segments = np.stack([toward(DOG, cosine, seed + 31 * at + 7 * s) for s, cosine in enumerate(row)])
         vector = toward(DOG, max(row), seed + 31 * at)
-        windows.append(EncodedWindow(Window(12.0 * at, 12.0 * at + 12), vector, segments, b""))
+        window = Window(12.0 * at, 12.0 * at + 12)
+        bounds = np.linspace(window.start_seconds, window.end_seconds, len(row) + 1)
+        windows.append(EncodedWindow(window, vector, segments, bounds, ((window.start_seconds, b""),)))
     return replace(random_video(path, windows=len(cosines)), windows=tuple(windows))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from centerclip.datasets.toy_world import render_toy_world
+from centerclip.lab.toy_world import render_toy_world
 from centerclip.training.config import TrainConfig
 
 Recipe = Callable[..., TrainConfig]

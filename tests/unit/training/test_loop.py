@@ -9,9 +9,9 @@ import torch
 from openai_layout import known_model, openai_names, prefixed
 from tiny_models import clip_tokenizer
 
-from centerclip.datasets.toy_world import toy_world
 from centerclip.errors import CheckpointError, ConfigError
 from centerclip.evaluation import evaluate
+from centerclip.lab.toy_world import toy_world
 from centerclip.model import CenterCLIP
 from centerclip.training.loop import Progress, train
 

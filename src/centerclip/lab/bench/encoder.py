@@ -1,0 +1,190 @@
+"""The encoder by schedule and precision, the clustering's share of it, and plain CLIP beside it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.util import find_spec
+
+import torch
+
+from centerclip.encoder import VideoEncoder
+from centerclip.encoder.device import precision_of, prepare
+from centerclip.lab.bench.memory import gpu_peak
+from centerclip.lab.bench.report import Row, at_least, at_most, speed_row
+from centerclip.lab.bench.rivals import WholeTower, frame_by_frame
+from centerclip.lab.bench.schedules import encoding, measure_schedules, reduced_tokens, with_schedule
+from centerclip.lab.bench.setting import Setting
+from centerclip.lab.bench.subjects import Subject, toy_batch
+from centerclip.lab.bench.timing import Spread, Timing, take_turns
+from centerclip.model import CenterCLIP
+from centerclip.schedule import TokenSchedule
+
+__all__ = ["measure_encoder"]
+
+_VIDEOS = 2
+_FASTER_GOALS = {("B/32", "B6-4,49"): at_least(1.5), ("B/16", "B6-4,160"): at_least(1.5)}
+_SHARE_GOALS = {"B/32": at_most(2.5), "B/16": at_most(3)}
+_DEFAULTS_GOALS = {"B/32": at_least(5)}
+_GPU_BATCHES = (1, 4, 16, 64)
+
+
+def measure_encoder(subjects: list[Subject], setting: Setting) -> Iterator[Row]:
+    """Time the encoding of uint8 frames to embeddings, at all schedules of each subject."""
+    for subject in subjects:
+        encoder = VideoEncoder(subject.model, device=setting.device, precision=setting.precision)
+        setting.tell(f"encoder, {subject.name}, schedules")
+        yield from _measure_schedules(subject, encoder.model, setting)
+        yield from _measure_shortcuts(subject, encoder.model, setting)
+        if subject.model.schedule:
+            setting.tell(f"encoder, {subject.name}, clustering's share")
+            yield _measure_share(subject, encoder.model, setting)
+        if subject.model.backbone.family == "clip":
+            setting.tell(f"encoder, {subject.name}, against transformers")
+            yield from _measure_transformers(subject, encoder.model, setting)
+        if setting.device.type == "cuda":
+            yield from _measure_batches(subject, encoder.model, setting)
+
+
+def _measure_schedules(subject: Subject, model: CenterCLIP, setting: Setting) -> Iterator[Row]:
+    frames, _ = toy_batch(_VIDEOS, frames=model.frames, size=model.image_size)
+    schedules: list[str | TokenSchedule] = ["none", *(schedule for schedule in subject.schedules if schedule)]
+    plain, *reduced = measure_schedules(model, schedules, frames, rounds=setting.rounds)
+    for cost in (plain, *reduced):
+        fewer = plain.multiply_adds / cost.multiply_adds
+        yield speed_row(
+            "encoder",
+            f"{subject.name} {cost.schedule}, a video of {model.frames} frames, {precision_of(model)}",
+            cost.timing,
+            against="none",
+            rival=plain.timing,
+            goal=_FASTER_GOALS.get((subject.name, str(cost.schedule))),
+            times=1 / cost.videos,
+            note=f"{cost.multiply_adds / 1e9:.3g} G multiply-adds, {fewer:.2f}x fewer",
+            subject=subject.name,
+            schedule=str(cost.schedule),
+            multiply_adds=cost.multiply_adds,
+            precision=precision_of(model),
+        )
+
+
+def _measure_shortcuts(subject: Subject, model: CenterCLIP, setting: Setting) -> Iterator[Row]:
+    """What is spared beside the reduction: the last block's patches, and frames that equal those before."""
+    frames, _ = toy_batch(_VIDEOS, frames=model.frames, size=model.image_size)
+    frames = frames.to(setting.device)
+    still = frames[:, :1].expand_as(frames).contiguous()
+    whole = with_schedule(model, "none")
+    whole.tower = WholeTower(model.backbone)
+    runs: dict[str, Callable[[], object]] = {
+        "moving": encoding(model, frames),
+        "still": encoding(model, still),
+        "whole": encoding(whole, frames),
+    }
+    timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
+    if model.backbone.has_class_token:
+        yield speed_row(
+            "encoder",
+            f"{subject.name} {model.schedule}, beside CLIP's last block",
+            timings["moving"],
+            against="none, last block of all tokens",
+            rival=timings["whole"],
+            times=1 / _VIDEOS,
+        )
+    yield speed_row(
+        "encoder",
+        f"{subject.name} {model.schedule}, a still video",
+        timings["still"],
+        against="one that moves",
+        rival=timings["moving"],
+        times=1 / _VIDEOS,
+    )
+
+
+def _measure_share(subject: Subject, model: CenterCLIP, setting: Setting) -> Row:
+    frames, _ = toy_batch(_VIDEOS, frames=model.frames, size=model.image_size)
+    frames = frames.to(setting.device)
+    caught = reduced_tokens(model, frames)
+    runs: dict[str, Callable[[], object]] = {
+        "reduction": lambda: [reduced.reduce(model.reducer) for reduced in caught],
+        "encoder": encoding(model, frames),
+    }
+    timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
+    reduction, encoder = timings["reduction"], timings["encoder"]
+    shares = [
+        100 * part / whole for part, whole in zip(reduction.wall_seconds, encoder.wall_seconds, strict=True)
+    ]
+    return Row(
+        "encoder",
+        f"{subject.name} {model.schedule}, share of the reduction ({model.reducer.name})",
+        Spread.of(shares),
+        "%",
+        against="the encoder",
+        ours=reduction.wall.median / _VIDEOS,
+        rival=encoder.wall.median / _VIDEOS,
+        goal=_SHARE_GOALS.get(subject.name),
+    )
+
+
+def _measure_transformers(subject: Subject, model: CenterCLIP, setting: Setting) -> Iterator[Row]:
+    """The encoder as a user gets it, from uint8 on; the rival gets frames that are normalized already."""
+    frames, _ = toy_batch(_VIDEOS, frames=model.frames, size=model.image_size)
+    frames = frames.to(setting.device)
+    clip = copy.deepcopy(subject.model.backbone.model).to(setting.device, torch.float32).eval()
+    runs: dict[str, Callable[[], object]] = {
+        "defaults": encoding(model, frames),
+        "transformers": partial(frame_by_frame, clip, model.preprocess(frames)),
+    }
+    rounded = precision_of(model) == "int8"
+    if setting.device.type == "cpu" and not rounded and find_spec("openvino") is not None:
+        translated = VideoEncoder(
+            subject.model, device="cpu", precision=setting.precision, backend="openvino"
+        ).model
+        runs["OpenVINO"] = encoding(translated, frames)
+    notes: dict[str, str] = {}
+    if precision_of(model) == "float32":
+        notes["defaults"] = "the goal needs a processor with bfloat16"
+    if setting.device.type == "cpu" and not rounded:
+        runs["int8"] = int8 = encoding(prepare(subject.model, setting.device, "int8"), frames)
+        exact = encoding(prepare(subject.model, setting.device, "float32"), frames)
+        notes["int8"] = f"cosine with float32 at least {float((int8() * exact()).sum(-1).min()):.4f}"
+    timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
+    rival = timings.pop("transformers")
+    for how, timing in timings.items():
+        yield speed_row(
+            "encoder",
+            f"{subject.name} {model.schedule} with {how}, a video",
+            timing,
+            against="transformers, float32, frame by frame",
+            rival=rival,
+            goal=_DEFAULTS_GOALS.get(subject.name) if how == "defaults" else None,
+            times=1 / _VIDEOS,
+            note=notes.get(how, ""),
+        )
+
+
+def _measure_batches(subject: Subject, model: CenterCLIP, setting: Setting) -> Iterator[Row]:
+    """Latency, throughput and memory by batch, at no reduction and at the first schedule."""
+    for videos in _GPU_BATCHES:
+        setting.tell(f"encoder, {subject.name}, {videos} videos a batch")
+        frames, _ = toy_batch(videos, frames=model.frames, size=model.image_size)
+        frames = frames.to(setting.device)
+        runs: dict[str, Callable[[], object]] = {
+            str(schedule): encoding(with_schedule(model, schedule), frames)
+            for schedule in dict.fromkeys(("none", str(model.schedule)))
+        }
+        timings = take_turns(runs, rounds=setting.rounds, warmup=3, clock=setting.clock)
+        for name, run in runs.items():
+            yield _batch_row(subject, name, videos, timings[name], gpu_peak(run, setting.device))
+
+
+def _batch_row(subject: Subject, schedule: str, videos: int, timing: Timing, peak_bytes: int) -> Row:
+    seconds = timing.wall
+    return Row(
+        "encoder",
+        f"{subject.name} {schedule}, latency of {videos} videos a batch",
+        seconds,
+        "s",
+        note=f"{videos / seconds.median:.0f} videos/s, {peak_bytes / 1e9:.2f} GB at most",
+        details={"videos": videos, "videos_per_second": videos / seconds.median, "peak_bytes": peak_bytes},
+    )

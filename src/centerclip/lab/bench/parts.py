@@ -1,0 +1,85 @@
+"""The parts of the bench by name, and all of them in a row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from centerclip.errors import ConfigError
+from centerclip.lab.bench.clustering import measure_clustering
+from centerclip.lab.bench.decoding import measure_decoding
+from centerclip.lab.bench.encoder import measure_encoder
+from centerclip.lab.bench.indexing import measure_indexing
+from centerclip.lab.bench.machine import Stolen, this_machine
+from centerclip.lab.bench.report import Report, Row
+from centerclip.lab.bench.searching import measure_search
+from centerclip.lab.bench.setting import Setting
+from centerclip.lab.bench.subjects import Subject
+from centerclip.lab.bench.training import measure_training
+
+__all__ = ["PARTS", "check_parts", "measure"]
+
+PARTS: Mapping[str, Callable[[list[Subject], Setting], Iterator[Row]]] = {
+    "clustering": measure_clustering,
+    "encoder": measure_encoder,
+    "decode": measure_decoding,
+    "index": measure_indexing,
+    "train": measure_training,
+    "search": measure_search,  # the longest
+}
+
+
+def check_parts(names: Iterable[str]) -> None:
+    """Make sure that all names are parts.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    for name in names:
+        if name not in PARTS:
+            raise ConfigError(f"the bench has no part {name!r}: choose from {', '.join(PARTS)}")
+
+
+def measure(
+    names: Sequence[str],
+    subjects: list[Subject],
+    setting: Setting,
+    *,
+    settings: Mapping[str, Any],
+    on_row: Callable[[Row], None] | None = None,
+    on_part: Callable[[Report], None] | None = None,
+) -> Report:
+    """Run parts of the bench one after another.
+
+    Args:
+        names: of `PARTS`.
+        subjects: the models; `index` takes the first.
+        setting: how to run them.
+        settings: what the report tells of how it was run.
+        on_row: called with each row when it is there.
+        on_part: called after each part with the report so far, so that a run that is stopped has something
+            to show.
+
+    Raises:
+        ConfigError: there is no such part.
+    """
+    check_parts(names)
+    began, start = datetime.now(UTC).date().isoformat(), time.monotonic()
+    rows: list[Row] = []
+    taken: dict[str, float] = {}
+    report = Report(rows, this_machine(), settings, began, 0.0)
+    for name in names:
+        stolen = Stolen()
+        for row in PARTS[name](subjects, setting):
+            rows.append(row)
+            if on_row is not None:
+                on_row(row)
+        if (share := stolen.share) is not None:
+            taken[name] = share
+        report = replace(report, rows=list(rows), seconds=time.monotonic() - start, stolen=dict(taken))
+        if on_part is not None:
+            on_part(report)
+    return report

@@ -1,0 +1,112 @@
+"""What is measured: models, and pictures for them to look at.
+
+Speed does not depend on weights, so random ones will do and nothing is downloaded. It may depend on pictures,
+as clustering goes on until it settles, so they are those of the toy world and never zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from centerclip.lab.bench.schedules import with_schedule
+from centerclip.lab.toy_world import captions, draw, sample_scene
+from centerclip.model import CenterCLIP
+from centerclip.schedule import TokenSchedule
+from centerclip.training.config import Architecture
+from centerclip.training.scratch import fit_tokenizer, make_clip
+
+__all__ = ["GEOMETRIES", "SEED", "Subject", "random_subject", "subject_of", "toy_batch"]
+
+SEED = 0
+"""All that is random in a bench follows from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A model, what it is called, and the schedules it is measured with; its own is the first of them."""
+
+    name: str
+    model: CenterCLIP
+    schedules: tuple[TokenSchedule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Geometry:
+    architecture: Architecture
+    schedules: tuple[str, ...]
+
+
+def _vit_b(patch_size: int) -> Architecture:
+    return Architecture(
+        image_size=224, patch_size=patch_size, vision_width=768, vision_blocks=12, vision_heads=12,
+        vision_mlp_width=3072, text_width=512, text_blocks=12, text_heads=8, text_mlp_width=2048,
+        embed_size=512, vocabulary=49408, context_length=77,
+    )  # fmt: skip
+
+
+_TINY = Architecture(
+    image_size=32, patch_size=8, vision_width=32, vision_blocks=4, vision_heads=2, vision_mlp_width=48,
+    text_width=16, text_blocks=1, text_heads=2, text_mlp_width=16, embed_size=16, vocabulary=300,
+    context_length=32,
+)  # fmt: skip
+
+GEOMETRIES: Mapping[str, _Geometry] = {
+    "B/32": _Geometry(_vit_b(32), ("B6-4,49", "B6-6,49", "B6-3,49", "B3-6,49;B9-3,49", "B3-3,49", "B2-3,49")),
+    "B/16": _Geometry(_vit_b(16), ("B6-4,160", "B6-3,160", "B3-6,160;B9-3,160", "B3-3,160")),
+    "tiny": _Geometry(_TINY, ("B2-4,16", "B1-3,16")),
+}
+"""The paper's towers and their schedules, the paper's own first; and a small one for tests."""
+
+
+def random_subject(name: str) -> Subject:
+    """A CLIP of a geometry with random weights, in evaluation mode, with a tokenizer for toy captions."""
+    geometry = GEOMETRIES[name]
+    architecture = geometry.architecture
+    rng = np.random.default_rng(SEED)
+    sentences = [text for _ in range(100) for text in captions(sample_scene(rng), rng, 4)]
+    tokenizer = fit_tokenizer(sentences, vocabulary=1024, context_length=architecture.context_length)
+    torch.manual_seed(SEED)
+    clip = make_clip(architecture, vocabulary=max(architecture.vocabulary, len(tokenizer))).eval()
+    model = CenterCLIP(clip, geometry.schedules[0], tokenizer=tokenizer)
+    return Subject(name, model, tuple(map(TokenSchedule.parse, geometry.schedules)))
+
+
+def subject_of(name: str, model: CenterCLIP, schedules: Sequence[str | TokenSchedule] = ()) -> Subject:
+    """A model at the given schedules, notation or presets, or else at its own.
+
+    Raises:
+        ScheduleError: a schedule doesn't fit it.
+    """
+    models = [with_schedule(model, schedule) for schedule in schedules] or [model]
+    return Subject(name, models[0], tuple(made.schedule for made in models))
+
+
+def toy_batch(
+    videos: int, *, frames: int, size: tuple[int, int], seed: int = SEED
+) -> tuple[Tensor, list[str]]:
+    """Draw short videos of the toy world in which every frame differs from the one before, with captions.
+
+    Args:
+        videos: B.
+        frames: T, at the middles of equal strides.
+        size: (height, width) in pixels.
+
+    Returns:
+        [B, T, 3, height, width] uint8, and B sentences.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = np.empty((videos, frames, *size, 3), np.uint8)
+    sentences: list[str] = []
+    while len(sentences) < videos:
+        scene = sample_scene(rng)
+        video = drawn[len(sentences)]
+        for place, frame in enumerate(video):
+            frame[:] = np.asarray(draw(scene, (place + 0.5) * scene.seconds / frames, size))
+        if (video[1:] != video[:-1]).any(axis=(1, 2, 3)).all():  # a still frame would be encoded for nothing
+            sentences += captions(scene, rng, 1)
+    return torch.from_numpy(drawn).movedim(-1, 2).contiguous(), sentences  # [B, T, 3, H, W]

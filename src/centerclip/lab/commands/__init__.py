@@ -1,0 +1,1 @@
+"""Commands of the laboratory: `demo`, `toy-world`, `bench` and `study`."""

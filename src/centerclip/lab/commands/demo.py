@@ -1,0 +1,153 @@
+"""`centerclip demo`: the whole product on a small library of drawn videos, or on the user's own."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from centerclip.cli import options
+from centerclip.cli.formats import short_path
+from centerclip.cli.indexing import SOME_FAILED, check_videos, run_indexing, tell
+from centerclip.cli.options import option
+from centerclip.cli.output import note, on_terminal, stdout, write_tabs
+from centerclip.cli.progress import Bar
+from centerclip.cli.search import show_hits
+from centerclip.errors import DatasetError
+
+if TYPE_CHECKING:
+    from centerclip.lab.toy_world import Moment
+    from centerclip.search import Hit
+
+__all__ = ["demo"]
+
+_TOP = 3
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A query, and what the scene that answers it shows; nothing is known of the user's own videos."""
+
+    text: str
+    thing: str = ""
+    place: str = ""
+
+    def answered_by(self, moment: Moment) -> bool:
+        return self.thing in moment.things and self.place == moment.place
+
+
+_LIBRARY_QUESTIONS = (
+    _Question("a white rocket rises in the night sky", "white rocket", "night sky"),
+    _Question("a blue truck drives through the forest", "blue truck", "forest"),
+    _Question("a blue umbrella spins in the desert", "blue umbrella", "desert"),
+)
+_OWN_QUESTIONS = (
+    _Question("a person talking"),
+    _Question("outdoors, trees and sky"),
+    _Question("something moving fast"),
+)
+
+
+def demo(
+    model: options.Model = "nano",
+    videos: Annotated[Path | None, option("Your own videos instead.", metavar="FOLDER")] = None,
+    folder: Annotated[
+        Path | None, option("Where videos and index go; by default in your data folder.", metavar="WHERE")
+    ] = None,
+    device: options.Device = "auto",
+) -> None:
+    """Draw a small library of videos, index and search it.
+
+    Takes a minute the first time and seconds after that. The bundled toy model knows the drawn world
+    and nothing else; the library says what happens when, so each moment found is checked.
+
+    Piped, one moment a line, tab-separated: query, path, start and end in seconds, score, and, of the
+    drawn library, right or wrong.
+
+    \b
+    Examples:
+      centerclip demo
+      centerclip demo --videos ~/Videos --model laion/CLIP-ViT-B-32-laion2B-s34B-b79K
+    """
+    from centerclip.cli.loading import load_encoder
+    from centerclip.index import VideoIndex
+    from centerclip.lab.toy_world import library_moments
+    from centerclip.search import Searcher
+
+    home = folder or options.default_folder("demo")
+    library = videos or _draw_library(home / "library")
+    check_videos([library])
+    encoder = load_encoder(model, None, device=device)
+    # One index a library and model, so that neither another folder nor a newer model meets an old index.
+    key = hashlib.blake2b(bytes(library.absolute()), digest_size=4).hexdigest()
+    store = VideoIndex(home / f"index-{key}-{encoder.fingerprint}")
+    note(f"Videos are in {short_path(library.absolute())}")
+    run = run_indexing(encoder, store, [library], prune=True)
+    tell(run, store)
+    if run.stopped:
+        raise typer.Exit(run.stopped)
+    searcher = Searcher(store, encoder)
+    questions = _OWN_QUESTIONS if videos else _LIBRARY_QUESTIONS
+    moments = [] if videos else library_moments(library)
+    right = 0
+    for question in questions:
+        hits = searcher.search(question.text, top=_TOP)
+        marks = [_is_right(hit, question, moments, library) for hit in hits] if moments else []
+        _show(question, hits, marks)
+        right += any(marks[:1])
+    if on_terminal():
+        stdout().print()
+    if moments:
+        note(f"{right} of {len(questions)} searches found the right moment first.")
+    _say_goodbye(store.location, encoder.name)
+    if run.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _draw_library(folder: Path) -> Path:
+    from centerclip.lab.toy_world import library_moments, render_library
+
+    try:
+        library_moments(folder)
+        workers = 1  # drawn before: starting processes would take longer than looking at the files
+    except DatasetError:
+        workers = None
+    with Bar("Drawing", unit="videos") as bar:
+        return render_library(folder, workers=workers, progress=bar.advance)
+
+
+def _is_right(hit: Hit, question: _Question, moments: Sequence[Moment], library: Path) -> bool:
+    """Whether the middle of a found moment lies in a scene that answers the question."""
+    middle = (hit.start + hit.end) / 2
+    return any(
+        question.answered_by(moment)
+        and hit.path == (library / moment.video).absolute()
+        and moment.start_seconds <= middle < moment.end_seconds
+        for moment in moments
+    )
+
+
+def _show(question: _Question, hits: Sequence[Hit], marks: Sequence[bool] = ()) -> None:
+    if not on_terminal():
+        for place, hit in enumerate(hits):
+            verdict = ["right" if marks[place] else "wrong"] if marks else []
+            times = (f"{hit.start:.2f}", f"{hit.end:.2f}", f"{hit.score:.4f}")
+            write_tabs((question.text, hit.path, *times, *verdict))
+        return
+    stdout().print(f'\n"{question.text}"', style="bold")
+    show_hits(hits, last="right" if marks else "", extras=["✓" if mark else "" for mark in marks])
+
+
+def _say_goodbye(location: str, model: str) -> None:
+    note("Ask these videos something else:")
+    note(f'centerclip search --index {shlex.quote(short_path(location))} "a black cat"', indent=2)
+    note("Search your own videos, with a real model that is downloaded the first time:")
+    note("centerclip index ~/Videos", indent=2)
+    note('centerclip search "a dog catches a frisbee"', indent=2)
+    if model == "nano":
+        note("nano, the model of this demo, knows the toy world only.")

@@ -1,0 +1,59 @@
+"""The figures of one run: ranks both ways, and whether the model knows which way things went."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from centerclip import metrics
+from centerclip.datasets import Dataset, load_dataset
+from centerclip.datasets.frames import FrameSource, open_frames
+from centerclip.evaluation import embed_captions, embed_videos
+from centerclip.lab.study.config import Arm, StudyConfig
+from centerclip.lab.study.results import RunResult
+from centerclip.lab.toy_world import reversed_caption
+from centerclip.model import CenterCLIP
+
+__all__ = ["measure", "open_test"]
+
+
+def open_test(config: StudyConfig, size: tuple[int, int]) -> tuple[Dataset, FrameSource]:
+    """The test split and its frames at a model's size."""
+    data = config.data
+    dataset = load_dataset(
+        data.dataset,
+        "test",
+        videos=data.videos,
+        annotations=data.annotations,
+        allow_missing=data.allow_missing,
+    )
+    kept = max(data.cached_frames, config.frames)
+    return dataset, open_frames(dataset.videos, size, cache=data.cache, kept=kept, workers=data.workers)
+
+
+def measure(model: CenterCLIP, config: StudyConfig, arm: Arm, seed: int, plan: str) -> RunResult:
+    """Rank the test split under a model, and each caption that names a direction against its opposite."""
+    dataset, source = open_test(config, model.image_size)
+    video = embed_videos(model, source, len(dataset.videos))  # [V, E]
+    captions = [caption.text for caption in dataset.captions]
+    text = embed_captions(model, captions)  # [C, E]
+    owner = dataset.video_of_caption()
+    similarity = text @ video.T
+    opposites = {i: opposite for i, caption in enumerate(captions) if (opposite := reversed_caption(caption))}
+    directed = list(opposites)
+    direction_ranks: list[float] = []
+    if directed:
+        # [directed, 2]: each video with its caption and with the opposite of it
+        there = np.einsum("ce,ce->c", text[directed], video[owner[directed]])
+        back = np.einsum("ce,ce->c", embed_captions(model, list(opposites.values())), video[owner[directed]])
+        pair = np.stack([there, back], axis=1)
+        direction_ranks = metrics.ranks(pair, np.zeros(len(directed), np.int64)).tolist()
+    return RunResult(
+        plan=plan,
+        arm=arm.name,
+        seed=seed,
+        ranks=metrics.ranks(similarity, owner).tolist(),
+        reverse_ranks=metrics.video_to_text_ranks(similarity, owner).tolist(),
+        video_of_caption=owner.tolist(),
+        directed=directed,
+        direction_ranks=direction_ranks,
+    )

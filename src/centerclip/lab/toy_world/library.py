@@ -1,0 +1,119 @@
+"""A small video library in the toy world, like one that somebody might keep: named files in folders.
+
+Some videos are one scene of a few seconds, some many scenes one after another; `library.json` says what
+happens when, so that one can look whether a found moment is right.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from centerclip.errors import DatasetError
+from centerclip.lab.toy_world.encode import write_video
+from centerclip.lab.toy_world.grammar import captions
+from centerclip.lab.toy_world.render import in_processes, settle
+from centerclip.lab.toy_world.scenes import Scene, draw_frames
+from centerclip.lab.toy_world.scripts import SCRIPTS
+from centerclip.lab.toy_world.staging import stage
+
+__all__ = ["Moment", "library_moments", "render_library"]
+
+SIZE = (360, 640)
+FPS = 10
+_LIST = "library.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One scene of a library's video: where it is and what it shows.
+
+    `video` is the file's path within the library. `caption` is a full sentence; `place` and `things` (color
+    and noun of each) are what it names.
+    """
+
+    video: str
+    start_seconds: float
+    end_seconds: float
+    caption: str
+    place: str
+    things: tuple[str, ...]
+
+
+def render_library(
+    folder: str | Path,
+    *,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Render the library: 24 short videos and 6 of about half a minute, 640 x 360, in seven folders.
+
+    Equal seeds give equal files. Videos already there are kept.
+
+    Args:
+        folder: made if missing.
+        seed: varies positions, backgrounds and captions, not what happens.
+        workers: processes; one per usable core if not given.
+        progress: called with the videos done and the videos in all after every video.
+
+    Returns:
+        The folder.
+
+    Raises:
+        DatasetError: the folder holds a library of another seed or version.
+    """
+    folder = Path(folder)
+    settle(folder, {"library": _VERSION, "seed": seed})
+    for name in SCRIPTS:
+        (folder / name).parent.mkdir(exist_ok=True)
+    # the long ones first, or one process would be left alone with the last of them
+    names = sorted(SCRIPTS, key=lambda name: -len(SCRIPTS[name]))
+    moments: list[Moment] = []
+    for done, found in enumerate(in_processes(partial(_render, folder, seed), names, workers, chunk=1), 1):
+        moments += found
+        if progress:
+            progress(done, len(names))
+    moments.sort(key=lambda moment: (moment.video, moment.start_seconds))
+    text = json.dumps([asdict(moment) for moment in moments], indent=1)
+    (folder / _LIST).write_text(text + "\n", encoding="utf-8")
+    return folder
+
+
+def library_moments(folder: str | Path) -> list[Moment]:
+    """Read what happens when in a rendered library, by video and time.
+
+    Raises:
+        DatasetError: no library there.
+    """
+    path = Path(folder) / _LIST
+    if not path.exists():
+        raise DatasetError(f"no {path}; render the library with render_library({str(folder)!r})")
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    return [Moment(**{**entry, "things": tuple(entry["things"])}) for entry in entries]
+
+
+def _render(folder: Path, seed: int, name: str) -> list[Moment]:
+    """Render one video unless it is there, and return its moments."""
+    rng = np.random.default_rng([seed, list(SCRIPTS).index(name)])
+    scenes = [stage(rng, place, roles, seconds=seconds) for place, seconds, roles in SCRIPTS[name]]
+    moments = _moments(name, scenes, rng)
+    if not (folder / name).exists():
+        write_video(folder / name, (draw_frames(scene, FPS, SIZE) for scene in scenes), fps=FPS, size=SIZE)
+    return moments
+
+
+def _moments(name: str, scenes: list[Scene], rng: np.random.Generator) -> list[Moment]:
+    moments, start = [], 0.0
+    for scene in scenes:
+        (caption,) = captions(scene, rng, 1)
+        things = tuple(f"{actor.color} {actor.thing}" for actor in scene.actors)
+        moments.append(Moment(name, start, start + scene.seconds, caption, scene.place, things))
+        start += scene.seconds
+    return moments

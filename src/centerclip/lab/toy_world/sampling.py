@@ -1,0 +1,115 @@
+"""Random scenes, with combinations kept from training so that tests ask for what was never shown.
+
+The hold-out rule. Things, colors, places and motions have fixed numbers (their positions in `THINGS`,
+`COLORS`, `PLACES`, `MOTIONS`). A pair of thing `t` and color, place or motion number `a` belongs to
+
+    test if (t + 3 a) % 7 == 0,    val if (t + 3 a) % 7 == 1,    else to all splits.
+
+A training scene shows no test or val pair. In a test scene the first thing makes at least one test pair,
+and no thing a val pair; in a val scene the other way around. So every thing, color, place and motion is
+trained on, but for every thing about two in seven of the colors, places and motions are not. The timed
+motions `sinks` and `shrinks` count as the `rises` and `grows` that they reverse.
+
+In a narrow world videos differ in little but what only the order of frames tells, so that a batch of them
+can't be told apart without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from centerclip.lab.toy_world.colors import COLORS
+from centerclip.lab.toy_world.motions import MOTIONS, TIMED_MOTIONS
+from centerclip.lab.toy_world.places import PLACES
+from centerclip.lab.toy_world.scenes import Scene
+from centerclip.lab.toy_world.staging import Role, stage
+from centerclip.lab.toy_world.things import THINGS
+
+__all__ = ["SPLITS", "pair_split", "sample_clip", "sample_scene"]
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class _Cast:
+    """The words that scenes may be made of."""
+
+    things: Sequence[str]
+    colors: Sequence[str]
+    places: Sequence[str]
+    motions: Sequence[str]
+
+
+_PLAIN = _Cast(tuple(THINGS), tuple(COLORS), tuple(PLACES), MOTIONS)
+_DIRECTIONS = _Cast(tuple(THINGS), tuple(COLORS), tuple(PLACES), MOTIONS + TIMED_MOTIONS)
+_NARROW = _Cast(
+    tuple(THINGS)[:8], tuple(COLORS)[:4], ("city",), ("moves", "rises", "sinks", "grows", "shrinks")
+)
+_REVERSED = {"sinks": "rises", "shrinks": "grows"}
+
+
+@cache
+def _numbers() -> dict[str, int]:
+    """The number of every thing, color, place and motion; no word is in two of the lists."""
+    return {word: i for words in (THINGS, COLORS, PLACES, MOTIONS) for i, word in enumerate(words)}
+
+
+def pair_split(thing: str, attribute: str) -> str | None:
+    """Say which split alone shows this thing with this color, place or motion; None if all may."""
+    numbers = _numbers()
+    remainder = (numbers[thing] + 3 * numbers[_REVERSED.get(attribute, attribute)]) % 7
+    return {0: "test", 1: "val"}.get(remainder)
+
+
+def sample_scene(
+    rng: np.random.Generator,
+    split: str = "train",
+    *,
+    things: int | None = None,
+    seconds: float = 3.5,
+    directions: bool = False,
+    narrow: bool = False,
+) -> Scene:
+    """Make up a scene that the split may show.
+
+    Args:
+        rng: the only source of chance.
+        split: `train`, `val` or `test`; see the module docstring for what each may show.
+        things: 1 to 3; by chance, mostly one or two, if not given.
+        seconds: how long the scene lasts.
+        directions: let things also sink and shrink, let captions say which way they go, and let things look
+            left or right whichever way they go, so that only time tells.
+        narrow: with directions, and of few things and colors, one place, one thing a scene and only the
+            motions that have a direction.
+    """
+    cast = _NARROW if narrow else _DIRECTIONS if directions else _PLAIN
+    count = things or (1 if narrow else int(rng.choice([1, 2, 3], p=[0.55, 0.35, 0.1])))
+    place = _pick(rng, cast.places)
+    roles: list[Role] = []
+    while len(roles) < count:
+        role = Role(_pick(rng, cast.things), _pick(rng, cast.colors), _pick(rng, cast.motions))
+        if any(role.thing == other.thing or role.color == other.color for other in roles):
+            continue
+        owners = {pair_split(role.thing, word) for word in (role.color, place, role.motion)} - {None}
+        if owners <= {split} and (roles or split == "train" or owners):
+            roles.append(role)
+    return stage(rng, place, roles, seconds=seconds, directions=directions or narrow)
+
+
+def sample_clip(
+    rng: np.random.Generator, split: str = "train", *, directions: bool = False, narrow: bool = False
+) -> tuple[Scene, ...]:
+    """Make up the scenes of one short video: one, or at times two one after the other."""
+    if narrow:
+        return (sample_scene(rng, split, narrow=True),)
+    if rng.random() < 0.1:
+        return tuple(sample_scene(rng, split, things=1, seconds=2.5, directions=directions) for _ in range(2))
+    return (sample_scene(rng, split, directions=directions),)
+
+
+def _pick(rng: np.random.Generator, words: Sequence[str]) -> str:
+    return words[int(rng.integers(len(words)))]

@@ -1,0 +1,88 @@
+"""The parts that the command's test leaves out, without processes of their own; and their inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from centerclip.errors import ConfigError
+from centerclip.lab.bench import clustering, indexing
+from centerclip.lab.bench.footage import FPS, make_clips, make_film
+from centerclip.lab.bench.parts import measure
+from centerclip.lab.bench.processes import Peak
+from centerclip.lab.bench.setting import Setting
+from centerclip.lab.bench.subjects import random_subject, subject_of, toy_batch
+from centerclip.video import VideoReader
+
+
+def _measured_here(prepare: Callable[..., Callable[[], object]], *args: object) -> Peak:
+    prepare(*args)()
+    return Peak(100, 300)
+
+
+@pytest.fixture
+def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
+    for module in (clustering, indexing):
+        monkeypatch.setattr(module, "process_peak", _measured_here)
+    return Setting(torch.device("cpu"), tmp_path, rounds=1, quick=True)
+
+
+def test_clustering_and_index_are_measured(setting: Setting) -> None:
+    told: list[str] = []
+    report = measure(
+        ["clustering", "index"],
+        [random_subject("tiny")],
+        setting,
+        settings={"rounds": 1},
+        on_row=lambda row: told.append(row.what),
+    )
+    naive, spectral, memory, end_to_end, flat = report.rows
+    assert told == [row.what for row in report.rows]
+    assert naive.details["equal"]
+    assert "48 tokens to 16, width 32, 4 sets" in naive.what
+    assert spectral.figure.median == pytest.approx((spectral.ours or 0) / (spectral.rival or 1))
+    assert (memory.ours, memory.figure.median, memory.met) == (200, 1, True)
+    assert end_to_end.figure.median > 0
+    assert "4 films of 4 windows" in end_to_end.what
+    assert (flat.ours, flat.figure.median, flat.met) == (300, 1, True)
+
+
+def test_an_unknown_part_is_named(setting: Setting) -> None:
+    with pytest.raises(ConfigError, match="no part 'decoder': choose from clustering, encoder, decode"):
+        measure(["decoder"], [], setting, settings={})
+
+
+def test_a_film_shows_its_clips_one_after_another(tmp_path: Path) -> None:
+    clips = make_clips(tmp_path, 2, seconds=1.0, size=(64, 96))
+    film = make_film(tmp_path / "film.mp4", clips, repeats=2)
+    shown = []
+    for clip in clips * 2:
+        with av.open(str(clip)) as container:
+            shown += [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    with VideoReader(film) as reader:
+        np.testing.assert_allclose(reader.frame_times, np.arange(4 * FPS) / FPS, atol=1e-9)
+        for place, (time, picture) in enumerate(reader.frames_at(reader.frame_times)):
+            assert time == pytest.approx(place / FPS)
+            np.testing.assert_array_equal(picture, shown[place])
+
+
+def test_a_batch_is_of_moving_pictures_and_the_same_each_time() -> None:
+    frames, sentences = toy_batch(2, frames=3, size=(32, 48))
+    again, _ = toy_batch(2, frames=3, size=(32, 48))
+    assert frames.shape == (2, 3, 3, 32, 48)
+    assert frames.dtype == torch.uint8
+    assert len(set(sentences)) == 2
+    assert torch.equal(frames, again)
+    assert (frames[0, 0] != frames[0, 2]).any()
+
+
+def test_a_model_is_measured_at_the_schedules_given_or_at_its_own() -> None:
+    model = random_subject("tiny").model
+    assert [str(schedule) for schedule in subject_of("mine", model).schedules] == ["B2-4,16"]
+    given = subject_of("mine", model, random_subject("tiny").schedules[::-1])
+    assert str(given.model.schedule) == "B1-3,16"

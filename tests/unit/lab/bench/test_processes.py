@@ -1,0 +1,31 @@
+"""What Linux says of a process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from centerclip.lab.bench.processes import process_peak
+
+
+def _fill(megabytes: int) -> Callable[[], object]:
+    return lambda: np.ones(megabytes * 10**6, np.uint8).sum()
+
+
+def _fail() -> Callable[[], object]:
+    raise ValueError("no work")
+
+
+def test_the_peak_of_a_process_is_that_of_its_work() -> None:
+    held = np.ones(10**8, np.uint8)  # what this process holds must not count
+    peak = process_peak(_fill, 50)
+    assert 45e6 < peak.growth_bytes < 75e6
+    assert peak.before_bytes + peak.growth_bytes == peak.peak_bytes
+    del held
+
+
+def test_an_error_in_the_process_comes_out() -> None:
+    with pytest.raises(ValueError, match="no work"):
+        process_peak(_fail)

@@ -1,0 +1,67 @@
+"""The costs of schedules, against torch's own counter of operations, and the tokens that are reduced."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from centerclip.lab.bench.schedules import (
+    encoding,
+    measure_schedules,
+    reduced_tokens,
+    with_schedule,
+)
+from centerclip.lab.bench.subjects import random_subject, toy_batch
+
+SUBJECT = random_subject("tiny")
+FRAMES, _ = toy_batch(2, frames=12, size=SUBJECT.model.image_size)
+
+
+@pytest.mark.parametrize("schedule", ["none", "B2-4,16", "B1-6,12;B3-2,5", "B2-5,16"])
+def test_multiply_adds_are_what_torch_counts(schedule: str) -> None:
+    model = with_schedule(SUBJECT.model, schedule, reducer=None if schedule == "none" else _First())
+    counter = FlopCounterMode(display=False)
+    with sdpa_kernel(SDPBackend.MATH), counter:
+        encoding(model, FRAMES)()
+    projected = model.segments * model.backbone.width * model.embed_size  # the head, left out of the tower
+    counted = counter.get_total_flops() // 2 // len(FRAMES)
+    assert counted - projected == model.backbone.multiply_adds(model.schedule, model.frames)
+
+
+def test_schedules_are_measured_on_the_same_videos() -> None:
+    before = SUBJECT.model.schedule
+    none, reduced = measure_schedules(SUBJECT.model, ["none", "B2-4,16"], FRAMES, rounds=3, warmup=0)
+    assert SUBJECT.model.schedule == before
+    assert (str(none.schedule), str(reduced.schedule)) == ("none", "B2-4,16")
+    assert reduced.multiply_adds < none.multiply_adds
+    assert len(none.timing.wall_seconds) == 3
+    assert none.seconds.median == none.timing.wall.median / 2
+
+
+def test_the_tokens_of_a_reduction_are_those_that_the_model_reduces() -> None:
+    model = with_schedule(SUBJECT.model, "B2-5,16")
+    short, long = reduced_tokens(model, FRAMES)  # 12 frames in 5 segments: three of 2, two of 3
+    assert short.patches.shape == (2 * 3, 2, 16, 32)
+    assert long.sequences.shape == (2 * 2, 3 * 16, 32)
+    assert long.class_tokens is not None
+    assert len({tuple(row) for row in long.sequences[0].tolist()}) == 48  # no two are equal
+    (stage,) = model.trace(model.preprocess(FRAMES))
+    assert stage.kept is not None
+    assert stage.frame_segments == (0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 4, 4)
+    firsts = torch.tensor([[3], [8], [10]]) * 16  # where segments 1, 3 and 4 begin among the video's tokens
+    reduced = short.reduce(model.reducer)
+    assert reduced.kept is not None
+    assert torch.equal(stage.kept[:, [1, 3, 4]], reduced.kept.view(2, 3, 16) + firsts)
+
+
+class _First:
+    """Keeps the first tokens, at no cost in operations."""
+
+    name = "first"
+
+    def __call__(self, patches, class_tokens, tokens, *, sizes=None, training=False):  # type: ignore[no-untyped-def]
+        from centerclip.clustering import Reduced
+
+        return Reduced(patches.flatten(1, 2)[:, :tokens], class_tokens.mean(1))

@@ -1,0 +1,115 @@
+"""Rendered files: real videos, repeatable, resumable, readable as a data set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from centerclip.errors import DatasetError
+from centerclip.lab.toy_world import contact_sheet, render_toy_world, sample_scene, toy_world
+from centerclip.lab.toy_world.encode import write_video
+from centerclip.lab.toy_world.render import FPS, SIZE
+from centerclip.lab.toy_world.scenes import draw_frames
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return render_toy_world(tmp_path_factory.mktemp("world"), train=3, val=1, test=2, workers=1)
+
+
+def test_videos_are_what_the_annotations_say(world: Path) -> None:
+    for line in (world / "train.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        assert len(record["captions"]) == 4
+        assert len(record["things"]) == len(record["colors"]) == len(record["motions"])
+        with av.open(str(world / record["video"])) as container:
+            stream = container.streams.video[0]
+            assert stream.codec_context.name == "h264"
+            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
+        assert len(frames) == round(record["seconds"] * FPS) >= 24
+        assert frames[0].shape == (*SIZE, 3)
+
+
+def test_decoded_frames_are_the_drawn_ones(tmp_path: Path) -> None:
+    scene = sample_scene(np.random.default_rng(0), seconds=1)
+    drawn = list(draw_frames(scene, FPS, SIZE))
+    write_video(tmp_path / "a.mp4", [drawn], fps=FPS, size=SIZE)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        decoded = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    errors = [np.abs(got - np.asarray(picture)).mean() for got, picture in zip(decoded, drawn, strict=True)]
+    assert max(errors) < 8  # of 255: lossy, and color at half resolution
+
+
+def test_equal_seeds_make_equal_files_whatever_the_workers(world: Path, tmp_path: Path) -> None:
+    again = render_toy_world(tmp_path / "again", train=3, val=1, test=2, workers=2)
+    assert contents(again) == contents(world)
+    other = render_toy_world(tmp_path / "other", train=0, val=0, test=2, seed=1, workers=1)
+    assert (other / "test.jsonl").read_bytes() != (world / "test.jsonl").read_bytes()
+
+
+def test_a_stopped_run_goes_on(world: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "world"
+    render_toy_world(folder, train=2, val=0, test=0, workers=1)
+    kept = (folder / "train/000001.mp4").stat().st_mtime_ns
+    (folder / "train/000000.mp4").unlink()
+    seen: list[tuple[int, int]] = []
+    render_toy_world(
+        folder, train=3, val=1, test=2, workers=1, progress=lambda done, total: seen.append((done, total))
+    )
+    assert (folder / "train/000001.mp4").stat().st_mtime_ns == kept
+    assert contents(folder) == contents(world)
+    assert seen == [(done, 6) for done in range(1, 7)]
+
+
+def test_another_world_is_not_mixed_in(world: Path) -> None:
+    with pytest.raises(DatasetError, match="another folder"):
+        render_toy_world(world, train=1, seed=7, workers=1)
+
+
+def test_a_failed_video_leaves_nothing(tmp_path: Path) -> None:
+    def broken() -> Iterator[Image.Image]:
+        yield Image.new("RGB", (160, 120))
+        raise RuntimeError("drawing failed")
+
+    with pytest.raises(RuntimeError, match="drawing failed"):
+        write_video(tmp_path / "a.mp4", [broken()], fps=FPS, size=SIZE)
+    assert not list(tmp_path.iterdir())
+
+
+def test_reader_gives_several_captions_a_video(world: Path) -> None:
+    dataset = toy_world(world, "train")
+    assert (len(dataset.videos), len(dataset.captions)) == (3, 12)
+    np.testing.assert_array_equal(dataset.video_of_caption(), np.repeat(np.arange(3), 4))
+    assert all(video.path.is_file() for video in dataset.videos)
+    assert len(toy_world(world, "test").captions) == 4
+
+
+def test_reader_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="render_toy_world"):
+        toy_world(tmp_path, "test")
+    with pytest.raises(DatasetError, match=r"'holdout'.*train, val, test"):
+        toy_world(tmp_path, "holdout")
+    render_toy_world(tmp_path, train=0, val=0, test=2, workers=1)
+    (tmp_path / "test/000001.mp4").unlink()
+    with pytest.raises(DatasetError, match=r"1 of 2 videos .*000001\.mp4.*again"):
+        toy_world(tmp_path, "test")
+
+
+def test_contact_sheets_show_things_and_scenes() -> None:
+    rng = np.random.default_rng(0)
+    things, scenes = contact_sheet(), contact_sheet([sample_scene(rng) for _ in range(3)], columns=2)
+    assert things.width > 900 < things.height
+    assert scenes.width > 480
+    assert len(scenes.getcolors(1 << 20)) > 50

@@ -1,0 +1,114 @@
+"""Scenes: motions, what is held out of training, and repeatability."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from centerclip.lab.toy_world import draw, sample_clip, sample_scene
+from centerclip.lab.toy_world.colors import COLORS
+from centerclip.lab.toy_world.motions import MOTIONS, TIMED_MOTIONS, Track, pose_at
+from centerclip.lab.toy_world.places import PLACES
+from centerclip.lab.toy_world.sampling import pair_split
+from centerclip.lab.toy_world.scenes import Actor, Scene, draw_frames
+from centerclip.lab.toy_world.things import THINGS
+
+
+def scenes(split: str, count: int = 400, **options: bool) -> list[Scene]:
+    rng = np.random.default_rng(5)
+    return [scene for _ in range(count) for scene in sample_clip(rng, split, **options)]
+
+
+def owners(scene: Scene, actor: Actor) -> set[str | None]:
+    return {pair_split(actor.thing, word) for word in (actor.color, scene.place, actor.motion)}
+
+
+@pytest.mark.parametrize("directions", [False, True])
+def test_training_never_shows_held_out_pairs(directions: bool) -> None:
+    for scene in scenes("train", directions=directions):
+        assert all(owners(scene, actor) == {None} for actor in scene.actors)
+
+
+@pytest.mark.parametrize(("split", "other"), [("test", "val"), ("val", "test")])
+def test_every_held_out_scene_has_a_new_pair_of_its_split(split: str, other: str) -> None:
+    for scene in scenes(split):
+        assert split in owners(scene, scene.actors[0])
+        assert all(other not in owners(scene, actor) for actor in scene.actors)
+
+
+def test_training_shows_every_word() -> None:
+    train = scenes("train", 2000)
+    actors = [actor for scene in train for actor in scene.actors]
+    assert {scene.place for scene in train} == set(PLACES)
+    assert {actor.thing for actor in actors} == set(THINGS)
+    assert {actor.color for actor in actors} == set(COLORS)
+    assert {actor.motion for actor in actors} == set(MOTIONS)
+    assert {len(scene.actors) for scene in train} == {1, 2, 3}
+
+
+def test_words_are_unique_over_all_lists() -> None:
+    words = [*THINGS, *COLORS, *PLACES, *MOTIONS, *TIMED_MOTIONS]
+    assert len(words) == len(set(words))
+
+
+def test_things_and_colors_of_a_scene_differ() -> None:
+    for scene in scenes("train"):
+        assert len({actor.thing for actor in scene.actors}) == len(scene.actors)
+        assert len({actor.color for actor in scene.actors}) == len(scene.actors)
+
+
+def test_equal_seeds_make_equal_scenes_and_pictures() -> None:
+    one, again, other = (sample_scene(np.random.default_rng(seed)) for seed in (3, 3, 4))
+    assert one == again != other
+    assert draw(one, 1.0).tobytes() == draw(again, 1.0).tobytes()
+
+
+def test_draw_has_the_size_asked_for() -> None:
+    assert draw(sample_scene(np.random.default_rng(0)), 0.5, (90, 161)).size == (161, 90)
+
+
+@pytest.mark.parametrize("motion", MOTIONS + TIMED_MOTIONS)
+def test_only_staying_things_stay(motion: str) -> None:
+    track = Track(motion, 0, 0, 0.4, phase=0.1)
+    poses = {pose_at(track, seconds, 3.5) for seconds in np.arange(0, 3.5, 0.125)}
+    assert (len(poses) == 1) == (motion == "stays")
+    assert all(abs(pose.x) <= 1 and abs(pose.y) <= 1 for pose in poses)
+
+
+def test_unknown_motion_is_named() -> None:
+    with pytest.raises(ValueError, match=r"'dances'.*moves, rises"):
+        pose_at(Track("dances", 0, 0, 0.4), 0, 1)
+
+
+@pytest.mark.parametrize(("motion", "reverse"), [("rises", "sinks"), ("grows", "shrinks")])
+def test_timed_motions_show_the_same_frames_in_reverse(motion: str, reverse: str) -> None:
+    def frames(name: str) -> list[bytes]:
+        scene = Scene("sea", (Actor("ball", "red", "plain", Track(name, 0.1, 0.1, 0.4)),), 2.0)
+        return [picture.tobytes() for picture in draw_frames(scene, 8, (60, 80))]
+
+    forward = frames(motion)
+    assert forward == frames(reverse)[::-1]
+    assert len(set(forward)) > 8
+    reversed_motions = {actor.motion for scene in scenes("train", directions=True) for actor in scene.actors}
+    assert reverse in reversed_motions
+
+
+def test_facing_tells_the_direction_only_by_default() -> None:
+    def agree(directions: bool) -> set[bool]:
+        found = scenes("train", 60, directions=directions)
+        return {actor.track.facing == actor.track.direction for scene in found for actor in scene.actors}
+
+    assert agree(False) == {True}
+    assert agree(True) == {True, False}
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_a_narrow_world_shows_one_thing_of_few_that_goes_somewhere(split: str) -> None:
+    for scene in scenes(split, narrow=True):
+        (actor,) = scene.actors
+        assert scene.directions
+        assert scene.place == "city"
+        assert actor.motion in ("moves", "rises", "sinks", "grows", "shrinks")
+        assert owners(scene, actor) <= {None, split}
+    things = {scene.actors[0].thing for scene in scenes(split, narrow=True)}
+    assert 4 <= len(things) <= 8
