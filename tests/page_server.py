@@ -17,7 +17,7 @@ import numpy as np
 from serving import running
 from videos import make_video
 
-from centerclip.encoder import VideoEncoder
+from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
 from centerclip.lab.toy_world.encode import write_video
 from centerclip.lab.toy_world.scenes import draw, draw_frames

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from tiny_models import clip_model, clip_tokenizer
 from videos import make_video
 
-from centerclip.encoder import VideoEncoder
+from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
 from centerclip.model import CenterCLIP
 from centerclip.serve import Settings, create_app

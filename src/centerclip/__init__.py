@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from centerclip import metrics as metrics
     from centerclip.clustering import kmedoids as kmedoids
     from centerclip.clustering import spectral_clustering as spectral_clustering
-    from centerclip.encoder import VideoEncoder as VideoEncoder
+    from centerclip.embedding import VideoEncoder as VideoEncoder
     from centerclip.evaluation import evaluate as evaluate
     from centerclip.index import VideoIndex as VideoIndex
     from centerclip.model import CenterCLIP as CenterCLIP
@@ -39,7 +39,7 @@ _LAZY = {
     "CenterCLIP": "centerclip.model",
     "Hit": "centerclip.search",
     "Searcher": "centerclip.search",
-    "VideoEncoder": "centerclip.encoder",
+    "VideoEncoder": "centerclip.embedding",
     "VideoIndex": "centerclip.index",
     "evaluate": "centerclip.evaluation",
     "kmedoids": "centerclip.clustering",

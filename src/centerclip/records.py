@@ -11,7 +11,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EncodedVideo", "EncodedWindow", "Failed", "VideoInfo", "Window"]
+__all__ = ["EncodedVideo", "EncodedWindow", "Failed", "Item", "VideoInfo", "Window"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file to embed, or the part of it from `start_seconds` to `end_seconds`; `id` is a data set's name for it."""
+
+    path: Path
+    start_seconds: float | None = None
+    end_seconds: float | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from command_line import Run
 
-from centerclip.encoder import VideoEncoder
+from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
 
 

@@ -23,7 +23,7 @@ from browsing import (
 from page_server import draw_library, index_library, picture_of_a_rocket, serving
 from playwright.sync_api import Browser, Route, expect, sync_playwright
 
-from centerclip.encoder import VideoEncoder
+from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
 from centerclip.model import CenterCLIP
 

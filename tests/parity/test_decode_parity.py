@@ -48,7 +48,7 @@ def test_frames_are_those_of_decoding_everything(name: str, video: Callable[[str
     rng = np.random.default_rng(0)
     end = seconds[-1] + 0.3
     with VideoReader(path) as reader:
-        np.testing.assert_allclose(reader.frame_times, seconds, atol=1e-6)
+        np.testing.assert_allclose(reader._timeline.seconds, seconds, atol=1e-6)
         asked = [
             rng.choice(seconds, 9),  # exactly at frames
             rng.uniform(-0.3, end, 5),

@@ -100,7 +100,7 @@ def evaluate(
     """
     from centerclip.cli.loading import load_model, model_name
     from centerclip.datasets import load_dataset, training_captions
-    from centerclip.encoder.device import choose_device, prepare
+    from centerclip.embedding.device import choose_device, prepare
     from centerclip.errors import ConfigError
     from centerclip.evaluation import evaluate as measure
     from centerclip.evaluation import make_report, write_report

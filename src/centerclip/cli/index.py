@@ -16,7 +16,7 @@ from centerclip.cli.output import note, on_terminal, write_json, write_tabs
 from centerclip.schedule import check_schedule
 
 if TYPE_CHECKING:
-    from centerclip.encoder import FileResult
+    from centerclip.embedding import FileResult
     from centerclip.index import VideoIndex
 
 __all__ = ["index"]

@@ -17,8 +17,9 @@ from centerclip.cli.stopping import StopRequest
 from centerclip.errors import VideoError
 
 if TYPE_CHECKING:
-    from centerclip.encoder import FileResult, Progress, VideoEncoder
+    from centerclip.embedding import VideoEncoder
     from centerclip.index import Summary, VideoIndex
+    from centerclip.indexing import FileResult, Progress
 
 __all__ = ["SOME_FAILED", "Run", "check_videos", "run_indexing", "tell"]
 
@@ -80,6 +81,8 @@ def run_indexing(
     on_result: Callable[[FileResult], None] = lambda _: None,
 ) -> Run:
     """Bring an index up to date, with a bar; Ctrl-C or SIGTERM ends it early, and what is encoded is kept."""
+    from centerclip.indexing import SyncOptions, sync
+
     run, began = Run(), time.monotonic()
     request = StopRequest("\nStopping; what is encoded is kept. Ctrl-C again stops at once.")
     with request, Bar("Indexing", unit="files", rate="videos/s") as bar:
@@ -89,9 +92,7 @@ def run_indexing(
             footage = f"{duration(progress.footage_seconds)} of footage" if progress.windows else ""
             bar.advance(progress.files, progress.total, footage)
 
-        results = encoder.index(
-            paths,
-            store,
+        options = SyncOptions(
             prune=prune,
             retry_failed=retry_failed,
             wait_seconds=wait_seconds,
@@ -99,7 +100,7 @@ def run_indexing(
             on_finish=run.finish,
             should_stop=lambda: bool(request),
         )
-        with closing(results):
+        with closing(sync(store, paths, encoder, options)) as results:
             for result in results:
                 run.add(result)
                 on_result(result)

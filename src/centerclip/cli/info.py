@@ -45,7 +45,7 @@ def info(index: options.IndexLocation = None, json: options.Json = False) -> Non
 
 
 def _installation() -> dict[str, Any]:
-    from centerclip.encoder.device import available_cores, choose_device, choose_dtype
+    from centerclip.embedding.device import available_cores, choose_device, choose_dtype
 
     device = choose_device("auto")
     return {

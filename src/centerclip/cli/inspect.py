@@ -136,7 +136,7 @@ def _models(
 ) -> list[CenterCLIP]:
     """The model once for each reducer, over the same weights."""
     from centerclip.cli.loading import load_model, model_name
-    from centerclip.encoder.device import choose_device
+    from centerclip.embedding.device import choose_device
     from centerclip.model import CenterCLIP
 
     loaded = load_model(model_name(name), schedule=schedule, frames=frames).to(choose_device(device))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from centerclip.cli.output import note
 from centerclip.cli.progress import waiting
-from centerclip.encoder import VideoEncoder
+from centerclip.embedding import VideoEncoder
 from centerclip.index import ModelCard
 from centerclip.model import CenterCLIP
 from centerclip.model.registry import DEFAULT_MODEL

@@ -46,7 +46,7 @@ def train(
       centerclip train --config configs/nano.toml
       torchrun --nproc-per-node 8 -m centerclip train --config configs/paper/msrvtt-b32-B6-4,49.toml
     """
-    from centerclip.encoder.device import choose_device
+    from centerclip.embedding.device import choose_device
     from centerclip.training.config import load_config
     from centerclip.training.loop import train as run
     from centerclip.training.processes import is_first, is_one_of_several

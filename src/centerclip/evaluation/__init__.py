@@ -4,7 +4,6 @@ Owns the way from a data set to figures, their report on disk, and the paired co
 Knows neither how ranks are computed (`metrics`) nor how scores are corrected (`rescoring`).
 """
 
-from centerclip.evaluation.embedding import embed_captions, embed_videos
 from centerclip.evaluation.pairing import Pair, compare_reports
 from centerclip.evaluation.report import Report, make_report, read_report, write_report
 from centerclip.evaluation.results import Evaluation, Rescored
@@ -16,8 +15,6 @@ __all__ = [
     "Report",
     "Rescored",
     "compare_reports",
-    "embed_captions",
-    "embed_videos",
     "evaluate",
     "make_report",
     "read_report",

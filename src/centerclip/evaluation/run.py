@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from centerclip.clustering.reducers import Reducer, make_reducer
+from centerclip.clustering.reducers import Reducer, parse_reducer
 from centerclip.datasets import Dataset
-from centerclip.datasets.frames import FrameSource, open_frames
-from centerclip.encoder.device import available_cores, precision_of
+from centerclip.embedding import embed, encode_texts
+from centerclip.embedding.decode import Decode
+from centerclip.embedding.device import precision_of
+from centerclip.embedding.store import EmbeddingStore, caption_key, video_key
 from centerclip.errors import ConfigError, VideoError
-from centerclip.evaluation.cache import EmbeddingStore, caption_key, video_key
-from centerclip.evaluation.embedding import fill_captions, fill_videos
 from centerclip.evaluation.results import Evaluation
 from centerclip.evaluation.scoring import rank_text_to_video, rank_video_to_text, rescore
 from centerclip.model import CenterCLIP
@@ -26,8 +25,6 @@ from centerclip.schedule import TokenSchedule
 
 __all__ = ["evaluate"]
 
-_WORKERS = max(1, available_cores() // 2)
-"""Threads that decode, as in indexing; the other cores encode meanwhile."""
 _BANK = 10_000
 """Captions of a bank at most; all 180,000 of MSR-VTT's 9k would take longer to encode than its test set."""
 
@@ -41,7 +38,7 @@ def evaluate(
     protocol: str | None = None,
     rescorings: Sequence[str] = (),
     bank: Sequence[str] = (),
-    source: FrameSource | None = None,
+    decode: Decode | None = None,
     cache: Path | None = None,
     allow_missing: bool = False,
     seed: int = 0,
@@ -62,7 +59,7 @@ def evaluate(
         rescorings: names of `rescoring.RESCORINGS`; each is ranked beside the plain scores.
         bank: training captions for those that take a bank, none of them `dataset`'s; of more than 10,000
             so many are drawn.
-        source: where frames come from; decoded from the data set's files if None.
+        decode: where frames come from; the data set's files if None.
         cache: a folder that keeps embeddings by fingerprint and file; nothing is kept if None.
         allow_missing: leave out videos that can't be decoded, and list them.
         seed: of the bootstrap, and of that draw.
@@ -77,18 +74,17 @@ def evaluate(
         ScheduleError: a schedule doesn't fit the model.
         ConfigError: an unknown reducer, protocol or re-scoring, one without the bank that it takes, or a
             cache that can't be used.
-        ValueError: a cache beside a source, whose frames are not known to be those of the files.
+        ValueError: a cache together with `decode`, whose frames may not be those of the files.
     """
-    if cache is not None and source is not None:
-        raise ValueError("a cache goes by the files of the videos; beside a source of other frames give none")
+    if cache is not None and decode is not None:
+        raise ValueError("a cache goes by the videos' files, so it can't be used with other frames")
     variants = list(_variants(model, schedules, reducers))
     protocol = _known_protocol(dataset, protocol)
     rescorers = [_known_rescoring(name, bank) for name in rescorings]
     banked = _draw(bank, seed) if any(rescorer.takes_bank for rescorer in rescorers) else ()
-    if source is None:
-        source = open_frames(dataset.videos, model.image_size, workers=_WORKERS)
+    model.eval()
     texts = _embed_captions(model, [*(c.text for c in dataset.captions), *banked], dataset.words, cache)
-    videos = _embed_videos(variants, dataset, source, cache, allow_missing, progress)
+    videos = _embed_videos(variants, dataset, decode, cache, allow_missing, progress)
     heard = [row for row, caption in enumerate(dataset.captions) if caption.video not in videos.failed]
     captions, bank_captions = texts[heard], texts[len(dataset.captions) :]
     owner = videos.dataset.video_of_caption()
@@ -106,7 +102,7 @@ def evaluate(
         results.append(
             Evaluation(
                 schedule=str(variant.schedule),
-                reducer=variant.reducer.name if variant.schedule else "none",
+                reducer=variant.reducer.label if variant.schedule else "none",
                 fingerprint=variant.fingerprint(),
                 frames=variant.frames,
                 precision=precision_of(variant),
@@ -137,46 +133,60 @@ class _Videos:
 
 
 def _embed_captions(
-    model: CenterCLIP, texts: Sequence[str], words: int, cache: Path | None
+    model: CenterCLIP, texts: Sequence[str], max_tokens: int, cache: Path | None
 ) -> NDArray[np.float32]:
-    store = _open_store(cache, "captions", _variant(model, TokenSchedule(), model.reducer))
-    vectors = fill_captions(model, store, [caption_key(text, words) for text in texts], texts, words)
+    store = _open_store(cache, "captions", model.with_(schedule="none"))
+    keys = [caption_key(text, max_tokens) for text in texts]
+    missing = store.missing(keys)
+    text_of = dict(zip(keys, texts, strict=True))
+    store.put(missing, encode_texts(model, [text_of[key] for key in missing], max_tokens=max_tokens))
     store.save()
-    return vectors
+    return store.take(keys)
 
 
 def _embed_videos(
     variants: Sequence[CenterCLIP],
     dataset: Dataset,
-    source: FrameSource,
+    decode: Decode | None,
     cache: Path | None,
     allow_missing: bool,
     progress: Callable[[int, int], None] | None,
 ) -> _Videos:
+    """Decode what any store lacks, and encode it by the variants whose stores are incomplete."""
     stores = [_open_store(cache, "videos", variant) for variant in variants]
-    keys = [
-        str(position) if cache is None else video_key(item) for position, item in enumerate(dataset.videos)
+    keys = [video_key(item) if cache else str(place) for place, item in enumerate(dataset.videos)]
+    lacking = [
+        (variant, store) for variant, store in zip(variants, stores, strict=True) if store.missing(keys)
     ]
+    missing = {key for _, store in lacking for key in store.missing(keys)}
+    places = [place for place, key in enumerate(keys) if key in missing]
     failed: dict[int, Failed] = {}
     try:
-        for position, error in fill_videos(
-            variants, stores, keys, source, workers=_WORKERS, progress=progress
-        ):
-            if not allow_missing:
-                raise VideoError(f"{error}. Mend the file, or allow missing videos to go on without it")
-            failed[position] = Failed(dataset.videos[position].path, str(error))
+        results = embed([dataset.videos[place] for place in places], [model for model, _ in lacking], decode=decode)
+        for done, (place, result) in enumerate(zip(places, results, strict=True), start=1):
+            if isinstance(result, Failed):
+                if not allow_missing:
+                    raise VideoError(
+                        f"{result.path}: {result.reason}. Repair the file, or allow missing videos to go on "
+                        "without it"
+                    )
+                failed[place] = result
+            else:
+                for (_, store), video in zip(lacking, result, strict=True):
+                    store.put([keys[place]], video.windows[0].vector[None])
+            if progress is not None:
+                progress(len(keys) - len(places) + done, len(keys))
     finally:  # whatever ends it, what was encoded need not be encoded again
         for store in stores:
             store.save()
-    decoded = dataset.without(failed)
-    kept = [key for position, key in enumerate(keys) if position not in failed]
-    return _Videos(decoded, [store.take(kept) for store in stores], failed)
+    kept = [key for place, key in enumerate(keys) if place not in failed]
+    return _Videos(dataset.without(failed), [store.take(kept) for store in stores], failed)
 
 
 def _open_store(cache: Path | None, kind: str, model: CenterCLIP) -> EmbeddingStore:
     if cache is None:
         return EmbeddingStore(None, kind)
-    # The fingerprint doesn't tell the precision.
+    # Fingerprints don't include the precision.
     return EmbeddingStore(cache, f"{kind}-{model.fingerprint()}-{precision_of(model)}")
 
 
@@ -185,22 +195,13 @@ def _variants(
     schedules: Sequence[str | TokenSchedule] | None,
     reducers: Sequence[str | Reducer] | None,
 ) -> Iterator[CenterCLIP]:
-    chosen = [
-        make_reducer(reducer) if isinstance(reducer, str) else reducer
-        for reducer in reducers or [model.reducer]
-    ]
+    """The model under each schedule by each reducer; under `none` once, as that needs no reducer."""
+    chosen = [parse_reducer(reducer) for reducer in reducers or [model.reducer]]
     for schedule in schedules or [model.schedule]:
-        plain = not _variant(model, schedule, chosen[0]).schedule
-        for reducer in chosen[:1] if plain else chosen:
-            yield _variant(model, schedule, reducer)
-
-
-def _variant(model: CenterCLIP, schedule: str | TokenSchedule, reducer: Reducer) -> CenterCLIP:
-    """The same weights under another schedule."""
-    variant = copy.copy(model)
-    variant.reducer = reducer
-    variant.schedule = schedule
-    return variant
+        variant = model.with_(schedule=schedule, reducer=chosen[0])
+        yield variant
+        if variant.schedule:
+            yield from (variant.with_(reducer=reducer) for reducer in chosen[1:])
 
 
 def _known_protocol(dataset: Dataset, protocol: str | None) -> str:

@@ -9,7 +9,9 @@ Source: CenterCLIP (arXiv 2205.00823) section 4.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from centerclip.errors import ScheduleError
 
@@ -156,6 +158,18 @@ class TokenSchedule:
     def segments(self, frames: int) -> int:
         """Sequences that leave the tower for a video of `frames` frames: S, or T for `none`."""
         return self.reductions[-1].segments if self.reductions else frames
+
+    def frames_per_segment(self, frames: int) -> tuple[int, ...]:
+        """How many of a video's frames each sequence that leaves the tower covers, in the order of time.
+
+        Args:
+            frames: T, enough for every stage.
+        """
+        sizes: Sequence[int] = (1,) * frames
+        for stage in self.reductions:
+            ends = [0, *accumulate(segment_sizes(len(sizes), stage.segments))]
+            sizes = [sum(sizes[start:end]) for start, end in pairwise(ends)]
+        return tuple(sizes)
 
     def tokens_by_block(self, *, blocks: int, frames: int, patches: int) -> list[tuple[int, int]]:
         """(sequences, patch tokens a sequence) that enter each block of the tower, first block first."""

@@ -45,7 +45,7 @@ def as_query_encoder(model: Any) -> QueryEncoder:
     """Take an encoder as it is, and wrap a bare `CenterCLIP` in one."""
     if isinstance(model, QueryEncoder):
         return model
-    from centerclip.encoder import VideoEncoder
+    from centerclip.embedding import VideoEncoder
 
     encoder: QueryEncoder = VideoEncoder(model)
     return encoder

@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import centerclip
-from centerclip.encoder import VideoEncoder
+from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
 from centerclip.serve.metrics import Metrics
 from centerclip.serve.problems import ERRORS, add_error_handlers

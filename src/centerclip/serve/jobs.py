@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 from centerclip.api import Failure, Job, JobWanted
-from centerclip.encoder import FileResult, Progress, VideoEncoder
+from centerclip.embedding import FileResult, Progress, VideoEncoder
 from centerclip.errors import CenterCLIPError
 from centerclip.index import Summary, VideoIndex
 from centerclip.serve.library import Library

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from centerclip.encoder import VideoEncoder
+from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
 from centerclip.records import Window
 from centerclip.search import Searcher

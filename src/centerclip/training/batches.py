@@ -1,20 +1,20 @@
 """Which videos and captions make up each step's batch: a pure function of the seed and the step.
 
-Because nothing is remembered between steps, a resumed run sees exactly the batches that an
-uninterrupted one sees.
+Nothing is remembered between steps, so a resumed run sees exactly the batches of an uninterrupted one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from centerclip.datasets.dataset import Dataset
-from centerclip.datasets.frames import FrameSource
+from centerclip.embedding.frames import FrameSource
 from centerclip.errors import ConfigError
 
 __all__ = ["Batch", "Batches"]
@@ -30,15 +30,16 @@ class Batch:
 
 
 class Batches:
-    """Every pass shows each video once, in a new order, with one of its captions and new instants.
+    """Every epoch shows each video once, in a new order, with one of its captions and new instants.
 
     Args:
         dataset: the training split; every video has a caption.
-        source: of its frames, in the same order.
-        batch_size: pairs a batch.
-        frames: T frames a video.
+        source: of its frames.
+        batch_size: pairs per batch.
+        frames: T frames per video.
         seed: of order, captions and instants.
-        share: the part of each batch that is wanted; parts make up the same batches as the whole.
+        shard: the part of each batch to return; the shards together are the same batches as the whole.
+        workers: threads that read frames.
 
     Raises:
         ConfigError: a batch needs more videos than there are.
@@ -52,35 +53,40 @@ class Batches:
         batch_size: int,
         frames: int,
         seed: int,
-        share: slice = slice(None),
+        shard: slice = slice(None),
+        workers: int = 2,
     ) -> None:
         if batch_size > len(dataset.videos):
             raise ConfigError(
                 f"batch_size {batch_size} is more than the {len(dataset.videos)} videos of {dataset.name} "
                 f"{dataset.split}: make it at most that"
             )
+        self._videos = dataset.videos
         self._source = source
         self._batch_size = batch_size
         self._frames = frames
         self._seed = seed
-        self._share = share
+        self._shard = shard
+        self._readers = ThreadPoolExecutor(workers, thread_name_prefix="decode")
         self._captions: list[list[str]] = [[] for _ in dataset.videos]
         for caption in dataset.captions:
             self._captions[caption.video].append(caption.text)
-        self._steps_per_pass = len(dataset.videos) // batch_size
+        self._steps_per_epoch = len(dataset.videos) // batch_size
 
     def at(self, step: int) -> Batch:
-        """The batch of 0-based `step`."""
-        passes, position = divmod(step, self._steps_per_pass)
-        order = np.random.default_rng([self._seed, 0, passes]).permutation(len(self._captions))
+        """Return the batch of 0-based `step`."""
+        epoch, position = divmod(step, self._steps_per_epoch)
+        order = np.random.default_rng([self._seed, 0, epoch]).permutation(len(self._captions))
         items = order[position * self._batch_size : (position + 1) * self._batch_size].tolist()
         rng = np.random.default_rng([self._seed, 1, step])
         captions = [self._captions[item][rng.integers(len(self._captions[item]))] for item in items]
-        frames, mask = self._source.batch(items, self._frames, rng, share=self._share)
-        return Batch(frames, mask, captions[self._share])
+        own, rngs = items[self._shard], rng.spawn(len(items))[self._shard]
+        read = self._readers.map(lambda item, rng: self._source.read(self._videos[item], self._frames, rng), own, rngs)
+        frames, mask = _stack(list(read), self._frames)
+        return Batch(frames, mask, captions[self._shard])
 
     def run(self, start: int, stop: int) -> Iterator[Batch]:
-        """The batches of steps `start` to `stop`, the next one made while the last one is used."""
+        """Yield the batches of steps `start` to `stop`, reading each while the one before it is used."""
         with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
             coming = pool.submit(self.at, start) if start < stop else None
             for step in range(start, stop):
@@ -88,3 +94,13 @@ class Batches:
                 batch = coming.result()
                 coming = pool.submit(self.at, step + 1) if step + 1 < stop else None
                 yield batch
+
+
+def _stack(videos: Sequence[Tensor], frames: int) -> tuple[Tensor, Tensor]:
+    """Videos [V, 3, H, W], V <= T, as frames [B, T, 3, H, W] and mask [B, T], False where there is no frame."""
+    batch = torch.zeros(len(videos), frames, *videos[0].shape[1:], dtype=torch.uint8)
+    mask = torch.zeros(len(videos), frames, dtype=torch.bool)
+    for row, video in enumerate(videos):
+        batch[row, : len(video)] = video
+        mask[row, : len(video)] = True
+    return batch, mask

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from centerclip.datasets import Dataset
-from centerclip.datasets.frames import FrameSource, open_frames
+from centerclip.embedding.frames import FrameSource, open_frames
 from centerclip.errors import ConfigError
 from centerclip.training.batches import Batches
 from centerclip.training.building import build_model
@@ -40,7 +40,7 @@ def train(
 ) -> Path:
     """Run a recipe from wherever its output folder stands.
 
-    In processes started by `torchrun` this is one run, each process computing its share of every batch;
+    In processes started by `torchrun` this is one run, each process computing its shard of every batch;
     the first one writes the files, validates and calls back.
 
     Args:
@@ -136,7 +136,8 @@ def _batches(
         batch_size=size,
         frames=config.model.frames,
         seed=config.seed,
-        share=processes.share(size),
+        shard=processes.shard(size),
+        workers=config.data.workers,
     )
 
 
@@ -144,7 +145,7 @@ def _frames(config: TrainConfig, dataset: Dataset, run: Run, on_decoded: OnDecod
     section = config.data
     return open_frames(
         dataset.videos,
-        run.model.image_size,
+        run.model.preprocessing,
         cache=section.cache,
         kept=max(section.cached_frames, config.model.frames),
         workers=section.workers,

@@ -45,7 +45,7 @@ def own_device(device: str | torch.device) -> torch.device:
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among `count`, which hold equal models and equally large shares of each batch."""
+    """This process among `count`, which hold equal models and equally large shards of each batch."""
 
     rank: int = 0
     count: int = 1
@@ -55,7 +55,7 @@ class Processes:
         """Whether this process writes files and tells how far it is."""
         return self.rank == 0
 
-    def share(self, size: int) -> slice:
+    def shard(self, size: int) -> slice:
         """This process's part of `size` rows; `size` is a multiple of `count`."""
         own = size // self.count
         return slice(self.rank * own, (self.rank + 1) * own)

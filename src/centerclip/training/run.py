@@ -12,10 +12,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from centerclip import metrics
 from centerclip.datasets import Dataset
-from centerclip.datasets.frames import FrameSource
-from centerclip.encoder.device import choose_dtype
+from centerclip.embedding import embed_all, encode_texts
+from centerclip.embedding.device import choose_dtype
+from centerclip.embedding.frames import FrameSource, decode_from
 from centerclip.errors import ConfigError
-from centerclip.evaluation import embed_captions, embed_videos
 from centerclip.model import CenterCLIP
 from centerclip.training.adapting import without_lora
 from centerclip.training.batches import Batch
@@ -100,10 +100,9 @@ class Run:
 
     def validate(self, dataset: Dataset, source: FrameSource) -> float:
         """Text-to-video R@1 in percent, of the averaged weights if there are any; keeps the best so far."""
-        model: Any = self.model if self._average is None else self._average.module
-        video = embed_videos(model, source, len(dataset.videos))
-        captions = [caption.text for caption in dataset.captions]
-        text = embed_captions(model, captions, max_tokens=self._words)
+        model: Any = (self.model if self._average is None else self._average.module).eval()
+        video = embed_all(dataset.videos, model, decode=decode_from(source, model.frames))
+        text = encode_texts(model, [caption.text for caption in dataset.captions], max_tokens=self._words)
         ranks = metrics.ranks(text @ video.T, dataset.video_of_caption())
         recall = 100 * float((ranks <= 1).mean())
         if recall > self._best:

@@ -82,7 +82,7 @@ def _of_embeddings(model: CenterCLIP, own: Tensor, processes: Processes) -> tupl
     assert gradient is not None
     if scale is not None:
         scale /= processes.count  # every process has it in full, and they will be added up
-    return gradient[processes.share(len(everyone))].transpose(0, 1), float(loss.detach())
+    return gradient[processes.shard(len(everyone))].transpose(0, 1), float(loss.detach())
 
 
 def _part_seed(seed: int, rank: int, part: int) -> int:

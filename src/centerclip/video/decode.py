@@ -110,7 +110,7 @@ class VideoReader:
         return VideoInfo(
             path=self.path,
             video_id=content_id(self.path),
-            duration_seconds=self._timeline.duration_seconds,
+            duration_seconds=self.duration_seconds,
             width=width,
             height=height,
             frame_rate=self._timeline.rate,
@@ -120,9 +120,9 @@ class VideoReader:
         )
 
     @property
-    def frame_times(self) -> NDArray[np.float64]:
-        """[F] float64: when each frame is shown, in seconds from the first, as the packets tell it."""
-        return self._timeline.seconds
+    def duration_seconds(self) -> float:
+        """From the first frame until the last one ends."""
+        return self._timeline.duration_seconds
 
     @property
     def random_access(self) -> bool:

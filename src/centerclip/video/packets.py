@@ -123,11 +123,6 @@ class PacketIndex:
     constant: bool
     """Whether the decoder's parameters never change, so that packets may be left out."""
 
-    @property
-    def shown_pts(self) -> NDArray[np.int64]:
-        """[M] timestamps of the shown packets in file order."""
-        return self.pts[self.shown]
-
     def start_of(self, packet: int) -> int:
         """Find the packet at which decoding must start for the frame of `packet` to come out right.
 

@@ -89,7 +89,7 @@ def test_frames_asked_for_one_by_one_are_decoded_again_where_they_were_skipped(
 ) -> None:
     with VideoReader(video(name)) as reader:
         shown = [
-            number_of(picture) for second in reader.frame_times for _, picture in reader.frames_at([second])
+            number_of(picture) for second in reader._timeline.seconds for _, picture in reader.frames_at([second])
         ]
         assert shown == list(range(len(shown)))
         assert reader._planning
@@ -146,7 +146,7 @@ def test_frames_that_nothing_refers_to_are_not_decoded(
 
     monkeypatch.setattr(FrameStream, "next", note)
     with VideoReader(video(name)) as reader:
-        shown = [number_of(picture) for _, picture in reader.frames_at(reader.frame_times[[10, 20, 30]])]
+        shown = [number_of(picture) for _, picture in reader.frames_at(reader._timeline.seconds[[10, 20, 30]])]
     assert shown == [10, 20, 30]
     assert len(decoded) < 24  # of the 31 up to there, more than a third are B-frames
 
@@ -157,7 +157,7 @@ def test_a_file_that_seeks_elsewhere_is_read_from_its_start(
 ) -> None:
     monkeypatch.setattr("centerclip.video.packets._SKIM", 0)
     with VideoReader(video(name)) as reader:
-        expected = [number_of(picture) for _, picture in reader.frames_at(reader.frame_times[::5])]
+        expected = [number_of(picture) for _, picture in reader.frames_at(reader._timeline.seconds[::5])]
     seek = PacketReader._seek
 
     def miss(self: PacketReader, number: int) -> bool:
@@ -168,7 +168,7 @@ def test_a_file_that_seeks_elsewhere_is_read_from_its_start(
     monkeypatch.setattr(PacketReader, "_seek", miss)
     with VideoReader(video(name)) as reader:
         for place in (7, 3, 5, 1):
-            ((_, picture),) = reader.frames_at([reader.frame_times[place * 5]])
+            ((_, picture),) = reader.frames_at([reader._timeline.seconds[place * 5]])
             assert number_of(picture) == expected[place]
 
 

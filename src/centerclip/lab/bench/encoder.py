@@ -9,8 +9,8 @@ from importlib.util import find_spec
 
 import torch
 
-from centerclip.encoder import VideoEncoder
-from centerclip.encoder.device import precision_of, prepare
+from centerclip.embedding import VideoEncoder
+from centerclip.embedding.device import precision_of, prepare
 from centerclip.lab.bench.memory import gpu_peak
 from centerclip.lab.bench.report import Row, at_least, at_most, speed_row
 from centerclip.lab.bench.rivals import WholeTower, frame_by_frame

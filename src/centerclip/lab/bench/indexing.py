@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from centerclip.encoder import VideoEncoder
-from centerclip.encoder.decoding import DecodedWindow, Windows, decode_windows
+from centerclip.embedding import VideoEncoder
+from centerclip.embedding.decode import DecodedWindow, Windows, decode_windows
 from centerclip.index import VideoIndex
 from centerclip.lab.bench.footage import make_clips, make_film
 from centerclip.lab.bench.processes import process_peak

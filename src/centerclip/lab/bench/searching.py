@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from centerclip.encoder import VideoEncoder
+from centerclip.embedding import VideoEncoder
 from centerclip.index import ModelCard, VideoIndex
 from centerclip.lab.bench.report import Row, at_least, at_most
 from centerclip.lab.bench.rivals import exact_search

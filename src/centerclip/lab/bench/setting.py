@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from centerclip.encoder.device import choose_dtype
+from centerclip.embedding.device import choose_dtype
 from centerclip.lab.bench.timing import Clock, clock_of
 
 __all__ = ["Setting"]

@@ -94,7 +94,7 @@ def bench(
     Example:
       centerclip bench clustering encoder --schedule B6-4,49 --output bench
     """
-    from centerclip.encoder.device import available_cores, choose_device, choose_dtype
+    from centerclip.embedding.device import available_cores, choose_device, choose_dtype
     from centerclip.lab.bench.parts import PARTS, check_parts, measure
     from centerclip.lab.bench.plot import check_plots
     from centerclip.lab.bench.report import check_page
@@ -177,7 +177,7 @@ def _use_threads(threads: int | None) -> int:
     """Fix the number of threads that compute, so that it does not depend on the environment."""
     import torch
 
-    from centerclip.encoder.device import available_cores
+    from centerclip.embedding.device import available_cores
 
     used = threads or available_cores()
     torch.set_num_threads(used)

@@ -6,18 +6,19 @@ import numpy as np
 
 from centerclip import metrics
 from centerclip.datasets import Dataset, load_dataset
-from centerclip.datasets.frames import FrameSource, open_frames
-from centerclip.evaluation import embed_captions, embed_videos
+from centerclip.embedding import embed_all, encode_texts
+from centerclip.embedding.frames import FrameSource, decode_from, open_frames
 from centerclip.lab.study.config import Arm, StudyConfig
 from centerclip.lab.study.results import RunResult
 from centerclip.lab.toy_world import reversed_caption
 from centerclip.model import CenterCLIP
+from centerclip.preprocessing import Preprocessing
 
 __all__ = ["measure", "open_test"]
 
 
-def open_test(config: StudyConfig, size: tuple[int, int]) -> tuple[Dataset, FrameSource]:
-    """The test split and its frames at a model's size."""
+def open_test(config: StudyConfig, preprocessing: Preprocessing) -> tuple[Dataset, FrameSource]:
+    """The test split and its frames as a model takes them."""
     data = config.data
     dataset = load_dataset(
         data.dataset,
@@ -27,15 +28,15 @@ def open_test(config: StudyConfig, size: tuple[int, int]) -> tuple[Dataset, Fram
         allow_missing=data.allow_missing,
     )
     kept = max(data.cached_frames, config.frames)
-    return dataset, open_frames(dataset.videos, size, cache=data.cache, kept=kept, workers=data.workers)
+    return dataset, open_frames(dataset.videos, preprocessing, cache=data.cache, kept=kept, workers=data.workers)
 
 
 def measure(model: CenterCLIP, config: StudyConfig, arm: Arm, seed: int, plan: str) -> RunResult:
     """Rank the test split under a model, and each caption that names a direction against its opposite."""
-    dataset, source = open_test(config, model.image_size)
-    video = embed_videos(model, source, len(dataset.videos))  # [V, E]
+    dataset, source = open_test(config, model.preprocessing)
+    video = embed_all(dataset.videos, model, decode=decode_from(source, model.frames))  # [V, E]
     captions = [caption.text for caption in dataset.captions]
-    text = embed_captions(model, captions)  # [C, E]
+    text = encode_texts(model, captions)  # [C, E]
     owner = dataset.video_of_caption()
     similarity = text @ video.T
     opposites = {i: opposite for i, caption in enumerate(captions) if (opposite := reversed_caption(caption))}
@@ -44,7 +45,7 @@ def measure(model: CenterCLIP, config: StudyConfig, arm: Arm, seed: int, plan: s
     if directed:
         # [directed, 2]: each video with its caption and with the opposite of it
         there = np.einsum("ce,ce->c", text[directed], video[owner[directed]])
-        back = np.einsum("ce,ce->c", embed_captions(model, list(opposites.values())), video[owner[directed]])
+        back = np.einsum("ce,ce->c", encode_texts(model, list(opposites.values())), video[owner[directed]])
         pair = np.stack([there, back], axis=1)
         direction_ranks = metrics.ranks(pair, np.zeros(len(directed), np.int64)).tolist()
     return RunResult(

@@ -14,7 +14,7 @@ import pytest
 from tiny_models import clip_model
 from videos import make_video
 
-from centerclip.encoder import FileResult, Progress, VideoEncoder, decoding, writing
+from centerclip.embedding import FileResult, Progress, VideoEncoder, decoding, writing
 from centerclip.errors import FingerprintError, IndexLockedError, VideoError
 from centerclip.index import Summary, VideoIndex
 from centerclip.model import CenterCLIP

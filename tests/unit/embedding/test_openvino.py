@@ -8,8 +8,8 @@ import pytest
 import torch
 from tiny_models import clip_model
 
-from centerclip.encoder import VideoEncoder
-from centerclip.encoder.device import prepare
+from centerclip.embedding import VideoEncoder
+from centerclip.embedding.device import prepare
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from centerclip.encoder.pipeline import Numbered
 from centerclip.index import Writer
 from centerclip.records import EncodedVideo, Failed
 
@@ -14,19 +13,19 @@ __all__ = ["BackgroundWriter"]
 
 _BATCH_WINDOWS = 1000
 _BATCH_SECONDS = 15.0
-"""What a crash costs at most. Smaller batches leave the index in more pieces, which have to be joined."""
+"""The most work that a crash costs. Smaller batches leave the index in more pieces, which have to be joined."""
 
-_Batch = list[Numbered[EncodedVideo | Failed]]
+_Batch = list[EncodedVideo | Failed]
 
 
 class BackgroundWriter:
-    """Collects numbered results and writes them when they are many, or have waited long.
+    """Collects results, and writes them when there are many or the first has waited long.
 
     At most one batch is being written and one gathered, so memory is bounded. All methods are for one
     thread. `close` writes the rest.
 
     Args:
-        writer: used by no one else meanwhile.
+        writer: used by nobody else meanwhile.
     """
 
     def __init__(self, writer: Writer) -> None:
@@ -38,16 +37,17 @@ class BackgroundWriter:
         self._writing: Future[_Batch] | None = None
         self._written: _Batch = []
 
-    def add(self, results: Sequence[Numbered[EncodedVideo | Failed]]) -> None:
-        """Take results, and write what is due.
+    def add(self, results: Iterable[EncodedVideo | Failed]) -> None:
+        """Take results, and start writing if a batch is due.
 
-        Call it now and then even without results, since a batch may become due by time alone.
+        Call it regularly even without results, since a batch may become due by time alone.
 
         Raises:
             IndexStoreError: an earlier batch could not be written.
         """
-        self._gathered += results
-        self._windows += sum(0 if isinstance(r, Failed) else len(r.windows) for _, r in results)
+        for result in results:
+            self._gathered.append(result)
+            self._windows += 0 if isinstance(result, Failed) else len(result.windows)
         full = self._windows >= _BATCH_WINDOWS or len(self._gathered) >= _BATCH_WINDOWS
         if self._writing is not None and (full or self._writing.done()):
             self._wait()
@@ -56,7 +56,7 @@ class BackgroundWriter:
             self._write()
 
     def take(self) -> _Batch:
-        """Give what was written since the last call, as the index recorded it."""
+        """Return what was written since the last call, as the index recorded it."""
         written, self._written = self._written, []
         return written
 
@@ -76,13 +76,9 @@ class BackgroundWriter:
     def _write(self) -> None:
         batch, self._gathered = self._gathered, []
         self._windows, self._begun = 0, time.monotonic()
-        self._writing = self._pool.submit(self._record, batch)
+        self._writing = self._pool.submit(self._writer.add, batch)
 
     def _wait(self) -> None:
         if self._writing is not None:
             writing, self._writing = self._writing, None
             self._written += writing.result()
-
-    def _record(self, batch: _Batch) -> _Batch:
-        recorded = self._writer.add([result for _, result in batch])
-        return list(zip((number for number, _ in batch), recorded, strict=True))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_models import clip_model
 
-from centerclip.encoder.device import choose_device, choose_dtype, prepare, use_threads
+from centerclip.embedding.device import choose_device, choose_dtype, prepare, use_threads
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from centerclip.encoder.pictures import read_picture
+from centerclip.embedding.pictures import read_picture
 from centerclip.errors import VideoError
 
 SIZE = (16, 16)

@@ -12,7 +12,7 @@ import pytest
 from tiny_models import clip_model
 from videos import make_video
 
-from centerclip.encoder import Progress, VideoEncoder, decoding, writing
+from centerclip.embedding import Progress, VideoEncoder, decoding, writing
 from centerclip.index import VideoIndex
 from centerclip.model import CenterCLIP
 from centerclip.video import VideoReader

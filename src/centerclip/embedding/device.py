@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import copy
 import os
+from dataclasses import dataclass
 from threading import Thread
+from typing import Self
 
 import torch
 
-from centerclip.encoder.int8 import Int8Tower
-from centerclip.encoder.openvino import OpenVINOTower
+from centerclip.embedding.int8 import Int8Tower
+from centerclip.embedding.openvino import OpenVINOTower
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 
 __all__ = [
     "BACKENDS",
     "PRECISIONS",
+    "Cores",
     "available_cores",
     "choose_device",
     "choose_dtype",
     "precision_of",
     "prepare",
-    "use_threads",
 ]
 
 PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 BACKENDS = ("torch", "openvino")
+
+_SIDE_BY_SIDE = 8
+"""Most batches that a CPU encodes at once: each takes memory."""
 
 
 def choose_device(device: str | torch.device) -> torch.device:
@@ -117,10 +122,53 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def use_threads(count: int, *, others: int) -> None:
-    """Let torch compute with `count` threads for the calling thread, and with `others` for those to come.
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """How the processor's cores are shared between decoding and encoding.
 
-    As if `torch.set_num_threads` left alone what other threads take when they compute for the first time.
+    Attributes:
+        decoders: threads that decode.
+        encoders: batches that are encoded side by side.
+        threads: torch threads per batch, 0 to leave torch alone.
+        all_threads: torch threads for a batch that runs alone.
+    """
+
+    decoders: int
+    encoders: int
+    threads: int
+    all_threads: int
+
+    @classmethod
+    def share(cls, model: CenterCLIP, decoders: int | None = None) -> Self:
+        """Share this machine's cores for a model.
+
+        On a CPU a batch runs on one core (on a few where there are more than eight): the threads of a batch
+        that runs on all cores wait for each other after every operation, and for decoding in between.
+
+        Args:
+            model: on its device.
+            decoders: by default half the cores for a model on the CPU, or all up to 16 for a GPU.
+        """
+        cores = available_cores()
+        if model.device.type != "cpu":
+            return cls(decoders or min(16, cores), 1, 0, 0)
+        decoders = decoders or max(1, cores // 2)
+        if isinstance(model.tower, OpenVINOTower):  # has threads of its own
+            return cls(decoders, 1, 0, 0)
+        threads = torch.get_num_threads()
+        own = -(-threads // _SIDE_BY_SIDE)
+        return cls(decoders, threads // own, own, threads)
+
+    def enter(self, *, alone: bool) -> None:
+        """Give the calling thread its share of torch's threads, or all of them if nothing else runs."""
+        if self.threads:
+            _use_threads(self.all_threads if alone else self.threads, others=self.all_threads)
+
+
+def _use_threads(count: int, *, others: int) -> None:
+    """Let torch compute with `count` threads in the calling thread, and with `others` in later ones.
+
+    `torch.set_num_threads` alone would also set what threads take that compute for the first time.
     """
     if torch.get_num_threads() != count:
         torch.set_num_threads(count)

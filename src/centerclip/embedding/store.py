@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from centerclip.datasets import VideoItem
 from centerclip.errors import ConfigError
+from centerclip.records import Item
 
 __all__ = ["EmbeddingStore", "caption_key", "video_key"]
 
@@ -41,9 +41,6 @@ class EmbeddingStore:
         self._vectors: dict[str, NDArray[np.float32]] = {} if self._path is None else _read(self._path)
         self._saved = len(self._vectors)
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._vectors
-
     def put(self, keys: Iterable[str], vectors: NDArray[np.float32]) -> None:
         """Add the rows of `vectors` [len(keys), E]."""
         self._vectors.update(zip(keys, vectors, strict=True))
@@ -51,6 +48,10 @@ class EmbeddingStore:
     def take(self, keys: Sequence[str]) -> NDArray[np.float32]:
         """[len(keys), E], all of which must be there."""
         return np.stack([self._vectors[key] for key in keys])
+
+    def missing(self, keys: Iterable[str]) -> list[str]:
+        """The keys that are not there, each once, in order."""
+        return [key for key in dict.fromkeys(keys) if key not in self._vectors]
 
     def save(self) -> None:
         """Write what is new; the file is replaced as a whole, so that a kill leaves the old or the new one.
@@ -73,7 +74,7 @@ class EmbeddingStore:
         self._saved = len(self._vectors)
 
 
-def video_key(item: VideoItem) -> str:
+def video_key(item: Item) -> str:
     """What tells one item's picture from another's: its file as it is now, and the part of it."""
     stat = item.path.stat()
     place = str(item.path.absolute())

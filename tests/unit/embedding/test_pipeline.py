@@ -18,14 +18,17 @@ import numpy as np
 import pytest
 import torch
 
-from centerclip.encoder.decoding import DecodedWindow, Part, Windows
-from centerclip.encoder.pipeline import Pipeline, Step, in_order
+from centerclip.embedding.decode import DecodedWindow, Part, Windows
+from centerclip.embedding.pipeline import Step, run_pipeline
 from centerclip.errors import VideoError
-from centerclip.records import EncodedVideo, EncodedWindow, Failed, VideoInfo, Window
+from centerclip.records import Failed, Item, VideoInfo, Window
+
+Encoded = tuple[str, float]
+"""The file and the start of a window."""
 
 
 class Decoder:
-    """Gives a file named `3` three windows, and raises what a name stands for; counts frames in memory."""
+    """Decodes three windows of a file named `3`, and raises what a suffix stands for; counts frames in memory."""
 
     def __init__(self, **errors: BaseException) -> None:
         self.errors = errors
@@ -33,13 +36,14 @@ class Decoder:
         self.begun: list[Path] = []
         self._lock = threading.Lock()
 
-    def __call__(self, path: Path) -> Windows:
+    def __call__(self, item: Item) -> Windows:
+        path = item.path
         self.begun.append(path)
         info = VideoInfo(path, path.name, 1.0, 8, 8, 25.0, "h264", 1, 0.0)
         for number in range(int(path.stem)):
             if path.suffix[1:] in self.errors and number == int(path.stem) - 1:
                 raise self.errors[path.suffix[1:]]
-            yield DecodedWindow(info, Window(number, number + 1), self._frames(), b"")
+            yield DecodedWindow(info, Window(number, number + 1), self._frames(), np.array([0.0, 1.0]))
 
     def _frames(self) -> torch.Tensor:
         frames = torch.zeros(1)
@@ -54,26 +58,27 @@ class Decoder:
             self.most = max(self.most, self.alive)
 
 
-def encode(windows: Sequence[DecodedWindow], alone: bool = False) -> list[EncodedWindow]:
-    vector = np.zeros(2, np.float32)
-    bounds = np.array([0.0, 1.0])
-    return [
-        EncodedWindow(w.window, vector, vector[None], bounds, ((0.0, w.info.path.name.encode()),))
-        for w in windows
-    ]
+def encode(windows: Sequence[DecodedWindow], alone: bool = False) -> list[Encoded]:
+    return [(w.info.path.name, w.window.start_seconds) for w in windows]
 
 
 def run(
     names: Any, decoder: Any, *, workers: int = 2, encoders: int = 1, batch_size: int = 3, **options: Any
-) -> Generator[Step, None, None]:
+) -> Generator[Step[Encoded], None, None]:
     options.setdefault("encode", encode)
-    paths = (Path(name) for name in names)
+    items = (Item(Path(name)) for name in names)
     sizes = {"workers": workers, "encoders": encoders, "batch_size": batch_size}
-    return iter(Pipeline(paths, decoder, **sizes, **options))
+    return run_pipeline(items, decoder, **sizes, **options)
 
 
-def results_of(steps: Iterable[Step]) -> dict[int, EncodedVideo | Failed]:
-    return {number: result for step in steps for number, result in step.results}
+def results_of(steps: Iterable[Step[Encoded]]) -> dict[int, list[Encoded] | Failed]:
+    """Each file's embeddings or failure, by its number."""
+    results = {}
+    for step in steps:
+        for file in step.files:
+            result = file.result()
+            results[file.number] = result if isinstance(result, Failed) else result[1]
+    return results
 
 
 @pytest.fixture(autouse=True)
@@ -95,16 +100,12 @@ def test_every_file_gets_its_own_windows_in_time_order(
     results = results_of(steps)
     assert sorted(results) == list(range(len(names)))
     for number, name in enumerate(names):
-        video = results[number]
-        assert isinstance(video, EncodedVideo)
-        assert video.info.path == Path(name)
-        assert [w.window.start_seconds for w in video.windows] == list(range(int(name.split(".")[0])))
-        assert {w.pictures[0][1] for w in video.windows} == {name.encode()}
+        assert results[number] == [(name, start) for start in range(int(name.split(".")[0]))]
     assert decoder.alive == 0
 
 
 def test_no_files_give_no_results() -> None:
-    assert list(run([], Decoder())) == []
+    assert results_of(run([], Decoder())) == {}
 
 
 @pytest.mark.parametrize("encoders", [1, 2])
@@ -123,14 +124,14 @@ def test_frames_in_memory_are_bounded_whatever_the_length_and_the_count(
 class PartedDecoder(Decoder):
     """Cuts a file into parts of two windows, and gives the later parts away."""
 
-    def __call__(self, path: Path) -> Windows:
-        windows = list(range(int(path.stem)))
+    def __call__(self, item: Item) -> Windows:
+        windows = list(range(int(item.path.stem)))
         for start in windows[2::2]:
-            yield Part(partial(self._part, path, windows[start : start + 2]))
-        yield from self._part(path, windows[:2])
+            yield Part(partial(self._part, item, windows[start : start + 2]))
+        yield from self._part(item, windows[:2])
 
-    def _part(self, path: Path, numbers: Sequence[int]) -> Windows:
-        for number, window in enumerate(super().__call__(path)):
+    def _part(self, item: Item, numbers: Sequence[int]) -> Windows:
+        for number, window in enumerate(super().__call__(item)):
             if number in numbers:
                 yield window
 
@@ -141,7 +142,7 @@ def test_a_file_in_parts_comes_out_whole_and_in_time_order(workers: int, ahead: 
     names = ["1.a", "30.b", "3.c", "17.d"]
     decoder = PartedDecoder()
     results = results_of(run(names, decoder, workers=workers, ahead=ahead))
-    starts = [[w.window.start_seconds for w in results[place].windows] for place in range(4)]  # type: ignore[union-attr]
+    starts = [[start for _, start in results[place]] for place in range(4)]  # type: ignore[union-attr, misc]
     assert starts == [list(range(count)) for count in (1, 30, 3, 17)]
     assert decoder.alive == 0
 
@@ -149,37 +150,42 @@ def test_a_file_in_parts_comes_out_whole_and_in_time_order(workers: int, ahead: 
 def test_a_part_that_fails_fails_its_file_once_and_no_other() -> None:
     decoder = PartedDecoder(bad=VideoError("9.bad: broken at its end"))
     steps = list(run(["9.bad", "8.a"], decoder, workers=3, batch_size=1))
-    assert sorted(number for step in steps for number, _ in step.results) == [0, 1]
+    assert sorted(file.number for step in steps for file in step.files) == [0, 1]
     assert results_of(steps)[0] == Failed(Path("9.bad"), "broken at its end")
 
 
 def test_the_parts_of_one_file_are_decoded_side_by_side() -> None:
     meeting = threading.Barrier(3)
 
-    def part(path: Path) -> Windows:
+    def part(item: Item) -> Windows:
         meeting.wait(10)
-        yield from Decoder()(path)
+        yield from Decoder()(item)
 
-    def decode(path: Path) -> Windows:
+    def decode(item: Item) -> Windows:
         for _ in range(2):
-            yield Part(partial(part, path))
-        yield from part(path)
+            yield Part(partial(part, item))
+        yield from part(item)
 
-    (video,) = results_of(run(["1"], decode, workers=3)).values()
-    assert isinstance(video, EncodedVideo)
-    assert len(video.windows) == 3
+    assert results_of(run(["1"], decode, workers=3)) == {0: [("1", 0)] * 3}
 
 
 def test_batches_are_full_but_for_the_last() -> None:
-    steps = run(["2"] * 11, Decoder(), batch_size=4)
-    assert [len(step.windows) for step in steps if step.windows] == [4, 4, 4, 4, 4, 2]
+    sizes = []
+
+    def measure(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
+        sizes.append(len(windows))
+        return encode(windows)
+
+    steps = list(run(["2"] * 11, Decoder(), encode=measure, batch_size=4))
+    assert sizes == [4, 4, 4, 4, 4, 2]
+    assert sum(len(step.windows) for step in steps) == 22
 
 
 def test_decoding_goes_on_while_a_batch_is_encoded() -> None:
     decoder = Decoder()
     overlaps = []
 
-    def slow(windows: Sequence[DecodedWindow], alone: bool) -> list[EncodedWindow]:
+    def slow(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
         before, deadline = decoder.windows, time.monotonic() + 10
         while decoder.windows == before and before < 40 and time.monotonic() < deadline:
             time.sleep(0.001)
@@ -193,7 +199,7 @@ def test_decoding_goes_on_while_a_batch_is_encoded() -> None:
 def test_batches_are_encoded_side_by_side() -> None:
     meeting = threading.Barrier(3)
 
-    def meet(windows: Sequence[DecodedWindow], alone: bool) -> list[EncodedWindow]:
+    def meet(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
         assert not alone
         meeting.wait(10)
         return encode(windows)
@@ -205,7 +211,7 @@ def test_batches_are_encoded_side_by_side() -> None:
 def test_a_batch_with_nothing_beside_it_is_told_so() -> None:
     told = []
 
-    def listen(windows: Sequence[DecodedWindow], alone: bool) -> list[EncodedWindow]:
+    def listen(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
         told.append(alone)
         return encode(windows)
 
@@ -219,8 +225,8 @@ def test_failures_are_values_and_name_no_path_twice() -> None:
     decoder = Decoder(bad=VideoError("3.bad: nothing in it"), odd=IndexError("surprise"))
     results = results_of(run(["2", "3.bad", "1.odd", "2"], decoder, batch_size=2))
     assert results[1] == Failed(Path("3.bad"), "nothing in it")
-    assert results[2] == Failed(Path("1.odd"), "unexpected IndexError while it was decoded: surprise")
-    assert [len(results[number].windows) for number in (0, 3)] == [2, 2]  # type: ignore[union-attr]
+    assert results[2] == Failed(Path("1.odd"), "unexpected IndexError while decoding: surprise")
+    assert [len(results[number]) for number in (0, 3)] == [2, 2]  # type: ignore[arg-type]
     assert decoder.alive == 0
 
 
@@ -232,7 +238,7 @@ def test_what_is_no_fault_of_the_file_ends_the_run(error: BaseException) -> None
 
 @pytest.mark.parametrize("error", [RuntimeError("the model is broken"), MemoryError(), SystemExit()])
 def test_an_error_of_the_encoder_ends_the_run(error: BaseException) -> None:
-    def broken(windows: Sequence[DecodedWindow], alone: bool) -> list[EncodedWindow]:
+    def broken(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
         raise error
 
     with pytest.raises(type(error)):
@@ -251,7 +257,7 @@ def test_an_error_of_the_paths_ends_the_run() -> None:
 def test_the_consumer_may_stop_early_and_the_paths_may_be_endless() -> None:
     decoder = Decoder()
     with closing(run(itertools.repeat("3"), decoder)) as steps:
-        assert next(steps).windows
+        assert any(step.windows for step in steps)
     assert len(decoder.begun) < 30
     del steps
     assert decoder.alive <= 8  # what was decoded in vain is dropped with the pipeline
@@ -272,10 +278,10 @@ next(results)
 def test_files_are_begun_only_so_far_ahead_of_the_oldest_unfinished_one() -> None:
     decoder, go_on = Decoder(), threading.Event()
 
-    def decode(path: Path) -> Windows:
-        if path.suffix == ".slow":
+    def decode(item: Item) -> Windows:
+        if item.path.suffix == ".slow":
             assert go_on.wait(10)
-        yield from decoder(path)
+        yield from decoder(item)
 
     steps = run(["1.slow", *["1"] * 50], decode, batch_size=1, ahead=5)
     early: list[int] = []
@@ -287,10 +293,15 @@ def test_files_are_begun_only_so_far_ahead_of_the_oldest_unfinished_one() -> Non
     assert len(results_of(steps)) == 47
 
 
-def test_in_order_waits_for_what_comes_late() -> None:
-    letters = [Failed(Path(letter), "") for letter in "abcd"]
-    given = iter([Step((), [(2, letters[2])]), Step((), [(1, letters[1]), (0, letters[0])])])
-    seen = in_order(step for step in itertools.chain(given, [Step((), [(3, letters[3])])]))
-    assert next(seen) is letters[0]
-    assert next(given, None) is None
-    assert list(seen) == letters[1:]
+def test_an_empty_step_comes_when_nothing_happens() -> None:
+    go_on = threading.Event()
+
+    def decode(item: Item) -> Windows:
+        assert go_on.wait(10)
+        yield from Decoder()(item)
+
+    with closing(run(["1"], decode, tick_seconds=0.01)) as steps:
+        first = next(steps)
+        assert not (first.windows or first.files)
+        go_on.set()
+        assert results_of(steps) == {0: [("1", 0)]}

@@ -12,7 +12,7 @@ from PIL import Image
 from tiny_models import clip_model, clip_tokenizer
 from videos import cut_short, make_audio, make_video, picture
 
-from centerclip.encoder import VideoEncoder
+from centerclip.embedding import VideoEncoder
 from centerclip.errors import ConfigError, ModelError, VideoError
 from centerclip.model import CenterCLIP
 from centerclip.records import EncodedVideo, Failed
@@ -137,7 +137,7 @@ def test_a_picture_is_a_video_of_one_frame(encoder: VideoEncoder, model: CenterC
 def test_sentences_are_encoded_as_by_the_model_in_any_number(
     encoder: VideoEncoder, model: CenterCLIP, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("centerclip.encoder.encoder._TEXTS", 2)
+    monkeypatch.setattr("centerclip.embedding.encoder._TEXTS", 2)
     texts = ["a", "dog b", "c", "", "a d"]
     rows = encoder.encode_text(texts)
     assert (rows.shape, rows.dtype) == ((5, 24), np.float32)

@@ -9,9 +9,9 @@ import torch
 from tiny_models import clip_model, siglip_model
 from torch import nn
 
-from centerclip.encoder import VideoEncoder
-from centerclip.encoder.device import precision_of, prepare
-from centerclip.encoder.int8 import Int8Tower
+from centerclip.embedding import VideoEncoder
+from centerclip.embedding.device import precision_of, prepare
+from centerclip.embedding.int8 import Int8Tower
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from centerclip.encoder import decoding
-from centerclip.encoder.decoding import DecodedWindow, Part, decode_windows
+from centerclip.embedding import decoding
+from centerclip.embedding.decode import DecodedWindow, Part, decode_windows
 
 
 def decode(path: Path, parts: int) -> tuple[list[DecodedWindow], int]:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from random_videos import random_video
 
-from centerclip.encoder import writing
-from centerclip.encoder.writing import BackgroundWriter
+from centerclip.embedding import writing
+from centerclip.embedding.writing import BackgroundWriter
 from centerclip.errors import IndexStoreError
 from centerclip.records import EncodedVideo, Failed
 

@@ -1,0 +1,200 @@
+"""`VideoEncoder`: a model at work on files, pictures and sentences.
+
+Owns the model's device and precision, and how long windows are. `embed` does the work on files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from centerclip.embedding.device import Cores, choose_device, precision_of, prepare
+from centerclip.embedding.embed import embed, encode_frames
+from centerclip.embedding.pictures import read_picture
+from centerclip.errors import ConfigError, VideoError
+from centerclip.index import ModelCard
+from centerclip.model import CenterCLIP
+from centerclip.records import EncodedVideo, Failed, Item, Window
+
+__all__ = ["VideoEncoder", "encode_texts"]
+
+_TEXTS = 256
+"""Sentences per batch."""
+
+
+class VideoEncoder:
+    """Turns videos, pictures and sentences into embeddings of one space.
+
+    The model passed in is never changed. If it is in training mode, on another device or of another precision, the
+    encoder works with a copy, which doesn't see later changes of the original. Queries may be encoded from several
+    threads at once.
+
+    Args:
+        model: with its schedule, its reducer and T frames per window.
+        device: `cpu`, `cuda`, `cuda:1`...; `auto` takes a GPU if there is one.
+        precision: `float32`, `bfloat16`, or `auto`: bfloat16 where the processor supports it natively. On a CPU
+            also `int8`, in which the blocks of the vision tower multiply in 8 bits.
+        window_seconds: a longer video is cut into windows of at most about this length.
+        workers: decoding threads; by default half the cores for a CPU, all up to 16 for a GPU.
+        batch_size: windows the model takes at a time; by default 24 frames' worth on a CPU, where up to 8 such
+            batches are encoded side by side, and 384 on a GPU.
+        name: of the model, as its user knows it; an index remembers the model by it.
+        backend: `torch`, or `openvino`, which runs the vision tower on a CPU. The two differ by rounding only,
+            so one index may hold embeddings of both.
+
+    Raises:
+        ConfigError: the device or backend isn't available, the precision is unknown, a number is below its
+            minimum, or `model` isn't a model.
+    """
+
+    def __init__(
+        self,
+        model: CenterCLIP,
+        *,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        window_seconds: float = 12.0,
+        workers: int | None = None,
+        batch_size: int | None = None,
+        name: str | None = None,
+        backend: str = "torch",
+    ) -> None:
+        if not isinstance(model, CenterCLIP):
+            raise ConfigError(
+                f"VideoEncoder takes a model, not {model!r}: load one with CenterCLIP.from_pretrained(...)"
+            )
+        for what, number in (("workers", workers), ("batch_size", batch_size)):
+            if number is not None and number < 1:
+                raise ConfigError(f"{what} is {number}, but must be at least 1")
+        if not window_seconds > 0:
+            raise ConfigError(f"window_seconds is {window_seconds}, but must be above zero")
+        self.device = choose_device(device)
+        self.model = prepare(model, self.device, precision, backend)
+        self.cores = Cores.share(self.model, workers)
+        self.batch_size = batch_size
+        self.window_seconds = float(window_seconds)
+        self.name = name or model.backbone.model.config.name_or_path or "unnamed model"
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's: embeddings can be compared if their fingerprints are equal."""
+        return self.model.fingerprint()
+
+    def card(self) -> ModelCard:
+        """What an index remembers of the model."""
+        return ModelCard(
+            fingerprint=self.fingerprint,
+            name=self.name,
+            schedule=str(self.model.schedule),
+            reducer=self.model.reducer.label,
+            frames=self.model.frames,
+            embed_size=self.model.embed_size,
+            window_seconds=self.window_seconds,
+            precision="int8" if precision_of(self.model) == "int8" else "float",
+        )
+
+    def encode(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[EncodedVideo | Failed, None, None]:
+        """Encode video files, each cut into windows, with pictures.
+
+        Close the iterator (`contextlib.closing`) to stop before its end; see `embed` for what is in memory.
+
+        Args:
+            paths: may be endless; taken shortly before their turn.
+
+        Yields:
+            One result per path, in the order given: `Failed` for a file that can't be decoded.
+        """
+        return self.embed(Item(Path(path)) for path in paths)
+
+    def embed(
+        self,
+        items: Iterable[Item],
+        *,
+        window_seconds: float | None = None,
+        pictures: bool = True,
+        ordered: bool = True,
+        on_step: Callable[[Sequence[Window]], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Generator[EncodedVideo | Failed, None, None]:
+        """Call `embed` with this encoder's model and settings; the arguments are those of that function."""
+        results = embed(
+            items,
+            [self.model],
+            window_seconds=self.window_seconds if window_seconds is None else window_seconds,
+            pictures=pictures,
+            cores=self.cores,
+            batch_size=self.batch_size,
+            ordered=ordered,
+            on_step=on_step,
+            should_stop=should_stop,
+        )
+        with closing(results):
+            for result in results:
+                yield result if isinstance(result, Failed) else result[0]
+
+    def encode_file(self, path: str | os.PathLike[str]) -> NDArray[np.float32]:
+        """Encode a whole video file, however long, as one video of T frames.
+
+        Returns:
+            [E] float32, unit length.
+
+        Raises:
+            VideoError: the file has no frames that can be decoded.
+        """
+        (result,) = self.embed([Item(Path(path))], window_seconds=float("inf"), pictures=False)
+        if isinstance(result, Failed):
+            raise VideoError(f"{path}: {result.reason}")
+        return result.windows[0].vector
+
+    def encode_picture(self, path: str | os.PathLike[str]) -> NDArray[np.float32]:
+        """Encode a picture as a video of one frame.
+
+        Returns:
+            [E] float32, unit length.
+
+        Raises:
+            VideoError: it can't be opened.
+        """
+        frames = read_picture(Path(path), self.model.preprocessing)  # [1, 3, H, W]
+        vector: NDArray[np.float32] = encode_frames(self.model, frames.unsqueeze(0))[0][0].numpy()
+        return vector
+
+    def encode_text(self, texts: str | Sequence[str]) -> NDArray[np.float32]:
+        """Encode sentences.
+
+        Args:
+            texts: Q sentences; what exceeds the model's context is cut off.
+
+        Returns:
+            [Q, E] float32, unit length.
+
+        Raises:
+            ModelError: the model has no tokenizer.
+        """
+        return encode_texts(self.model, [texts] if isinstance(texts, str) else texts)
+
+
+@torch.inference_mode()
+def encode_texts(
+    model: CenterCLIP, texts: Sequence[str], *, max_tokens: int | None = None
+) -> NDArray[np.float32]:
+    """Encode sentences in batches.
+
+    Args:
+        model: in evaluation mode.
+        texts: Q sentences.
+        max_tokens: what is beyond is cut off, as `Backbone.tokenize` does it; by default the model's context.
+
+    Returns:
+        [Q, E] float32, unit length.
+    """
+    batches = [texts[start : start + _TEXTS] for start in range(0, len(texts), _TEXTS)]
+    ids = (model.backbone.tokenize(batch, max_tokens=max_tokens) for batch in batches)
+    rows = [model.encode_text(batch).float().cpu().numpy() for batch in ids]
+    return np.concatenate([np.empty((0, model.embed_size), np.float32), *rows])
