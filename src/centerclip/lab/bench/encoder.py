@@ -14,7 +14,7 @@ from centerclip.embedding.device import precision_of, prepare
 from centerclip.lab.bench.memory import gpu_peak
 from centerclip.lab.bench.report import Row, at_least, at_most, speed_row
 from centerclip.lab.bench.rivals import WholeTower, frame_by_frame
-from centerclip.lab.bench.schedules import encoding, measure_schedules, reduced_tokens, with_schedule
+from centerclip.lab.bench.schedules import encoding, measure_schedules, reduced_tokens
 from centerclip.lab.bench.setting import Setting
 from centerclip.lab.bench.subjects import Subject, toy_batch
 from centerclip.lab.bench.timing import Spread, Timing, take_turns
@@ -74,7 +74,7 @@ def _measure_shortcuts(subject: Subject, model: CenterCLIP, setting: Setting) ->
     frames, _ = toy_batch(_VIDEOS, frames=model.frames, size=model.image_size)
     frames = frames.to(setting.device)
     still = frames[:, :1].expand_as(frames).contiguous()
-    whole = with_schedule(model, "none")
+    whole = model.with_(schedule="none")
     whole.tower = WholeTower(model.backbone)
     runs: dict[str, Callable[[], object]] = {
         "moving": encoding(model, frames),
@@ -170,7 +170,7 @@ def _measure_batches(subject: Subject, model: CenterCLIP, setting: Setting) -> I
         frames, _ = toy_batch(videos, frames=model.frames, size=model.image_size)
         frames = frames.to(setting.device)
         runs: dict[str, Callable[[], object]] = {
-            str(schedule): encoding(with_schedule(model, schedule), frames)
+            str(schedule): encoding(model.with_(schedule=schedule), frames)
             for schedule in dict.fromkeys(("none", str(model.schedule)))
         }
         timings = take_turns(runs, rounds=setting.rounds, warmup=3, clock=setting.clock)

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from centerclip.embedding import VideoEncoder
-from centerclip.embedding.decode import DecodedWindow, Windows, decode_windows
+from centerclip.embedding import VideoEncoder, embed
+from centerclip.embedding.decode import DecodedWindow, Decoder, Windows
 from centerclip.index import VideoIndex
+from centerclip.indexing import sync
 from centerclip.lab.bench.footage import make_clips, make_film
 from centerclip.lab.bench.processes import process_peak
 from centerclip.lab.bench.report import Row, at_most
@@ -18,7 +19,7 @@ from centerclip.lab.bench.setting import Setting
 from centerclip.lab.bench.subjects import Subject
 from centerclip.lab.bench.timing import Spread, take_turns
 from centerclip.model import CenterCLIP
-from centerclip.records import EncodedVideo
+from centerclip.records import Failed, Item
 
 __all__ = ["measure_indexing"]
 
@@ -45,12 +46,11 @@ def measure_indexing(subjects: list[Subject], setting: Setting) -> Iterator[Row]
 
 def _measure_time(subject: Subject, paths: Sequence[Path], setting: Setting) -> Row:
     encoder = VideoEncoder(subject.model, device=setting.device, precision=setting.precision)
-    encoder_alone = _DecodedBefore(encoder.model, device=setting.device, precision=setting.precision)
-    encoder_alone.files = decoded = _decode(encoder, paths)
+    decoded = _decode(encoder, paths)
     runs: dict[str, Callable[[], object]] = {
         "index": partial(_index, encoder, paths, setting.folder / "index"),
         "decode": partial(_decode, encoder, paths),
-        "encode": partial(_encode, encoder_alone, paths),
+        "encode": partial(_encode, encoder, decoded),
     }
     setting.tell("index, end to end")
     timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
@@ -77,38 +77,28 @@ def _measure_time(subject: Subject, paths: Sequence[Path], setting: Setting) -> 
 
 def _index(encoder: VideoEncoder, paths: Sequence[Path], place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
-    states = {result.state for result in encoder.index(paths, VideoIndex(place))}
+    states = {result.state for result in sync(VideoIndex(place), paths, encoder)}
     assert states == {"indexed"}, f"films were {states}"
 
 
 def _decode(encoder: VideoEncoder, paths: Sequence[Path]) -> dict[Path, list[DecodedWindow]]:
     """The windows of each file, decoded by as many threads as the encoder has for it."""
+    model = encoder.model
+    decoder = Decoder(model.frames, model.preprocessing, encoder.window_seconds, pictures=model.segments)
 
     def decode(path: Path) -> list[DecodedWindow]:
-        decoded = decode_windows(
-            path,
-            window_seconds=encoder.window_seconds,
-            frames=encoder.model.frames,
-            size=encoder.model.image_size,
-        )
-        return [window for window in decoded if isinstance(window, DecodedWindow)]
+        return [window for window in decoder(Item(path)) if isinstance(window, DecodedWindow)]
 
-    with ThreadPoolExecutor(encoder.workers) as pool:
+    with ThreadPoolExecutor(encoder.cores.decoders) as pool:
         return dict(zip(paths, pool.map(decode, paths), strict=True))
 
 
-class _DecodedBefore(VideoEncoder):
-    """An encoder for which files are decoded already."""
+def _encode(encoder: VideoEncoder, decoded: Mapping[Path, Sequence[DecodedWindow]]) -> None:
+    def decode(item: Item) -> Windows:
+        yield from decoded[item.path]
 
-    files: Mapping[Path, Sequence[DecodedWindow]]
-
-    def _decoder(self, window_seconds: float) -> Callable[[Path], Windows]:
-        return lambda path: (window for window in self.files[path])
-
-
-def _encode(encoder: VideoEncoder, paths: Sequence[Path]) -> None:
-    for video in encoder.encode(paths):
-        assert isinstance(video, EncodedVideo)
+    for video in embed(map(Item, decoded), [encoder.model], decode=decode, cores=encoder.cores):
+        assert not isinstance(video, Failed)
 
 
 def _measure_memory(subject: Subject, clips: Sequence[Path], setting: Setting) -> Row:

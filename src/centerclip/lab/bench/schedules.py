@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -21,7 +20,6 @@ __all__ = [
     "encoding",
     "measure_schedules",
     "reduced_tokens",
-    "with_schedule",
 ]
 
 
@@ -66,7 +64,7 @@ def measure_schedules(
         ScheduleError: a schedule doesn't fit the model.
     """
     frames = frames.to(model.device)
-    models = [with_schedule(model, schedule) for schedule in schedules]
+    models = [model.with_(schedule=schedule) for schedule in schedules]
     runs = {str(made.schedule): encoding(made, frames) for made in models}
     timings = take_turns(runs, rounds=rounds, warmup=warmup, clock=clock_of(model.device))
     return [
@@ -78,17 +76,6 @@ def measure_schedules(
         )
         for made in models
     ]
-
-
-def with_schedule(
-    model: CenterCLIP, schedule: str | TokenSchedule, *, reducer: Reducer | None = None
-) -> CenterCLIP:
-    """The same model, weights shared, under another schedule."""
-    made = copy.copy(model)
-    made.schedule = schedule
-    if reducer is not None:
-        made.reducer = reducer
-    return made
 
 
 def encoding(model: CenterCLIP, frames: Tensor) -> Callable[[], Tensor]:
@@ -129,7 +116,7 @@ def reduced_tokens(model: CenterCLIP, frames: Tensor) -> list[Reducible]:
         One entry for each call of the reducer: one a stage, or two where its segments differ in length.
     """
     catcher = _Catcher(model.reducer)
-    encoding(with_schedule(model, model.schedule, reducer=catcher), frames.to(model.device))()
+    encoding(model.with_(schedule=model.schedule, reducer=catcher), frames.to(model.device))()
     return catcher.caught
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from centerclip.lab.bench.schedules import with_schedule
 from centerclip.lab.toy_world import captions, draw, sample_scene
 from centerclip.model import CenterCLIP
 from centerclip.schedule import TokenSchedule
@@ -82,7 +81,7 @@ def subject_of(name: str, model: CenterCLIP, schedules: Sequence[str | TokenSche
     Raises:
         ScheduleError: a schedule doesn't fit it.
     """
-    models = [with_schedule(model, schedule) for schedule in schedules] or [model]
+    models = [model.with_(schedule=schedule) for schedule in schedules] or [model]
     return Subject(name, models[0], tuple(made.schedule for made in models))
 
 

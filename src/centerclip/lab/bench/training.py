@@ -9,7 +9,6 @@ from torch import Tensor
 
 from centerclip.lab.bench.memory import gpu_peak, saved_activations
 from centerclip.lab.bench.report import Goal, Row, at_most
-from centerclip.lab.bench.schedules import with_schedule
 from centerclip.lab.bench.setting import Setting
 from centerclip.lab.bench.subjects import Subject, toy_batch
 from centerclip.lab.bench.timing import Spread, ratio, take_turns
@@ -59,7 +58,7 @@ def _measure(
     pictures = pictures.to(setting.device)
     backbone = copy.deepcopy(subject.model.backbone)  # whose weights the steps move
     base = CenterCLIP(backbone, reducer=subject.model.reducer, frames=frames).to(setting.device)
-    models = {name: with_schedule(base, name) for name in (schedule, "none")}
+    models = {name: base.with_(schedule=name) for name in (schedule, "none")}
     saved = {name: saved_activations(model, pictures, captions) for name, model in models.items()}
     steps = {name: training_step(model, pictures, captions) for name, model in models.items()}
     timings = take_turns(steps, rounds=setting.rounds, clock=setting.clock)

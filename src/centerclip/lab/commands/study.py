@@ -15,7 +15,7 @@ from centerclip.cli.output import note, on_terminal, stdout, table, write_json, 
 from centerclip.cli.progress import Bar
 
 if TYPE_CHECKING:
-    from centerclip.lab.study import ArmResult, Cost, Study
+    from centerclip.lab.study import VariantResult, Cost, Study
 
 __all__ = ["study"]
 
@@ -42,7 +42,7 @@ def study(
     What is done already isn't done again, so a study that was stopped goes on where it was. The plan's
     output folder receives study.json, study.md and study.png.
 
-    Piped, one arm a line, tab-separated: name, R@1 with the low and high end of its interval, multiply-adds
+    Piped, one variant a line, tab-separated: name, R@1 with the low and high end of its interval, multiply-adds
     a video, seconds a training step, seconds a video.
 
     \b
@@ -70,29 +70,29 @@ def study(
         write_into(finished, document, config.stem)
     if json or not on_terminal():
         for result in finished.results:
-            _write(result, finished.costs[result.arm.name], json=json)
+            _write(result, finished.costs[result.variant.name], json=json)
     else:
         _show(finished)
         note(f"{plan.output / 'study.md'} has all figures.")
 
 
-def _write(result: ArmResult, cost: Cost, *, json: bool) -> None:
+def _write(result: VariantResult, cost: Cost, *, json: bool) -> None:
     recall = result.summary().recall_at_1
     if json:
-        write_json({"name": result.arm.name, "recall_at_1": asdict(recall), "cost": asdict(cost)})
+        write_json({"name": result.variant.name, "recall_at_1": asdict(recall), "cost": asdict(cost)})
         return
     figures = (f"{figure:.2f}" for figure in (recall.value, recall.low, recall.high))
     seconds = (f"{cost.step_seconds:.4f}", f"{cost.video_seconds:.4f}")
-    write_tabs((result.arm.name, *figures, str(cost.multiply_adds), *seconds))
+    write_tabs((result.variant.name, *figures, str(cost.multiply_adds), *seconds))
 
 
 def _show(study: Study) -> None:
     heads = ("R@1", "95 %", "G mult-adds", "ms a step", "ms a video")
-    rows = table("arm", *heads, right=heads)
+    rows = table("variant", *heads, right=heads)
     for result in study.results:
-        cost, recall = study.costs[result.arm.name], result.summary().recall_at_1
+        cost, recall = study.costs[result.variant.name], result.summary().recall_at_1
         rows.add_row(
-            result.arm.name,
+            result.variant.name,
             f"{recall.value:.1f}",
             f"{recall.low:.1f}–{recall.high:.1f}",
             f"{cost.multiply_adds / 1e9:.3f}",

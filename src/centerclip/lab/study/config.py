@@ -14,42 +14,51 @@ from centerclip.schedule import TokenSchedule
 from centerclip.training.config import DataSection, OptimizationSection, TrainConfig
 from centerclip.training.recipes import read_config
 
-__all__ = ["Arm", "StudyConfig", "World", "load_study"]
+__all__ = ["Variant", "StudyConfig", "World", "load_study"]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Arm(_Section):
-    """One thing that is compared: a way to reduce tokens and how far."""
+class Variant(_Section):
+    """One thing that is compared: a way to reduce tokens and how far.
+
+    `reducer` is a name, with options if need be: `kmedoids`, `spectral(graph=knn)`, `my_module:MyReducer`.
+    """
 
     reducer: str
     schedule: str
     temporal: bool = False
 
     @property
+    def kind(self) -> str:
+        """What reduces the tokens; `none` where nothing does."""
+        return "none" if self.schedule == "none" else self.reducer
+
+    @property
     def name(self) -> str:
-        """Unique in a study, and good for a folder: `kmedoids_B6-4,49`, `none`, `none_temporal`."""
-        parts = ["none"] if self.schedule == "none" else [self.reducer, self.schedule.replace(";", "+")]
+        """Unique in a study, and fit for a folder: `kmedoids_B6-4,49`, `none`, `none_temporal`."""
+        parts = [self.kind.replace(" ", "").replace("/", "+")]
+        parts += [] if self.schedule == "none" else [self.schedule.replace(";", "+")]
         return "_".join([*parts, *(["temporal"] if self.temporal else [])])
 
 
-class Arms(_Section):
-    """Arms in a block: every reducer with every schedule, with and without what `temporal` names."""
+class Variants(_Section):
+    """Variants in a block: every reducer with every schedule, with and without what `temporal` names."""
 
     reducers: tuple[str, ...] = ("kmedoids",)
     schedules: tuple[str, ...]
     temporal: tuple[bool, ...] = (False,)
 
-    def expand(self) -> list[Arm]:
-        """The arms of the block, those with the same schedule side by side."""
-        arms = []
+    def expand(self) -> list[Variant]:
+        """The variants of the block, those with the same schedule side by side."""
+        variants = []
         for schedule in map(TokenSchedule.parse, self.schedules):
             # the plain model has no use for a reducer, whatever its name
             for reducer in self.reducers if schedule else ("kmedoids",):
-                arms += [Arm(reducer=reducer, schedule=str(schedule), temporal=own) for own in self.temporal]
-        return arms
+                variants += [Variant(reducer=reducer, schedule=str(schedule), temporal=own) for own in self.temporal]
+        return variants
 
 
 class World(_Section):
@@ -65,8 +74,8 @@ class World(_Section):
 class StudyConfig(_Section):
     """A whole study.
 
-    Every arm starts from `start` (a model's name or folder), or from the best model of the recipe
-    `base`, which is trained first. Without `optimization` nothing is trained: the arms are compared on
+    Every variant starts from `start` (a model's name or folder), or from the best model of the recipe
+    `base`, which is trained first. Without `optimization` nothing is trained: the variants are compared on
     the weights of the start alone.
     """
 
@@ -79,7 +88,7 @@ class StudyConfig(_Section):
     world: World | None = None
     data: DataSection
     optimization: OptimizationSection | None = None
-    arms: tuple[Arms, ...] = Field(min_length=1)
+    variants: tuple[Variants, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:
@@ -89,26 +98,26 @@ class StudyConfig(_Section):
             raise ValueError("without [optimization] nothing depends on a seed: give one in seeds")
         return self
 
-    def expand(self) -> list[Arm]:
-        """All arms, each once, in the order of the file."""
-        return list(dict.fromkeys(arm for block in self.arms for arm in block.expand()))
+    def expand(self) -> list[Variant]:
+        """All variants, each once, in the order of the file."""
+        return list(dict.fromkeys(variant for block in self.variants for variant in block.expand()))
 
-    def recipe(self, arm: Arm, seed: int, start: str, output: Path) -> TrainConfig:
-        """The training recipe of one arm and seed; everything but the arm is equal for all."""
+    def recipe(self, variant: Variant, seed: int, start: str, output: Path) -> TrainConfig:
+        """The training recipe of one variant and seed; everything but the variant is equal for all."""
         assert self.optimization is not None
         model = {
             "start": start,
             "frames": self.frames,
-            "schedule": arm.schedule,
-            "reducer": {"name": arm.reducer},
-            "temporal": arm.temporal,
+            "schedule": variant.schedule,
+            "reducer": variant.reducer,
+            "temporal": variant.temporal,
         }
         return TrainConfig.model_validate(
             {
                 "output": output,
                 "seed": seed,
                 "checkpoint_every": 20,
-                "validate_every": 10**9,  # at the end only: all arms are trained equally long
+                "validate_every": 10**9,  # at the end only: all variants are trained equally long
                 "model": model,
                 "data": self.data,
                 "optimization": self.optimization,

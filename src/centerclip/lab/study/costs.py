@@ -1,4 +1,4 @@
-"""What each arm costs: arithmetic, memory in training, time a step and a video, measured in turns."""
+"""What each variant costs: arithmetic, memory in training, time a step and a video, measured in turns."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from centerclip.clustering.reducers import make_reducer
 from centerclip.lab.bench.memory import saved_activations
 from centerclip.lab.bench.schedules import encoding
 from centerclip.lab.bench.timing import clock_of, take_turns
-from centerclip.lab.study.config import Arm
+from centerclip.lab.study.config import Variant
 from centerclip.model import CenterCLIP
 from centerclip.training.loss import contrastive_loss
 
@@ -22,7 +21,7 @@ __all__ = ["Cost", "measure_costs"]
 
 @dataclass(frozen=True)
 class Cost:
-    """What one video costs under an arm, at the batch that was measured.
+    """What one video costs under a variant, at the batch that was measured.
 
     Attributes:
         multiply_adds: of the vision tower as it encodes, with the last block for the class token alone.
@@ -38,9 +37,9 @@ class Cost:
 
 
 def measure_costs(
-    model: CenterCLIP, arms: Sequence[Arm], frames: Tensor, captions: Sequence[str], *, rounds: int = 5
+    model: CenterCLIP, variants: Sequence[Variant], frames: Tensor, captions: Sequence[str], *, rounds: int = 5
 ) -> dict[str, Cost]:
-    """Measure all arms on the same batch, in turns.
+    """Measure all variants on the same batch, in turns.
 
     Args:
         model: its weights, whatever they are; cost doesn't depend on them.
@@ -49,17 +48,13 @@ def measure_costs(
         rounds: of which the median is taken.
 
     Returns:
-        A cost an arm, by the arm's name.
+        A cost a variant, by the variant's name.
     """
     models = {
-        arm.name: CenterCLIP(
-            model.backbone,
-            arm.schedule,
-            reducer=make_reducer(arm.reducer),
-            frames=model.frames,
-            temporal=arm.temporal,
-        ).to(model.device)
-        for arm in arms
+        variant.name: model.with_(
+            schedule=variant.schedule, reducer=variant.reducer, temporal=variant.temporal
+        )
+        for variant in variants
     }
     clock = clock_of(model.device)
     steps = take_turns(

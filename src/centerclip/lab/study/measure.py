@@ -8,7 +8,7 @@ from centerclip import metrics
 from centerclip.datasets import Dataset, load_dataset
 from centerclip.embedding import embed_all, encode_texts
 from centerclip.embedding.frames import FrameSource, decode_from, open_frames
-from centerclip.lab.study.config import Arm, StudyConfig
+from centerclip.lab.study.config import Variant, StudyConfig
 from centerclip.lab.study.results import RunResult
 from centerclip.lab.toy_world import reversed_caption
 from centerclip.model import CenterCLIP
@@ -31,7 +31,7 @@ def open_test(config: StudyConfig, preprocessing: Preprocessing) -> tuple[Datase
     return dataset, open_frames(dataset.videos, preprocessing, cache=data.cache, kept=kept, workers=data.workers)
 
 
-def measure(model: CenterCLIP, config: StudyConfig, arm: Arm, seed: int, plan: str) -> RunResult:
+def measure(model: CenterCLIP, config: StudyConfig, variant: Variant, seed: int, plan: str) -> RunResult:
     """Rank the test split under a model, and each caption that names a direction against its opposite."""
     dataset, source = open_test(config, model.preprocessing)
     video = embed_all(dataset.videos, model, decode=decode_from(source, model.frames))  # [V, E]
@@ -50,7 +50,7 @@ def measure(model: CenterCLIP, config: StudyConfig, arm: Arm, seed: int, plan: s
         direction_ranks = metrics.ranks(pair, np.zeros(len(directed), np.int64)).tolist()
     return RunResult(
         plan=plan,
-        arm=arm.name,
+        variant=variant.name,
         seed=seed,
         ranks=metrics.ranks(similarity, owner).tolist(),
         reverse_ranks=metrics.video_to_text_ranks(similarity, owner).tolist(),

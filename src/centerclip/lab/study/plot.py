@@ -1,31 +1,26 @@
-"""Recall against cost, an arm a mark."""
+"""Recall against cost, a variant a mark."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from centerclip.clustering.reducers import REDUCERS
 from centerclip.errors import ConfigError
-from centerclip.lab.study.results import ArmResult, Study
+from centerclip.lab.study.results import VariantResult, Study
 
 __all__ = ["plot"]
 
-# Okabe and Ito's palette, which color-blind readers can tell apart; a shape each, for prints in gray.
-_MARKS = {
-    "none": ("#000000", "*"),
-    "kmedoids": ("#0072B2", "o"),
-    "spectral": ("#D55E00", "s"),
-    "pool": ("#009E73", "^"),
-    "sample": ("#E69F00", "v"),
-    "merge": ("#CC79A7", "D"),
-    "token_shift": ("#56B4E9", "P"),
-    "temporal_shift": ("#999999", "X"),
-}
+# Okabe and Ito's palette, which color-blind readers can tell apart; each with its own shape, for prints in gray.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#999999")
+_SHAPES = "os^vDPX"
 _TEMPORAL = " + temporal"
 _LABEL = 0.016
 """Room that a schedule's name takes, as a part of the plot's width."""
 _SPREAD = 0.006
-"""How far apart arms of equal cost are drawn, as a part of the dearest arm's cost."""
+"""How far apart variants of equal cost are drawn, as a part of the dearest variant's cost."""
 
 
 def plot(study: Study, path: Path) -> None:
@@ -42,14 +37,15 @@ def plot(study: Study, path: Path) -> None:
     figure = Figure(figsize=(8.4, 4.8), dpi=130, layout="constrained")
     axes = figure.add_subplot()
     names = list(dict.fromkeys(_name(result) for result in results))
+    marks = _marks(names)
     dearest = max(cost.multiply_adds for cost in costs.values()) / 1e9
-    several = f"none{_TEMPORAL}" in names  # arms without a reduction
+    several = f"none{_TEMPORAL}" in names  # variants without a reduction
     for place, name in enumerate(names):
         kind, temporal = name.removesuffix(_TEMPORAL), name.endswith(_TEMPORAL)
-        color, marker = _MARKS.get(kind, ("#666666", "h"))
+        color, marker = marks[kind]
         own = [result for result in results if _name(result) == name]
         shift = (place - (len(names) - 1) / 2) * _SPREAD * dearest if name != "none" or several else 0.0
-        x = [costs[result.arm.name].multiply_adds / 1e9 + shift for result in own]
+        x = [costs[result.variant.name].multiply_adds / 1e9 + shift for result in own]
         recalls = [result.summary().recall_at_1 for result in own]
         y = [recall.value for recall in recalls]
         spread = [[r.value - r.low for r in recalls], [r.high - r.value for r in recalls]]
@@ -71,14 +67,21 @@ def plot(study: Study, path: Path) -> None:
     figure.savefig(path)
 
 
-def _name(result: ArmResult) -> str:
-    kind = "none" if result.arm.schedule == "none" else result.arm.reducer
-    return f"{kind}{_TEMPORAL}" if result.arm.temporal else kind
+def _marks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """A color and a shape for each reducer; the built-in ones have the same in every plot."""
+    kinds = [name.removesuffix(_TEMPORAL) for name in names]
+    own = sorted({*kinds} - {*REDUCERS, "none"})
+    marks = zip((*REDUCERS, *own), cycle(zip(_COLORS, _SHAPES, strict=True)), strict=False)
+    return {"none": ("#000000", "*"), **dict(marks)}
+
+
+def _name(result: VariantResult) -> str:
+    return f"{result.variant.kind}{_TEMPORAL}" if result.variant.temporal else result.variant.kind
 
 
 def _name_schedules(axes: Any, study: Study) -> None:
-    """Write each schedule above the arms that have it, but for those that would meet; the table has all."""
-    places = {r.arm.schedule: study.costs[r.arm.name].multiply_adds / 1e9 for r in study.results}
+    """Write each schedule above the variants that have it, but for those that would meet; the table has all."""
+    places = {r.variant.schedule: study.costs[r.variant.name].multiply_adds / 1e9 for r in study.results}
     left, right = axes.get_xlim()
     free = left
     for schedule, x in sorted(places.items(), key=lambda place: place[1]):

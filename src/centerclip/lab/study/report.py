@@ -12,7 +12,7 @@ from typing import Any
 from centerclip import metrics
 from centerclip.errors import ConfigError
 from centerclip.lab.study.plot import plot
-from centerclip.lab.study.results import ArmResult, Study
+from centerclip.lab.study.results import VariantResult, Study
 
 __all__ = ["write_into", "write_report"]
 
@@ -52,21 +52,20 @@ def write_into(study: Study, document: Path, name: str) -> None:
 
 
 def _table(study: Study) -> str:
-    """Markdown, an arm a line: recall, what it costs, and how it compares with the plain model."""
+    """Markdown, a variant a line: recall, what it costs, and how it compares with the plain model."""
     results, costs = study.results, study.costs
-    plain = next((result for result in results if result.arm.name == "none"), None)
+    plain = next((result for result in results if result.variant.name == "none"), None)
     directed = any(result.directions() for result in results)
     heads = ["reducer", "schedule", "R@1", "by seed", "against `none`", "p", "MnR", "V2T R@1"]
     heads += ["right way"] if directed else []
     heads += ["G mult-adds", "saved MB", "ms a step", "ms a video"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for result in results:
-        cost = costs[result.arm.name]
+        cost = costs[result.variant.name]
         there, back = result.summary(), result.reverse_summary()
         cells = [
-            ("none" if result.arm.schedule == "none" else result.arm.reducer)
-            + (" + temporal" if result.arm.temporal else ""),
-            f"`{result.arm.schedule}`",
+            result.variant.kind + (" + temporal" if result.variant.temporal else ""),
+            f"`{result.variant.schedule}`",
             _interval(there.recall_at_1),
             " ".join(f"{recall:.1f}" for recall in result.by_seed()),
             *_against(result, plain),
@@ -86,7 +85,7 @@ def _table(study: Study) -> str:
     return "\n".join(lines)
 
 
-def _against(result: ArmResult, plain: ArmResult | None) -> tuple[str, str]:
+def _against(result: VariantResult, plain: VariantResult | None) -> tuple[str, str]:
     if plain is None or result is plain:
         return "", ""
     difference = result.compared_with(plain).recall_at_1
@@ -106,15 +105,15 @@ def _figures(study: Study) -> dict[str, Any]:
         "plan": study.config.model_dump(mode="json"),
         "machine": {"processor": platform.processor() or platform.machine(), "system": platform.platform()},
         "versions": {package: version(package) for package in packages},
-        "arms": [
+        "variants": [
             {
-                "name": result.arm.name,
-                **result.arm.model_dump(),
+                "name": result.variant.name,
+                **result.variant.model_dump(),
                 "text_to_video": asdict(result.summary()),
                 "video_to_text": asdict(result.reverse_summary()),
                 "recall_at_1_by_seed": result.by_seed(),
                 "direction": (direction := result.directions()) and asdict(direction),
-                "cost": asdict(study.costs[result.arm.name]),
+                "cost": asdict(study.costs[result.variant.name]),
             }
             for result in study.results
         ],

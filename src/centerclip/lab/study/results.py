@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from centerclip import metrics
-from centerclip.lab.study.config import Arm, StudyConfig
+from centerclip.lab.study.config import Variant, StudyConfig
 from centerclip.lab.study.costs import Cost
 
-__all__ = ["ArmResult", "RunResult", "Study", "read_result", "write_result"]
+__all__ = ["VariantResult", "RunResult", "Study", "read_result", "write_result"]
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """One arm with one seed.
+    """One variant with one seed.
 
     Attributes:
         plan: a hash of everything that the figures depend on.
@@ -30,7 +30,7 @@ class RunResult:
     """
 
     plan: str
-    arm: str
+    variant: str
     seed: int
     ranks: list[float]
     reverse_ranks: list[float]
@@ -55,10 +55,10 @@ def read_result(path: Path, plan: str) -> RunResult | None:
 
 
 @dataclass(frozen=True)
-class ArmResult:
-    """An arm over all its seeds. All queries of a video, with every seed, are drawn together."""
+class VariantResult:
+    """A variant over all its seeds. All queries of a video, with every seed, are drawn together."""
 
-    arm: Arm
+    variant: Variant
     runs: tuple[RunResult, ...]
 
     def summary(self) -> metrics.Summary:
@@ -72,8 +72,8 @@ class ArmResult:
             ranks, groups=np.tile(np.arange(len(ranks) // len(self.runs)), len(self.runs))
         )
 
-    def compared_with(self, other: ArmResult) -> metrics.Comparison:
-        """This arm's text to video minus the other's, on the same captions and seeds."""
+    def compared_with(self, other: VariantResult) -> metrics.Comparison:
+        """This variant's text to video minus the other's, on the same captions and seeds."""
         return metrics.compare(other._ranks(), self._ranks(), groups=self._groups())
 
     def by_seed(self) -> list[float]:
@@ -97,8 +97,8 @@ class ArmResult:
 
 @dataclass(frozen=True)
 class Study:
-    """A finished study: a result an arm, in the plan's order, and each arm's cost by its name."""
+    """A finished study: a result a variant, in the plan's order, and each variant's cost by its name."""
 
     config: StudyConfig
-    results: tuple[ArmResult, ...]
+    results: tuple[VariantResult, ...]
     costs: Mapping[str, Cost]

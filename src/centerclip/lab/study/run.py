@@ -1,4 +1,4 @@
-"""Runs a study: the common checkpoint, then every arm with every seed, on several processes, resumable."""
+"""Runs a study: the common checkpoint, then every variant with every seed, on several processes, resumable."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from centerclip.clustering.reducers import make_reducer
-from centerclip.lab.study.config import Arm, StudyConfig
+from centerclip.lab.study.config import Variant, StudyConfig
 from centerclip.lab.study.costs import measure_costs
 from centerclip.lab.study.measure import measure, open_test
-from centerclip.lab.study.results import ArmResult, RunResult, Study, read_result, write_result
+from centerclip.lab.study.results import VariantResult, RunResult, Study, read_result, write_result
 from centerclip.lab.toy_world import render_toy_world
 from centerclip.model import CenterCLIP
 from centerclip.training.config import load_config
@@ -32,17 +31,17 @@ _MEASURED = 8
 
 @dataclass(frozen=True)
 class _Job:
-    """One arm with one seed, ready to be sent to a process."""
+    """One variant with one seed, ready to be sent to a process."""
 
     config: StudyConfig
-    arm: Arm
+    variant: Variant
     seed: int
     start: str
     fingerprint: str
 
     @property
     def result(self) -> Path:
-        return self.config.output / self.arm.name / f"seed-{self.seed}.json"
+        return self.config.output / self.variant.name / f"seed-{self.seed}.json"
 
     @property
     def plan(self) -> str:
@@ -53,7 +52,7 @@ class _Job:
             exclude={"data": {"cache", "workers"}},
             exclude_defaults=True,
         )
-        text = json.dumps([self.arm.model_dump(), self.seed, self.fingerprint, settings], sort_keys=True)
+        text = json.dumps([self.variant.model_dump(), self.seed, self.fingerprint, settings], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -63,9 +62,9 @@ def run_study(
     jobs: int = 1,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Study:
-    """Run what of a study isn't done yet, and measure what each arm costs.
+    """Run what of a study isn't done yet, and measure what each variant costs.
 
-    Every run is a function of the plan, its arm and its seed, whatever the number of processes. A study
+    Every run is a function of the plan, its variant and its seed, whatever the number of processes. A study
     that was stopped goes on with the runs that are missing, each from its last checkpoint.
 
     Args:
@@ -87,20 +86,18 @@ def run_study(
         )
     start = config.start or _train_base(config, tell)
     model = CenterCLIP.from_pretrained(start, schedule="none", frames=config.frames)
-    for arm in config.expand():  # a misspelt arm is found before anything is trained
-        model.schedule = arm.schedule
-        make_reducer(arm.reducer)
-    model.schedule = "none"
+    for variant in config.expand():  # finds a misspelled variant before anything is trained
+        model.with_(schedule=variant.schedule, reducer=variant.reducer)
     planned = [
-        _Job(config, arm, seed, start, model.fingerprint())
+        _Job(config, variant, seed, start, model.fingerprint())
         for seed in config.seeds
-        for arm in config.expand()
+        for variant in config.expand()
     ]
     waiting = [job for job in planned if read_result(job.result, job.plan) is None]
     tell("compare", len(planned) - len(waiting), len(planned))
     for done, _ in enumerate(_in_processes(waiting, jobs), len(planned) - len(waiting) + 1):
         tell("compare", done, len(planned))
-    results = tuple(_collect(config, arm, planned) for arm in config.expand())
+    results = tuple(_collect(config, variant, planned) for variant in config.expand())
     return Study(config, results, measure_costs(model, config.expand(), *_batch(config, model)))
 
 
@@ -128,34 +125,33 @@ def _in_processes(jobs: Sequence[_Job], processes: int) -> Iterator[RunResult]:
 
 
 def _run(job: _Job) -> RunResult:
-    """Train an arm, if the study trains, and measure it."""
-    config, arm = job.config, job.arm
+    """Train a variant, if the study trains, and measure it."""
+    config, variant = job.config, job.variant
     job.result.parent.mkdir(parents=True, exist_ok=True)
     if config.optimization is None:
         model = CenterCLIP.from_pretrained(
-            job.start, schedule=arm.schedule, reducer=make_reducer(arm.reducer), frames=config.frames
+            job.start, schedule=variant.schedule, reducer=variant.reducer, frames=config.frames
         )
-        result = measure(model, config, arm, job.seed, job.plan)
+        result = measure(model, config, variant, job.seed, job.plan)
     else:
         folder = job.result.parent / f"run-{job.seed}-{job.plan}"
-        best = train(config.recipe(arm, job.seed, job.start, folder))
-        result = measure(CenterCLIP.from_pretrained(best), config, arm, job.seed, job.plan)
+        best = train(config.recipe(variant, job.seed, job.start, folder))
+        result = measure(CenterCLIP.from_pretrained(best), config, variant, job.seed, job.plan)
         shutil.rmtree(folder)  # the ranks are kept; a hundred checkpoints would be no use
     write_result(job.result, result)
     return result
 
 
-def _collect(config: StudyConfig, arm: Arm, jobs: Sequence[_Job]) -> ArmResult:
-    results = (read_result(job.result, job.plan) for job in jobs if job.arm == arm)
-    return ArmResult(arm, tuple(result for result in results if result is not None))
+def _collect(config: StudyConfig, variant: Variant, jobs: Sequence[_Job]) -> VariantResult:
+    results = (read_result(job.result, job.plan) for job in jobs if job.variant == variant)
+    return VariantResult(variant, tuple(result for result in results if result is not None))
 
 
 def _batch(config: StudyConfig, model: CenterCLIP) -> tuple[Tensor, list[str]]:
     """Videos of the test split, each with a caption, on which cost is measured."""
-    dataset, source = open_test(config, model.image_size)
+    dataset, source = open_test(config, model.preprocessing)
     caption_of = {caption.video: caption.text for caption in dataset.captions}
     videos = sorted(caption_of)[:_MEASURED]
-    frames, mask = source.batch(videos, config.frames)
-    whole = mask.all(dim=1)
-    captions = [caption_of[video] for video, complete in zip(videos, whole, strict=True) if complete]
-    return frames[whole], captions
+    read = [(source.read(dataset.videos[video], config.frames), caption_of[video]) for video in videos]
+    whole = [(frames, caption) for frames, caption in read if len(frames) == config.frames]
+    return torch.stack([frames for frames, _ in whole]), [caption for _, caption in whole]

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from centerclip.lab.bench.memory import saved_activations, saved_bytes
-from centerclip.lab.bench.schedules import with_schedule
 from centerclip.lab.bench.subjects import random_subject, toy_batch
 
 
@@ -41,7 +40,7 @@ def test_a_schedule_keeps_fewer_activations_and_the_model_is_left_as_it_was() ->
     subject = random_subject("tiny")
     frames, captions = toy_batch(2, frames=12, size=subject.model.image_size)
     reduced = saved_activations(subject.model, frames, captions)
-    plain = saved_activations(with_schedule(subject.model, "none"), frames, captions)
+    plain = saved_activations(subject.model.with_(schedule="none"), frames, captions)
     assert 0.4 < reduced / plain < 0.9
     assert reduced == saved_activations(subject.model, frames, captions)
     assert not subject.model.training

@@ -11,7 +11,6 @@ from centerclip.lab.bench.schedules import (
     encoding,
     measure_schedules,
     reduced_tokens,
-    with_schedule,
 )
 from centerclip.lab.bench.subjects import random_subject, toy_batch
 
@@ -21,7 +20,7 @@ FRAMES, _ = toy_batch(2, frames=12, size=SUBJECT.model.image_size)
 
 @pytest.mark.parametrize("schedule", ["none", "B2-4,16", "B1-6,12;B3-2,5", "B2-5,16"])
 def test_multiply_adds_are_what_torch_counts(schedule: str) -> None:
-    model = with_schedule(SUBJECT.model, schedule, reducer=None if schedule == "none" else _First())
+    model = SUBJECT.model.with_(schedule=schedule, reducer=_First())
     counter = FlopCounterMode(display=False)
     with sdpa_kernel(SDPBackend.MATH), counter:
         encoding(model, FRAMES)()
@@ -41,7 +40,7 @@ def test_schedules_are_measured_on_the_same_videos() -> None:
 
 
 def test_the_tokens_of_a_reduction_are_those_that_the_model_reduces() -> None:
-    model = with_schedule(SUBJECT.model, "B2-5,16")
+    model = SUBJECT.model.with_(schedule="B2-5,16")
     short, long = reduced_tokens(model, FRAMES)  # 12 frames in 5 segments: three of 2, two of 3
     assert short.patches.shape == (2 * 3, 2, 16, 32)
     assert long.sequences.shape == (2 * 2, 3 * 16, 32)

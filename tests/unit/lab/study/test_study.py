@@ -11,7 +11,7 @@ import torch
 
 from centerclip.errors import ConfigError, ScheduleError
 from centerclip.evaluation import evaluate
-from centerclip.lab.study import Arm, StudyConfig, load_study, run_study, write_into, write_report
+from centerclip.lab.study import Variant, StudyConfig, load_study, run_study, write_into, write_report
 from centerclip.lab.toy_world import toy_world
 from centerclip.model import CenterCLIP
 from centerclip.training.config import Architecture
@@ -59,7 +59,7 @@ def plan(start: Path, world: Path, output: Path, **changes: object) -> StudyConf
             "world": {"train": 6, "val": 2, "test": 6, "narrow": True},
             "data": {"dataset": "toy-world", "videos": world, "cache": world.parent / "cache", "workers": 1},
             "optimization": {"steps": 2, "batch_size": 3, "learning_rate": 1e-3},
-            "arms": [
+            "variants": [
                 {"schedules": ["none"]},
                 {"reducers": ["kmedoids", "sample"], "schedules": ["B2-2,3"], "temporal": [False, True]},
             ],
@@ -69,17 +69,17 @@ def plan(start: Path, world: Path, output: Path, **changes: object) -> StudyConf
 
 
 def test_arms_are_expanded_once_each(start: Path, world: Path, tmp_path: Path) -> None:
-    arms = [{"reducers": ["pool", "merge"], "schedules": ["none", "b2-2,3"]}, {"schedules": ["none"]}]
-    names = [arm.name for arm in plan(start, world, tmp_path, arms=arms).expand()]
+    variants = [{"reducers": ["pool", "merge"], "schedules": ["none", "b2-2,3"]}, {"schedules": ["none"]}]
+    names = [variant.name for variant in plan(start, world, tmp_path, variants=variants).expand()]
     assert names == ["none", "pool_B2-2,3", "merge_B2-2,3"]
-    assert Arm(reducer="pool", schedule="B1-2,3;B2-1,3", temporal=True).name == "pool_B1-2,3+B2-1,3_temporal"
+    assert Variant(reducer="pool", schedule="B1-2,3;B2-1,3", temporal=True).name == "pool_B1-2,3+B2-1,3_temporal"
 
 
 def test_a_study_runs_resumes_and_reports(start: Path, world: Path, tmp_path: Path) -> None:
     config = plan(start, world, tmp_path / "out")
     told: list[tuple[str, int, int]] = []
     study = run_study(config, on_progress=lambda *stage: told.append(stage))
-    assert [result.arm.name for result in study.results] == [arm.name for arm in config.expand()]
+    assert [result.variant.name for result in study.results] == [variant.name for variant in config.expand()]
     assert told[-1] == ("compare", 10, 10)
     files = sorted((tmp_path / "out").rglob("seed-*.json"))
     assert len(files) == 10
@@ -113,14 +113,14 @@ def test_a_study_runs_resumes_and_reports(start: Path, world: Path, tmp_path: Pa
     assert text.count("\n| ") == 1 + len(study.results)
     assert (tmp_path / "images" / "study-toy.png").stat().st_size > 10_000
     figures = json.loads((tmp_path / "out" / "study.json").read_text(encoding="utf-8"))
-    assert [arm["name"] for arm in figures["arms"]] == [arm.name for arm in config.expand()]
+    assert [variant["name"] for variant in figures["variants"]] == [variant.name for variant in config.expand()]
     with pytest.raises(ConfigError, match="no lines <!-- study other -->"):
         write_into(study, document, "other")
 
 
 def test_without_training_the_figures_are_those_of_evaluate(start: Path, world: Path, tmp_path: Path) -> None:
-    arms = [{"reducers": ["kmedoids"], "schedules": ["none", "B2-2,3"]}]
-    config = plan(start, world, tmp_path, arms=arms, seeds=[0], optimization=None)
+    variants = [{"reducers": ["kmedoids"], "schedules": ["none", "B2-2,3"]}]
+    config = plan(start, world, tmp_path, variants=variants, seeds=[0], optimization=None)
     study = run_study(config)
     model = CenterCLIP.from_pretrained(start, schedule="none", frames=4)
     expected = evaluate(model, toy_world(world, "test"), schedules=["none", "B2-2,3"])
@@ -129,17 +129,17 @@ def test_without_training_the_figures_are_those_of_evaluate(start: Path, world: 
         np.testing.assert_array_equal(result.runs[0].reverse_ranks, reference.video_to_text_ranks)
         assert set(result.runs[0].direction_ranks) <= {1.0, 1.5, 2.0}
         assert len(result.runs[0].directed) == len(reference.text_to_video_ranks)  # all name a direction
-        assert study.costs[result.arm.name].multiply_adds > 0
-    none, reduced = (study.costs[result.arm.name] for result in study.results)
+        assert study.costs[result.variant.name].multiply_adds > 0
+    none, reduced = (study.costs[result.variant.name] for result in study.results)
     assert reduced.multiply_adds < none.multiply_adds
     assert reduced.saved_bytes < none.saved_bytes
 
 
 def test_faults_are_found_before_anything_is_trained(start: Path, world: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="reducer 'kmeans' is unknown"):
-        run_study(plan(start, world, tmp_path, arms=[{"reducers": ["kmeans"], "schedules": ["B2-2,3"]}]))
+        run_study(plan(start, world, tmp_path, variants=[{"reducers": ["kmeans"], "schedules": ["B2-2,3"]}]))
     with pytest.raises(ScheduleError, match="the model has 4 blocks"):
-        run_study(plan(start, world, tmp_path, arms=[{"schedules": ["B6-2,3"]}]))
+        run_study(plan(start, world, tmp_path, variants=[{"schedules": ["B6-2,3"]}]))
     assert not list(tmp_path.rglob("seed-*.json"))
     file = tmp_path / "study.toml"
     for text, words in (
@@ -161,7 +161,7 @@ def test_every_study_of_the_repository_can_be_read() -> None:
     assert len(files) >= 3
     for file in files:
         config = load_study(file)
-        assert len(config.expand()) == len({arm.name for arm in config.expand()})
+        assert len(config.expand()) == len({variant.name for variant in config.expand()})
         header = file.read_text(encoding="utf-8").partition("\ntitle")[0]
         assert "# expected:" in header
         assert "# command:" in header
