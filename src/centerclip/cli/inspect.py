@@ -13,8 +13,10 @@ from centerclip.cli.formats import count
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, write_json, write_paths
 from centerclip.errors import ConfigError, ScheduleError
+from centerclip.naming import REDUCERS, split_names
 
 if TYPE_CHECKING:
+    from centerclip.clustering.reducers import Reducer
     from centerclip.inspect import Footage, View
     from centerclip.model import CenterCLIP
     from centerclip.records import Window
@@ -39,22 +41,21 @@ def inspect(
     reducer: Annotated[
         list[str] | None,
         option(
-            "kmedoids, spectral, pool, sample, temporal_shift, token_shift or merge; several are shown side "
-            "by side; by default the model's.",
+            f"{', '.join(REDUCERS)}, with options as in 'spectral(graph=knn)', or your own as module:Class; "
+            "several are shown side by side; by default the model's.",
             metavar="NAME",
         ),
     ] = None,
     output: Annotated[
         Path | None,
         option(
-            "The picture; by default NAME.inspect.png in this folder, unless --html or --gif is asked for.",
+            "The picture; by default NAME.inspect.png in this folder, unless --html is given.",
             metavar="FILE.png",
         ),
     ] = None,
     html: Annotated[
         Path | None, option("A page in one file, where clusters can be pointed at.", metavar="FILE.html")
     ] = None,
-    gif: Annotated[Path | None, option("An animation, frame after frame.", metavar="FILE.gif")] = None,
     force: Annotated[bool, option("Overwrite files that exist.", "--force")] = False,
     json: options.Json = False,
     device: options.Device = "auto",
@@ -71,17 +72,17 @@ def inspect(
     Examples:
       centerclip inspect clip.mp4
       centerclip inspect film.mp4 --at 754 --reducer kmedoids --reducer spectral --html film.html
-      centerclip inspect clip.mp4 --schedule 'B3-6,49;B9-3,49' --gif clip.gif
+      centerclip inspect clip.mp4 --schedule 'B3-6,49;B9-3,49' --reducer 'kmedoids(metric=cosine)'
     """
-    from centerclip.clustering.reducers import make_reducer
-    from centerclip.inspect import draw_animation, draw_page, draw_sheet, read_footage, save_animation
+    from centerclip.clustering.reducers import parse_reducer
+    from centerclip.inspect import draw_page, draw_sheet, read_footage
     from centerclip.video import VideoReader, cut_windows
 
-    names = [name.strip() for text in reducer or [] for name in text.split(",")]
-    reducers = [make_reducer(name).name for name in dict.fromkeys(names)]
-    if output is None and html is None and gif is None:
+    names = dict.fromkeys(name for text in reducer or [] for name in split_names(text))
+    reducers = [parse_reducer(name) for name in names]
+    if output is None and html is None:
         output = Path(f"{video.stem}.inspect.png")
-    targets = {".png": output, ".html": html, ".gif": gif}
+    targets = {".png": output, ".html": html}
     written = [_writable(path, suffix, video, force=force) for suffix, path in targets.items() if path]
     with VideoReader(video) as reader:
         windows = cut_windows(reader.info.duration_seconds, window, cuts=reader.scene_cuts())
@@ -97,8 +98,6 @@ def inspect(
         draw_sheet(footage, views).save(output, "PNG", optimize=True)
     if html is not None:
         html.write_text(draw_page(footage, views), encoding="utf-8")
-    if gif is not None:
-        save_animation(draw_animation(footage, views), footage, gif)
     if json:
         for view in views:
             write_json(_record(view, footage, video, written))
@@ -132,12 +131,11 @@ def _window_at(windows: Sequence[Window], at: float | None) -> Window:
 
 
 def _models(
-    name: str | None, schedule: str | None, reducers: Sequence[str], frames: int | None, device: str
+    name: str | None, schedule: str | None, reducers: Sequence[Reducer], frames: int | None, device: str
 ) -> list[CenterCLIP]:
     """The model once for each reducer, over the same weights."""
     from centerclip.cli.loading import load_model, model_name
     from centerclip.embedding.device import choose_device
-    from centerclip.model import CenterCLIP
 
     loaded = load_model(model_name(name), schedule=schedule, frames=frames).to(choose_device(device))
     if not loaded.schedule:
@@ -145,18 +143,13 @@ def _models(
             "with the schedule none every patch is kept, so there is nothing to see: give one that reduces, "
             "such as --schedule B6-4,49"
         )
-    return [
-        loaded
-        if reducer == loaded.reducer.name
-        else CenterCLIP(loaded.backbone, loaded.schedule, reducer=reducer, frames=loaded.frames)
-        for reducer in reducers or [loaded.reducer.name]
-    ]
+    return [loaded.with_(reducer=reducer) for reducer in reducers or [loaded.reducer]]
 
 
 def _views(model: CenterCLIP, footage: Footage) -> list[View]:
     from centerclip.inspect import inspect_footage
 
-    name = model.reducer.name
+    name = model.reducer.label
     try:
         views = inspect_footage(model, footage)
     except ValueError as error:  # a reducer that asks for class tokens, of a model that has none

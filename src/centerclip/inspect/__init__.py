@@ -1,9 +1,8 @@
-"""Pictures of what a model keeps of a video: a sheet, a page, an animation.
+"""Pictures of what a model keeps of a video: a sheet and a page.
 
-Owns how a reduction looks to people; what was kept it learns from `CenterCLIP.trace`.
+Owns how a reduction looks to people; `CenterCLIP.encode(..., trace=True)` tells it what was kept.
 """
 
-from centerclip.inspect.animation import draw_animation, save_animation
 from centerclip.inspect.page import draw_page
 from centerclip.inspect.sheet import draw_sheet
 from centerclip.inspect.views import Footage, View, inspect_footage, read_footage
@@ -11,10 +10,8 @@ from centerclip.inspect.views import Footage, View, inspect_footage, read_footag
 __all__ = [
     "Footage",
     "View",
-    "draw_animation",
     "draw_page",
     "draw_sheet",
     "inspect_footage",
     "read_footage",
-    "save_animation",
 ]

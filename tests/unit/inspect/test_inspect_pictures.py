@@ -13,8 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from centerclip.inspect import Footage, View, draw_animation, draw_page, draw_sheet, save_animation
-from centerclip.inspect.animation import delays
+from centerclip.inspect import Footage, View, draw_page, draw_sheet
 from centerclip.inspect.layout import Plan, arrange
 from centerclip.inspect.lettering import fit, font, font_for
 from centerclip.inspect.patches import cluster_colors, dim_dropped, tint_clusters
@@ -142,7 +141,6 @@ def test_views_without_clusters_stand_beside_those_with(tmp_path: Path) -> None:
     footage = footage_of(6)
     views = [view_of(6, 2), view_of(6, 2, labels=False), view_of(6, 2, kept=False), view_of(6, 2, kept=False, labels=False)]  # noqa: E501  # fmt: skip
     assert draw_sheet(footage, views).size == (plan_of(views).width, plan_of(views).height)
-    assert len(draw_animation(footage, views)) == 6
     page = draw_page(footage, views)
     assert page.count("no clusters") == 12
     assert page.count("<figure>") == 24
@@ -159,18 +157,6 @@ def test_names_of_all_kinds_are_drawn() -> None:
     short = fit("x" * 300 + ".mp4", 200, own)
     assert own.getlength(short) <= 200
     assert short.endswith(".mp4")
-
-
-def test_an_animation_has_a_picture_a_frame(tmp_path: Path) -> None:
-    footage = footage_of(12)
-    still = Footage(
-        "still.mp4", footage.window, footage.seconds, footage.frames, footage.pictures[:1].repeat(12, 0)
-    )
-    save_animation(draw_animation(still, [view_of(12, 4)]), still, tmp_path / "still.gif")
-    with Image.open(tmp_path / "still.gif") as shown:
-        assert (shown.n_frames, shown.info["duration"], shown.info["loop"]) == (12, 250, 0)
-    fast = Footage("", Window(0.0, 60.0), (0.0, 0.01, 30.0), footage.frames, footage.pictures)
-    assert delays(fast) == [100, 600, 600]
 
 
 class Parts(HTMLParser):
