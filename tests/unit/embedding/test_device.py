@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_models import clip_model
 
-from centerclip.embedding.device import choose_device, choose_dtype, prepare, use_threads
+from centerclip.embedding.device import Cores, choose_device, choose_dtype, prepare
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 
@@ -79,7 +79,7 @@ def test_threads_are_those_of_the_calling_thread_alone() -> None:
     told = {}
 
     def work() -> None:
-        use_threads(here + 3, others=here)
+        Cores(1, 1, here + 3, here).enter(alone=False)
         told["own"] = torch.get_num_threads()
 
     def ask() -> None:

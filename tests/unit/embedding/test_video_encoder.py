@@ -12,10 +12,10 @@ from PIL import Image
 from tiny_models import clip_model, clip_tokenizer
 from videos import cut_short, make_audio, make_video, picture
 
-from centerclip.embedding import VideoEncoder
+from centerclip.embedding import VideoEncoder, embed
 from centerclip.errors import ConfigError, ModelError, VideoError
 from centerclip.model import CenterCLIP
-from centerclip.records import EncodedVideo, Failed
+from centerclip.records import EncodedVideo, Failed, Item
 from centerclip.video import VideoReader, cut_windows, read_window
 
 SAME = {"atol": 2e-5, "rtol": 0}
@@ -55,20 +55,23 @@ def test_embeddings_are_those_of_the_model(
             windows = cut_windows(reader.info.duration_seconds, 2)
             assert [each.window for each in video.windows] == windows
             for window, each in zip(windows, video.windows, strict=True):
-                frames, thumbnail = read_window(reader, window, 4, model.image_size)
+                look = read_window(reader, window, 4, model.preprocessing, pictures=2)
                 with torch.inference_mode():
-                    batch = model.preprocess(frames).unsqueeze(0)
-                    vector, segments = model.encode_video(batch)[0], model.encode_segments(batch)[0]
-                np.testing.assert_allclose(each.vector, vector, **SAME)
-                np.testing.assert_allclose(each.segments, segments, **SAME)
+                    expected = model.encode(model.preprocess(look.frames).unsqueeze(0))
+                np.testing.assert_allclose(each.vector, expected.video[0], **SAME)
+                np.testing.assert_allclose(each.segments, expected.segments[0], **SAME)
                 assert each.vector.dtype == each.segments.dtype == np.float32
-                assert each.pictures == ((window.start_seconds, thumbnail),)
+                assert each.pictures == look.pictures
+                assert each.pictures[0][0] == each.bounds[0] == window.start_seconds
+                assert each.bounds[-1] == window.end_seconds
+                assert len(each.bounds) == len(each.segments) + 1
 
 
 def test_a_short_video_has_only_the_segments_it_really_has(encoder: VideoEncoder, videos: list[Path]) -> None:
     by_frames = {path.stem.split("-")[1]: path for path in videos}
     still, longer = encoded(encoder, by_frames["1"], by_frames["8"])
     assert still.windows[0].segments.shape == (1, 24)
+    assert still.windows[0].bounds.tolist() == [0.0, still.info.duration_seconds]
     assert longer.windows[0].segments.shape == (2, 24)
 
 
@@ -111,16 +114,16 @@ def test_the_consumer_may_stop_early(encoder: VideoEncoder, videos: list[Path]) 
     assert list(results) == []
 
 
-def test_a_clip_is_one_video_whatever_its_length(
+def test_a_file_can_be_encoded_as_one_video_however_long_it_is(
     encoder: VideoEncoder, model: CenterCLIP, videos: list[Path]
 ) -> None:
     whole = VideoEncoder(model, device="cpu", precision="float32", window_seconds=60)
     (expected,) = encoded(whole, videos[0])[0].windows
-    vector = encoder.encode_clip(str(videos[0]))
+    vector = encoder.encode_file(str(videos[0]))
     assert (vector.shape, vector.dtype) == ((24,), np.float32)
     np.testing.assert_allclose(vector, expected.vector, **SAME)
     with pytest.raises(VideoError):
-        encoder.encode_clip("gone.mp4")
+        encoder.encode_file("gone.mp4")
 
 
 def test_a_picture_is_a_video_of_one_frame(encoder: VideoEncoder, model: CenterCLIP, tmp_path: Path) -> None:
@@ -172,3 +175,28 @@ def test_settings_out_of_range_are_refused(model: CenterCLIP) -> None:
     for wrong in ({"workers": 0}, {"batch_size": 0}, {"window_seconds": 0.0}, {"precision": "half"}):
         with pytest.raises(ConfigError):
             VideoEncoder(model, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"takes a model, not 'nano': load one with CenterCLIP\.from_pretrained"):
+        VideoEncoder("nano")  # type: ignore[arg-type]
+
+
+def test_several_models_share_the_decoded_frames(model: CenterCLIP, videos: list[Path]) -> None:
+    models = [model, model.with_(schedule="none"), model.with_(reducer="pool")]
+    for path, together in zip(videos, embed(map(Item, videos), models, window_seconds=2), strict=True):
+        assert not isinstance(together, Failed)
+        for own, video in zip(models, together, strict=True):
+            (alone,) = embed([Item(path)], [own], window_seconds=2)
+            for one, other in zip(alone[0].windows, video.windows, strict=True):  # type: ignore[union-attr]
+                np.testing.assert_allclose(one.vector, other.vector, **SAME)
+                assert one.segments.shape == other.segments.shape
+
+
+def test_segments_keep_their_times_where_a_picture_stands_still(
+    model: CenterCLIP, tmp_path: Path
+) -> None:
+    """A screen recording of 10 seconds that stands still until 6.5 s, then changes at 7.5 and 8.5 s."""
+    path = make_video(tmp_path / "still.mkv", frames=5, instants=[0, 65, 75, 85, 99], rate=10)
+    encoder = VideoEncoder(model.with_(frames=10), device="cpu", precision="float32")
+    (video,) = encoded(encoder, path)
+    (window,) = video.windows
+    assert window.bounds[0] == 0.0
+    assert window.bounds[1] >= 6.0

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from random_videos import random_video
 
-from centerclip.embedding import writing
-from centerclip.embedding.writing import BackgroundWriter
+from centerclip.indexing import writing
+from centerclip.indexing.writing import BackgroundWriter
 from centerclip.errors import IndexStoreError
 from centerclip.records import EncodedVideo, Failed
 
@@ -31,7 +31,7 @@ class Writer:
         assert self.go_on.wait(10)
         if self.error is not None:
             raise self.error
-        self.batches.append([str(r.path if isinstance(r, Failed) else r.info.path) for r in results])
+        self.batches.append(names_of(results))
         return [Failed(Path("refused"), "") if isinstance(r, Failed) else r for r in results]
 
 
@@ -44,40 +44,44 @@ def video(name: str) -> EncodedVideo:
     return random_video(name, windows=2)
 
 
-def written_by(background: BackgroundWriter) -> list[int]:
+def names_of(results: Sequence[EncodedVideo | Failed]) -> list[str]:
+    return [str(r.path if isinstance(r, Failed) else r.info.path) for r in results]
+
+
+def written_by(background: BackgroundWriter) -> list[str]:
     """Wait for the batch under way, without any new results."""
-    deadline, numbers = time.monotonic() + 10, []
-    while not numbers and time.monotonic() < deadline:
+    deadline, names = time.monotonic() + 10, []
+    while not names and time.monotonic() < deadline:
         background.add([])
-        numbers = [number for number, _ in background.take()]
-    return numbers
+        names = names_of(background.take())
+    return names
 
 
 def test_few_results_wait_for_the_end(writer: Any) -> None:
     with closing(BackgroundWriter(writer)) as background:
-        background.add([(0, video("a")), (1, Failed(Path("b"), "why"))])
+        background.add([video("a"), Failed(Path("b"), "why")])
         background.add([])
         assert background.take() == []
     assert writer.batches == [["a", "b"]]
-    (zero, _), (one, recorded) = background.take()
-    assert (zero, one, recorded) == (0, 1, Failed(Path("refused"), ""))  # as recorded, not as given
+    _, recorded = background.take()
+    assert recorded == Failed(Path("refused"), "")  # as recorded, not as given
 
 
 def test_many_windows_are_written_at_once(writer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "_BATCH_WINDOWS", 4)
     with closing(BackgroundWriter(writer)) as background:
-        background.add([(0, video("a"))])
-        background.add([(1, video("b"))])
-        background.add([(2, video("c"))])
-        assert written_by(background) == [0, 1]
+        background.add([video("a")])
+        background.add([video("b")])
+        background.add([video("c")])
+        assert written_by(background) == ["a", "b"]
     assert writer.batches == [["a", "b"], ["c"]]
 
 
 def test_a_batch_becomes_due_by_time_alone(writer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "_BATCH_SECONDS", 0.0)
     with closing(BackgroundWriter(writer)) as background:
-        background.add([(0, video("a"))])
-        assert written_by(background) == [0]
+        background.add([video("a")])
+        assert written_by(background) == ["a"]
         assert writer.batches == [["a"]]
 
 
@@ -85,19 +89,19 @@ def test_gathering_goes_on_while_a_batch_is_written(writer: Any, monkeypatch: py
     monkeypatch.setattr(writing, "_BATCH_SECONDS", 0.0)
     writer.go_on.clear()
     with closing(BackgroundWriter(writer)) as background:
-        for number, name in enumerate("abc"):
-            background.add([(number, video(name))])
+        for name in "abc":
+            background.add([video(name)])
         assert background.take() == []
         writer.go_on.set()
     assert writer.batches == [["a"], ["b", "c"]]
-    assert [number for number, _ in background.take()] == [0, 1, 2]
+    assert names_of(background.take()) == ["a", "b", "c"]
 
 
 def test_a_failed_write_is_raised(writer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "_BATCH_SECONDS", 0.0)
     writer.error = IndexStoreError("the disk is full")
     background = BackgroundWriter(writer)
-    background.add([(0, video("a"))])
+    background.add([video("a")])
     with pytest.raises(IndexStoreError, match="the disk is full"):
         background.close()
     assert background.take() == []

@@ -12,8 +12,9 @@ import pytest
 from tiny_models import clip_model
 from videos import make_video
 
-from centerclip.embedding import Progress, VideoEncoder, decoding, writing
+from centerclip.embedding import VideoEncoder, decode
 from centerclip.index import VideoIndex
+from centerclip.indexing import Progress, SyncOptions, sync, writing
 from centerclip.model import CenterCLIP
 from centerclip.video import VideoReader
 
@@ -34,7 +35,7 @@ def index_until_killed(folder: Path, location: Path) -> None:
             print("standing", flush=True)
             signal.pause()
 
-    for result in make_encoder().index([folder], VideoIndex(location), on_progress=stand_still):
+    for result in sync(VideoIndex(location), [folder], make_encoder(), SyncOptions(on_progress=stand_still)):
         print(result.path.name, flush=True)
 
 
@@ -76,13 +77,13 @@ def test_a_killed_run_loses_nothing_it_reported_and_the_next_one_completes_it(
         opened.append(path.name)
         return VideoReader(path)
 
-    monkeypatch.setattr(decoding, "VideoReader", read)
+    monkeypatch.setattr(decode, "VideoReader", read)
     index, untouched = VideoIndex(tmp_path / "index"), VideoIndex(tmp_path / "untouched")
-    list(make_encoder().index([folder], index))
+    list(sync(index, [folder], make_encoder()))
     assert not set(reported) & set(opened)
     assert len(opened) < FILES
 
-    list(make_encoder().index([folder], untouched))
+    list(sync(untouched, [folder], make_encoder()))
     found, expected = rows(index), rows(untouched)
     assert found.keys() == expected.keys()
     assert len(index) == len(untouched) == len(expected)

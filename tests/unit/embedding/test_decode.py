@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from centerclip.embedding import decoding
-from centerclip.embedding.decode import DecodedWindow, Part, decode_windows
+from centerclip.embedding import decode as decode_module
+from centerclip.embedding.decode import DecodedWindow, Decoder, Part
+from centerclip.preprocessing import Preprocessing
+from centerclip.records import Item, Window
 
 
 def decode(path: Path, parts: int) -> tuple[list[DecodedWindow], int]:
     """All windows in time order, and into how many parts they came."""
-    given = list(decode_windows(path, window_seconds=0.5, frames=3, size=(32, 32), parts=parts))
+    decoder = Decoder(3, Preprocessing((32, 32)), window_seconds=0.5, pictures=2, parts=parts)
+    given = list(decoder(Item(path)))
     more = [thing for thing in given if isinstance(thing, Part)]
     windows = [thing for thing in given if isinstance(thing, DecodedWindow)]
     for part in reversed(more):  # whichever worker has time; the file was closed meanwhile
@@ -26,7 +29,7 @@ def decode(path: Path, parts: int) -> tuple[list[DecodedWindow], int]:
 def test_parts_give_the_windows_of_the_whole(
     name: str, video: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding, "_PART_WINDOWS", 2)
+    monkeypatch.setattr(decode_module, "_PART_WINDOWS", 2)
     whole, one = decode(video(name), 1)
     parted, count = decode(video(name), 3)
     assert (one, count) == (1, 3)
@@ -34,12 +37,26 @@ def test_parts_give_the_windows_of_the_whole(
     assert {window.info for window in parted} == {whole[0].info}
     for ours, theirs in zip(parted, whole, strict=True):
         assert torch.equal(ours.frames, theirs.frames)
-        assert ours.thumbnail == theirs.thumbnail
+        assert ours.pictures == theirs.pictures
+        assert ours.bounds.tolist() == theirs.bounds.tolist()
 
 
 def test_what_is_short_or_has_to_be_decoded_from_its_start_stays_whole(
     video: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert decode(video("h264.mp4"), 8)[1] == 1
-    monkeypatch.setattr(decoding, "_PART_WINDOWS", 2)
+    monkeypatch.setattr(decode_module, "_PART_WINDOWS", 2)
     assert decode(video("animated.gif"), 8)[1] == 1
+
+
+def test_an_item_with_a_start_or_an_end_is_one_window(video: Callable[[str], Path]) -> None:
+    decoder = Decoder(3, Preprocessing((32, 32)), window_seconds=0.5)
+    for item, start, end in (
+        (Item(video("h264.mp4"), 0.4, 1.2), 0.4, 1.2),
+        (Item(video("h264.mp4"), None, 0.7), 0.0, 0.7),
+        (Item(video("h264.mp4"), 0.4, 1e9), 0.4, None),
+    ):
+        (window,) = decoder(item)
+        assert isinstance(window, DecodedWindow)
+        assert window.window == Window(start, end or window.info.duration_seconds)
+        assert window.pictures == ()

@@ -14,9 +14,10 @@ import pytest
 from tiny_models import clip_model
 from videos import make_video
 
-from centerclip.embedding import FileResult, Progress, VideoEncoder, decoding, writing
+from centerclip.embedding import VideoEncoder, decode
 from centerclip.errors import FingerprintError, IndexLockedError, VideoError
 from centerclip.index import Summary, VideoIndex
+from centerclip.indexing import FileResult, Progress, SyncOptions, sync, writing
 from centerclip.model import CenterCLIP
 from centerclip.video import VideoReader
 
@@ -58,7 +59,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(path.name)
         return VideoReader(path)
 
-    monkeypatch.setattr(decoding, "VideoReader", read)
+    monkeypatch.setattr(decode, "VideoReader", read)
     return names
 
 
@@ -82,7 +83,7 @@ def test_a_folder_is_indexed_in_the_order_of_the_walk(
     progress: list[Progress] = []
     summaries: list[Summary] = []
     results = list(
-        encoder.index([str(folder)], index, on_progress=progress.append, on_finish=summaries.append)
+        sync(index, [str(folder)], encoder, SyncOptions(on_progress=progress.append, on_finish=summaries.append))
     )
     names = [*(f"{number}.mp4" for number in range(COUNT)), "bad.mp4"]
     assert [result.path.name for result in results] == names
@@ -103,10 +104,10 @@ def test_a_folder_is_indexed_in_the_order_of_the_walk(
 def test_a_second_run_decodes_nothing(
     encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
 ) -> None:
-    list(encoder.index([folder], index))
+    list(sync(index, [folder], encoder))
     assert len(opened) == COUNT + 1
     opened.clear()
-    results = list(encoder.index([folder, folder / "1.mp4"], index))
+    results = list(sync(index, [folder, folder / "1.mp4"], encoder))
     assert opened == []
     assert states(results) == {f"{n}.mp4": "unchanged" for n in range(COUNT)} | {"bad.mp4": "skipped"}
     assert results[-1].reason == index.failed()[0].reason != ""
@@ -115,12 +116,12 @@ def test_a_second_run_decodes_nothing(
 def test_a_changed_file_is_encoded_anew_and_its_old_rows_go(
     encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
 ) -> None:
-    list(encoder.index([folder], index))
+    list(sync(index, [folder], encoder))
     before = rows(index)
     opened.clear()
     shutil.copy(folder / "0.mp4", folder / "5.mp4")
     os.utime(folder / "5.mp4", (1, 1))
-    results = list(encoder.index([folder], index))
+    results = list(sync(index, [folder], encoder))
     assert opened == ["5.mp4"]
     assert FileResult(folder / "5.mp4", "indexed", windows=1) in results
     assert len(index) == len(before) - sum(name == "5.mp4" for name, _ in before) + 1
@@ -129,15 +130,15 @@ def test_a_changed_file_is_encoded_anew_and_its_old_rows_go(
 def test_only_what_failed_is_retried(
     encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
 ) -> None:
-    list(encoder.index([folder], index))
+    list(sync(index, [folder], encoder))
     opened.clear()
     make_video(folder / "new.mp4", frames=4)
     (folder / "2.mp4").rename(folder / "moved.mp4")
-    results = list(encoder.index([folder], index, retry_failed=True, prune=True))
+    results = list(sync(index, [folder], encoder, SyncOptions(retry_failed=True, prune=True)))
     assert opened == ["bad.mp4"]
     assert states(results) == {"bad.mp4": "failed"}
     shutil.copy(folder / "1.mp4", folder / "bad.mp4")
-    assert states(encoder.index([folder], index, retry_failed=True)) == {"bad.mp4": "indexed"}
+    assert states(sync(index, [folder], encoder, SyncOptions(retry_failed=True))) == {"bad.mp4": "indexed"}
     assert index.failed() == []
 
 
@@ -147,12 +148,12 @@ def test_what_is_gone_is_forgotten_when_asked_for(
     elsewhere = folder.parent / "elsewhere"
     elsewhere.mkdir()
     make_video(elsewhere / "other.mp4", frames=4)
-    list(encoder.index([folder, elsewhere], index))
+    list(sync(index, [folder, elsewhere], encoder))
     (folder / "2.mp4").unlink()
     (elsewhere / "other.mp4").unlink()
-    assert "2.mp4" not in states(encoder.index([folder], index))
+    assert "2.mp4" not in states(sync(index, [folder], encoder))
     assert len(index.videos()) == COUNT + 2
-    results = list(encoder.index([folder], index, prune=True))
+    results = list(sync(index, [folder], encoder, SyncOptions(prune=True)))
     assert FileResult(folder / "2.mp4", "removed") in results
     names = {video.info.path.name for video in index.videos()}
     assert "2.mp4" not in names
@@ -162,12 +163,12 @@ def test_what_is_gone_is_forgotten_when_asked_for(
 def test_a_moved_file_keeps_its_rows(
     encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
 ) -> None:
-    list(encoder.index([folder], index))
+    list(sync(index, [folder], encoder))
     before = len(index)
     opened.clear()
     (folder / "deep").mkdir()
     (folder / "3.mp4").rename(folder / "deep" / "moved.mp4")
-    results = list(encoder.index([folder], index, prune=True))
+    results = list(sync(index, [folder], encoder, SyncOptions(prune=True)))
     assert opened == []
     assert FileResult(folder / "deep" / "moved.mp4", "moved") in results
     assert "removed" not in states(results).values()
@@ -178,7 +179,7 @@ def test_a_moved_file_keeps_its_rows(
 def test_what_only_looks_moved_is_encoded(
     encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
 ) -> None:
-    list(encoder.index([folder], index))
+    list(sync(index, [folder], encoder))
     opened.clear()
     stat = (folder / "3.mp4").stat()
     content = (folder / "3.mp4").read_bytes()
@@ -186,7 +187,7 @@ def test_what_only_looks_moved_is_encoded(
     other = folder / "other.mp4"
     other.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # as long, as old, and not the same
     os.utime(other, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
-    results = list(encoder.index([folder], index, prune=True))
+    results = list(sync(index, [folder], encoder, SyncOptions(prune=True)))
     assert opened == ["other.mp4"]
     assert {("3.mp4", "removed"), ("other.mp4", "indexed")} <= set(states(results).items())
 
@@ -195,9 +196,9 @@ def test_nothing_to_index_leaves_no_index_behind(
     encoder: VideoEncoder, index: VideoIndex, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
-    assert list(encoder.index([tmp_path / "empty"], index)) == []
+    assert list(sync(index, [tmp_path / "empty"], encoder)) == []
     with pytest.raises(VideoError, match="no such file or folder"):
-        list(encoder.index([tmp_path / "typo"], index))
+        list(sync(index, [tmp_path / "typo"], encoder))
     assert index.model is None
 
 
@@ -206,7 +207,7 @@ def test_a_file_that_can_not_be_looked_at_is_told_but_not_recorded(
 ) -> None:
     (folder / "0.mp4").unlink()
     (folder / "0.mp4").symlink_to(folder / "nowhere.mp4")
-    results = list(encoder.index([folder], index))
+    results = list(sync(index, [folder], encoder))
     assert results[0] == FileResult(
         folder / "0.mp4", "failed", reason="can't be read (No such file or directory)"
     )
@@ -214,10 +215,10 @@ def test_a_file_that_can_not_be_looked_at_is_told_but_not_recorded(
 
 
 def test_another_model_is_refused(encoder: VideoEncoder, folder: Path, index: VideoIndex) -> None:
-    list(encoder.index([folder / "0.mp4"], index))
+    list(sync(index, [folder / "0.mp4"], encoder))
     other = VideoEncoder(CenterCLIP(clip_model(seed=1), frames=4).eval(), window_seconds=2)
     with pytest.raises(FingerprintError):
-        list(other.index([folder], index))
+        list(sync(index, [folder], other))
     assert len(index.videos()) == 1
 
 
@@ -229,14 +230,14 @@ def test_closing_early_writes_what_is_encoded_and_frees_the_index(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(writing, "_BATCH_WINDOWS", 1)
-    with closing(encoder.index([folder], index)) as results:
+    with closing(sync(index, [folder], encoder)) as results:
         first = next(results)
         with pytest.raises(IndexLockedError):
-            list(encoder.index([folder], index))
+            list(sync(index, [folder], encoder))
     assert first.path in {video.info.path for video in index.videos()}
     done = len(index.videos())
     opened.clear()
-    results_after = states(encoder.index([folder], index))
+    results_after = states(sync(index, [folder], encoder))
     assert len(opened) == COUNT + 1 - done
     assert first.path.name not in opened
     assert set(results_after) == {*(f"{n}.mp4" for n in range(COUNT)), "bad.mp4"}
@@ -246,13 +247,12 @@ def test_a_run_that_is_asked_to_stop_tells_of_all_that_it_wrote(
     encoder: VideoEncoder, folder: Path, index: VideoIndex
 ) -> None:
     finished: list[int] = []
-    results = encoder.index(
-        [folder],
-        index,
+    options = SyncOptions(
         on_progress=lambda progress: finished.append(progress.files),
         on_finish=lambda summary: pytest.fail("a run that was stopped has not finished"),
         should_stop=lambda: finished[-1] >= 2,
     )
+    results = sync(index, [folder], encoder, options)
     told = [result.path for result in results]
     assert 2 <= len(told) < COUNT + 1
     assert set(told) == {video.info.path for video in index.videos()}
@@ -270,8 +270,8 @@ def test_an_interrupt_loses_nothing_that_is_encoded(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(encoder.index([folder], index, on_progress=interrupt))
+        list(sync(index, [folder], encoder, SyncOptions(on_progress=interrupt)))
     assert len(index.videos()) == finished  # written though no batch was due
     opened.clear()
-    list(encoder.index([folder], index))
+    list(sync(index, [folder], encoder))
     assert len(opened) == COUNT + 1 - finished
