@@ -8,45 +8,48 @@ import numpy as np
 import pytest
 import torch
 from tiny_models import clip_model, clip_tokenizer, siglip_model
-from torch import Tensor
 from videos import make_video
 
 from centerclip import metrics
-from centerclip.datasets import Caption, Dataset, VideoItem
-from centerclip.datasets import frames as frames_module
+from centerclip.datasets import Caption, Dataset
+from centerclip.embedding import decode, embed_all, encode_texts
+from centerclip.embedding.decode import DecodedWindow, Windows
 from centerclip.errors import ConfigError, DatasetError, ModelError, ScheduleError, VideoError
-from centerclip.evaluation import embed_captions, embed_videos, evaluate
+from centerclip.evaluation import evaluate
 from centerclip.model import CenterCLIP
+from centerclip.records import Item, VideoInfo, Window
 from centerclip.rescoring import dual_softmax, qb_norm
+from centerclip.video import VideoReader
 
 TEXTS = ["a cat", "it naps", "rain", "a red ball", "a ball", "snow", "a man", "a dog"]
 OWNERS = [0, 0, 1, 2, 2, 3, 4, 5]
 
 
 class Noise:
-    """Frames of six videos drawn from their numbers; some can't be decoded, one is short."""
+    """Decodes six videos drawn from their numbers; some are broken, and the second is short."""
 
     def __init__(self, *broken: int) -> None:
         self.asked: Counter[int] = Counter()
         self._broken = broken
 
-    def batch(self, items: Sequence[int], frames: int, rng: object = None) -> tuple[Tensor, Tensor]:
-        self.asked.update(items)
-        for item in items:
-            if item in self._broken:
-                raise VideoError(f"video{item}.mp4: is empty (0 bytes)")
-        pictures = [
-            torch.randint(0, 256, (frames, 3, 16, 16), dtype=torch.uint8, generator=generator)
-            for generator in (torch.Generator().manual_seed(item) for item in items)
-        ]
-        mask = torch.ones(len(items), frames, dtype=torch.bool)
-        for row, item in enumerate(items):
-            mask[row, 5:] = item != 1
-        return torch.stack(pictures), mask
+    def __call__(self, item: Item) -> Windows:
+        number = int(item.path.stem.removeprefix("video"))
+        self.asked.update([number])
+        if number in self._broken:
+            raise VideoError(f"{item.path}: is empty (0 bytes)")
+        generator = torch.Generator().manual_seed(number)
+        pictures = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8, generator=generator)
+        pictures = pictures[:5] if number == 1 else pictures
+        info = VideoInfo(item.path, "", 1.0, 16, 16, 8.0, "noise", 1, 0.0)
+        yield DecodedWindow(info, Window(0.0, 1.0), pictures, np.linspace(0, 1, len(pictures) + 1))
+
+
+def vectors(model: CenterCLIP) -> np.ndarray:
+    return embed_all(data().videos, model.eval(), decode=Noise())
 
 
 def data(words: int = 12, protocols: tuple[str, ...] = ("caption", "group")) -> Dataset:
-    videos = tuple(VideoItem(f"v{number}", Path(f"video{number}.mp4")) for number in range(6))
+    videos = tuple(Item(Path(f"video{number}.mp4"), id=f"v{number}") for number in range(6))
     captions = tuple(map(Caption, TEXTS, OWNERS))
     return Dataset("set", "test", videos, captions, words=words, protocols=protocols)
 
@@ -57,16 +60,15 @@ def model() -> CenterCLIP:
 
 
 def test_every_video_is_decoded_once_for_all_schedules_and_reducers(
-    model: CenterCLIP, monkeypatch: pytest.MonkeyPatch
+    model: CenterCLIP,
 ) -> None:
-    monkeypatch.setattr("centerclip.evaluation.embedding._BATCH_FRAMES", 32)  # batches of 4 and of 2
     source, seen = Noise(), []
     results = evaluate(
-        model, data(), schedules=["B2-4,16", "none", "B1-2,9"], reducers=["kmedoids", "pool"], source=source,
+        model, data(), schedules=["B2-4,16", "none", "B1-2,9"], reducers=["kmedoids", "pool"], decode=source,
         progress=lambda done, total: seen.append((done, total)),
     )  # fmt: skip
     assert source.asked == dict.fromkeys(range(6), 1)
-    assert seen == [(4, 6), (6, 6)]
+    assert seen == [(done, 6) for done in range(1, 7)]
     assert [(result.schedule, result.reducer) for result in results] == [
         ("B2-4,16", "kmedoids"),
         ("B2-4,16", "pool"),
@@ -79,10 +81,10 @@ def test_every_video_is_decoded_once_for_all_schedules_and_reducers(
 
 
 def test_each_result_is_that_of_its_schedule_alone(model: CenterCLIP) -> None:
-    text = embed_captions(model, TEXTS)
-    for result in evaluate(model, data(), schedules=["none", "B1-2,9"], reducers=["pool"], source=Noise()):
+    text = encode_texts(model, TEXTS)
+    for result in evaluate(model, data(), schedules=["none", "B1-2,9"], reducers=["pool"], decode=Noise()):
         alone = CenterCLIP(clip_model(), result.schedule, reducer="pool", frames=8)
-        similarity = text @ embed_videos(alone, Noise(), 6).T
+        similarity = text @ vectors(alone).T
         assert np.array_equal(result.text_to_video_ranks, metrics.ranks(similarity, OWNERS))
         assert np.array_equal(result.video_to_text_ranks, metrics.video_to_text_ranks(similarity, OWNERS))
         assert result.text_to_video == metrics.summarize(result.text_to_video_ranks, groups=OWNERS)
@@ -94,13 +96,13 @@ def test_each_result_is_that_of_its_schedule_alone(model: CenterCLIP) -> None:
 
 def test_a_video_that_cant_be_decoded_is_named_or_left_out(model: CenterCLIP) -> None:
     with pytest.raises(VideoError, match=r"video2\.mp4: is empty .*allow missing"):
-        evaluate(model, data(), source=Noise(2, 4))
+        evaluate(model, data(), decode=Noise(2, 4))
     source = Noise(2, 4)
-    (result,) = evaluate(model, data(), source=source, allow_missing=True, rescorings=["csls"])
+    (result,) = evaluate(model, data(), decode=source, allow_missing=True, rescorings=["csls"])
     assert source.asked == dict.fromkeys(range(6), 1)
     assert result.missing == ("v2", "v4")
     assert [(str(file.path), file.reason) for file in result.failed] == [
-        (f"video{number}.mp4", f"video{number}.mp4: is empty (0 bytes)") for number in (2, 4)
+        (f"video{number}.mp4", "is empty (0 bytes)") for number in (2, 4)
     ]
     assert [video.id for video in result.dataset.videos] == ["v0", "v1", "v3", "v5"]
     assert [caption.text for caption in result.dataset.captions] == [
@@ -110,18 +112,18 @@ def test_a_video_that_cant_be_decoded_is_named_or_left_out(model: CenterCLIP) ->
         "snow",
         "a dog",
     ]
-    similarity = embed_captions(model, TEXTS) @ embed_videos(model, Noise(), 6).T
+    similarity = encode_texts(model, TEXTS) @ vectors(model).T
     kept = similarity[[0, 1, 2, 5, 7]][:, [0, 1, 3, 5]]
     assert np.array_equal(result.text_to_video_ranks, metrics.ranks(kept, [0, 0, 1, 2, 3]))
     with pytest.raises(DatasetError, match="0 videos"):
-        evaluate(model, data(), source=Noise(*range(6)), allow_missing=True)
+        evaluate(model, data(), decode=Noise(*range(6)), allow_missing=True)
 
 
 def test_captions_are_cut_to_the_words_of_the_protocol(model: CenterCLIP) -> None:
     videos = data().videos[:2]
     captions = (Caption("abcd" + "x " * 300, 0), Caption("abcdefgh", 1))
     cut, whole = (
-        evaluate(model, Dataset("set", "test", videos, captions, words=words), source=Noise())[0]
+        evaluate(model, Dataset("set", "test", videos, captions, words=words), decode=Noise())[0]
         for words in (6, 12)  # start, a, b, c, d, end
     )
     assert sorted(cut.text_to_video_ranks) == [
@@ -133,39 +135,39 @@ def test_captions_are_cut_to_the_words_of_the_protocol(model: CenterCLIP) -> Non
 
 
 def test_video_to_text_by_caption_or_by_group(model: CenterCLIP) -> None:
-    similarity = embed_captions(model, TEXTS) @ embed_videos(model, Noise(), 6).T
+    similarity = encode_texts(model, TEXTS) @ vectors(model).T
     for protocol in ("caption", "group"):
-        (result,) = evaluate(model, data(), source=Noise(), protocol=protocol)
+        (result,) = evaluate(model, data(), decode=Noise(), protocol=protocol)
         expected = metrics.video_to_text_ranks(similarity, OWNERS, protocol=protocol)
         assert result.protocol == protocol
         assert np.array_equal(result.video_to_text_ranks, expected)
     with pytest.raises(ConfigError, match="set has no protocol 'group' of video-to-text; it has caption"):
-        evaluate(model, data(protocols=("caption",)), source=Noise(), protocol="group")
+        evaluate(model, data(protocols=("caption",)), decode=Noise(), protocol="group")
 
 
 def test_rescored_ranks_stand_beside_the_plain_ones(model: CenterCLIP) -> None:
     bank = ["a fish", "a boat", "a tree"]
     plain, result = (
-        evaluate(model, data(), source=Noise(), rescorings=names, bank=bank)[0]
+        evaluate(model, data(), decode=Noise(), rescorings=names, bank=bank)[0]
         for names in ([], ["dsl", "qb-norm"])
     )
     assert np.array_equal(plain.text_to_video_ranks, result.text_to_video_ranks)
-    video = embed_videos(model, Noise(), 6)
-    similarity = embed_captions(model, TEXTS) @ video.T
+    video = vectors(model)
+    similarity = encode_texts(model, TEXTS) @ video.T
     dsl, qb = result.rescored
     assert (dsl.name, dsl.transductive, dsl.bank) == ("dsl", True, None)
     assert np.array_equal(dsl.text_to_video_ranks, metrics.ranks(dual_softmax(similarity), OWNERS))
     backward = metrics.video_to_text_ranks(dual_softmax(similarity.T).T, OWNERS)
     assert np.array_equal(dsl.video_to_text_ranks, backward)
     assert (qb.name, qb.transductive, qb.bank, qb.video_to_text) == ("qb-norm", False, 3, None)
-    scores = qb_norm(similarity, bank=embed_captions(model, bank) @ video.T)
+    scores = qb_norm(similarity, bank=encode_texts(model, bank) @ video.T)
     assert np.array_equal(qb.text_to_video_ranks, metrics.ranks(scores, OWNERS))
 
 
 def test_a_large_bank_is_drawn_from(model: CenterCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("centerclip.evaluation.run._BANK", 5)
     (result,) = evaluate(
-        model, data(), source=Noise(), rescorings=["qb-norm"], bank=[f"a {n}" for n in range(9)]
+        model, data(), decode=Noise(), rescorings=["qb-norm"], bank=[f"a {n}" for n in range(9)]
     )
     assert result.rescored[0].bank == 5
 
@@ -177,7 +179,7 @@ def test_a_large_bank_is_drawn_from(model: CenterCLIP, monkeypatch: pytest.Monke
         ({"rescorings": ["qb-norm"]}, ConfigError, "qb-norm needs a bank"),
         ({"reducers": ["kmeans"]}, ConfigError, "'kmeans' is unknown"),
         ({"schedules": ["B9-4,4"]}, ScheduleError, "the model has 4 blocks"),
-        ({"cache": Path("cache")}, ValueError, "beside a source of other frames give none"),
+        ({"cache": Path("cache")}, ValueError, "can't be used with other frames"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_decoded(
@@ -185,25 +187,25 @@ def test_what_is_wrong_is_said_before_anything_is_decoded(
 ) -> None:
     source = Noise()
     with pytest.raises(error, match=message):
-        evaluate(model, data(), source=source, **options)
+        evaluate(model, data(), decode=source, **options)
     assert not source.asked
 
 
 def test_a_model_without_tokenizer() -> None:
     with pytest.raises(ModelError, match="no tokenizer"):
-        evaluate(CenterCLIP(siglip_model(), frames=8), data(), source=Noise())
+        evaluate(CenterCLIP(siglip_model(), frames=8), data(), decode=Noise())
 
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are decoded, as they are."""
-    read, names = frames_module.read_item, []
+    names = []
 
-    def count(item: VideoItem, *args: object) -> Tensor:
-        names.append(item.path.name)
-        return read(item, *args)
+    def count(path: Path) -> VideoReader:
+        names.append(path.name)
+        return VideoReader(path)
 
-    monkeypatch.setattr(frames_module, "read_item", count)
+    monkeypatch.setattr(decode, "VideoReader", count)
     return names
 
 
@@ -215,7 +217,7 @@ def filmed(tmp_path: Path) -> Callable[..., Dataset]:
         for name in names:
             if not (tmp_path / name).exists():
                 make_video(tmp_path / name, frames=6)
-        videos = tuple(VideoItem(name, tmp_path / name) for name in names)
+        videos = tuple(Item(tmp_path / name, id=name) for name in names)
         return Dataset("set", "test", videos, tuple(Caption(f"a {n}", i) for i, n in enumerate(names)))
 
     return film

@@ -153,13 +153,13 @@ def test_validation_cuts_captions_to_the_words_of_the_protocol(
     recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int | None] = []
-    embed = run.embed_captions
+    encode = run.encode_texts
 
     def watched(*args: Any, max_tokens: int | None = None) -> Any:
         asked.append(max_tokens)
-        return embed(*args, max_tokens=max_tokens)
+        return encode(*args, max_tokens=max_tokens)
 
-    monkeypatch.setattr(run, "embed_captions", watched)
+    monkeypatch.setattr(run, "encode_texts", watched)
     train(recipe(tmp_path, steps=1))
     assert asked == [load_data(recipe(tmp_path).data).validation.words]
 
