@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from centerclip.datasets.dataset import VideoItem
 from centerclip.errors import ConfigError
+from centerclip.preprocessing import Preprocessing
 from centerclip.records import Window
 from centerclip.video import VideoReader, read_window
 
@@ -55,7 +57,7 @@ class FrameSource(Protocol):
 
 
 def read_item(
-    item: VideoItem, frames: int, size: tuple[int, int], rng: np.random.Generator | None = None
+    item: VideoItem, frames: int, preprocessing: Preprocessing, rng: np.random.Generator | None = None
 ) -> Tensor:
     """Decode one item: [t, 3, H, W] uint8 with 1 <= t <= frames.
 
@@ -66,8 +68,7 @@ def read_item(
         end = reader.info.duration_seconds
         stop = end if item.end_seconds is None else min(item.end_seconds, end)
         window = Window(item.start_seconds or 0.0, stop)
-        pictures, _ = read_window(reader, window, frames, size, rng=rng)
-    return pictures
+        return read_window(reader, window, frames, preprocessing, pictures=0, rng=rng).frames
 
 
 def _stack(clips: Sequence[Tensor], frames: int) -> tuple[Tensor, Tensor]:
@@ -82,9 +83,9 @@ def _stack(clips: Sequence[Tensor], frames: int) -> tuple[Tensor, Tensor]:
 class DecodedFrames:
     """Opens the files anew for every batch, on a few threads."""
 
-    def __init__(self, items: Sequence[VideoItem], size: tuple[int, int], *, workers: int = 2) -> None:
+    def __init__(self, items: Sequence[VideoItem], preprocessing: Preprocessing, *, workers: int = 2) -> None:
         self._items = items
-        self._size = size
+        self._preprocessing = preprocessing
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
 
     def batch(
@@ -98,7 +99,7 @@ class DecodedFrames:
         """See `FrameSource.batch`."""
         rngs = rng.spawn(len(items)) if rng is not None else [None] * len(items)
         clips = self._pool.map(
-            lambda item, own: read_item(self._items[item], frames, self._size, own),
+            lambda item, own: read_item(self._items[item], frames, self._preprocessing, own),
             items[share],
             rngs[share],
         )
@@ -108,7 +109,7 @@ class DecodedFrames:
 class CachedFrames:
     """Every video decoded once to `kept` frames, held in one memory-mapped file.
 
-    The folder is bound to the list of files, their sizes and the picture size; it is filled by
+    The folder is bound to the list of files, their sizes and the preprocessing; it is filled by
     `open_frames` and can be filled in several goes.
     """
 
@@ -135,30 +136,30 @@ class CachedFrames:
         return _stack([torch.from_numpy(self._pictures[choice]) for choice in choices[share]], frames)
 
 
-def _cache_key(items: Sequence[VideoItem], size: tuple[int, int], kept: int) -> str:
+def _cache_key(items: Sequence[VideoItem], preprocessing: Preprocessing, kept: int) -> str:
     stats = [item.path.stat() for item in items]
     facts = [
         [str(item.path), item.start_seconds, item.end_seconds, stat.st_size, stat.st_mtime_ns]
         for item, stat in zip(items, stats, strict=True)
     ]
-    text = json.dumps([facts, size, kept])
+    text = json.dumps([facts, asdict(preprocessing), kept])
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def open_frames(
     items: Sequence[VideoItem],
-    size: tuple[int, int],
+    preprocessing: Preprocessing,
     *,
     cache: Path | None = None,
     kept: int = 12,
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> FrameSource:
-    """Frames of `items` at `size`, through a cache on disk where one is asked for.
+    """Frames of `items` as a model takes them, through a cache on disk where one is asked for.
 
     Args:
         items: videos of one split.
-        size: (height, width) in pixels.
+        preprocessing: of the model.
         cache: folder of caches, or None to decode at every use.
         kept: frames kept of each video; takes `items * kept * 3 * height * width` bytes of disk.
         progress: called with (videos done, videos in all) while the cache is filled.
@@ -168,17 +169,19 @@ def open_frames(
         ConfigError: the cache folder can't be written.
     """
     if cache is None:
-        return DecodedFrames(items, size, workers=workers)
-    folder = cache / f"frames-{_cache_key(items, size, kept)}"
+        return DecodedFrames(items, preprocessing, workers=workers)
+    folder = cache / f"frames-{_cache_key(items, preprocessing, kept)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        pictures = _mapped(folder / "pictures.npy", (len(items), kept, 3, *size), np.uint8)
+        pictures = _mapped(
+            folder / "pictures.npy", (len(items), kept, 3, *preprocessing.image_size), np.uint8
+        )
         counts = _mapped(folder / "counts.npy", (len(items),), np.int16)
     except OSError as error:
         raise ConfigError(f"cache {folder}: {error}; give a folder that can be written") from error
 
     def fill(item: int) -> None:
-        clip = read_item(items[item], kept, size).numpy()
+        clip = read_item(items[item], kept, preprocessing).numpy()
         pictures[item, : len(clip)] = clip
         counts[item] = len(clip)
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from torch import Tensor
 
+from centerclip.preprocessing import Preprocessing
 from centerclip.records import VideoInfo, Window
 from centerclip.video import VideoReader, cut_windows, read_windows
 
@@ -44,7 +45,7 @@ class Part:
 
 
 def decode_windows(
-    path: Path, *, window_seconds: float, frames: int, size: tuple[int, int], parts: int = 1
+    path: Path, *, window_seconds: float, frames: int, preprocessing: Preprocessing, parts: int = 1
 ) -> Windows:
     """Open a file and decode it window by window, each when it is asked for; only that one is in memory.
 
@@ -52,7 +53,7 @@ def decode_windows(
         path: of the video.
         window_seconds: a longer file is cut into windows of about this length at most; see `cut_windows`.
         frames: T, frames a window.
-        size: (height, width) in pixels.
+        preprocessing: of the model.
         parts: into how many a long file may be cut, to be decoded side by side.
 
     Yields:
@@ -66,8 +67,8 @@ def decode_windows(
         windows = cut_windows(info.duration_seconds, window_seconds, cuts=reader.scene_cuts())
         shares = _shares(windows, parts if reader.random_access else 1)
         for share in shares[1:]:
-            yield Part(partial(_decode_part, reader, info, share, frames, size))
-        yield from _decode(reader, info, shares[0], frames, size)
+            yield Part(partial(_decode_part, reader, info, share, frames, preprocessing))
+        yield from _decode(reader, info, shares[0], frames, preprocessing)
 
 
 def _shares(windows: Sequence[Window], most: int) -> list[Sequence[Window]]:
@@ -77,14 +78,14 @@ def _shares(windows: Sequence[Window], most: int) -> list[Sequence[Window]]:
 
 
 def _decode_part(
-    first: VideoReader, info: VideoInfo, windows: Sequence[Window], frames: int, size: tuple[int, int]
+    first: VideoReader, info: VideoInfo, windows: Sequence[Window], frames: int, preprocessing: Preprocessing
 ) -> Windows:
     with first.twin() as reader:
-        yield from _decode(reader, info, windows, frames, size)
+        yield from _decode(reader, info, windows, frames, preprocessing)
 
 
 def _decode(
-    reader: VideoReader, info: VideoInfo, windows: Sequence[Window], frames: int, size: tuple[int, int]
+    reader: VideoReader, info: VideoInfo, windows: Sequence[Window], frames: int, preprocessing: Preprocessing
 ) -> Windows:
-    for window, seen in zip(windows, read_windows(reader, windows, frames, size), strict=True):
-        yield DecodedWindow(info, window, *seen)
+    for window, look in zip(windows, read_windows(reader, windows, frames, preprocessing), strict=True):
+        yield DecodedWindow(info, window, look.frames, look.pictures[0][1])

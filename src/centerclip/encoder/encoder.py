@@ -142,7 +142,7 @@ class VideoEncoder:
         Raises:
             VideoError: it can't be opened.
         """
-        return self._embed_one(read_picture(Path(path), self.model.image_size))
+        return self._embed_one(read_picture(Path(path), self.model.preprocessing))
 
     @torch.inference_mode()
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -240,7 +240,7 @@ class VideoEncoder:
             decode_windows,
             window_seconds=window_seconds,
             frames=self.model.frames,
-            size=self.model.image_size,
+            preprocessing=self.model.preprocessing,
             parts=self.workers,
         )
 

@@ -86,7 +86,7 @@ def evaluate(
     rescorers = [_known_rescoring(name, bank) for name in rescorings]
     banked = _draw(bank, seed) if any(rescorer.takes_bank for rescorer in rescorers) else ()
     if source is None:
-        source = open_frames(dataset.videos, model.image_size, workers=_WORKERS)
+        source = open_frames(dataset.videos, model.preprocessing, workers=_WORKERS)
     texts = _embed_captions(model, [*(c.text for c in dataset.captions), *banked], dataset.words, cache)
     videos = _embed_videos(variants, dataset, source, cache, allow_missing, progress)
     heard = [row for row, caption in enumerate(dataset.captions) if caption.video not in videos.failed]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from centerclip.schedule import TokenSchedule
 __all__ = ["compute_fingerprint", "weights_state"]
 
 # What the shapes of the weights do not tell.
-_VISION_KEYS = ("num_attention_heads", "hidden_act", "layer_norm_eps", "patch_size", "image_size")
+_VISION_KEYS = ("num_attention_heads", "hidden_act", "layer_norm_eps", "patch_size")
 _TEXT_KEYS = ("num_attention_heads", "hidden_act", "layer_norm_eps", "eos_token_id")
 
 
@@ -45,9 +46,7 @@ def compute_fingerprint(
         # The plain model has no use for a reducer, whatever its name.
         "reducer": reducer_config(reducer) if schedule else None,
         "frames": frames,
-        "mean": backbone.mean,
-        "std": backbone.std,
-        "interpolation": backbone.preprocessing.interpolation,
+        "preprocessing": asdict(backbone.preprocessing),
     }
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)
     for name, tensor in _weights(backbone, temporal):

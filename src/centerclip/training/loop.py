@@ -144,7 +144,7 @@ def _frames(config: TrainConfig, dataset: Dataset, run: Run, on_decoded: OnDecod
     section = config.data
     return open_frames(
         dataset.videos,
-        run.model.image_size,
+        run.model.preprocessing,
         cache=section.cache,
         kept=max(section.cached_frames, config.model.frames),
         workers=section.workers,

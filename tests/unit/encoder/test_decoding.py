@@ -10,11 +10,13 @@ import torch
 
 from centerclip.encoder import decoding
 from centerclip.encoder.decoding import DecodedWindow, Part, decode_windows
+from centerclip.preprocessing import Preprocessing
 
 
 def decode(path: Path, parts: int) -> tuple[list[DecodedWindow], int]:
     """All windows in time order, and into how many parts they came."""
-    given = list(decode_windows(path, window_seconds=0.5, frames=3, size=(32, 32), parts=parts))
+    small = Preprocessing((32, 32))
+    given = list(decode_windows(path, window_seconds=0.5, frames=3, preprocessing=small, parts=parts))
     more = [thing for thing in given if isinstance(thing, Part)]
     windows = [thing for thing in given if isinstance(thing, DecodedWindow)]
     for part in reversed(more):  # whichever worker has time; the file was closed meanwhile

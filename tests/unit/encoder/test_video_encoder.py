@@ -55,14 +55,14 @@ def test_embeddings_are_those_of_the_model(
             windows = cut_windows(reader.info.duration_seconds, 2)
             assert [each.window for each in video.windows] == windows
             for window, each in zip(windows, video.windows, strict=True):
-                frames, thumbnail = read_window(reader, window, 4, model.image_size)
+                look = read_window(reader, window, 4, model.preprocessing)
                 with torch.inference_mode():
-                    batch = model.preprocess(frames).unsqueeze(0)
+                    batch = model.preprocess(look.frames).unsqueeze(0)
                     vector, segments = model.encode_video(batch)[0], model.encode_segments(batch)[0]
                 np.testing.assert_allclose(each.vector, vector, **SAME)
                 np.testing.assert_allclose(each.segments, segments, **SAME)
                 assert each.vector.dtype == each.segments.dtype == np.float32
-                assert each.pictures == ((window.start_seconds, thumbnail),)
+                assert each.pictures == look.pictures
 
 
 def test_a_short_video_has_only_the_segments_it_really_has(encoder: VideoEncoder, videos: list[Path]) -> None:

@@ -89,7 +89,7 @@ def _decode(encoder: VideoEncoder, paths: Sequence[Path]) -> dict[Path, list[Dec
             path,
             window_seconds=encoder.window_seconds,
             frames=encoder.model.frames,
-            size=encoder.model.image_size,
+            preprocessing=encoder.model.preprocessing,
         )
         return [window for window in decoded if isinstance(window, DecodedWindow)]
 

@@ -12,12 +12,13 @@ from centerclip.lab.study.config import Arm, StudyConfig
 from centerclip.lab.study.results import RunResult
 from centerclip.lab.toy_world import reversed_caption
 from centerclip.model import CenterCLIP
+from centerclip.preprocessing import Preprocessing
 
 __all__ = ["measure", "open_test"]
 
 
-def open_test(config: StudyConfig, size: tuple[int, int]) -> tuple[Dataset, FrameSource]:
-    """The test split and its frames at a model's size."""
+def open_test(config: StudyConfig, preprocessing: Preprocessing) -> tuple[Dataset, FrameSource]:
+    """The test split and its frames as a model takes them."""
     data = config.data
     dataset = load_dataset(
         data.dataset,
@@ -27,12 +28,14 @@ def open_test(config: StudyConfig, size: tuple[int, int]) -> tuple[Dataset, Fram
         allow_missing=data.allow_missing,
     )
     kept = max(data.cached_frames, config.frames)
-    return dataset, open_frames(dataset.videos, size, cache=data.cache, kept=kept, workers=data.workers)
+    return dataset, open_frames(
+        dataset.videos, preprocessing, cache=data.cache, kept=kept, workers=data.workers
+    )
 
 
 def measure(model: CenterCLIP, config: StudyConfig, arm: Arm, seed: int, plan: str) -> RunResult:
     """Rank the test split under a model, and each caption that names a direction against its opposite."""
-    dataset, source = open_test(config, model.image_size)
+    dataset, source = open_test(config, model.preprocessing)
     video = embed_videos(model, source, len(dataset.videos))  # [V, E]
     captions = [caption.text for caption in dataset.captions]
     text = embed_captions(model, captions)  # [C, E]

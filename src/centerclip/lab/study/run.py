@@ -152,7 +152,7 @@ def _collect(config: StudyConfig, arm: Arm, jobs: Sequence[_Job]) -> ArmResult:
 
 def _batch(config: StudyConfig, model: CenterCLIP) -> tuple[Tensor, list[str]]:
     """Videos of the test split, each with a caption, on which cost is measured."""
-    dataset, source = open_test(config, model.image_size)
+    dataset, source = open_test(config, model.preprocessing)
     caption_of = {caption.video: caption.text for caption in dataset.captions}
     videos = sorted(caption_of)[:_MEASURED]
     frames, mask = source.batch(videos, config.frames)
