@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -13,12 +12,13 @@ from torch import Tensor
 from centerclip.clustering.reducers import Reducer, reducer_config
 from centerclip.model.backbones import Backbone
 from centerclip.model.temporal import TemporalEmbedding
+from centerclip.preprocessing import Preprocessing
 from centerclip.schedule import TokenSchedule
 
 __all__ = ["compute_fingerprint", "weights_state"]
 
 # What the shapes of the weights do not tell.
-_VISION_KEYS = ("num_attention_heads", "hidden_act", "layer_norm_eps", "patch_size")
+_VISION_KEYS = ("num_attention_heads", "hidden_act", "layer_norm_eps", "patch_size", "image_size")
 _TEXT_KEYS = ("num_attention_heads", "hidden_act", "layer_norm_eps", "eos_token_id")
 
 
@@ -37,7 +37,7 @@ def compute_fingerprint(
     Returns:
         16 hexadecimal digits.
     """
-    config = backbone.model.config
+    config, preprocessing = backbone.model.config, backbone.preprocessing
     settings: dict[str, Any] = {
         "family": backbone.family,
         "vision": {key: getattr(config.vision_config, key) for key in _VISION_KEYS},
@@ -46,8 +46,15 @@ def compute_fingerprint(
         # The plain model has no use for a reducer, whatever its name.
         "reducer": reducer_config(reducer) if schedule else None,
         "frames": frames,
-        "preprocessing": asdict(backbone.preprocessing),
+        "mean": preprocessing.mean,
+        "std": preprocessing.std,
+        "interpolation": preprocessing.interpolation,
     }
+    # Named only where they differ from CLIP's way, so that a CLIP keeps the fingerprint it always had.
+    usual = Preprocessing(preprocessing.image_size)
+    for name in ("resize", "shortest_edge", "antialias"):
+        if getattr(preprocessing, name) != getattr(usual, name):
+            settings[name] = getattr(preprocessing, name)
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)
     for name, tensor in _weights(backbone, temporal):
         digest.update(f"{name} {tuple(tensor.shape)}".encode())

@@ -37,5 +37,5 @@ def to_jpeg(picture: NDArray[np.uint8], *, max_width: int = 320, quality: int = 
     image = Image.fromarray(picture)
     image.thumbnail((max_width, 2 * max_width), Image.Resampling.BICUBIC)
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality)
+    image.save(file, "JPEG", quality=quality, optimize=True)
     return file.getvalue()
