@@ -118,7 +118,7 @@ def _look(
                 frames.append(fit(torch.from_numpy(picture).permute(2, 0, 1)[None], preprocessing))
                 seconds.append(time)
                 firsts.append(stride)
-                blank = not is_telling(picture)
+                blank = pictures > 0 and not is_telling(picture)
             preference = (blank, abs(2 * stride + 1 - first - end))  # in halves of a stride from the middle
             if preference < best:
                 best, chosen = preference, (time, picture)
