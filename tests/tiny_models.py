@@ -43,11 +43,11 @@ def clip_model(
     return _drawn(CLIPModel, config, seed)
 
 
-def siglip_model(seed: int = 0) -> SiglipModel:
-    """A SigLIP of 4 blocks, 32 wide, 16 patches, 12 tokens of text."""
+def siglip_model(seed: int = 0, *, vision: dict[str, Any] | None = None) -> SiglipModel:
+    """A SigLIP of 4 blocks, 32 wide, 16 patches, 12 tokens of text; `vision` overrides its config."""
     tower = {"hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4}
     config = SiglipConfig(
-        vision_config={**tower, "num_hidden_layers": 4, "image_size": 16, "patch_size": 4},
+        vision_config={**tower, "num_hidden_layers": 4, "image_size": 16, "patch_size": 4, **(vision or {})},
         text_config={
             **tower,
             "num_hidden_layers": 2,

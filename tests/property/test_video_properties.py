@@ -7,8 +7,9 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from centerclip.preprocessing import Preprocessing
 from centerclip.records import Window
-from centerclip.video import cut_windows, instants, resize_crop
+from centerclip.video import cut_windows, fit, instants
 
 durations = st.floats(0.01, 20_000.0)
 longest = st.floats(0.5, 60.0)
@@ -38,13 +39,13 @@ def test_instants_ascend_inside_the_window(
     assert drawn[-1] <= start + length
 
 
-@given(*(st.integers(1, 90) for _ in range(4)), st.integers(0, 255))
+@given(*(st.integers(1, 90) for _ in range(4)), st.integers(0, 255), st.sampled_from(["crop", "squash"]))
 def test_a_flat_picture_stays_flat_at_any_size(
-    tall: int, wide: int, height: int, width: int, level: int
+    tall: int, wide: int, height: int, width: int, level: int, resize: str
 ) -> None:
     assume((height, width) != (1, 1))  # torch 2.13's kernel gives up on a single pixel
     frames = torch.full((2, 3, tall, wide), level, dtype=torch.uint8)
-    resized = resize_crop(frames, (height, width))
+    resized = fit(frames, Preprocessing((height, width), resize=resize))
     assert resized.shape == (2, 3, height, width)
     assert resized.is_contiguous()
     assert (resized == level).all()

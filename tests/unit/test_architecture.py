@@ -13,6 +13,7 @@ ROOT = Path(centerclip.__file__).parent
 LEVELS = {
     "api": 0,
     "errors": 0,
+    "preprocessing": 0,
     "records": 0,
     "schedule": 1,
     "clustering": 1,

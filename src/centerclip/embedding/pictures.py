@@ -13,7 +13,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from centerclip.errors import VideoError
-from centerclip.video import resize_crop
+from centerclip.preprocessing import Preprocessing
+from centerclip.video import fit
 
 __all__ = ["read_picture"]
 
@@ -21,12 +22,12 @@ __all__ = ["read_picture"]
 _DAMAGED = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error)
 
 
-def read_picture(path: Path, size: tuple[int, int]) -> Tensor:
+def read_picture(path: Path, preprocessing: Preprocessing) -> Tensor:
     """Open a picture, turn it as its EXIF data say, and bring it to a model's size.
 
     Args:
         path: any format that Pillow reads; of an animation the first picture.
-        size: (height, width) in pixels.
+        preprocessing: of the model.
 
     Returns:
         [1, 3, H, W] uint8, RGB.
@@ -45,4 +46,4 @@ def read_picture(path: Path, size: tuple[int, int]) -> Tensor:
         reason = getattr(error, "strerror", None) or "not a picture, or damaged"
         raise VideoError(f"{path}: can't be opened as a picture ({reason})") from error
     pixels = torch.from_numpy(np.array(upright)).permute(2, 0, 1)  # [3, h, w]
-    return resize_crop(pixels.unsqueeze(0), size)
+    return fit(pixels.unsqueeze(0), preprocessing)

@@ -18,7 +18,7 @@ from torch import Tensor
 from centerclip.model import CenterCLIP, Stage
 from centerclip.records import Window
 from centerclip.schedule import Reduction
-from centerclip.video import VideoReader, instants, resize_crop
+from centerclip.video import VideoReader, fit, instants
 
 __all__ = ["Footage", "View", "inspect_footage", "make_views", "patch_grid", "read_footage"]
 
@@ -99,15 +99,16 @@ def read_footage(reader: VideoReader, window: Window, model: CenterCLIP) -> Foot
     """
     rows, columns = patch_grid(model)
     patch = max(1, _PICTURE // max(rows, columns))
+    drawn = model.preprocessing.at((rows * patch, columns * patch))
     seconds, frames, pictures = [], [], []
     shown = reader.frames_at(instants(window, model.frames))
     for time, same in groupby(shown, key=itemgetter(0)):
         upright = torch.from_numpy(next(same)[1]).permute(2, 0, 1)[None]  # [1, 3, h, w]
         seconds.append(time)
-        frames.append(resize_crop(upright, model.image_size))
-        pictures.append(resize_crop(upright, (rows * patch, columns * patch)))
-    drawn = torch.cat(pictures).permute(0, 2, 3, 1).numpy()  # [T, h, w, 3]
-    return Footage(reader.path.name, window, tuple(seconds), torch.cat(frames), drawn)
+        frames.append(fit(upright, model.preprocessing))
+        pictures.append(fit(upright, drawn))
+    upright = torch.cat(pictures).permute(0, 2, 3, 1)  # [T, h, w, 3]
+    return Footage(reader.path.name, window, tuple(seconds), torch.cat(frames), upright.numpy())
 
 
 @torch.inference_mode()

@@ -3,8 +3,8 @@
 from centerclip.model.backbones import Backbone, CLIPBackbone, SiglipBackbone, make_backbone
 from centerclip.model.centerclip import CenterCLIP
 from centerclip.model.loading import default_schedule
-from centerclip.model.preprocessing import Preprocessing
 from centerclip.model.trace import Stage
+from centerclip.preprocessing import Preprocessing
 
 __all__ = [
     "Backbone",

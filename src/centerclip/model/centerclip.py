@@ -29,6 +29,7 @@ from centerclip.model.segments import reduce_segments, size_bias
 from centerclip.model.storage import Settings, save_folder
 from centerclip.model.temporal import TemporalEmbedding
 from centerclip.model.trace import Stage, Tracer
+from centerclip.preprocessing import Preprocessing
 from centerclip.schedule import TokenSchedule, resolve_schedule
 
 __all__ = ["CenterCLIP", "Tower"]
@@ -208,6 +209,11 @@ class CenterCLIP(nn.Module):
     def image_size(self) -> tuple[int, int]:
         """(height, width) of the frames, in pixels."""
         return self.backbone.image_size
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How frames become the model's input; `centerclip.video.fit` resizes by it."""
+        return self.backbone.preprocessing
 
     @property
     def embed_size(self) -> int:

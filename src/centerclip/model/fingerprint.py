@@ -12,6 +12,7 @@ from torch import Tensor
 from centerclip.clustering.reducers import Reducer, reducer_config
 from centerclip.model.backbones import Backbone
 from centerclip.model.temporal import TemporalEmbedding
+from centerclip.preprocessing import Preprocessing
 from centerclip.schedule import TokenSchedule
 
 __all__ = ["compute_fingerprint", "weights_state"]
@@ -36,7 +37,7 @@ def compute_fingerprint(
     Returns:
         16 hexadecimal digits.
     """
-    config = backbone.model.config
+    config, preprocessing = backbone.model.config, backbone.preprocessing
     settings: dict[str, Any] = {
         "family": backbone.family,
         "vision": {key: getattr(config.vision_config, key) for key in _VISION_KEYS},
@@ -45,10 +46,15 @@ def compute_fingerprint(
         # The plain model has no use for a reducer, whatever its name.
         "reducer": reducer_config(reducer) if schedule else None,
         "frames": frames,
-        "mean": backbone.mean,
-        "std": backbone.std,
-        "interpolation": backbone.preprocessing.interpolation,
+        "mean": preprocessing.mean,
+        "std": preprocessing.std,
+        "interpolation": preprocessing.interpolation,
     }
+    # Named only where they differ from CLIP's way, so that a CLIP keeps the fingerprint it always had.
+    usual = Preprocessing(preprocessing.image_size)
+    for name in ("resize", "shortest_edge", "antialias"):
+        if getattr(preprocessing, name) != getattr(usual, name):
+            settings[name] = getattr(preprocessing, name)
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)
     for name, tensor in _weights(backbone, temporal):
         digest.update(f"{name} {tuple(tensor.shape)}".encode())

@@ -76,10 +76,8 @@ def _load_checkpoint(path: Path, tokenizer: Any, activation: str | None) -> Back
     if tokenizer is None:
         tokenizer = _clip_tokenizer(path, model.config.text_config.vocab_size)
     backbone = make_backbone(model, tokenizer)
-    told = read_open_clip_config(path.parent)
-    backbone.preprocessing = replace(
-        backbone.preprocessing, mean=told.mean, std=told.std, interpolation=told.interpolation
-    )
+    config = read_open_clip_config(path.parent)
+    backbone.preprocessing = replace(backbone.preprocessing, **config.preprocess)
     return backbone
 
 

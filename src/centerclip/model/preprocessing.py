@@ -1,108 +1,140 @@
-"""How uint8 frames become a model's input: size, mean, standard deviation, interpolation.
-
-Owns the constants of each model family and the reading and writing of `preprocessor_config.json`.
-Resizing itself is the business of `centerclip.video`.
-"""
+"""Reads and writes what `transformers`' image processors keep beside a model's weights."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
 from pathlib import Path
 from typing import Any
 
 from centerclip.errors import ModelError
+from centerclip.preprocessing import INTERPOLATIONS, Preprocessing
 
-__all__ = ["CLIP_MEAN", "CLIP_STD", "Preprocessing", "read_preprocessing", "write_preprocessing"]
-
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-"""Mean of the pixels CLIP was trained on, red, green, blue, in 0..1 (OpenAI's constants)."""
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+__all__ = ["read_preprocessing", "write_preprocessing"]
 
 _FILE = "preprocessor_config.json"
-_INTERPOLATIONS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # PIL's numbers
+_PROCESSOR_FILE = "processor_config.json"
+"""Where `transformers` 5 saves the image processor when it saves it together with the tokenizer."""
 
-
-@dataclass(frozen=True, slots=True)
-class Preprocessing:
-    """What is done to a frame before the model sees it.
-
-    Attributes:
-        image_size: (height, width) in pixels.
-        mean, std: per channel, of pixels in 0..1.
-        interpolation: filter used for resizing: bicubic, bilinear, lanczos or nearest.
-    """
-
-    image_size: tuple[int, int]
-    mean: tuple[float, float, float] = CLIP_MEAN
-    std: tuple[float, float, float] = CLIP_STD
-    interpolation: str = "bicubic"
+# What is always done here, or never; transformers has a switch for it.
+_FIXED = {"do_resize": True, "do_rescale": True, "do_pad": False}
+_NAMES = {"clip": "CLIP", "siglip": "Siglip"}
 
 
 def read_preprocessing(folder: Path, default: Preprocessing) -> Preprocessing:
-    """Read a saved model's `preprocessor_config.json`.
+    """Read the image processor that was saved with a model.
 
-    The size is always the model's own: its position embeddings admit no other.
+    `processor_config.json` comes before `preprocessor_config.json` where both hold one, as in
+    `transformers`.
 
     Args:
         folder: the saved model.
-        default: stands in for the file, or for what the file leaves out.
+        default: stands in for the files, or for what they leave out. Its image size is that of the model,
+            whose position embeddings admit no other.
 
     Raises:
-        ModelError: the file is not JSON, or holds values of another form.
+        ModelError: the file is damaged, or describes something that can't be done here.
     """
-    path = folder / _FILE
-    if not path.is_file():
-        return default
-    try:
-        saved: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return Preprocessing(
-            image_size=default.image_size,
-            mean=_triple(saved.get("image_mean", default.mean)),
-            std=_triple(saved.get("image_std", default.std)),
-            interpolation=_INTERPOLATIONS[saved["resample"]]
-            if "resample" in saved
-            else default.interpolation,
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{path} can't be read ({error}): restore it from the model's origin") from error
+    for name in (_PROCESSOR_FILE, _FILE):
+        path = folder / name
+        if not path.is_file():
+            continue
+        try:
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            if name == _PROCESSOR_FILE:
+                saved = saved.get("image_processor")
+            if saved is not None:
+                return _parse({key: value for key, value in saved.items() if value is not None}, default)
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise ModelError(
+                f"{path} can't be used ({error}): correct it, or remove it to use the family's defaults"
+            ) from error
+    return default
 
 
 def write_preprocessing(preprocessing: Preprocessing, folder: Path, *, family: str) -> None:
-    """Write `preprocessor_config.json` so that `transformers`' own processors read it.
+    """Write `preprocessor_config.json` so that `transformers`' own processors do the same.
+
+    Antialiasing is what they always do: that it is switched off is known to `read_preprocessing` alone.
 
     Args:
         preprocessing: what to write.
         folder: where the model is being saved.
-        family: `clip` (short side, then center crop) or `siglip` (plain resize), as `transformers` does it.
+        family: `clip` or `siglip`, which names the processor.
     """
     height, width = preprocessing.image_size
     size = {"height": height, "width": width}
+    crops = preprocessing.resize == "crop"
     saved: dict[str, Any] = {
+        "image_processor_type": f"{_NAMES[family]}ImageProcessor",
+        "processor_class": f"{_NAMES[family]}Processor",
         "do_convert_rgb": True,
-        "do_normalize": True,
-        "do_rescale": True,
         "do_resize": True,
+        "size": {"shortest_edge": preprocessing.shortest_edge or max(height, width)} if crops else size,
+        "resample": INTERPOLATIONS.index(preprocessing.interpolation),
+        "do_center_crop": crops,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
         "image_mean": list(preprocessing.mean),
         "image_std": list(preprocessing.std),
-        "resample": next(k for k, name in _INTERPOLATIONS.items() if name == preprocessing.interpolation),
-        "rescale_factor": 1 / 255,
     }
-    if family == "clip":
-        saved |= {
-            "image_processor_type": "CLIPImageProcessor",
-            "processor_class": "CLIPProcessor",
-            "size": {"shortest_edge": min(height, width)},
-            "crop_size": size,
-            "do_center_crop": True,
-        }
-    else:
-        saved |= {
-            "image_processor_type": "SiglipImageProcessor",
-            "processor_class": "SiglipProcessor",
-            "size": size,
-        }
+    if crops:
+        saved["crop_size"] = size
+    if not preprocessing.antialias:
+        saved["antialias"] = False
     (folder / _FILE).write_text(json.dumps(saved, indent=2) + "\n", encoding="utf-8")
+    # transformers would prefer one left over from the model that was here before.
+    (folder / _PROCESSOR_FILE).unlink(missing_ok=True)
+
+
+def _parse(saved: dict[str, Any], default: Preprocessing) -> Preprocessing:
+    for key, needed in _FIXED.items():
+        if bool(saved.get(key, needed)) != needed:
+            raise ValueError(f"{key} is {saved[key]}, but only {needed} is supported")
+    factor = saved.get("rescale_factor", 1 / 255)
+    if not math.isclose(factor, 1 / 255, rel_tol=1e-3):
+        raise ValueError(f"rescale_factor is {factor}, but only 1/255 is supported")
+    resample = saved.get("resample", INTERPOLATIONS.index(default.interpolation))
+    if resample not in range(len(INTERPOLATIONS)):
+        raise ValueError(
+            f"resample is {resample}, but only 0 to 3 ({', '.join(INTERPOLATIONS)}) are supported"
+        )
+    normalizes = saved.get("do_normalize", True)
+    resize, edge = _geometry(saved, default)
+    return Preprocessing(
+        image_size=default.image_size,
+        mean=_triple(saved.get("image_mean", default.mean)) if normalizes else (0.0, 0.0, 0.0),
+        std=_triple(saved.get("image_std", default.std)) if normalizes else (1.0, 1.0, 1.0),
+        interpolation=INTERPOLATIONS[resample],
+        resize=resize,
+        shortest_edge=edge,
+        antialias=bool(saved.get("antialias", True)),
+    )
+
+
+def _geometry(saved: dict[str, Any], default: Preprocessing) -> tuple[str, int | None]:
+    """How frames are resized, and the short side before cropping, where one is saved."""
+    crops = saved.get("do_center_crop", default.resize == "crop")
+    size = saved.get("size")
+    if isinstance(size, int):  # of transformers before 4.23
+        size = {"shortest_edge": size} if crops else {"height": size, "width": size}
+    needed = dict(zip(("height", "width"), default.image_size, strict=True))
+    if crops:
+        crop = saved.get("crop_size", needed)
+        crop = {"height": crop, "width": crop} if isinstance(crop, int) else crop
+        if crop != needed:
+            raise ValueError(f"crop_size is {crop}, but the model takes {needed}")
+    if size is None:
+        return ("crop" if crops else "squash"), None
+    if size == needed:
+        return "squash", None
+    if crops and size.keys() == {"shortest_edge"}:
+        return "crop", int(size["shortest_edge"])
+    raise ValueError(
+        f"size is {size} with do_center_crop {crops}, but the model takes {needed}: only that size, or a "
+        "shortest_edge that is then cropped, is supported"
+    )
 
 
 def _triple(values: Any) -> tuple[float, float, float]:

@@ -12,6 +12,7 @@ from centerclip.datasets import Dataset, load_dataset
 from centerclip.datasets.dataset import Caption, VideoItem
 from centerclip.datasets.frames import read_item
 from centerclip.errors import ConfigError, VideoError
+from centerclip.preprocessing import Preprocessing
 from centerclip.training.config import DataSection
 
 __all__ = ["TrainingData", "load_data"]
@@ -19,7 +20,7 @@ __all__ = ["TrainingData", "load_data"]
 _REPORTED = ("test", "1k-A", "val_1", "val_2")
 """Splits that results are reported on (ActivityNet: val_1, of whose videos val_2 tells again)."""
 _HELD_OUT_SEED = 0  # not the recipe's: runs with several seeds are to be chosen by the same videos
-_GLANCE = (32, 32)
+_GLANCE = Preprocessing((32, 32))
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,21 @@ Owns which instants to look at, how to decode exactly those frames, and their si
 
 from centerclip.video.decode import VideoReader, probe
 from centerclip.video.files import VIDEO_SUFFIXES, content_id, find_videos
-from centerclip.video.reading import read_window, read_windows
+from centerclip.video.reading import Look, read_window, read_windows
 from centerclip.video.sampling import instants
-from centerclip.video.thumbnail import thumbnail
-from centerclip.video.transforms import normalize, resize_crop
+from centerclip.video.transforms import fit
 from centerclip.video.windows import cut_windows
 
 __all__ = [
     "VIDEO_SUFFIXES",
+    "Look",
     "VideoReader",
     "content_id",
     "cut_windows",
     "find_videos",
+    "fit",
     "instants",
-    "normalize",
     "probe",
     "read_window",
     "read_windows",
-    "resize_crop",
-    "thumbnail",
 ]

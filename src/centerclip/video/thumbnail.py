@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["is_telling", "thumbnail", "to_jpeg"]
-
-_MAX_WIDTH = 320
-_QUALITY = 80
+__all__ = ["is_telling", "to_jpeg"]
 
 # In levels of 255, on the luma. Fades and leader film lie below; night scenes and fog do not.
 _DARK = 24.0
@@ -30,25 +26,16 @@ def is_telling(picture: NDArray[np.uint8]) -> bool:
     return bool(luma.mean() > _DARK and luma.std() > _FLAT)
 
 
-def thumbnail(pictures: Sequence[NDArray[np.uint8]]) -> bytes:
-    """Make a JPEG of the picture nearest the middle that is telling, or else of the middle one.
+def to_jpeg(picture: NDArray[np.uint8], *, max_width: int = 320, quality: int = 80) -> bytes:
+    """Encode a picture as a small JPEG file; it is never enlarged.
 
     Args:
-        pictures: at least one, each [H, W, 3] uint8 RGB, in time order.
-
-    Returns:
-        A JPEG file at most 320 pixels wide, never enlarged.
+        picture: [H, W, 3] uint8 RGB.
+        max_width: in pixels; the height is at most twice as much.
+        quality: of JPEG, 1 to 95.
     """
-    middle = (len(pictures) - 1) / 2
-    nearest = sorted(range(len(pictures)), key=lambda place: abs(place - middle))
-    best = next((place for place in nearest if is_telling(pictures[place])), nearest[0])
-    return to_jpeg(pictures[best])
-
-
-def to_jpeg(picture: NDArray[np.uint8]) -> bytes:
-    """Encode a picture [H, W, 3] uint8 RGB as a JPEG file at most 320 pixels wide and 640 tall."""
     image = Image.fromarray(picture)
-    image.thumbnail((_MAX_WIDTH, 2 * _MAX_WIDTH), Image.Resampling.BICUBIC)
+    image.thumbnail((max_width, 2 * max_width), Image.Resampling.BICUBIC)
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=_QUALITY)
+    image.save(file, "JPEG", quality=quality, optimize=True)
     return file.getvalue()

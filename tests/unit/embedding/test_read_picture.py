@@ -11,8 +11,9 @@ from PIL import Image
 
 from centerclip.embedding.pictures import read_picture
 from centerclip.errors import VideoError
+from centerclip.preprocessing import Preprocessing
 
-SIZE = (16, 16)
+INPUT = Preprocessing((16, 16))
 
 
 def save(path: Path, picture: Image.Image, *, orientation: int = 1) -> Path:
@@ -30,7 +31,7 @@ def quarters() -> Image.Image:
 
 
 def test_a_picture_is_one_frame_of_the_model_s_size(tmp_path: Path, quarters: Image.Image) -> None:
-    frames = read_picture(save(tmp_path / "a.png", quarters), SIZE)
+    frames = read_picture(save(tmp_path / "a.png", quarters), INPUT)
     assert frames.shape == (1, 3, 16, 16)
     assert frames.dtype == torch.uint8
     assert frames[0, :, 3, 12].tolist() == [60, 195, 30]  # the upper right quarter
@@ -45,26 +46,26 @@ def test_the_exif_orientation_is_applied(
 ) -> None:
     turned = save(tmp_path / "turned.png", quarters.transpose(stored), orientation=orientation)
     upright = save(tmp_path / "upright.png", quarters)
-    assert torch.equal(read_picture(turned, SIZE), read_picture(upright, SIZE))
+    assert torch.equal(read_picture(turned, INPUT), read_picture(upright, INPUT))
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
 def test_every_kind_of_pixels_becomes_rgb(tmp_path: Path, quarters: Image.Image, mode: str) -> None:
     path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
     quarters.convert(mode).save(path)
-    assert read_picture(path, SIZE).shape == (1, 3, 16, 16)
+    assert read_picture(path, INPUT).shape == (1, 3, 16, 16)
 
 
 def test_what_is_no_picture_is_an_error_that_names_it(tmp_path: Path, quarters: Image.Image) -> None:
     with pytest.raises(VideoError, match=r"gone\.png: can't be opened as a picture \(No such file"):
-        read_picture(tmp_path / "gone.png", SIZE)
+        read_picture(tmp_path / "gone.png", INPUT)
     (tmp_path / "text.png").write_text("not a picture")
     with pytest.raises(VideoError, match=r"text\.png: .*not a picture, or damaged"):
-        read_picture(tmp_path / "text.png", SIZE)
+        read_picture(tmp_path / "text.png", INPUT)
     whole = save(tmp_path / "whole.png", quarters).read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) * 2 // 3])
     with pytest.raises(VideoError, match=r"cut\.png: .*not a picture, or damaged"):
-        read_picture(tmp_path / "cut.png", SIZE)
+        read_picture(tmp_path / "cut.png", INPUT)
 
 
 # The picture has 1024 pixels; Pillow warns above its limit, and refuses above twice as many.
@@ -74,4 +75,4 @@ def test_a_picture_meant_to_exhaust_the_memory_is_refused(
 ) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
     with pytest.raises(VideoError, match="has more than .* pixels; make it smaller"):
-        read_picture(save(tmp_path / "bomb.png", quarters), SIZE)
+        read_picture(save(tmp_path / "bomb.png", quarters), INPUT)

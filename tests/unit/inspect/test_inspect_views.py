@@ -26,7 +26,7 @@ def test_the_frames_are_those_that_are_indexed(video: Callable[[str], Path]) -> 
     model = CenterCLIP(clip_model(), "B2-4,16")
     with VideoReader(video("h264.mp4")) as reader:
         footage = read_footage(reader, WINDOW, model)
-        expected, _ = read_window(reader, WINDOW, model.frames, model.image_size)
+        expected = read_window(reader, WINDOW, model.frames, model.preprocessing).frames
         shown = list(reader.frames_at(footage.seconds))
     assert torch.equal(footage.frames, expected)
     assert [time for time, _ in shown] == list(footage.seconds)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from centerclip.errors import CheckpointError, ModelError
 from centerclip.model import CenterCLIP
 from centerclip.model.checkpoints import read_checkpoint
+from centerclip.preprocessing import Preprocessing
 
 
 class Tree(nn.Module):
@@ -135,7 +136,7 @@ def open_clip_config(**changes: Any) -> dict[str, Any]:
     vision = {"image_size": 16, "layers": 4, "width": 64, "patch_size": 4, "head_width": 16}
     text = {"context_length": 12, "vocab_size": 514, "width": 64, "heads": 2, "layers": 2}
     model = {"embed_dim": 24, "quick_gelu": True, "vision_cfg": vision, "text_cfg": text, **changes}
-    preprocess = {"mean": [0.5, 0.5, 0.5], "std": [0.1, 0.2, 0.3], "interpolation": "bilinear"}
+    preprocess = {"mean": 0.5, "std": [0.1, 0.2, 0.3], "interpolation": "bilinear", "resize_mode": "squash"}
     return {"model_cfg": model, "preprocess_cfg": preprocess}
 
 
@@ -146,8 +147,9 @@ def test_open_clips_folder_is_a_model(tmp_path: Path) -> None:
     clip_tokenizer().save_pretrained(tmp_path)
     model = CenterCLIP.from_pretrained(tmp_path)
     assert_same(model.backbone.model, known)
-    assert model.backbone.preprocessing.std == (0.1, 0.2, 0.3)
-    assert model.backbone.preprocessing.interpolation == "bilinear"
+    assert model.preprocessing == Preprocessing(
+        (16, 16), mean=(0.5, 0.5, 0.5), std=(0.1, 0.2, 0.3), interpolation="bilinear", resize="squash"
+    )
     assert str(model.schedule) == "B2-4,16"
     assert model.encode_text(["a car"]).shape == (1, 24)
     (tmp_path / "open_clip_model.safetensors").unlink()
@@ -160,6 +162,8 @@ def test_open_clips_folder_is_a_model(tmp_path: Path) -> None:
     [
         (open_clip_config(text_cfg={"no_causal_mask": True}), r"text_cfg\.no_causal_mask"),
         (open_clip_config(custom_thing=1), "sets custom_thing"),
+        (open_clip_config() | {"preprocess_cfg": {"resize_mode": "longest"}}, "'longest'.*never padded"),
+        (open_clip_config() | {"preprocess_cfg": {"interpolation": "area"}}, "must be one of nearest"),
         ({"model_cfg": {}}, "can't be read"),
         ([], "can't be read"),
     ],

@@ -35,7 +35,7 @@ def saved(tmp_path: Path) -> Path:
 )
 def test_a_saved_model_comes_back_whole(make: Any, tokenizer: Any, tmp_path: Path) -> None:
     preprocessing = Preprocessing(
-        (16, 16), mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), interpolation="bilinear"
+        (16, 16), mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), interpolation="bilinear", shortest_edge=20
     )
     backbone = make_backbone(make(), tokenizer, preprocessing=preprocessing)
     model = CenterCLIP(backbone, "B1-3,8;B3-2,6", reducer="sample", frames=6)
@@ -135,6 +135,15 @@ def test_the_fingerprint_outlives_dtype_and_way_of_loading(saved: Path, tmp_path
     assert built.fingerprint() == fingerprint
 
 
+_OTHER_PREPROCESSING: tuple[dict[str, Any], ...] = (
+    {"std": (1.0, 1.0, 1.0)},
+    {"resize": "squash"},
+    {"shortest_edge": 20},
+    {"interpolation": "bilinear"},
+    {"antialias": False},
+)
+
+
 def test_the_fingerprint_changes_with_whatever_changes_embeddings(saved: Path) -> None:
     model = CenterCLIP.from_pretrained(saved)
     seen = {model.fingerprint()}
@@ -143,12 +152,15 @@ def test_the_fingerprint_changes_with_whatever_changes_embeddings(saved: Path) -
         CenterCLIP.from_pretrained(saved, schedule="none"),
         CenterCLIP.from_pretrained(saved, reducer="kmedoids"),
         CenterCLIP.from_pretrained(saved, frames=9),
-        CenterCLIP(make_backbone(model.backbone.model, preprocessing=Preprocessing((16, 16), std=(1, 1, 1)))),
+        *(
+            CenterCLIP(make_backbone(model.backbone.model, preprocessing=Preprocessing((16, 16), **changes)))
+            for changes in _OTHER_PREPROCESSING
+        ),
         CenterCLIP(clip_model(vision={"hidden_act": "gelu"})),
         CenterCLIP(clip_model(seed=1)),
     ):
         seen.add(changed.fingerprint())
-    assert len(seen) == 8
+    assert len(seen) == 7 + len(_OTHER_PREPROCESSING)
     with torch.no_grad():
         model.backbone.model.visual_projection.weight[3, 4] += 0.1  # noticed, though the result is kept
     assert model.fingerprint() not in seen
@@ -217,7 +229,7 @@ def test_incomplete_superfluous_and_damaged_weights_are_refused(saved: Path) -> 
 
 def test_damaged_tokenizers_and_preprocessing_are_refused(saved: Path) -> None:
     kept = (saved / "preprocessor_config.json").read_text()
-    for content in ("{", '{"image_mean": [1, 2]}', '{"resample": 9}'):
+    for content in ("{", "[]", '{"image_mean": [1, 2]}', '{"resample": 9}'):
         (saved / "preprocessor_config.json").write_text(content)
         with pytest.raises(ModelError, match="preprocessor_config"):
             CenterCLIP.from_pretrained(saved)

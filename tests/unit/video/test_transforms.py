@@ -1,16 +1,17 @@
-"""Pictures at a model's size and scale, against Pillow and against `transformers`' own preprocessing."""
+"""Frames at a model's size, against Pillow."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from transformers import CLIPImageProcessor
 
-from centerclip.video import normalize, resize_crop
+from centerclip.preprocessing import Preprocessing
+from centerclip.video import fit
 
 SIZES = [
     (360, 640),
@@ -23,6 +24,7 @@ SIZES = [
     (31, 17),
     (100, 99),
 ]
+FILTERS = {name: Image.Resampling[name.upper()] for name in ("bicubic", "bilinear", "lanczos", "nearest")}
 
 
 def noise(height: int, width: int, frames: int = 1) -> torch.Tensor:
@@ -34,67 +36,74 @@ def noise(height: int, width: int, frames: int = 1) -> torch.Tensor:
     return torch.from_numpy(drawn).permute(0, 3, 1, 2)
 
 
-def by_pillow(frame: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
-    """Short side to cover, bicubic; then the middle."""
+def by_pillow(frame: torch.Tensor, preprocessing: Preprocessing) -> np.ndarray:
+    """The whole frame to the size; or the short side to cover it, and then the middle."""
     image = Image.fromarray(frame.permute(1, 2, 0).numpy())
-    height, width = size
-    scale = max(height / image.height, width / image.width)
+    height, width = preprocessing.image_size
+    resample = FILTERS[preprocessing.interpolation]
+    if preprocessing.resize == "squash":
+        return np.array(image.resize((width, height), resample))
+    edge = preprocessing.shortest_edge
+    scale = edge / min(image.size) if edge else max(height / image.height, width / image.width)
     covering = (math.floor(scale * image.width + 1e-9), math.floor(scale * image.height + 1e-9))
-    image = image.resize(covering, Image.Resampling.BICUBIC)
+    image = image.resize(covering, resample)
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return np.array(image.crop((left, top, left + width, top + height)))
 
 
 @pytest.mark.parametrize("source", SIZES)
-@pytest.mark.parametrize("size", [(224, 224), (112, 112), (60, 100)])
-def test_within_one_level_of_pillow(source: tuple[int, int], size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    "preprocessing",
+    [
+        *(Preprocessing(size) for size in [(224, 224), (112, 112), (60, 100)]),
+        Preprocessing((112, 112), resize="squash"),
+        Preprocessing((112, 112), resize="squash", interpolation="bilinear"),
+        Preprocessing((112, 112), shortest_edge=128, interpolation="bilinear"),
+        Preprocessing((112, 112), interpolation="lanczos"),
+        Preprocessing((60, 100), resize="squash", interpolation="nearest"),
+    ],
+)
+def test_within_one_level_of_pillow(source: tuple[int, int], preprocessing: Preprocessing) -> None:
     frames = noise(*source)
-    resized = resize_crop(frames, size)
-    assert resized.shape == (1, 3, *size)
+    resized = fit(frames, preprocessing)
+    assert resized.shape == (1, 3, *preprocessing.image_size)
     assert resized.dtype == torch.uint8
-    expected = by_pillow(frames[0], size).astype(int)
+    assert resized.is_contiguous()
+    expected = by_pillow(frames[0], preprocessing).astype(int)
     # Both compute in fixed point with a rounding of their own.
     assert np.abs(resized[0].permute(1, 2, 0).numpy() - expected).max() <= 1
-
-
-@pytest.mark.parametrize("source", SIZES)
-def test_the_input_is_that_of_transformers(source: tuple[int, int]) -> None:
-    processor = CLIPImageProcessor(size={"shortest_edge": 112}, crop_size={"height": 112, "width": 112})
-    frames = noise(*source)
-    image = Image.fromarray(frames[0].permute(1, 2, 0).numpy())
-    expected = torch.as_tensor(np.asarray(processor(image, return_tensors="pt")["pixel_values"]))
-    ours = normalize(resize_crop(frames, (112, 112)), processor.image_mean, processor.image_std)
-    one_level = 1 / 255 / min(processor.image_std)
-    torch.testing.assert_close(ours, expected.float(), atol=1.01 * one_level, rtol=0)
 
 
 def test_a_picture_of_the_right_size_is_left_alone() -> None:
     frames = noise(112, 112, frames=3)
     before = frames.clone()
-    assert torch.equal(resize_crop(frames, (112, 112)), frames)
+    for resize in ("crop", "squash"):
+        assert torch.equal(fit(frames, Preprocessing((112, 112), resize=resize)), frames)
     assert torch.equal(frames, before)
-    assert torch.equal(resize_crop(noise(112, 150), (112, 112)), noise(112, 150)[..., 19:131])
+    assert torch.equal(fit(noise(112, 150), Preprocessing((112, 112))), noise(112, 150)[..., 19:131])
 
 
-def test_frames_are_resized_one_like_another() -> None:
+@pytest.mark.parametrize("interpolation", ["bicubic", "lanczos"])
+def test_frames_are_resized_one_like_another(interpolation: str) -> None:
     frames = noise(90, 160, frames=4)
-    together = resize_crop(frames, (32, 32))
+    small = Preprocessing((32, 32), interpolation=interpolation)
+    together = fit(frames, small)
     for number in range(4):
-        assert torch.equal(together[number], resize_crop(frames[number : number + 1], (32, 32))[0])
-    assert torch.equal(together, resize_crop(frames.contiguous(), (32, 32)))
+        assert torch.equal(together[number], fit(frames[number : number + 1], small)[0])
+    assert torch.equal(together, fit(frames.contiguous(), small))
 
 
-def test_a_strip_costs_no_more_than_a_picture() -> None:
+def test_without_antialiasing_thin_lines_are_missed() -> None:
+    lines = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    lines[..., ::8] = 240
+    smooth = Preprocessing((16, 16), interpolation="bilinear")
+    assert fit(lines, smooth).max() > 20
+    assert fit(lines, replace(smooth, antialias=False)).max() == 0
+
+
+@pytest.mark.parametrize("resize", ["crop", "squash"])
+def test_a_strip_costs_no_more_than_a_picture(resize: str) -> None:
     frames = torch.full((1, 3, 2, 60_000), 7, dtype=torch.uint8)
-    assert (resize_crop(frames, (224, 224)) == 7).all()
-    assert (resize_crop(frames.transpose(2, 3), (224, 224)) == 7).all()
-
-
-def test_normalize_computes_what_it_says() -> None:
-    frames = torch.tensor([0, 127, 255], dtype=torch.uint8).reshape(1, 1, 3, 1, 1).expand(2, 4, 3, 5, 5)
-    mean, std = [0.1, 0.2, 0.3], [0.5, 0.25, 2.0]
-    normalized = normalize(frames, mean, std)
-    assert normalized.dtype == torch.float32
-    assert normalized.shape == frames.shape
-    expected = [(level / 255 - m) / s for level, m, s in zip([0, 127, 255], mean, std, strict=True)]
-    np.testing.assert_allclose(normalized[1, 3, :, 2, 2], expected, rtol=1e-5, atol=1e-6)
+    preprocessing = Preprocessing((224, 224), resize=resize)
+    assert (fit(frames, preprocessing) == 7).all()
+    assert (fit(frames.transpose(2, 3), preprocessing) == 7).all()

@@ -15,7 +15,7 @@ from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone
 from centerclip.model.backbones.clip import CLIPBackbone
 from centerclip.model.backbones.siglip import SiglipBackbone
-from centerclip.model.preprocessing import Preprocessing
+from centerclip.preprocessing import Preprocessing
 
 __all__ = ["Backbone", "CLIPBackbone", "SiglipBackbone", "make_backbone"]
 

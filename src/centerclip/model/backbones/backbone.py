@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from centerclip.errors import ModelError
-from centerclip.model.preprocessing import Preprocessing
+from centerclip.preprocessing import Preprocessing
 from centerclip.schedule import TokenSchedule
 
 __all__ = ["Backbone", "square"]

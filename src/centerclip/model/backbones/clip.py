@@ -10,7 +10,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone, square
-from centerclip.model.preprocessing import Preprocessing
+from centerclip.preprocessing import Preprocessing
 
 __all__ = ["CLIPBackbone"]
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone, square
-from centerclip.model.preprocessing import Preprocessing
+from centerclip.preprocessing import Preprocessing
 
 __all__ = ["SiglipBackbone"]
 
@@ -32,7 +32,7 @@ class SiglipBackbone(Backbone):
     @classmethod
     def default_preprocessing(cls, config: Any) -> Preprocessing:
         half = (0.5, 0.5, 0.5)
-        return Preprocessing(square(config.vision_config.image_size), mean=half, std=half)
+        return Preprocessing(square(config.vision_config.image_size), mean=half, std=half, resize="squash")
 
     @property
     def embed_size(self) -> int:

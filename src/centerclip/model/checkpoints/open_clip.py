@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from centerclip.errors import CheckpointError
-from centerclip.model.preprocessing import CLIP_MEAN, CLIP_STD
+from centerclip.preprocessing import Preprocessing
 
 __all__ = ["OPEN_CLIP_CONFIG", "OpenClipConfig", "read_open_clip_config"]
 
@@ -22,6 +22,9 @@ _KNOWN = {
     "text_cfg": {"context_length", "vocab_size", "width", "heads", "layers"},
 }
 
+# Short side to the model's size and a center crop, or the whole frame stretched to it.
+_RESIZE = {"shortest": "crop", "squash": "squash"}
+
 
 @dataclass(frozen=True, slots=True)
 class OpenClipConfig:
@@ -31,15 +34,13 @@ class OpenClipConfig:
         activation: `gelu` or `quick_gelu`.
         head_width: of the vision tower; None where the tower's width tells.
         text_heads: None for one per 64 of width.
-        mean, std, interpolation: as in `Preprocessing`.
+        preprocess: the fields of `Preprocessing` that it sets.
     """
 
     activation: str = "gelu"
     head_width: int | None = None
     text_heads: int | None = None
-    mean: tuple[float, float, float] = CLIP_MEAN
-    std: tuple[float, float, float] = CLIP_STD
-    interpolation: str = "bicubic"
+    preprocess: dict[str, Any] = field(default_factory=dict)
 
 
 def read_open_clip_config(folder: Path) -> OpenClipConfig:
@@ -53,7 +54,7 @@ def read_open_clip_config(folder: Path) -> OpenClipConfig:
         return OpenClipConfig()
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        model, preprocess = content["model_cfg"], content.get("preprocess_cfg", {})
+        model = content["model_cfg"]
         vision, text = model["vision_cfg"], model["text_cfg"]
         for part, settings in (("", model), ("vision_cfg", vision), ("text_cfg", text)):
             for key in sorted(settings.keys() - _KNOWN[part]):
@@ -62,14 +63,25 @@ def read_open_clip_config(folder: Path) -> OpenClipConfig:
             activation="quick_gelu" if model.get("quick_gelu") else "gelu",
             head_width=vision.get("head_width"),
             text_heads=text.get("heads"),
-            mean=_triple(preprocess.get("mean", CLIP_MEAN)),
-            std=_triple(preprocess.get("std", CLIP_STD)),
-            interpolation=str(preprocess.get("interpolation", "bicubic")),
+            preprocess=_read_preprocess(content.get("preprocess_cfg", {}), path),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} can't be read: {error!r}") from error
 
 
-def _triple(values: Any) -> tuple[float, float, float]:
-    red, green, blue = (float(value) for value in values)
-    return red, green, blue
+def _read_preprocess(saved: dict[str, Any], path: Path) -> dict[str, Any]:
+    saved = {key: value for key, value in saved.items() if value is not None}
+    mode = saved.get("resize_mode", "shortest")
+    if mode not in _RESIZE:
+        raise CheckpointError(
+            f"{path} sets resize_mode {mode!r}, but only {' and '.join(_RESIZE)} are supported: frames are "
+            "never padded"
+        )
+    fields: dict[str, Any] = {"resize": _RESIZE[mode]}
+    for key in saved.keys() & {"mean", "std"}:
+        red, green, blue = saved[key] if isinstance(saved[key], list) else [saved[key]] * 3
+        fields[key] = float(red), float(green), float(blue)
+    if saved.get("interpolation", "random") != "random":  # which means bicubic, outside of training
+        fields["interpolation"] = saved["interpolation"]
+    Preprocessing((1, 1), **fields)  # its rules are kept, or else ValueError
+    return fields

@@ -1,0 +1,82 @@
+"""How uint8 frames become a model's input, as a plain value.
+
+Owns the rules such a value must keep. `centerclip.video` resizes by it, `centerclip.model` normalizes by
+it, and reads it from and writes it to a model's folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+__all__ = ["CLIP_MEAN", "CLIP_STD", "INTERPOLATIONS", "Preprocessing"]
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+"""Mean of the pixels CLIP was trained on, red, green, blue, in 0..1 (OpenAI's constants)."""
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+INTERPOLATIONS = ("nearest", "lanczos", "bilinear", "bicubic")
+"""In the order of Pillow's numbers, 0 to 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """What is done to a frame before the model sees it.
+
+    Equal values mean equal behavior, so that a hash of one can stand in a fingerprint.
+
+    Attributes:
+        image_size: (height, width) of the model's input, in pixels.
+        mean, std: per channel, of pixels in 0..1.
+        interpolation: filter used for resizing: bicubic, bilinear, lanczos or nearest.
+        resize: `crop` scales the frame and cuts out the middle, as CLIP does; `squash` stretches the
+            whole frame to `image_size`, as SigLIP does.
+        shortest_edge: with `crop`, the short side after scaling, in pixels; None scales the frame until it
+            just covers `image_size`. Stored as None where both are the same.
+        antialias: whether the filter is widened when a frame is made smaller, as Pillow does it. No effect
+            on nearest.
+
+    Raises:
+        ValueError: a value outside of these, or a combination that can't be computed.
+    """
+
+    image_size: tuple[int, int]
+    mean: tuple[float, float, float] = CLIP_MEAN
+    std: tuple[float, float, float] = CLIP_STD
+    interpolation: str = "bicubic"
+    resize: str = "crop"
+    shortest_edge: int | None = None
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        if len(self.image_size) != 2 or min(self.image_size) < 1:
+            raise ValueError(f"image_size is {self.image_size}, but must be (height, width) in pixels")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError(
+                f"mean is {self.mean} and std {self.std}, but both need 3 values, those of std above zero"
+            )
+        if self.interpolation not in INTERPOLATIONS:
+            raise ValueError(
+                f"interpolation is {self.interpolation!r}, but must be one of {', '.join(INTERPOLATIONS)}"
+            )
+        if self.resize not in ("crop", "squash"):
+            raise ValueError(f"resize is {self.resize!r}, but must be crop or squash")
+        if self.interpolation == "lanczos" and not self.antialias:
+            raise ValueError("lanczos always antialiases: use bicubic, or leave antialias on")
+        if self.shortest_edge is None:
+            return
+        if self.resize == "squash":
+            raise ValueError("squash changes both sides to image_size: leave shortest_edge out")
+        if self.shortest_edge < max(self.image_size):
+            raise ValueError(
+                f"shortest_edge is {self.shortest_edge}, less than image_size {self.image_size}, so frames "
+                "would not fill the input: make it at least as large"
+            )
+        if self.shortest_edge == min(self.image_size):
+            object.__setattr__(self, "shortest_edge", None)
+
+    def at(self, image_size: tuple[int, int]) -> Preprocessing:
+        """Return the one that shows the same part of a frame at another size of the same shape."""
+        edge = self.shortest_edge
+        if edge is not None:
+            edge = round(edge * max(image_size) / max(self.image_size))
+        return replace(self, image_size=image_size, shortest_edge=edge)
