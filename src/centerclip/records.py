@@ -16,7 +16,8 @@ __all__ = ["EncodedVideo", "EncodedWindow", "Failed", "Item", "VideoInfo", "Wind
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file to embed, or the part of it from `start_seconds` to `end_seconds`; `id` is a data set's name for it."""
+    """A file to embed, or the part of it from `start_seconds` to `end_seconds`; `id` is a data set's name for
+    it."""
 
     path: Path
     start_seconds: float | None = None

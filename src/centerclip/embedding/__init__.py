@@ -1,6 +1,6 @@
-"""Videos, pictures and sentences to embeddings, and whole folders into an index: `VideoEncoder`."""
+"""From files to embeddings: `embed` for many files and models, `VideoEncoder` for one model at work."""
 
-from centerclip.encoder.encoder import VideoEncoder
-from centerclip.encoder.indexing import FileResult, Progress
+from centerclip.embedding.embed import embed, embed_all
+from centerclip.embedding.encoder import VideoEncoder, encode_texts
 
-__all__ = ["FileResult", "Progress", "VideoEncoder"]
+__all__ = ["VideoEncoder", "embed", "embed_all", "encode_texts"]

@@ -47,7 +47,8 @@ Decode: TypeAlias = Callable[[Item], Windows]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a long file's windows that may be decoded beside the others: `decode` opens the file again."""
+    """A stretch of a long file's windows that may be decoded beside the others: `decode` opens the file
+    again."""
 
     decode: Callable[[], Windows]
 
@@ -59,8 +60,8 @@ class Decoder:
     Attributes:
         frames: T, frames per window.
         preprocessing: of the model.
-        window_seconds: a longer file is cut into windows of at most about this length; see `cut_windows`. An item
-            that names a part of a file is one window.
+        window_seconds: a longer file is cut into windows of at most about this length; see `cut_windows`. An
+            item that names a part of a file is one window.
         pictures: pictures per window, 0 for none.
         parts: how many parts a long file may be cut into.
     """
@@ -75,7 +76,8 @@ class Decoder:
         """Decode a file.
 
         Yields:
-            The other parts of a long file, then the windows of the first part in the order of time, at least one.
+            The other parts of a long file, then the windows of the first part in the order of time, at least
+            one.
 
         Raises:
             VideoError: the file has no frames that can be decoded.

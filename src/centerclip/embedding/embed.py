@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from functools import partial
 from contextlib import closing
+from functools import partial
 from itertools import accumulate
 from math import inf
 

@@ -31,22 +31,22 @@ _TEXTS = 256
 class VideoEncoder:
     """Turns videos, pictures and sentences into embeddings of one space.
 
-    The model passed in is never changed. If it is in training mode, on another device or of another precision, the
-    encoder works with a copy, which doesn't see later changes of the original. Queries may be encoded from several
-    threads at once.
+    The model passed in is never changed. If it is in training mode, on another device or of another
+    precision, the encoder works with a copy, which doesn't see later changes of the original. Queries may be
+    encoded from several threads at once.
 
     Args:
         model: with its schedule, its reducer and T frames per window.
         device: `cpu`, `cuda`, `cuda:1`...; `auto` takes a GPU if there is one.
-        precision: `float32`, `bfloat16`, or `auto`: bfloat16 where the processor supports it natively. On a CPU
-            also `int8`, in which the blocks of the vision tower multiply in 8 bits.
+        precision: `float32`, `bfloat16`, or `auto`: bfloat16 where the processor supports it natively. On a
+            CPU also `int8`, in which the blocks of the vision tower multiply in 8 bits.
         window_seconds: a longer video is cut into windows of at most about this length.
         workers: decoding threads; by default half the cores for a CPU, all up to 16 for a GPU.
-        batch_size: windows the model takes at a time; by default 24 frames' worth on a CPU, where up to 8 such
-            batches are encoded side by side, and 384 on a GPU.
+        batch_size: windows the model takes at a time; by default 24 frames' worth on a CPU, where up to 8
+            such batches are encoded side by side, and 384 on a GPU.
         name: of the model, as its user knows it; an index remembers the model by it.
-        backend: `torch`, or `openvino`, which runs the vision tower on a CPU. The two differ by rounding only,
-            so one index may hold embeddings of both.
+        backend: `torch`, or `openvino`, which runs the vision tower on a CPU. The two differ by rounding
+            only, so one index may hold embeddings of both.
 
     Raises:
         ConfigError: the device or backend isn't available, the precision is unknown, a number is below its

@@ -1,7 +1,7 @@
 """Frames of data set items for training: decoded when they are needed, or once into a file on disk.
 
-Training takes a random instant of each of T equal strides, validation the strides' centers. Knows no model but
-its preprocessing.
+Training takes a random instant of each of T equal strides, validation the strides' centers. Knows no model
+but its preprocessing.
 """
 
 from __future__ import annotations
@@ -65,9 +65,7 @@ class _FileFrames:
 class _CachedFrames:
     """Every item decoded once to `kept` frames, in one memory-mapped file that `open_frames` fills."""
 
-    def __init__(
-        self, items: Sequence[Item], pictures: NDArray[np.uint8], counts: NDArray[np.int16]
-    ) -> None:
+    def __init__(self, items: Sequence[Item], pictures: NDArray[np.uint8], counts: NDArray[np.int16]) -> None:
         self._places = {item: place for place, item in enumerate(items)}
         self._pictures = pictures
         self._counts = counts
@@ -104,8 +102,8 @@ def open_frames(
 ) -> FrameSource:
     """Return a source of the items' frames, with a cache on disk if one is asked for.
 
-    A cache is bound to the list of files, their sizes and the preprocessing. Filling one that was interrupted goes
-    on where it stopped.
+    A cache is bound to the list of files, their sizes and the preprocessing. Filling one that was interrupted
+    goes on where it stopped.
 
     Args:
         items: of one split.

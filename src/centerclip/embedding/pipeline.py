@@ -1,8 +1,8 @@
 """Decoding and encoding side by side, with a bound on the frames in memory.
 
-Streams of windows are read by some threads, one window per call; windows of any files form batches in the order
-in which they arrive; other threads encode the batches. A file is finished when its last window is encoded. Knows
-neither how a file is decoded nor how a batch is encoded.
+Streams of windows are read by some threads, one window per call; windows of any files form batches in the
+order in which they arrive; other threads encode the batches. A file is finished when its last window is
+encoded. Knows neither how a file is decoded nor how a batch is encoded.
 """
 
 from __future__ import annotations
@@ -233,13 +233,13 @@ def run_pipeline(
 ) -> Generator[Step[_E], None, None]:
     """Decode and encode files, and yield what is finished as soon as it is, in no order.
 
-    A file that can't be decoded fails by itself. What `encode` or `items` raise, and lack of memory anywhere, ends
-    the iteration. Closing the iterator ends the threads after the windows they are working on.
+    A file that can't be decoded fails by itself. What `encode` or `items` raise, and lack of memory anywhere,
+    ends the iteration. Closing the iterator ends the threads after the windows they are working on.
 
     Args:
         items: taken shortly before their turn; may be endless.
-        decode: opens a file and returns its windows, at least one, in the order of time, and before them other
-            parts of the file, if any. Called in a decoding thread.
+        decode: opens a file and returns its windows, at least one, in the order of time, and before them
+            other parts of the file, if any. Called in a decoding thread.
         encode: called in an encoding thread.
         workers: decoding threads; each reads one stream at a time.
         encoders: encoding threads.

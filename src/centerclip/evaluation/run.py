@@ -162,7 +162,9 @@ def _embed_videos(
     places = [place for place, key in enumerate(keys) if key in missing]
     failed: dict[int, Failed] = {}
     try:
-        results = embed([dataset.videos[place] for place in places], [model for model, _ in lacking], decode=decode)
+        results = embed(
+            [dataset.videos[place] for place in places], [model for model, _ in lacking], decode=decode
+        )
         for done, (place, result) in enumerate(zip(places, results, strict=True), start=1):
             if isinstance(result, Failed):
                 if not allow_missing:

@@ -183,7 +183,8 @@ class _Meter:
                 before,
                 files=before.files + files,
                 windows=before.windows + len(windows),
-                footage_seconds=before.footage_seconds + sum(w.end_seconds - w.start_seconds for w in windows),
+                footage_seconds=before.footage_seconds
+                + sum(w.end_seconds - w.start_seconds for w in windows),
             )
             self._tell()
 

@@ -81,7 +81,9 @@ class Batches:
         rng = np.random.default_rng([self._seed, 1, step])
         captions = [self._captions[item][rng.integers(len(self._captions[item]))] for item in items]
         own, rngs = items[self._shard], rng.spawn(len(items))[self._shard]
-        read = self._readers.map(lambda item, rng: self._source.read(self._videos[item], self._frames, rng), own, rngs)
+        read = self._readers.map(
+            lambda item, rng: self._source.read(self._videos[item], self._frames, rng), own, rngs
+        )
         frames, mask = _stack(list(read), self._frames)
         return Batch(frames, mask, captions[self._shard])
 
@@ -97,7 +99,8 @@ class Batches:
 
 
 def _stack(videos: Sequence[Tensor], frames: int) -> tuple[Tensor, Tensor]:
-    """Videos [V, 3, H, W], V <= T, as frames [B, T, 3, H, W] and mask [B, T], False where there is no frame."""
+    """Videos [V, 3, H, W], V <= T, as frames [B, T, 3, H, W] and mask [B, T], False where there is no frame.
+    Videos [V, 3, H, W], V <= T, as frames [B, T, 3, H, W] and mask [B, T], False where there is no frame."""
     batch = torch.zeros(len(videos), frames, *videos[0].shape[1:], dtype=torch.uint8)
     mask = torch.zeros(len(videos), frames, dtype=torch.bool)
     for row, video in enumerate(videos):

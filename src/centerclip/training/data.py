@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
+from centerclip.datasets.frames import read_item
 
 from centerclip.datasets import Dataset, load_dataset
 from centerclip.datasets.dataset import Caption, VideoItem
-from centerclip.datasets.frames import read_item
 from centerclip.errors import ConfigError, VideoError
 from centerclip.preprocessing import Preprocessing
 from centerclip.training.config import DataSection

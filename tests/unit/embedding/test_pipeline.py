@@ -28,7 +28,8 @@ Encoded = tuple[str, float]
 
 
 class Decoder:
-    """Decodes three windows of a file named `3`, and raises what a suffix stands for; counts frames in memory."""
+    """Decodes three windows of a file named `3`, and raises what a suffix stands for; counts frames in
+    memory."""
 
     def __init__(self, **errors: BaseException) -> None:
         self.errors = errors

@@ -175,7 +175,9 @@ def test_settings_out_of_range_are_refused(model: CenterCLIP) -> None:
     for wrong in ({"workers": 0}, {"batch_size": 0}, {"window_seconds": 0.0}, {"precision": "half"}):
         with pytest.raises(ConfigError):
             VideoEncoder(model, **wrong)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=r"takes a model, not 'nano': load one with CenterCLIP\.from_pretrained"):
+    with pytest.raises(
+        ConfigError, match=r"takes a model, not 'nano': load one with CenterCLIP\.from_pretrained"
+    ):
         VideoEncoder("nano")  # type: ignore[arg-type]
 
 
@@ -190,9 +192,7 @@ def test_several_models_share_the_decoded_frames(model: CenterCLIP, videos: list
                 assert one.segments.shape == other.segments.shape
 
 
-def test_segments_keep_their_times_where_a_picture_stands_still(
-    model: CenterCLIP, tmp_path: Path
-) -> None:
+def test_segments_keep_their_times_where_a_picture_stands_still(model: CenterCLIP, tmp_path: Path) -> None:
     """A screen recording of 10 seconds that stands still until 6.5 s, then changes at 7.5 and 8.5 s."""
     path = make_video(tmp_path / "still.mkv", frames=5, instants=[0, 65, 75, 85, 99], rate=10)
     encoder = VideoEncoder(model.with_(frames=10), device="cpu", precision="float32")

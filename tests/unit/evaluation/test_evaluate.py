@@ -1,7 +1,7 @@
 """One data set under several schedules: what is decoded, encoded, ranked, left out and kept."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np

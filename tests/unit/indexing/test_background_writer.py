@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from random_videos import random_video
 
+from centerclip.errors import IndexStoreError
 from centerclip.indexing import writing
 from centerclip.indexing.writing import BackgroundWriter
-from centerclip.errors import IndexStoreError
 from centerclip.records import EncodedVideo, Failed
 
 

@@ -83,7 +83,12 @@ def test_a_folder_is_indexed_in_the_order_of_the_walk(
     progress: list[Progress] = []
     summaries: list[Summary] = []
     results = list(
-        sync(index, [str(folder)], encoder, SyncOptions(on_progress=progress.append, on_finish=summaries.append))
+        sync(
+            index,
+            [str(folder)],
+            encoder,
+            SyncOptions(on_progress=progress.append, on_finish=summaries.append),
+        )
     )
     names = [*(f"{number}.mp4" for number in range(COUNT)), "bad.mp4"]
     assert [result.path.name for result in results] == names

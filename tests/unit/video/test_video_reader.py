@@ -89,7 +89,9 @@ def test_frames_asked_for_one_by_one_are_decoded_again_where_they_were_skipped(
 ) -> None:
     with VideoReader(video(name)) as reader:
         shown = [
-            number_of(picture) for second in reader._timeline.seconds for _, picture in reader.frames_at([second])
+            number_of(picture)
+            for second in reader._timeline.seconds
+            for _, picture in reader.frames_at([second])
         ]
         assert shown == list(range(len(shown)))
         assert reader._planning
@@ -146,7 +148,9 @@ def test_frames_that_nothing_refers_to_are_not_decoded(
 
     monkeypatch.setattr(FrameStream, "next", note)
     with VideoReader(video(name)) as reader:
-        shown = [number_of(picture) for _, picture in reader.frames_at(reader._timeline.seconds[[10, 20, 30]])]
+        shown = [
+            number_of(picture) for _, picture in reader.frames_at(reader._timeline.seconds[[10, 20, 30]])
+        ]
     assert shown == [10, 20, 30]
     assert len(decoded) < 24  # of the 31 up to there, more than a third are B-frames
 

@@ -15,7 +15,7 @@ from centerclip.cli.output import note, on_terminal, stdout, table, write_json, 
 from centerclip.cli.progress import Bar
 
 if TYPE_CHECKING:
-    from centerclip.lab.study import VariantResult, Cost, Study
+    from centerclip.lab.study import Cost, Study, VariantResult
 
 __all__ = ["study"]
 
@@ -42,8 +42,8 @@ def study(
     What is done already isn't done again, so a study that was stopped goes on where it was. The plan's
     output folder receives study.json, study.md and study.png.
 
-    Piped, one variant a line, tab-separated: name, R@1 with the low and high end of its interval, multiply-adds
-    a video, seconds a training step, seconds a video.
+    Piped, one variant a line, tab-separated: name, R@1 with the low and high end of its interval,
+    multiply-adds a video, seconds a training step, seconds a video.
 
     \b
     Example:

@@ -14,7 +14,7 @@ from centerclip.schedule import TokenSchedule
 from centerclip.training.config import DataSection, OptimizationSection, TrainConfig
 from centerclip.training.recipes import read_config
 
-__all__ = ["Variant", "StudyConfig", "World", "load_study"]
+__all__ = ["StudyConfig", "Variant", "World", "load_study"]
 
 
 class _Section(BaseModel):
@@ -57,7 +57,9 @@ class Variants(_Section):
         for schedule in map(TokenSchedule.parse, self.schedules):
             # the plain model has no use for a reducer, whatever its name
             for reducer in self.reducers if schedule else ("kmedoids",):
-                variants += [Variant(reducer=reducer, schedule=str(schedule), temporal=own) for own in self.temporal]
+                variants += [
+                    Variant(reducer=reducer, schedule=str(schedule), temporal=own) for own in self.temporal
+                ]
         return variants
 
 

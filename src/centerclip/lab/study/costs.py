@@ -37,7 +37,12 @@ class Cost:
 
 
 def measure_costs(
-    model: CenterCLIP, variants: Sequence[Variant], frames: Tensor, captions: Sequence[str], *, rounds: int = 5
+    model: CenterCLIP,
+    variants: Sequence[Variant],
+    frames: Tensor,
+    captions: Sequence[str],
+    *,
+    rounds: int = 5,
 ) -> dict[str, Cost]:
     """Measure all variants on the same batch, in turns.
 

@@ -8,7 +8,7 @@ from centerclip import metrics
 from centerclip.datasets import Dataset, load_dataset
 from centerclip.embedding import embed_all, encode_texts
 from centerclip.embedding.frames import FrameSource, decode_from, open_frames
-from centerclip.lab.study.config import Variant, StudyConfig
+from centerclip.lab.study.config import StudyConfig, Variant
 from centerclip.lab.study.results import RunResult
 from centerclip.lab.toy_world import reversed_caption
 from centerclip.model import CenterCLIP
@@ -28,7 +28,9 @@ def open_test(config: StudyConfig, preprocessing: Preprocessing) -> tuple[Datase
         allow_missing=data.allow_missing,
     )
     kept = max(data.cached_frames, config.frames)
-    return dataset, open_frames(dataset.videos, preprocessing, cache=data.cache, kept=kept, workers=data.workers)
+    return dataset, open_frames(
+        dataset.videos, preprocessing, cache=data.cache, kept=kept, workers=data.workers
+    )
 
 
 def measure(model: CenterCLIP, config: StudyConfig, variant: Variant, seed: int, plan: str) -> RunResult:

@@ -9,11 +9,12 @@ from typing import Any
 
 from centerclip.clustering.reducers import REDUCERS
 from centerclip.errors import ConfigError
-from centerclip.lab.study.results import VariantResult, Study
+from centerclip.lab.study.results import Study, VariantResult
 
 __all__ = ["plot"]
 
-# Okabe and Ito's palette, which color-blind readers can tell apart; each with its own shape, for prints in gray.
+# Okabe and Ito's palette, which color-blind readers can tell apart; each with its own shape, for prints in
+# gray.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#999999")
 _SHAPES = "os^vDPX"
 _TEMPORAL = " + temporal"
@@ -80,7 +81,8 @@ def _name(result: VariantResult) -> str:
 
 
 def _name_schedules(axes: Any, study: Study) -> None:
-    """Write each schedule above the variants that have it, but for those that would meet; the table has all."""
+    """Write each schedule above the variants that have it, but for those that would meet; the table has all.
+    Write each schedule above the variants that have it, but for those that would meet; the table has all."""
     places = {r.variant.schedule: study.costs[r.variant.name].multiply_adds / 1e9 for r in study.results}
     left, right = axes.get_xlim()
     free = left

@@ -12,7 +12,7 @@ from typing import Any
 from centerclip import metrics
 from centerclip.errors import ConfigError
 from centerclip.lab.study.plot import plot
-from centerclip.lab.study.results import VariantResult, Study
+from centerclip.lab.study.results import Study, VariantResult
 
 __all__ = ["write_into", "write_report"]
 

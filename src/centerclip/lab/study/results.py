@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from centerclip import metrics
-from centerclip.lab.study.config import Variant, StudyConfig
+from centerclip.lab.study.config import StudyConfig, Variant
 from centerclip.lab.study.costs import Cost
 
-__all__ = ["VariantResult", "RunResult", "Study", "read_result", "write_result"]
+__all__ = ["RunResult", "Study", "VariantResult", "read_result", "write_result"]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Runs a study: the common checkpoint, then every variant with every seed, on several processes, resumable."""
+"""Runs a study: the common checkpoint, then every variant with every seed, on several processes, resumable.
+Runs a study: the common checkpoint, then every variant with every seed, on several processes, resumable."""
 
 from __future__ import annotations
 
@@ -14,10 +15,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from centerclip.lab.study.config import Variant, StudyConfig
+from centerclip.lab.study.config import StudyConfig, Variant
 from centerclip.lab.study.costs import measure_costs
 from centerclip.lab.study.measure import measure, open_test
-from centerclip.lab.study.results import VariantResult, RunResult, Study, read_result, write_result
+from centerclip.lab.study.results import RunResult, Study, VariantResult, read_result, write_result
 from centerclip.lab.toy_world import render_toy_world
 from centerclip.model import CenterCLIP
 from centerclip.training.config import load_config

@@ -11,7 +11,7 @@ import torch
 
 from centerclip.errors import ConfigError, ScheduleError
 from centerclip.evaluation import evaluate
-from centerclip.lab.study import Variant, StudyConfig, load_study, run_study, write_into, write_report
+from centerclip.lab.study import StudyConfig, Variant, load_study, run_study, write_into, write_report
 from centerclip.lab.toy_world import toy_world
 from centerclip.model import CenterCLIP
 from centerclip.training.config import Architecture
@@ -72,7 +72,9 @@ def test_arms_are_expanded_once_each(start: Path, world: Path, tmp_path: Path) -
     variants = [{"reducers": ["pool", "merge"], "schedules": ["none", "b2-2,3"]}, {"schedules": ["none"]}]
     names = [variant.name for variant in plan(start, world, tmp_path, variants=variants).expand()]
     assert names == ["none", "pool_B2-2,3", "merge_B2-2,3"]
-    assert Variant(reducer="pool", schedule="B1-2,3;B2-1,3", temporal=True).name == "pool_B1-2,3+B2-1,3_temporal"
+    assert (
+        Variant(reducer="pool", schedule="B1-2,3;B2-1,3", temporal=True).name == "pool_B1-2,3+B2-1,3_temporal"
+    )
 
 
 def test_a_study_runs_resumes_and_reports(start: Path, world: Path, tmp_path: Path) -> None:
@@ -113,7 +115,9 @@ def test_a_study_runs_resumes_and_reports(start: Path, world: Path, tmp_path: Pa
     assert text.count("\n| ") == 1 + len(study.results)
     assert (tmp_path / "images" / "study-toy.png").stat().st_size > 10_000
     figures = json.loads((tmp_path / "out" / "study.json").read_text(encoding="utf-8"))
-    assert [variant["name"] for variant in figures["variants"]] == [variant.name for variant in config.expand()]
+    assert [variant["name"] for variant in figures["variants"]] == [
+        variant.name for variant in config.expand()
+    ]
     with pytest.raises(ConfigError, match="no lines <!-- study other -->"):
         write_into(study, document, "other")
 
@@ -157,7 +161,7 @@ ENOUGH = "data = {dataset = 'toy-world', videos = 'v'}\narms = [{schedules = ['n
 
 
 def test_every_study_of_the_repository_can_be_read() -> None:
-    files = sorted((Path(__file__).parents[3] / "configs" / "studies").glob("*.toml"))
+    files = sorted((Path(__file__).parents[4] / "configs" / "studies").glob("*.toml"))
     assert len(files) >= 3
     for file in files:
         config = load_study(file)
