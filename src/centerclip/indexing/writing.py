@@ -13,8 +13,7 @@ __all__ = ["BackgroundWriter"]
 
 _BATCH_WINDOWS = 1000
 _BATCH_SECONDS = 15.0
-"""The most work that a crash costs. Smaller batches leave the index in more pieces, which have to be joined.
-The most work that a crash costs. Smaller batches leave the index in more pieces, which have to be joined."""
+"""The most work that a crash costs. Smaller batches leave the index in more pieces to be joined."""
 
 _Batch = list[EncodedVideo | Failed]
 

@@ -99,8 +99,7 @@ class Batches:
 
 
 def _stack(videos: Sequence[Tensor], frames: int) -> tuple[Tensor, Tensor]:
-    """Videos [V, 3, H, W], V <= T, as frames [B, T, 3, H, W] and mask [B, T], False where there is no frame.
-    Videos [V, 3, H, W], V <= T, as frames [B, T, 3, H, W] and mask [B, T], False where there is no frame."""
+    """Stack videos [V, 3, H, W], V <= T, to frames [B, T, 3, H, W] and a mask [B, T], False for no frame."""
     batch = torch.zeros(len(videos), frames, *videos[0].shape[1:], dtype=torch.uint8)
     mask = torch.zeros(len(videos), frames, dtype=torch.bool)
     for row, video in enumerate(videos):

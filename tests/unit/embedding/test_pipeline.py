@@ -303,6 +303,7 @@ def test_an_empty_step_comes_when_nothing_happens() -> None:
 
     with closing(run(["1"], decode, tick_seconds=0.01)) as steps:
         first = next(steps)
-        assert not (first.windows or first.files)
+        assert not first.windows
+        assert not first.files
         go_on.set()
         assert results_of(steps) == {0: [("1", 0)]}

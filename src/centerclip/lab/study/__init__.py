@@ -1,5 +1,4 @@
-"""Reducers compared fairly: every variant trained from one checkpoint with equal budget, several seeds each.
-Reducers compared fairly: every variant trained from one checkpoint with equal budget, several seeds each."""
+"""Compares reducers fairly: each variant is trained from one checkpoint on the same budget, with several seeds."""
 
 from centerclip.lab.study.config import StudyConfig, Variant, load_study
 from centerclip.lab.study.costs import Cost

@@ -81,8 +81,7 @@ def _name(result: VariantResult) -> str:
 
 
 def _name_schedules(axes: Any, study: Study) -> None:
-    """Write each schedule above the variants that have it, but for those that would meet; the table has all.
-    Write each schedule above the variants that have it, but for those that would meet; the table has all."""
+    """Write each schedule above its variants, except where names would overlap; the table has all."""
     places = {r.variant.schedule: study.costs[r.variant.name].multiply_adds / 1e9 for r in study.results}
     left, right = axes.get_xlim()
     free = left

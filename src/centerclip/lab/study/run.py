@@ -1,5 +1,4 @@
-"""Runs a study: the common checkpoint, then every variant with every seed, on several processes, resumable.
-Runs a study: the common checkpoint, then every variant with every seed, on several processes, resumable."""
+"""Runs a study: the common checkpoint, then each variant with each seed, in several processes; resumable."""
 
 from __future__ import annotations
 
