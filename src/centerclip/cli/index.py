@@ -16,8 +16,8 @@ from centerclip.cli.output import note, on_terminal, write_json, write_tabs
 from centerclip.schedule import check_schedule
 
 if TYPE_CHECKING:
-    from centerclip.embedding import FileResult
     from centerclip.index import VideoIndex
+    from centerclip.indexing import FileResult
 
 __all__ = ["index"]
 

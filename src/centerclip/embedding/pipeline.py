@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from centerclip.embedding.decode import DecodedWindow, Part, Windows
 from centerclip.errors import VideoError
@@ -164,9 +164,9 @@ class _Pipeline(Generic[_E]):
 
     def _receive(self, tick_seconds: float | None) -> list[Window]:
         """Wait for a read or a batch, and return the windows that were encoded."""
-        done, _ = wait([*self._reading, *self._encoding], tick_seconds, FIRST_COMPLETED)
-        windows = []
-        for future in done:
+        futures: list[Future[Any]] = [*self._reading, *self._encoding]
+        windows: list[Window] = []
+        for future in wait(futures, tick_seconds, FIRST_COMPLETED).done:
             if future in self._reading:
                 self._take_read(future)
             else:

@@ -37,7 +37,7 @@ class QueryEncoder(Protocol):
     def encode_picture(self, path: Path, /) -> NDArray[np.float32]:
         """[E]: a picture file."""
 
-    def encode_clip(self, path: Path, /) -> NDArray[np.float32]:
+    def encode_file(self, path: Path, /) -> NDArray[np.float32]:
         """[E]: a video file, as a whole."""
 
 
@@ -99,4 +99,4 @@ class QueryVectors:
     def _encode_file(self, path: Path) -> NDArray[np.float32]:
         if path.suffix.lower() in _PICTURES:
             return self.encoder.encode_picture(path)
-        return self.encoder.encode_clip(path)
+        return self.encoder.encode_file(path)
