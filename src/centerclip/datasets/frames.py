@@ -18,9 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from centerclip.datasets.dataset import VideoItem
 from centerclip.errors import ConfigError
-from centerclip.records import Window
+from centerclip.records import Item, Window
 from centerclip.video import VideoReader, read_window
 
 __all__ = ["CachedFrames", "DecodedFrames", "FrameSource", "open_frames"]
@@ -55,7 +54,7 @@ class FrameSource(Protocol):
 
 
 def read_item(
-    item: VideoItem, frames: int, size: tuple[int, int], rng: np.random.Generator | None = None
+    item: Item, frames: int, size: tuple[int, int], rng: np.random.Generator | None = None
 ) -> Tensor:
     """Decode one item: [t, 3, H, W] uint8 with 1 <= t <= frames.
 
@@ -82,7 +81,7 @@ def _stack(clips: Sequence[Tensor], frames: int) -> tuple[Tensor, Tensor]:
 class DecodedFrames:
     """Opens the files anew for every batch, on a few threads."""
 
-    def __init__(self, items: Sequence[VideoItem], size: tuple[int, int], *, workers: int = 2) -> None:
+    def __init__(self, items: Sequence[Item], size: tuple[int, int], *, workers: int = 2) -> None:
         self._items = items
         self._size = size
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
@@ -135,7 +134,7 @@ class CachedFrames:
         return _stack([torch.from_numpy(self._pictures[choice]) for choice in choices[share]], frames)
 
 
-def _cache_key(items: Sequence[VideoItem], size: tuple[int, int], kept: int) -> str:
+def _cache_key(items: Sequence[Item], size: tuple[int, int], kept: int) -> str:
     stats = [item.path.stat() for item in items]
     facts = [
         [str(item.path), item.start_seconds, item.end_seconds, stat.st_size, stat.st_mtime_ns]
@@ -146,7 +145,7 @@ def _cache_key(items: Sequence[VideoItem], size: tuple[int, int], kept: int) -> 
 
 
 def open_frames(
-    items: Sequence[VideoItem],
+    items: Sequence[Item],
     size: tuple[int, int],
     *,
     cache: Path | None = None,

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from centerclip.datasets import VideoItem
 from centerclip.errors import ConfigError
+from centerclip.records import Item
 
 __all__ = ["EmbeddingStore", "caption_key", "video_key"]
 
@@ -73,7 +73,7 @@ class EmbeddingStore:
         self._saved = len(self._vectors)
 
 
-def video_key(item: VideoItem) -> str:
+def video_key(item: Item) -> str:
     """What tells one item's picture from another's: its file as it is now, and the part of it."""
     stat = item.path.stat()
     place = str(item.path.absolute())

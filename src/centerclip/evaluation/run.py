@@ -50,7 +50,7 @@ def evaluate(
     """Rank every caption's video among all videos, and every video's captions among all captions.
 
     Each video is decoded once, and encoded once under each schedule and reducer. Captions are cut to the
-    `words` of the data set's protocol.
+    `max_text_tokens` of the data set.
 
     Args:
         model: put on its device; the same weights serve every schedule.
@@ -87,10 +87,11 @@ def evaluate(
     banked = _draw(bank, seed) if any(rescorer.takes_bank for rescorer in rescorers) else ()
     if source is None:
         source = open_frames(dataset.videos, model.image_size, workers=_WORKERS)
-    texts = _embed_captions(model, [*(c.text for c in dataset.captions), *banked], dataset.words, cache)
+    texts = [*(caption.text for caption in dataset.captions), *banked]
+    embedded = _embed_captions(model, texts, dataset.max_text_tokens, cache)
     videos = _embed_videos(variants, dataset, source, cache, allow_missing, progress)
     heard = [row for row, caption in enumerate(dataset.captions) if caption.video not in videos.failed]
-    captions, bank_captions = texts[heard], texts[len(dataset.captions) :]
+    captions, bank_captions = embedded[heard], embedded[len(dataset.captions) :]
     owner = videos.dataset.video_of_caption()
     results = []
     for variant, vectors in zip(variants, videos.vectors, strict=True):

@@ -65,9 +65,9 @@ def train(
         data = processes.from_first(lambda: load_data(config.data, progress=on_decoded))
         if processes.first and on_data is not None:
             on_data(data)
-        model = build_model(config, [caption.text for caption in data.training.captions]).to(device)
+        model = build_model(config, data.training).to(device)
         steps = config.optimization.total_steps(len(data.training.captions))
-        run = Run(config, model, steps=steps, words=data.training.words, processes=processes)
+        run = Run(config, model, steps=steps, words=data.training.max_text_tokens, processes=processes)
         for progress in _steps(config, run, data, steps, processes, on_decoded, should_stop):
             if on_progress is not None:
                 on_progress(progress)
@@ -134,7 +134,7 @@ def _batches(
         training,
         processes.first_before_others(lambda: _frames(config, training, run, on_decoded)),
         batch_size=size,
-        frames=config.model.frames,
+        frames=run.model.frames,
         seed=config.seed,
         share=processes.share(size),
     )
@@ -146,7 +146,7 @@ def _frames(config: TrainConfig, dataset: Dataset, run: Run, on_decoded: OnDecod
         dataset.videos,
         run.model.image_size,
         cache=section.cache,
-        kept=max(section.cached_frames, config.model.frames),
+        kept=max(section.cached_frames, run.model.frames),
         workers=section.workers,
         progress=on_decoded,
     )

@@ -80,7 +80,7 @@ class Run:
             model.train(),
             batch,
             seed=self._config.seed + self.step,  # reducers may draw; resumption must draw the same
-            parts=optimization.accumulate,
+            parts=optimization.chunks,
             words=self._words,
             precision=self._precision,
             processes=self._processes,
