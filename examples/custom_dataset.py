@@ -28,8 +28,8 @@ def read_folder(folder: Path, split: str) -> Annotations:
         text = path.with_suffix(".txt")
         if not text.is_file():
             raise DatasetError(f"{path} has no captions: write some into {text}")
-        captions[path.stem] = text.read_text(encoding="utf-8").splitlines()
-        videos.append(Item(path, id=path.stem))
+        captions[str(path)] = text.read_text(encoding="utf-8").splitlines()
+        videos.append(Item(path, id=str(path)))
     return Annotations(folder, tuple(videos), captions)
 
 

@@ -62,7 +62,7 @@ def test_a_recipe_is_trained_and_its_model_evaluated(run: Run, toy_world: Path) 
     assert differences.code == 0
     assert {tuple(row[:2]) for row in differences.rows} == {("none", "B2-2,4 kmedoids")}
     assert {len(row) for row in differences.rows} == {8}
-    assert "toy world test: 8 captions and 4 videos paired, 1 comparison." in differences.err
+    assert "toy-world test: 8 captions and 4 videos paired, 1 comparison." in differences.err
 
 
 def test_options_of_evaluate(run: Run, toy_world: Path, model: Path) -> None:
@@ -112,12 +112,12 @@ def test_errors_name_the_remedy(run: Run, toy_world: Path, model: Path, tmp_path
         ([*evaluate, "toy"], "toy-world"),
         ([*evaluate, "toy-world"], "the folder of its videos"),
         ([*evaluate, "toy-world", "--videos", tmp_path], "render"),
-        ([*evaluate, "toy-world", "--videos", toy_world, "--split", "all"], "train, val, test"),
+        ([*evaluate, "toy-world", "--videos", toy_world, "--split", "all"], "test, val, train"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--schedule", "B2"], "as in B6-4,49"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--reducer", "kmeans"], "'kmeans' is unknown"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--rescore", "dls"], "'dls' is unknown"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--protocol", "best"], "caption, group"),
-        ([*evaluate, "toy-world", "--videos", toy_world, "--output", "no/r.json"], "no folder no"),
+        ([*evaluate, "toy-world", "--videos", toy_world, "--output", "no/r.json"], "folder not found: no"),
         (
             [*evaluate, "toy-world", "--videos", toy_world, "--split", "train", "--rescore", "qb-norm"],
             "trained",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from centerclip.datasets.annotations import each_once
 from centerclip.datasets.dataset import Caption, Dataset
 from centerclip.datasets.spec import Annotations, DatasetSpec
 from centerclip.errors import DatasetError
@@ -45,6 +46,7 @@ def assemble(
     if not folder.is_dir():
         raise DatasetError(f"folder not found: {folder}. Give the folder that holds the videos")
     find = _by_name(folder) if annotations.by_name else _by_path(folder)
+    each_once(source, [item.id for item in annotations.videos])
     found = {item.id: find(item) for item in annotations.videos}
     unfound = [name for name, item in found.items() if item is None]
     untold = [name for name in found if not captions.get(name)]

@@ -65,7 +65,7 @@ def find_dataset(name: str | DatasetSpec) -> DatasetSpec:
         sys.path.append(os.getcwd())
     try:
         spec = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # importing the module runs its owner's code
         raise DatasetError(
             f"data set {name!r} can't be imported ({error}): start in the module's folder, or add that "
             "folder to PYTHONPATH"

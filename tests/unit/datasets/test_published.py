@@ -91,7 +91,7 @@ def test_msrvtt(msrvtt: Path, split: str, ids: list[str]) -> None:
     dataset = load(msrvtt, "msrvtt", split)
     assert told(dataset) == {name: [f"{name} take 1", f"{name} take 2"] for name in ids}
     assert [video.id for video in dataset.videos] == ids
-    assert (dataset.name, dataset.split, dataset.frames, dataset.words) == ("msrvtt", split, 12, 32)
+    assert (dataset.name, dataset.split, dataset.frames, dataset.max_text_tokens) == ("msrvtt", split, 12, 32)
     assert dataset.protocols == ("caption",)
 
 
@@ -119,7 +119,7 @@ def test_msrvtt_list_and_captions_of_different_releases(folder: Path) -> None:
     touch(folder, "video0.mp4", "video99.mp4")
     (folder / "MSRVTT_train.7k.csv").write_text("video_id\nvideo99\nvideo0\n")
     (folder / "MSRVTT_data.json").write_text(json.dumps(videodatainfo(TRAIN_VAL)))
-    with pytest.raises(DatasetError, match=r"MSRVTT_data\.json has no captions for 1 of 2 .*video99"):
+    with pytest.raises(DatasetError, match=r"data\.json has no captions for 1 of the split's 2 .*video99"):
         load(folder, "msrvtt", "7k")
     (folder / "MSRVTT_train.7k.csv").write_text("video_id\nvideo0\nvideo0\n")
     with pytest.raises(DatasetError, match=r"7k\.csv lists video0 2 times"):
@@ -140,7 +140,7 @@ def test_msvd(folder: Path, form: str) -> None:
     train, test = load(folder, "msvd", "train"), load(folder, "msvd", "test")
     assert told(train) == {"b_1_2": ["a man"], "-4ws_5_15": ["a squirrel eats", "it eats"]}
     assert told(test) == {"c_1_2": ["rain"]}
-    assert (train.frames, train.words, train.protocols) == (12, 32, ("caption", "group"))
+    assert (train.frames, train.max_text_tokens, train.protocols) == (12, 32, ("caption", "group"))
 
 
 def test_lsmdc(folder: Path) -> None:
@@ -153,7 +153,7 @@ def test_lsmdc(folder: Path) -> None:
     touch(folder, f"{first}.avi", f"1004_Juno/{second}.avi")
     dataset = load(folder, "lsmdc", "test")
     assert told(dataset) == {first: ['SOMEONE says "no.'], second: ["She stands, hands on hips."]}
-    assert (dataset.frames, dataset.words) == (12, 32)
+    assert (dataset.frames, dataset.max_text_tokens) == (12, 32)
     path.write_text("\n".join([*lines, "clip\tsentence"]))
     with pytest.raises(DatasetError, match=r"publictect\.csv, line 3: 2 values between tabs"):
         load(folder, "lsmdc", "test")
@@ -174,7 +174,7 @@ def test_activitynet_joins_sentences(folder: Path) -> None:
     (folder / "val_1.json").write_text(json.dumps(stories))
     dataset = load(folder, "activitynet", "val_1")
     assert told(dataset) == {"v_b": ["She dances. She ends."], "v_a": ["Rain."]}
-    assert (dataset.frames, dataset.words) == (60, 77)
+    assert (dataset.frames, dataset.max_text_tokens) == (60, 77)
     stories["v_a"]["sentences"] = [" "]
     (folder / "val_1.json").write_text(json.dumps(stories))
     with pytest.raises(DatasetError, match=r"val_1\.json: caption 1 of video v_a is empty"):
@@ -193,7 +193,7 @@ def test_didemo_from_the_original_json(folder: Path) -> None:
     (folder / "val_list.txt").write_text("1@N03_7_b.\n1@N08_2.5_a.mov\n")
     dataset = load(folder, "didemo", "val")
     assert told(dataset) == {"1@N03_7_b": ["snow"], "1@N08_2.5_a": ["a bug a foot"]}
-    assert (dataset.frames, dataset.words) == (60, 77)
+    assert (dataset.frames, dataset.max_text_tokens) == (60, 77)
     assert {(v.start_seconds, v.end_seconds) for v in dataset.videos} == {(0.0, 31.0)}
 
 
@@ -204,7 +204,7 @@ def test_didemo_from_the_label_file(folder: Path) -> None:
         "True,/somewhere/all_videos/a.mov,tensor([[0]]),tensor([[31]]),a bug a foot,/somewhere/0.pth\n"
     )
     (folder / "train_list.txt").write_text("a.mov\nb.avi\n")
-    with pytest.raises(DatasetError, match=r"didemo_train_label\.csv has no captions for 1 of 2 .*: b\."):
+    with pytest.raises(DatasetError, match=r"label\.csv has no captions for 1 of the split's 2 videos: b\."):
         load(folder, "didemo", "train")
     dataset = load(folder, "didemo", "train", allow_missing=True)
     assert told(dataset) == {"a": ["a bug a foot"]}

@@ -71,7 +71,7 @@ def test_didemo_train_without_the_original_json(videos: Path) -> None:
             len(load_dataset("didemo", "train", annotations=folder, videos=videos / "didemo").videos) == 8392
         )
         return
-    with pytest.raises(DatasetError, match="no captions for 30 of 8392 videos"):
+    with pytest.raises(DatasetError, match="no captions for 30 of the split's 8392 videos"):
         load_dataset("didemo", "train", annotations=folder, videos=videos / "didemo")
     dataset = load_dataset(
         "didemo", "train", annotations=folder, videos=videos / "didemo", allow_missing=True

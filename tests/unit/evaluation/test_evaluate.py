@@ -12,11 +12,12 @@ from torch import Tensor
 from videos import make_video
 
 from centerclip import metrics
-from centerclip.datasets import Caption, Dataset, VideoItem
+from centerclip.datasets import Caption, Dataset
 from centerclip.datasets import frames as frames_module
 from centerclip.errors import ConfigError, DatasetError, ModelError, ScheduleError, VideoError
 from centerclip.evaluation import embed_captions, embed_videos, evaluate
 from centerclip.model import CenterCLIP
+from centerclip.records import Item
 from centerclip.rescoring import dual_softmax, qb_norm
 
 TEXTS = ["a cat", "it naps", "rain", "a red ball", "a ball", "snow", "a man", "a dog"]
@@ -46,9 +47,9 @@ class Noise:
 
 
 def data(words: int = 12, protocols: tuple[str, ...] = ("caption", "group")) -> Dataset:
-    videos = tuple(VideoItem(f"v{number}", Path(f"video{number}.mp4")) for number in range(6))
+    videos = tuple(Item(Path(f"video{number}.mp4"), id=f"v{number}") for number in range(6))
     captions = tuple(map(Caption, TEXTS, OWNERS))
-    return Dataset("set", "test", videos, captions, words=words, protocols=protocols)
+    return Dataset("set", "test", videos, captions, max_text_tokens=words, protocols=protocols)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_captions_are_cut_to_the_words_of_the_protocol(model: CenterCLIP) -> Non
     videos = data().videos[:2]
     captions = (Caption("abcd" + "x " * 300, 0), Caption("abcdefgh", 1))
     cut, whole = (
-        evaluate(model, Dataset("set", "test", videos, captions, words=words), source=Noise())[0]
+        evaluate(model, Dataset("set", "test", videos, captions, max_text_tokens=words), source=Noise())[0]
         for words in (6, 12)  # start, a, b, c, d, end
     )
     assert sorted(cut.text_to_video_ranks) == [
@@ -199,7 +200,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are decoded, as they are."""
     read, names = frames_module.read_item, []
 
-    def count(item: VideoItem, *args: object) -> Tensor:
+    def count(item: Item, *args: object) -> Tensor:
         names.append(item.path.name)
         return read(item, *args)
 
@@ -215,7 +216,7 @@ def filmed(tmp_path: Path) -> Callable[..., Dataset]:
         for name in names:
             if not (tmp_path / name).exists():
                 make_video(tmp_path / name, frames=6)
-        videos = tuple(VideoItem(name, tmp_path / name) for name in names)
+        videos = tuple(Item(tmp_path / name, id=name) for name in names)
         return Dataset("set", "test", videos, tuple(Caption(f"a {n}", i) for i, n in enumerate(names)))
 
     return film
