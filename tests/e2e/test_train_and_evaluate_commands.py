@@ -76,9 +76,12 @@ def test_options_of_evaluate(run: Run, toy_world: Path, model: Path) -> None:
         if (rescoring, direction) != ("qb-norm", "video to text")
     ]
     assert {len(row) for row in rows} == {8}
-    done = run(*args, "--reducer", "pool", "--rescore", "qb-norm", "--protocol", "group", "--json")
+    done = run(
+        *args, "--reducer", "pool", "--rescore", "qb-norm", "--protocol", "group", "--frames", "8", "--json"
+    )
     plain, rescored = [json.loads(line) for line in done.out.splitlines()]
     assert (plain["protocol"], plain["rescoring"], plain["bank"]) == ("group", "none", None)
+    assert (plain["frames"], plain["max_text_tokens"]) == (8, 32)
     assert (rescored["rescoring"], rescored["transductive"], rescored["bank"]) == ("qb-norm", False, 16)
     assert rescored["video_to_text"] is None
 
@@ -111,7 +114,7 @@ def test_errors_name_the_remedy(run: Run, toy_world: Path, model: Path, tmp_path
         (["train", "--config", "recipe.toml"], "optimization.stebs"),
         ([*evaluate, "toy"], "toy-world"),
         ([*evaluate, "toy-world"], "the folder of its videos"),
-        ([*evaluate, "toy-world", "--videos", tmp_path], "render"),
+        ([*evaluate, "toy-world", "--videos", tmp_path], "Render it with"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--split", "all"], "test, val, train"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--schedule", "B2"], "as in B6-4,49"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--reducer", "kmeans"], "'kmeans' is unknown"),
