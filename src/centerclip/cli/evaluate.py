@@ -15,7 +15,7 @@ from centerclip.cli.formats import count, short_path
 from centerclip.cli.options import option
 from centerclip.cli.output import note, on_terminal, write_json
 from centerclip.cli.progress import Bar
-from centerclip.datasets import DATASETS, describe_frames, describe_splits
+from centerclip.datasets.load import DATASETS, describe_frames, describe_splits
 
 if TYPE_CHECKING:
     from centerclip.evaluation import Report

@@ -15,7 +15,7 @@ from centerclip.cli.options import option
 from centerclip.cli.output import note, write_json, write_paths
 from centerclip.cli.progress import Bar
 from centerclip.cli.stopping import StopRequest
-from centerclip.datasets import describe_splits
+from centerclip.datasets.load import describe_splits
 
 if TYPE_CHECKING:
     from centerclip.datasets import Dataset

@@ -77,9 +77,6 @@ def test_two_columns_suffice(folder: Path, suffix: str) -> None:
     assert manifest(path, None).captions[0].text == "a cat"
     with pytest.raises(DatasetError, match=r"manifest\S+ has no column 'split', so it has no split 'val'"):
         manifest(path, None, "val")
-
-
-def test_unknown_split_says_which_there_are(folder: Path) -> None:
     with pytest.raises(DatasetError, match="no rows of split 'val'; its splits are test, train, and all"):
         manifest(write(folder, ".csv", ROWS), None, "val")
 
