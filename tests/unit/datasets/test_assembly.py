@@ -9,6 +9,8 @@ from centerclip.datasets.assembly import assemble
 from centerclip.errors import DatasetError
 from centerclip.records import Item
 
+SPEC = DatasetSpec("set", lambda place, split: Annotations(place, (), {}))
+
 
 def touch(folder: Path, *names: str) -> None:
     for name in names:
@@ -19,12 +21,8 @@ def touch(folder: Path, *names: str) -> None:
 def build(
     folder: Path, captions: dict[str, list[str]], ids: list[str], *, allow_missing: bool = False
 ) -> Dataset:
-    return put_together(folder, Annotations.of_ids(Path("captions.json"), ids, captions), allow_missing)
-
-
-def put_together(folder: Path, annotations: Annotations, allow_missing: bool = False) -> Dataset:
-    spec = DatasetSpec("set", lambda *_: annotations)
-    return assemble(spec, "test", annotations, folder, allow_missing=allow_missing)
+    annotations = Annotations.of_ids(Path("captions.json"), ids, captions)
+    return assemble(SPEC, "test", annotations, folder, allow_missing=allow_missing)
 
 
 def test_files_are_found_by_id_in_any_folder_with_any_suffix(tmp_path: Path) -> None:
@@ -43,7 +41,8 @@ def test_files_are_found_by_id_in_any_folder_with_any_suffix(tmp_path: Path) -> 
 def test_published_names_and_their_re_encodings(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name)
     listed = Item(Path("a." if name == "a." else "a.mov"), 0.0, 31.0, id="a")
-    found = put_together(tmp_path, Annotations(Path("list"), (listed,), {"a": ["a cat"]}, by_name=True))
+    annotations = Annotations(Path("list"), (listed,), {"a": ["a cat"]}, by_name=True)
+    found = assemble(SPEC, "test", annotations, tmp_path)
     assert found.videos == (Item(tmp_path / name, 0.0, 31.0, id="a"),)
 
 

@@ -164,12 +164,8 @@ def test_lsmdc(folder: Path) -> None:
 def test_activitynet_joins_sentences(folder: Path) -> None:
     touch(folder, "v_a.mp4", "v_b.mkv")
     stories = {
-        "v_b": {
-            "duration": 82.7,
-            "timestamps": [[0.8, 19.8], [17, 60]],
-            "sentences": ["She dances.", " ", " She ends. "],
-        },
-        "v_a": {"duration": 3.0, "timestamps": [[0, 3]], "sentences": ["Rain."]},
+        "v_b": {"duration": 82.7, "sentences": ["She dances.", " ", " She ends. "]},
+        "v_a": {"duration": 3.0, "sentences": ["Rain."]},
     }
     (folder / "val_1.json").write_text(json.dumps(stories))
     dataset = load(folder, "activitynet", "val_1")
