@@ -45,8 +45,9 @@ format: $(READY) ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## write docs/cli.md anew from the commands' own help
+docs: $(READY) ## write docs/cli.md and docs/recipes.md from the source
 	$(BIN)/python -m centerclip.cli.reference docs/cli.md
+	$(BIN)/python -m centerclip.training.reference docs/recipes.md
 
 bench: $(READY) ## measure everything anew, into bench/ (about half an hour on two idle cores)
 	$(BIN)/centerclip bench --output bench --readme bench/README.md

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the command line's help imports this module, and numpy takes a tenth of a second
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["EncodedVideo", "EncodedWindow", "Failed", "Item", "VideoInfo", "Window"]
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file to embed, or the part of it from `start_seconds` to `end_seconds`; `id` is a data set's name for
-    it."""
+    """A video to embed: a file, or the part of it from `start_seconds` to `end_seconds`.
+
+    None means the file's own start or end. `id` is its name in a data set.
+    """
 
     path: Path
     start_seconds: float | None = None

@@ -6,8 +6,9 @@ import pytest
 import torch
 from transformers import AutoTokenizer, CLIPModel
 
+from centerclip.datasets import load_dataset
 from centerclip.evaluation import evaluate
-from centerclip.lab.toy_world import render_toy_world, toy_world
+from centerclip.lab.toy_world import render_toy_world
 from centerclip.model import CenterCLIP
 from centerclip.model.registry import NANO_FOLDER
 
@@ -36,9 +37,8 @@ def test_transformers_opens_it_and_encodes_the_same_text() -> None:
 @pytest.mark.parametrize("seed", [1])
 def test_it_finds_videos_it_never_saw(tmp_path: Path, seed: int) -> None:
     render_toy_world(tmp_path, train=0, val=0, test=40, seed=seed, workers=1)
-    reduced, plain = evaluate(
-        CenterCLIP.from_pretrained("nano"), toy_world(tmp_path, "test"), schedules=["B6-4,49", "none"]
-    )
+    model, dataset = CenterCLIP.from_pretrained("nano"), load_dataset("toy-world", videos=tmp_path)
+    reduced, plain = evaluate(model, dataset, schedules=["B6-4,49", "none"])
     # Among 500 videos it was measured at 80 % (docs/reproducing.md); chance among 40 is 2.5 %.
     assert (reduced.text_to_video_ranks <= 1).mean() >= 0.8
     assert (plain.text_to_video_ranks <= 1).mean() >= 0.8

@@ -62,7 +62,7 @@ def test_a_recipe_is_trained_and_its_model_evaluated(run: Run, toy_world: Path) 
     assert differences.code == 0
     assert {tuple(row[:2]) for row in differences.rows} == {("none", "B2-2,4 kmedoids")}
     assert {len(row) for row in differences.rows} == {8}
-    assert "toy world test: 8 captions and 4 videos paired, 1 comparison." in differences.err
+    assert "toy-world test: 8 captions and 4 videos paired, 1 comparison." in differences.err
 
 
 def test_options_of_evaluate(run: Run, toy_world: Path, model: Path) -> None:
@@ -76,9 +76,12 @@ def test_options_of_evaluate(run: Run, toy_world: Path, model: Path) -> None:
         if (rescoring, direction) != ("qb-norm", "video to text")
     ]
     assert {len(row) for row in rows} == {8}
-    done = run(*args, "--reducer", "pool", "--rescore", "qb-norm", "--protocol", "group", "--json")
+    done = run(
+        *args, "--reducer", "pool", "--rescore", "qb-norm", "--protocol", "group", "--frames", "8", "--json"
+    )
     plain, rescored = [json.loads(line) for line in done.out.splitlines()]
     assert (plain["protocol"], plain["rescoring"], plain["bank"]) == ("group", "none", None)
+    assert (plain["frames"], plain["max_text_tokens"]) == (8, 32)
     assert (rescored["rescoring"], rescored["transductive"], rescored["bank"]) == ("qb-norm", False, 16)
     assert rescored["video_to_text"] is None
 
@@ -111,13 +114,13 @@ def test_errors_name_the_remedy(run: Run, toy_world: Path, model: Path, tmp_path
         (["train", "--config", "recipe.toml"], "optimization.stebs"),
         ([*evaluate, "toy"], "toy-world"),
         ([*evaluate, "toy-world"], "the folder of its videos"),
-        ([*evaluate, "toy-world", "--videos", tmp_path], "render"),
-        ([*evaluate, "toy-world", "--videos", toy_world, "--split", "all"], "train, val, test"),
+        ([*evaluate, "toy-world", "--videos", tmp_path], "Render it with"),
+        ([*evaluate, "toy-world", "--videos", toy_world, "--split", "all"], "test, val, train"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--schedule", "B2"], "as in B6-4,49"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--reducer", "kmeans"], "'kmeans' is unknown"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--rescore", "dls"], "'dls' is unknown"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--protocol", "best"], "caption, group"),
-        ([*evaluate, "toy-world", "--videos", toy_world, "--output", "no/r.json"], "no folder no"),
+        ([*evaluate, "toy-world", "--videos", toy_world, "--output", "no/r.json"], "folder not found: no"),
         (
             [*evaluate, "toy-world", "--videos", toy_world, "--split", "train", "--rescore", "qb-norm"],
             "trained",

@@ -116,7 +116,7 @@ def test_an_interrupted_run_loses_nothing(place: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
         assert process.returncode == 130
-    assert b"goes on from here" in err
+    assert b"Run the same command to continue" in err
     assert state(place / "interrupted")["step"] == last_step(place / "interrupted") < 30
     train(load_config(place / "recipe.toml", output=place / "interrupted"))
     assert_equal_runs(place / "undisturbed", place / "interrupted")
@@ -126,7 +126,7 @@ def test_two_processes_are_one_run(place: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    recipe = (place / "recipe.toml").read_text().replace("steps = 30", "steps = 6\naccumulate = 2")
+    recipe = (place / "recipe.toml").read_text().replace("steps = 30", "steps = 6\nchunks = 2")
     (place / "two").mkdir()
     (place / "two" / "recipe.toml").write_text(recipe, encoding="utf-8")
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1")
@@ -137,7 +137,7 @@ def test_two_processes_are_one_run(place: Path) -> None:
     assert out.decode() == f"{place / 'two' / 'run' / 'best'}\n"  # the first process tells, nobody else
     assert err.decode().count("Training on 8 videos") == 1
     alone = place / "two" / "alone"
-    (place / "two" / "recipe.toml").write_text(recipe.replace("accumulate = 2", ""), encoding="utf-8")
+    (place / "two" / "recipe.toml").write_text(recipe.replace("chunks = 2", ""), encoding="utf-8")
     train(load_config(place / "two" / "recipe.toml", output=alone))
     together, expected = state(place / "two" / "run"), state(alone)
     for part in ("model", "average"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from centerclip.cli.formats import count, short_path
 from centerclip.cli.options import option
 from centerclip.cli.output import note, on_terminal, write_json
 from centerclip.cli.progress import Bar
+from centerclip.datasets.load import DATASETS, describe_frames, describe_splits
 
 if TYPE_CHECKING:
     from centerclip.evaluation import Report
@@ -21,41 +23,59 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 
+_GROUPED = ", ".join(name for name, spec in DATASETS.items() if "group" in spec.protocols)
+
+
 def evaluate(
-    dataset: Annotated[
-        str, option("msrvtt, msvd, lsmdc, activitynet, didemo, toy-world, or manifest.", metavar="NAME")
-    ],
-    videos: Annotated[Path | None, option("The folder of its videos.", metavar="FOLDER")] = None,
-    annotations: Annotated[Path | None, option("Its annotation files, if any.", metavar="PATH")] = None,
-    split: Annotated[str, typer.Option(metavar="NAME", help="Which part of it, such as 1k-A.")] = "test",
+    dataset: Annotated[str, option(f"{', '.join(DATASETS)}, or module:object for your own.", metavar="NAME")],
+    videos: Annotated[
+        Path | None, option("Folder of its videos; by default that of the annotations.", metavar="FOLDER")
+    ] = None,
+    annotations: Annotated[
+        Path | None,
+        option(
+            "Folder of its annotation files; for manifest, the file. By default --videos.", metavar="PATH"
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        option(f"Split to evaluate, by default the set's first. {describe_splits()}.", metavar="NAME"),
+    ] = None,
+    frames: Annotated[
+        int | None,
+        option(
+            "Frames per video; by default those of the set's protocol "
+            f"({describe_frames()}), or else the model's.",
+            metavar="N",
+            min=1,
+        ),
+    ] = None,
     allow_missing: Annotated[
         bool,
-        option(
-            "Go on without videos that are not there or can't be decoded, and name them.", "--allow-missing"
-        ),
+        option("Leave out videos that are missing or can't be decoded, and list them.", "--allow-missing"),
     ] = False,
     model: options.Model = None,
     schedule: Annotated[
         list[str] | None,
         option(
-            "Token schedule: none, stages such as B6-4,49, or fast, balanced or best; several are compared; "
-            "by default the model's.",
+            "Token schedule: none, stages such as B6-4,49, or fast, balanced or best; by default the "
+            "model's. Repeat to compare several.",
             metavar="STAGES",
         ),
     ] = None,
     reducer: Annotated[
         list[str] | None,
         option(
-            "How tokens are reduced, such as kmedoids or pool; several are compared under each schedule; by "
-            "default the model's.",
+            "How tokens are reduced, such as kmedoids or pool; by default the model's. Repeat to compare "
+            "several under each schedule.",
             metavar="NAME",
         ),
     ] = None,
     protocol: Annotated[
         str | None,
         option(
-            "How captions are ranked for a video: caption, among all captions, or group, among the videos' "
-            "groups of captions (msvd, toy-world, manifest); by default caption.",
+            "How video-to-text is ranked: caption, among all captions, or group, among the videos' groups of "
+            f"captions ({_GROUPED}); by default caption.",
             metavar="NAME",
         ),
     ] = None,
@@ -65,9 +85,11 @@ def evaluate(
     ] = None,
     cache: Annotated[
         Path | None,
-        option("Keep embeddings there, so that the next evaluation decodes nothing.", metavar="FOLDER"),
+        option(
+            "Folder that keeps embeddings, so that the next evaluation decodes nothing.", metavar="FOLDER"
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the bootstrap.")] = 0,
     output: Annotated[
         Path | None,
         option("Also write everything, with the rank of every query, as JSON for compare.", metavar="FILE"),
@@ -80,17 +102,18 @@ def evaluate(
 ) -> None:
     """Measure recall on a data set, in both directions.
 
-    Every figure comes with its 95 % bootstrap interval, below it in the table. Each video is decoded once,
-    and encoded with the same weights under every schedule and reducer.
+    Below each figure in the table is its 95 % bootstrap interval. Each video is decoded once, and encoded
+    with the same weights under every schedule and reducer.
 
-    Scores can be corrected for videos that are near every caption. What looks at all test queries at once to
-    do so is marked as transductive: its figures don't compare with others. qb-norm looks at the captions of
-    the training split instead, and corrects text to video only.
+    Scores can be corrected for videos that are near every caption. Transductive methods use all test queries
+    at once for this; don't compare their figures with the others. qb-norm uses the captions of the training
+    split instead, and corrects text to video only.
 
-    Options that may be given several times also take names with commas between them, schedules excepted.
+    --reducer and --rescore also take several names separated by commas.
 
-    Piped, one figure a line, tab-separated: schedule, reducer, re-scoring, direction, figure, value, low and
-    high end of the interval. Recalls (R@K) are in percent; MdR and MnR are the median and the mean rank.
+    Piped, there is one figure per line, tab-separated: schedule, reducer, re-scoring, direction, figure,
+    value, low and high end of the interval. Recalls (R@K) are in percent; MdR and MnR are the median and the
+    mean rank.
 
     \b
     Examples:
@@ -107,17 +130,19 @@ def evaluate(
     from centerclip.rescoring import RESCORINGS
     from centerclip.schedule import check_schedule
 
-    if output is not None and not output.absolute().parent.is_dir():  # known before the work, not after
-        raise ConfigError(f"there is no folder {output.parent} to write {output.name} to; make it first")
+    if output is not None and not output.absolute().parent.is_dir():  # better known before the work
+        raise ConfigError(f"folder not found: {output.parent}, to write {output.name} to. Create it first")
     for text in schedule or []:
         check_schedule(text)  # before anything is read
     rescorings = _names(rescore)
     data = load_dataset(dataset, split, videos=videos, annotations=annotations, allow_missing=allow_missing)
+    if frames is not None:
+        data = replace(data, frames=frames)
     bank: list[str] = []
     if any(RESCORINGS[name].takes_bank for name in rescorings if name in RESCORINGS):
-        bank = training_captions(dataset, split, annotations=annotations, videos=videos)
+        bank = training_captions(dataset, data.split, annotations=annotations, videos=videos)
     name = model_name(model)
-    loaded = prepare(load_model(name), choose_device(device), precision)
+    loaded = prepare(load_model(name, frames=data.frames), choose_device(device), precision)
     with Bar("Evaluating", unit="videos") as bar:
         results = measure(
             loaded,
@@ -154,6 +179,8 @@ def _names(given: Sequence[str] | None) -> list[str]:
 
 def _tell_missing(report: Report) -> None:
     if report.missing:
-        note(f"{count(len(report.missing), 'video')} left out, see missing in the JSON.", style="yellow")
+        note(
+            f"{count(len(report.missing), 'video')} left out; the JSON lists them as missing.", style="yellow"
+        )
     for file in report.failed:
         note(f"{short_path(file.path)}: {file.reason}", indent=2)

@@ -1,4 +1,4 @@
-"""`centerclip train`: a recipe in, a model out, with the run's state told on the way."""
+"""`centerclip train`: trains a model by a recipe and shows its progress."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from centerclip.cli.options import option
 from centerclip.cli.output import note, write_json, write_paths
 from centerclip.cli.progress import Bar
 from centerclip.cli.stopping import StopRequest
+from centerclip.datasets.load import describe_splits
 
 if TYPE_CHECKING:
     from centerclip.datasets import Dataset
@@ -23,23 +24,31 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-_STOPPING = "Stopping after this step; its checkpoint is kept. Once more to stop at once."
+_STOPPING = "Stopping after this step with a checkpoint. Press Ctrl-C again to stop now."
 
 
 def train(
-    config: Annotated[Path, option("The recipe, a TOML file such as those in configs/.", metavar="FILE")],
+    config: Annotated[
+        Path,
+        option(
+            "The recipe, a TOML file such as those in configs/; docs/recipes.md lists its keys. Splits for "
+            f"data.train_split and data.val_split: {describe_splits()}.",
+            metavar="FILE",
+        ),
+    ],
     output: Annotated[
-        Path | None, option("Where checkpoints and model go, in place of the recipe's.", metavar="FOLDER")
+        Path | None,
+        option("Folder for checkpoints and the model; by default the recipe's.", metavar="FOLDER"),
     ] = None,
     device: options.Device = "auto",
     json: options.Json = False,
 ) -> None:
     """Train a model by a recipe.
 
-    A run that was stopped goes on from its last checkpoint when the same command is given again, and
-    ends with the same weights; Ctrl-C writes a checkpoint first. The best model is the one with the
-    highest recall on the validation split. Losses and recalls are kept in progress.jsonl in the output
-    folder; --json prints them as they come, one step a line.
+    Run the same command again to continue a stopped run from its last checkpoint; it ends with the same
+    weights. Ctrl-C writes a checkpoint first. The best model is the one with the highest recall on the
+    validation split, which must not be a split that results are reported on. Losses and recalls are written
+    to progress.jsonl in the output folder; --json also prints them, one step per line.
 
     \b
     Example:
@@ -53,7 +62,7 @@ def train(
 
     overrides = {} if output is None else {"output": output}
     recipe = load_config(config, **overrides)
-    # torchrun hands a signal on that the terminal has sent to every process already.
+    # The terminal sends the signal to every process, and torchrun sends it once more.
     stop = StopRequest(_STOPPING if is_first() else "", second_ends=not is_one_of_several())
     with stop, Bar("Decoding", unit="videos") as decoding, Bar("Training", unit="steps") as training:
         recall: float | None = None
@@ -70,7 +79,7 @@ def train(
             training.advance(progress.step, progress.steps, detail=_detail(progress, recall))
             if json:
                 write_json(asdict(progress))
-                sys.stdout.flush()  # whoever reads along waits for each step
+                sys.stdout.flush()  # a reader of the pipe waits for each step
             if progress.recall is not None:
                 note(f"step {progress.step:,} of {progress.steps:,}: {_detail(progress, recall)}")
 
@@ -79,12 +88,12 @@ def train(
             device=choose_device(device),
             on_progress=show,
             on_decoded=decoded,
-            on_data=_tell,
+            on_data=_note_data,
             should_stop=lambda: bool(stop),
         )
     if stop:
         if is_first():
-            note("Stopped. The same command goes on from here.")
+            note("Stopped. Run the same command to continue.")
         raise typer.Exit(stop.exit_code)
     if not is_first():
         return
@@ -94,7 +103,7 @@ def train(
         write_paths([best], null=False)
 
 
-def _tell(data: TrainingData) -> None:
+def _note_data(data: TrainingData) -> None:
     for doing, dataset in (("Training", data.training), ("Validating", data.validation)):
         note(f"{doing} on {_counts(dataset)}.")
 

@@ -1,6 +1,19 @@
-"""One reader for each data set, all returning a `Dataset`; `load_dataset` finds them by name."""
+"""Data sets by name: `load_dataset` reads a split of any of them as a `Dataset`.
 
-from centerclip.datasets.dataset import Caption, Dataset, VideoItem
-from centerclip.datasets.load import SPLITS, load_dataset, training_captions
+Each set is one module that describes it by a `DatasetSpec`; `DATASETS` is the table of all.
+"""
 
-__all__ = ["SPLITS", "Caption", "Dataset", "VideoItem", "load_dataset", "training_captions"]
+from centerclip.datasets.dataset import Caption, Dataset
+from centerclip.datasets.load import DATASETS, find_dataset, load_dataset, training_captions
+from centerclip.datasets.spec import Annotations, DatasetSpec
+
+__all__ = [
+    "DATASETS",
+    "Annotations",
+    "Caption",
+    "Dataset",
+    "DatasetSpec",
+    "find_dataset",
+    "load_dataset",
+    "training_captions",
+]

@@ -1,143 +1,116 @@
-"""From ids, captions and a folder of videos to a `Dataset`: what all readers have in common.
+"""From annotations and a folder of videos to a `Dataset`, the same for all data sets.
 
-Owns the search for video files and the rule for what is missing: an error that names it, or, where
-the caller allows it, a smaller data set that says so.
+Owns the search for video files and the rule for missing ones: an error that names them, or, if the caller
+allows it, a smaller data set that lists them.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from centerclip.datasets.dataset import Caption, Dataset, VideoItem
+from centerclip.datasets.annotations import each_once
+from centerclip.datasets.dataset import Caption, Dataset
+from centerclip.datasets.spec import Annotations, DatasetSpec
 from centerclip.errors import DatasetError
+from centerclip.records import Item
 
-__all__ = ["Protocol", "assemble", "check_split", "find_videos_by_id"]
+__all__ = ["assemble"]
 
 _SHOWN = 5
-"""How many missing videos a message names."""
+"""Missing videos that a message names."""
 
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """How the field evaluates a set: frames a video, tokens a caption, ways to rank video-to-text."""
-
-    name: str
-    frames: int = 12
-    words: int = 32
-    video_to_text: tuple[str, ...] = ("caption",)
-
-
-def check_split(name: str, split: str, splits: Iterable[str]) -> None:
-    """Raise DatasetError if a set has no such split."""
-    if split not in splits:
-        raise DatasetError(f"{name} has no split {split!r}; it has {', '.join(splits)}")
-
-
-def find_videos_by_id(
-    folder: Path | None, ids: Iterable[str], *, file_names: Mapping[str, str] | None = None
-) -> dict[str, VideoItem | None]:
-    """Look in a folder and those below it for each id's file, `id` + any suffix of videos.
-
-    Args:
-        folder: of the videos; None to look for none, and name items by their ids alone.
-        ids: in the order of the gallery.
-        file_names: the published names of files where they are not `id` + suffix; a file of that
-            name counts whatever its suffix, and so does one re-encoded to `name` + suffix.
-
-    Returns:
-        The items in the order of `ids`; None where no file is found.
-
-    Raises:
-        DatasetError: no such folder, or two files for one id.
-    """
-    if folder is None:
-        return {name: VideoItem(name, Path(name)) for name in ids}
-    # The package of videos brings decoders and tensors; those who only name data sets need neither.
-    from centerclip.video.files import find_videos
-
-    if not folder.is_dir():
-        raise DatasetError(f"{folder}: there is no such folder; name the one that holds the videos")
-    by_stem: dict[str, list[Path]] = defaultdict(list)
-    for path in find_videos([folder]):
-        by_stem[path.stem].append(path)
-
-    def find(name: str) -> VideoItem | None:
-        published = (file_names or {}).get(name, name)
-        paths = by_stem.get(name) or by_stem.get(published) or []
-        if not paths and (folder / published).is_file():
-            paths = [folder / published]
-        if len(paths) > 1:
-            raise DatasetError(
-                f"{name} is found {len(paths)} times under {folder}: {paths[0]}, {paths[1]}; "
-                "name a folder that holds each video once"
-            )
-        return VideoItem(name, paths[0]) if paths else None
-
-    return {name: find(name) for name in ids}
+_Find = Callable[[Item], Item | None]
 
 
 def assemble(
-    protocol: Protocol,
-    split: str,
-    items: Mapping[str, VideoItem | None],
-    captions: Mapping[str, Sequence[str]],
-    *,
-    source: Path,
-    videos: Path | None,
-    allow_missing: bool = False,
+    spec: DatasetSpec, split: str, annotations: Annotations, folder: Path, *, allow_missing: bool = False
 ) -> Dataset:
     """Put a split together.
 
     Args:
-        protocol: the set's.
+        spec: the data set.
         split: its name.
-        items: the gallery in order, by id; None for a video whose file was not found.
-        captions: by id; may hold more videos than the split.
-        source: the file of the captions, for messages.
-        videos: the folder in which files were looked for, for messages.
+        annotations: what `spec.read` returned for the split.
+        folder: of the videos.
         allow_missing: leave out videos without a file or without captions, and list them in
             `Dataset.missing`.
 
     Raises:
-        DatasetError: an empty caption; a video without file or captions, unless allowed; nothing left.
+        DatasetError: no such folder; two files for one video; an empty caption; a video without a file or
+            captions, unless allowed; nothing left.
     """
-    unfound = [name for name, item in items.items() if item is None]
-    untold = [name for name in items if not captions.get(name)]
+    source, captions = annotations.source, annotations.captions
+    if not folder.is_dir():
+        raise DatasetError(f"folder not found: {folder}. Give the folder that holds the videos")
+    find = _by_name(folder) if annotations.by_name else _by_path(folder)
+    each_once(source, [item.id for item in annotations.videos])
+    found = {item.id: find(item) for item in annotations.videos}
+    unfound = [name for name, item in found.items() if item is None]
+    untold = [name for name in found if not captions.get(name)]
     if unfound and not allow_missing:
         raise DatasetError(
-            f"{protocol.name} {split}: {len(unfound)} of {len(items)} videos are not in {videos}: "
-            f"{_some(unfound)}. Add the files, or allow missing videos to go on without them"
+            f"{spec.name} {split}: {len(unfound)} of {len(found)} videos are not in {folder}: "
+            f"{_some(unfound)}. Add the files, or allow missing videos to continue without them"
         )
     if untold and not allow_missing:
         raise DatasetError(
-            f"{protocol.name} {split}: {source} has no captions for {len(untold)} of {len(items)} videos "
-            f"that the split names: {_some(untold)}. Take the split and the captions from the same "
-            "release, or allow missing videos to go on without these"
+            f"{spec.name} {split}: {source} has no captions for {len(untold)} of the split's {len(found)} "
+            f"videos: {_some(untold)}. Use split and captions of the same release, or allow missing videos "
+            "to continue without these"
         )
     left_out = {*unfound, *untold}
-    kept = [item for name, item in items.items() if item is not None and name not in left_out]
+    kept = [item for item in found.values() if item is not None and item.id not in left_out]
     texts = []
     for position, item in enumerate(kept):
         for number, text in enumerate(captions[item.id], start=1):
             if not text.strip():
                 raise DatasetError(
-                    f"{source}: caption {number} of video {item.id} is empty; a caption needs a word at "
-                    "least. Correct it or remove it"
+                    f"{source}: caption {number} of video {item.id} is empty; correct it or remove it"
                 )
             texts.append(Caption(text.strip(), position))
     return Dataset(
-        name=protocol.name,
+        name=spec.name,
         split=split,
         videos=tuple(kept),
         captions=tuple(texts),
-        frames=protocol.frames,
-        words=protocol.words,
-        missing=tuple(name for name in items if name in left_out),
-        protocols=protocol.video_to_text,
+        frames=spec.frames,
+        max_text_tokens=spec.max_text_tokens,
+        missing=tuple(name for name in found if name in left_out),
+        protocols=spec.protocols,
     )
+
+
+def _by_path(folder: Path) -> _Find:
+    def find(item: Item) -> Item | None:
+        path = folder / item.path
+        return replace(item, path=path) if path.is_file() else None
+
+    return find
+
+
+def _by_name(folder: Path) -> _Find:
+    """Find a video as its id or its published name, each as it is or with the suffix of a re-encoding."""
+    # Importing the video package loads decoders and torch, which listing data sets doesn't need.
+    from centerclip.video.files import find_videos
+
+    by_stem: dict[str, list[Path]] = defaultdict(list)
+    for path in find_videos([folder]):
+        by_stem[path.stem].append(path)
+
+    def find(item: Item) -> Item | None:
+        published = folder / item.path
+        paths = by_stem.get(item.id) or by_stem.get(item.path.name) or [published][: published.is_file()]
+        if len(paths) > 1:
+            raise DatasetError(
+                f"{item.id} is found {len(paths)} times under {folder}: {paths[0]}, {paths[1]}. "
+                "Give a folder that holds each video once"
+            )
+        return replace(item, path=paths[0]) if paths else None
+
+    return find
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,30 +1,19 @@
-"""What training and evaluation need of a data set: videos, captions, and which belongs to which.
-
-A reader makes a `Dataset` from a set's published files; nothing here opens a video.
-"""
+"""What training and evaluation need of a data set: videos, captions, and which belongs to which."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from centerclip.errors import DatasetError
+from centerclip.records import Item
 
-__all__ = ["Caption", "Dataset", "VideoItem"]
+if TYPE_CHECKING:  # the command line's help imports this module
+    import numpy as np
+    from numpy.typing import NDArray
 
-
-@dataclass(frozen=True, slots=True)
-class VideoItem:
-    """One item of the gallery: a file, or the part of it from `start_seconds` to `end_seconds`."""
-
-    id: str
-    path: Path
-    start_seconds: float | None = None
-    end_seconds: float | None = None
+__all__ = ["Caption", "Dataset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,62 +28,65 @@ class Caption:
 class Dataset:
     """A split of a data set.
 
-    `missing` are the ids of videos that the split names but whose files were not found, left out of
-    `videos` with their captions because the caller allowed it.
-    `frames` and `words` are the protocol's: frames a video and the longest caption in tokens.
+    Attributes:
+        frames: frames per video in the set's protocol; None leaves the choice to the model.
+        max_text_tokens: longer captions are cut to this number of tokens.
+        missing: ids of videos that the split names but that were left out, with their captions, because
+            the caller allowed it.
+        protocols: ways to rank video-to-text, `caption` or `group`, the default first.
 
     Raises:
-        DatasetError: no videos, no captions, or a caption that is empty or points at no video.
+        DatasetError: no videos, no captions, or a caption that is empty or belongs to no video.
     """
 
     name: str
     split: str
-    videos: tuple[VideoItem, ...]
+    videos: tuple[Item, ...]
     captions: tuple[Caption, ...]
-    frames: int = 12
-    words: int = 32
+    frames: int | None = None
+    max_text_tokens: int = 32
     missing: tuple[str, ...] = ()
-    protocols: tuple[str, ...] = field(default=("caption",))
-    """How video-to-text is ranked: `caption`, or `group` beside it (MSVD)."""
+    protocols: tuple[str, ...] = ("caption",)
 
     def __post_init__(self) -> None:
         if not self.videos or not self.captions:
             raise DatasetError(
-                f"{self.name} {self.split}: {len(self.videos)} videos and {len(self.captions)} captions; "
-                "at least one of each is needed. Check the folder of the videos and the annotation file"
+                f"{self.name} {self.split} has {len(self.videos)} videos and {len(self.captions)} captions; "
+                "it needs at least one of each. Check the folder of the videos and the annotation file"
             )
-        outside = next((c for c in self.captions if not 0 <= c.video < len(self.videos)), None)
-        if outside is not None:
-            raise DatasetError(
-                f"{self.name} {self.split}: caption {outside.text!r} points at video {outside.video}, "
-                f"but there are {len(self.videos)}"
-            )
-        empty = next((c for c in self.captions if not c.text.strip()), None)
-        if empty is not None:
-            raise DatasetError(
-                f"{self.name} {self.split}: a caption of video {self.videos[empty.video].id} is empty; a "
-                "caption needs a word at least"
-            )
+        for caption in self.captions:
+            if not 0 <= caption.video < len(self.videos):
+                raise DatasetError(
+                    f"{self.name} {self.split}: caption {caption.text!r} belongs to video {caption.video}, "
+                    f"but there are {len(self.videos)}, counted from 0"
+                )
+            if not caption.text.strip():
+                raise DatasetError(
+                    f"{self.name} {self.split}: a caption of video {self.videos[caption.video].id} is empty; "
+                    "remove it"
+                )
 
     def video_of_caption(self) -> NDArray[np.int64]:
         """[captions] int64: the position in `videos` of each caption's video, the ground truth."""
+        import numpy as np
+
         return np.array([caption.video for caption in self.captions], dtype=np.int64)
 
-    def without(self, positions: Collection[int]) -> Dataset:
-        """The data set without some videos, by position, and their captions; `missing` lists them then.
+    def part(self, positions: Sequence[int]) -> Dataset:
+        """The videos at these positions, in this order, with their captions.
 
         Raises:
             DatasetError: no video with a caption is left.
         """
-        kept = [position for position in range(len(self.videos)) if position not in positions]
-        moved = {before: after for after, before in enumerate(kept)}
-        return replace(
-            self,
-            videos=tuple(self.videos[position] for position in kept),
-            captions=tuple(
-                Caption(caption.text, moved[caption.video])
-                for caption in self.captions
-                if caption.video in moved
-            ),
-            missing=(*self.missing, *(self.videos[position].id for position in sorted(positions))),
-        )
+        moved = {before: after for after, before in enumerate(positions)}
+        captions = (replace(c, video=moved[c.video]) for c in self.captions if c.video in moved)
+        return replace(self, videos=tuple(self.videos[p] for p in positions), captions=tuple(captions))
+
+    def without(self, positions: Collection[int]) -> Dataset:
+        """All videos but those at these positions, which `missing` lists afterwards.
+
+        Raises:
+            DatasetError: no video with a caption is left.
+        """
+        rest = self.part([p for p in range(len(self.videos)) if p not in positions])
+        return replace(rest, missing=(*self.missing, *(self.videos[p].id for p in sorted(positions))))

@@ -1,122 +1,148 @@
-"""Data sets by name: which there are, and the one call that reads any of them."""
+"""The table of data sets, and the calls that read any of them by name."""
 
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from centerclip.datasets import activitynet, didemo, lsmdc, msrvtt, msvd
+from centerclip.datasets import activitynet, didemo, lsmdc, manifest, msrvtt, msvd, toy_world
+from centerclip.datasets.assembly import assemble
 from centerclip.datasets.dataset import Dataset
-from centerclip.datasets.manifest import manifest
+from centerclip.datasets.spec import Annotations, DatasetSpec
 from centerclip.errors import DatasetError
 
-__all__ = ["SPLITS", "load_dataset", "training_captions"]
+__all__ = [
+    "DATASETS",
+    "describe_frames",
+    "describe_splits",
+    "find_dataset",
+    "load_dataset",
+    "training_captions",
+]
 
-_PUBLISHED = {
-    "msrvtt": msrvtt.msrvtt,
-    "msvd": msvd.msvd,
-    "lsmdc": lsmdc.lsmdc,
-    "activitynet": activitynet.activitynet,
-    "didemo": didemo.didemo,
+DATASETS: dict[str, DatasetSpec] = {
+    module.DATASET.name: module.DATASET
+    for module in (msrvtt, msvd, lsmdc, activitynet, didemo, toy_world, manifest)
 }
-SPLITS = {
-    "msrvtt": msrvtt.SPLITS,
-    "msvd": msvd.SPLITS,
-    "lsmdc": lsmdc.SPLITS,
-    "activitynet": activitynet.SPLITS,
-    "didemo": didemo.SPLITS,
-    "toy-world": ("train", "val", "test"),
-    "manifest": ("all",),
-}
-"""The splits of each set by name; a manifest has besides those that its column `split` names."""
+"""All data sets by name."""
+
+_Place = str | os.PathLike[str]
+
+
+def describe_splits() -> str:
+    """The splits of each data set, for help texts."""
+    own = "all, or a value of its column split"
+    return "; ".join(f"{name}: {', '.join(spec.splits) or own}" for name, spec in DATASETS.items())
+
+
+def describe_frames() -> str:
+    """The frames per video in the protocol of each data set that has one, for help texts."""
+    return ", ".join(f"{name}: {spec.frames}" for name, spec in DATASETS.items() if spec.frames)
+
+
+def find_dataset(name: str | DatasetSpec) -> DatasetSpec:
+    """Look up a data set.
+
+    Args:
+        name: a key of `DATASETS`, or `module:object` for your own `DatasetSpec`. The module may be in the
+            working folder. A `DatasetSpec` is returned as it is.
+
+    Raises:
+        DatasetError: there is no such data set, or the object isn't a `DatasetSpec`.
+    """
+    if isinstance(name, DatasetSpec):
+        return name
+    if name in DATASETS:
+        return DATASETS[name]
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise DatasetError(
+            f"unknown data set {name!r}: choose one of {', '.join(DATASETS)}, or name your own module:object"
+        )
+    if os.getcwd() not in sys.path:  # `python -m` looks there, the installed command doesn't
+        sys.path.append(os.getcwd())
+    try:
+        spec = getattr(import_module(module), attribute)
+    except Exception as error:  # importing the module runs its owner's code
+        raise DatasetError(
+            f"data set {name!r} can't be imported ({error}): start in the module's folder, or add that "
+            "folder to PYTHONPATH"
+        ) from error
+    if not isinstance(spec, DatasetSpec):
+        raise DatasetError(f"{name} is a {type(spec).__name__}; it must be a centerclip.datasets.DatasetSpec")
+    return spec
 
 
 def load_dataset(
-    name: str,
-    split: str,
+    name: str | DatasetSpec,
+    split: str | None = None,
     *,
-    annotations: str | os.PathLike[str] | None = None,
-    videos: str | os.PathLike[str] | None = None,
+    annotations: _Place | None = None,
+    videos: _Place | None = None,
     allow_missing: bool = False,
 ) -> Dataset:
-    """Read a split of a data set from its published files.
+    """Read a split of a data set and find its videos.
 
     Args:
-        name: a key of `SPLITS`.
-        split: one of the set's.
-        annotations: the folder of the set's annotation files, or one that holds it under the set's
-            name; for `manifest`, the file. The toy world has none.
-        videos: the folder of its videos, looked through with all folders below; for the toy world, the
-            folder it was rendered to. A manifest's paths start from its own folder if None.
-        allow_missing: go on without videos that are not there; `Dataset.missing` lists them.
+        name: as for `find_dataset`.
+        split: one of the set's splits; by default the one that results are reported on.
+        annotations: the folder of the annotation files, or its parent if it is named after the set; for
+            `manifest`, the file. By default `videos`.
+        videos: the folder of the videos, searched with its subfolders. By default the annotations' folder.
+        allow_missing: leave out videos without a file; `Dataset.missing` lists them.
 
     Raises:
-        DatasetError: an unknown set or split, a file missing or malformed; names file, place and
-            remedy.
+        DatasetError: an unknown set or split, or a missing or malformed file.
     """
-    if name not in SPLITS:
-        raise DatasetError(f"there is no data set {name!r}; there are {', '.join(SPLITS)}")
-    if name == "toy-world":
-        toy_world: Any = import_module("centerclip.lab.toy_world").toy_world
-
-        folder = _folder(name, "videos", annotations if videos is None else videos)
-        drawn: Dataset = toy_world(folder, split, allow_missing=allow_missing)
-        return drawn
-    source = _folder(name, "annotations", annotations)
-    if name == "manifest":
-        return manifest(source, None if videos is None else Path(videos), split, allow_missing=allow_missing)
-    return _PUBLISHED[name](
-        _own(source, name), _folder(name, "videos", videos), split, allow_missing=allow_missing
-    )
+    spec = find_dataset(name)
+    if split is None:
+        split = spec.splits[0] if spec.splits else "test"
+    place = _annotations(spec, annotations, videos)
+    found = _read(spec, split, place)
+    folder = Path(videos) if videos is not None else place if place.is_dir() else place.parent
+    return assemble(spec, split, found, folder, allow_missing=allow_missing)
 
 
 def training_captions(
-    name: str,
-    split: str,
-    *,
-    annotations: str | os.PathLike[str] | None = None,
-    videos: str | os.PathLike[str] | None = None,
+    name: str | DatasetSpec, split: str, *, annotations: _Place | None = None, videos: _Place | None = None
 ) -> list[str]:
-    """The captions of the split that is trained on for an evaluation on `split`; no video is looked for.
+    """The captions to train on for an evaluation of `split`. The videos themselves aren't needed.
 
     Args:
-        name, annotations, videos: as of `load_dataset`.
-        split: that is evaluated, such as `1k-A`, whose training split is `9k`.
+        name, annotations, videos: as for `load_dataset`.
+        split: the split that is evaluated, such as `1k-A`, whose training split is `9k`.
 
     Raises:
-        DatasetError: `split` is itself trained on, or the files of the training split are missing or
-            malformed.
+        DatasetError: `split` is a training split itself, or the files of the training split are missing
+            or malformed.
     """
-    training = "9k" if (name, split) == ("msrvtt", "1k-A") else "train"
-    if split in (training, "7k", "9k", "all"):
+    spec = find_dataset(name)
+    if split in spec.training_splits or not spec.training_splits:
         raise DatasetError(
-            f"the captions of {name} {split} are trained on, so they can't be told apart from its queries; "
-            "evaluate a split for validation or testing"
+            f"no training captions for {spec.name} {split}: its training splits are "
+            f"{', '.join(spec.training_splits) or 'none'}. Evaluate a split that isn't trained on"
         )
+    training = spec.training_split_for.get(split, spec.training_splits[0])
     try:
-        if name == "toy-world":
-            toy_world = import_module("centerclip.lab.toy_world").toy_world
-            folder = _folder(name, "videos", annotations if videos is None else videos)
-            dataset = toy_world(folder, training, captions_only=True)
-        elif name == "manifest":
-            dataset = manifest(_folder(name, "annotations", annotations), None, training, captions_only=True)
-        else:
-            source = _own(_folder(name, "annotations", annotations), name)
-            # A few videos of some training lists were never described; their captions are not wanted.
-            dataset = _PUBLISHED[name](source, None, training, allow_missing=True)
+        found = _read(spec, training, _annotations(spec, annotations, videos))
     except DatasetError as error:
-        raise DatasetError(f"the captions of the training split {training} are needed: {error}") from error
-    return [caption.text for caption in dataset.captions]
+        raise DatasetError(f"the captions of training split {training!r} are needed: {error}") from error
+    return [text for video in found.videos for text in found.captions.get(video.id, ())]
 
 
-def _own(folder: Path, name: str) -> Path:
-    """The folder within that is named after the set, if there is one."""
-    return folder / name if (folder / name).is_dir() else folder
+def _annotations(spec: DatasetSpec, annotations: _Place | None, videos: _Place | None) -> Path:
+    given = videos if annotations is None else annotations
+    if given is None:
+        raise DatasetError(
+            f"{spec.name} needs the folder of its videos and its annotation files; neither is given"
+        )
+    named = Path(given) / spec.name
+    return named if named.is_dir() else Path(given)
 
 
-def _folder(name: str, role: str, path: str | os.PathLike[str] | None) -> Path:
-    if path is None:
-        raise DatasetError(f"{name} needs the folder of its {role}; none is given")
-    return Path(path)
+def _read(spec: DatasetSpec, split: str, place: Path) -> Annotations:
+    if spec.splits and split not in spec.splits:
+        raise DatasetError(f"{spec.name} has no split {split!r}; its splits are {', '.join(spec.splits)}")
+    return spec.read(place, split)

@@ -17,7 +17,7 @@ from centerclip.preprocessing import Preprocessing
 from centerclip.records import Item, VideoInfo, Window
 from centerclip.video import VideoReader, cut_windows, read_windows
 
-__all__ = ["Decode", "DecodedWindow", "Decoder", "Part", "Windows"]
+__all__ = ["Decode", "DecodedWindow", "Decoder", "Part", "Windows", "window_of"]
 
 _PART_WINDOWS = 30
 """Fewest windows of a part: six minutes, beside which opening the file once more costs little."""
@@ -84,17 +84,14 @@ class Decoder:
         """
         with VideoReader(item.path) as reader:
             info = reader.info
-            windows = self._cut(item, reader, info.duration_seconds)
+            if item.start_seconds is None and item.end_seconds is None:
+                windows = cut_windows(info.duration_seconds, self.window_seconds, cuts=reader.scene_cuts())
+            else:
+                windows = [window_of(item, info.duration_seconds)]
             first, *others = _split(windows, self.parts if reader.random_access else 1)
             for part in others:
                 yield Part(partial(self._decode_again, reader, info, part))
             yield from self._decode(reader, info, first)
-
-    def _cut(self, item: Item, reader: VideoReader, duration: float) -> list[Window]:
-        if item.start_seconds is None and item.end_seconds is None:
-            return cut_windows(duration, self.window_seconds, cuts=reader.scene_cuts())
-        end = duration if item.end_seconds is None else min(item.end_seconds, duration)
-        return [Window(item.start_seconds or 0.0, end)]
 
     def _decode_again(self, first: VideoReader, info: VideoInfo, windows: Sequence[Window]) -> Windows:
         with first.twin() as reader:
@@ -104,6 +101,12 @@ class Decoder:
         looks = read_windows(reader, windows, self.frames, self.preprocessing, pictures=self.pictures)
         for window, look in zip(windows, looks, strict=True):
             yield DecodedWindow(info, window, look.frames, look.bounds, look.pictures)
+
+
+def window_of(item: Item, duration: float) -> Window:
+    """The whole item as one window, of a file that lasts `duration` seconds."""
+    end = duration if item.end_seconds is None else min(item.end_seconds, duration)
+    return Window(item.start_seconds or 0.0, end)
 
 
 def _split(windows: Sequence[Window], most: int) -> list[Sequence[Window]]:

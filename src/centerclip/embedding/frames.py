@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -19,13 +19,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from centerclip.embedding.decode import Decode, DecodedWindow, Windows
+from centerclip.embedding.decode import Decode, DecodedWindow, Windows, window_of
 from centerclip.errors import ConfigError
 from centerclip.preprocessing import Preprocessing
 from centerclip.records import Item, VideoInfo, Window
 from centerclip.video import VideoReader, read_window
 
-__all__ = ["FrameSource", "decode_from", "open_frames"]
+__all__ = ["FileFrames", "FrameSource", "decode_from", "open_frames"]
 
 
 class FrameSource(Protocol):
@@ -47,19 +47,17 @@ class FrameSource(Protocol):
         ...
 
 
-class _FileFrames:
+@dataclass(frozen=True)
+class FileFrames:
     """Opens the file for every read."""
 
-    def __init__(self, preprocessing: Preprocessing) -> None:
-        self._preprocessing = preprocessing
+    preprocessing: Preprocessing
 
     def read(self, item: Item, frames: int, rng: np.random.Generator | None = None) -> Tensor:
         """See `FrameSource.read`."""
         with VideoReader(item.path) as reader:
-            end = reader.duration_seconds
-            stop = end if item.end_seconds is None else min(item.end_seconds, end)
-            window = Window(item.start_seconds or 0.0, stop)
-            return read_window(reader, window, frames, self._preprocessing, rng=rng, pictures=0).frames
+            window = window_of(item, reader.duration_seconds)
+            return read_window(reader, window, frames, self.preprocessing, rng=rng, pictures=0).frames
 
 
 class _CachedFrames:
@@ -117,7 +115,7 @@ def open_frames(
         VideoError: a file has no frames that can be decoded.
         ConfigError: the cache folder can't be written.
     """
-    files = _FileFrames(preprocessing)
+    files = FileFrames(preprocessing)
     if cache is None:
         return files
     folder = cache / f"frames-{_cache_key(items, preprocessing, kept)}"

@@ -83,7 +83,7 @@ class Report(_Part):
     model: str
     frames: int
     precision: str = "float32"
-    words: int
+    max_text_tokens: int
     seed: int
     versions: dict[str, str]
     videos: tuple[str, ...]
@@ -134,7 +134,7 @@ def make_report(evaluations: Sequence[Evaluation], *, model: str, seed: int) -> 
         model=model,
         frames=first.frames,
         precision=first.precision,
-        words=data.words,
+        max_text_tokens=data.max_text_tokens,
         seed=seed,
         versions={package: version(package) for package in _PACKAGES},
         videos=tuple(video.id for video in data.videos),

@@ -47,7 +47,7 @@ def evaluate(
     """Rank every caption's video among all videos, and every video's captions among all captions.
 
     Each video is decoded once, and encoded once under each schedule and reducer. Captions are cut to the
-    `words` of the data set's protocol.
+    `max_text_tokens` of the data set.
 
     Args:
         model: put on its device; the same weights serve every schedule.
@@ -78,15 +78,16 @@ def evaluate(
     """
     if cache is not None and decode is not None:
         raise ValueError("a cache goes by the videos' files, so it can't be used with other frames")
-    variants = list(_variants(model, schedules, reducers))
+    variants = list(_variants(model.with_(frames=dataset.frames), schedules, reducers))
     protocol = _known_protocol(dataset, protocol)
     rescorers = [_known_rescoring(name, bank) for name in rescorings]
     banked = _draw(bank, seed) if any(rescorer.takes_bank for rescorer in rescorers) else ()
     model.eval()
-    texts = _embed_captions(model, [*(c.text for c in dataset.captions), *banked], dataset.words, cache)
+    texts = [*(caption.text for caption in dataset.captions), *banked]
+    embedded = _embed_captions(model, texts, dataset.max_text_tokens, cache)
     videos = _embed_videos(variants, dataset, decode, cache, allow_missing, progress)
     heard = [row for row, caption in enumerate(dataset.captions) if caption.video not in videos.failed]
-    captions, bank_captions = texts[heard], texts[len(dataset.captions) :]
+    captions, bank_captions = embedded[heard], embedded[len(dataset.captions) :]
     owner = videos.dataset.video_of_caption()
     results = []
     for variant, vectors in zip(variants, videos.vectors, strict=True):

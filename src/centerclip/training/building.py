@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import torch
 
-from centerclip.clustering.reducers import make_reducer
+from centerclip.datasets import Dataset
 from centerclip.model import CenterCLIP
 from centerclip.training.adapting import add_lora, freeze_blocks
-from centerclip.training.config import TrainConfig
+from centerclip.training.config import ModelSection, TrainConfig
 from centerclip.training.scratch import fit_tokenizer, make_clip
 
 __all__ = ["build_model"]
 
 
-def build_model(config: TrainConfig, captions: list[str]) -> CenterCLIP:
-    """Make it, on the CPU: loaded, or random with a tokenizer fitted to `captions`; adapted as told.
+def build_model(config: TrainConfig, training: Dataset) -> CenterCLIP:
+    """Load the model, or make a random one, and adapt it as the recipe says; on the CPU.
+
+    Args:
+        config: the recipe.
+        training: a random model's tokenizer is fitted to its captions; its frames per video are used if
+            the recipe has none.
 
     Raises:
-        ConfigError, ModelError, ScheduleError: the recipe doesn't fit the model, or there is none.
+        ConfigError, ModelError, ScheduleError: the recipe doesn't fit the model, or there is no such model.
     """
     section = config.model
-    model = _fresh(config, captions) if section.start is None else _loaded(config)
+    model = _random(config, training) if section.start is None else _loaded(section, training)
     freeze_blocks(model, config.optimization.frozen_blocks)
     if section.lora is not None:
         torch.manual_seed(config.seed)  # adapters start at random
@@ -30,35 +35,34 @@ def build_model(config: TrainConfig, captions: list[str]) -> CenterCLIP:
     return model
 
 
-def _loaded(config: TrainConfig) -> CenterCLIP:
-    section = config.model
+def _loaded(section: ModelSection, training: Dataset) -> CenterCLIP:
     assert section.start is not None
     return CenterCLIP.from_pretrained(
         section.start,
         schedule=section.schedule,
-        reducer=make_reducer(**section.reducer),
-        frames=section.frames,
+        reducer=section.reducer,
+        frames=section.frames or training.frames,
         tokenizer=section.tokenizer,
         activation=section.activation,
-        temporal=section.temporal or None,  # one that was trained stays
+        temporal=section.temporal or None,  # a trained one is kept
+        backbone=section.backbone,
     )
 
 
-def _fresh(config: TrainConfig, captions: list[str]) -> CenterCLIP:
+def _random(config: TrainConfig, training: Dataset) -> CenterCLIP:
     section = config.model
     assert section.architecture is not None
     tokenizer = fit_tokenizer(
-        captions,
+        [caption.text for caption in training.captions],
         vocabulary=section.architecture.vocabulary,
         context_length=section.architecture.context_length,
     )
     torch.manual_seed(config.seed)
-    clip = make_clip(section.architecture, vocabulary=len(tokenizer))
     return CenterCLIP(
-        clip,
+        make_clip(section.architecture, vocabulary=len(tokenizer)),
         schedule=section.schedule,
-        reducer=make_reducer(**section.reducer),
-        frames=section.frames,
+        reducer=section.reducer,
+        frames=section.frames or training.frames or 12,
         tokenizer=tokenizer,
         temporal=section.temporal,
     )

@@ -1,6 +1,6 @@
-"""The training recipe: every knob, its default, and its bounds.
+"""The training recipe: every key, its default and its bounds; `docs/recipes.md` lists them.
 
-Unknown keys are errors, so a misspelt knob never passes silently. Knows no tensors.
+Unknown keys are errors, so a misspelled key is never ignored. Knows no tensors.
 """
 
 from __future__ import annotations
@@ -25,58 +25,82 @@ __all__ = [
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Architecture(_Section):
-    """A CLIP made from nothing: the sizes of both towers and of a tokenizer trained on the captions."""
+    """A random CLIP: the sizes of both towers, and of a tokenizer fitted to the training captions."""
 
     image_size: int = Field(112, ge=16)
+    """Height and width of a frame in pixels."""
     patch_size: int = Field(16, ge=2)
+    """Height and width of a patch in pixels."""
     vision_width: int = Field(128, ge=16)
+    """Width of the vision tower's tokens."""
     vision_blocks: int = Field(12, ge=1)
+    """Transformer blocks of the vision tower."""
     vision_heads: int = Field(4, ge=1)
+    """Attention heads per block of the vision tower."""
     vision_mlp_width: int = Field(256, ge=16)
+    """Hidden width of the vision tower's MLPs."""
     text_width: int = Field(128, ge=16)
+    """Width of the text tower's tokens."""
     text_blocks: int = Field(3, ge=1)
+    """Transformer blocks of the text tower."""
     text_heads: int = Field(4, ge=1)
+    """Attention heads per block of the text tower."""
     text_mlp_width: int = Field(512, ge=16)
+    """Hidden width of the text tower's MLPs."""
     embed_size: int = Field(128, ge=8)
+    """Width of the embeddings."""
     vocabulary: int = Field(1024, ge=300)
+    """Maximum number of different text tokens."""
     context_length: int = Field(32, ge=8)
+    """Maximum number of tokens of a text."""
 
 
 class Lora(_Section):
-    """Low-rank adapters beside the linear layers named `targets`, in both towers; what is below is frozen.
+    """Low-rank adapters beside linear layers of both towers. The layers' own weights are frozen.
 
-    The logit scale and a temporal embedding are trained all the same. `best` holds plain weights, with
-    the adapters merged in.
+    The logit scale and a temporal embedding are trained too. In `best` the adapters are merged into the
+    weights.
 
-    Source: LoRA (arXiv 2106.09685); the work is done by `peft`.
+    Source: LoRA (arXiv 2106.09685); implemented by `peft`.
     """
 
     rank: int = Field(8, ge=1)
+    """Rank of the adapters."""
     alpha: float = Field(16.0, gt=0)
+    """Scale of the adapters, divided by the rank."""
     dropout: float = Field(0.0, ge=0, lt=1)
+    """Dropout before the adapters."""
     targets: tuple[str, ...] = Field(("q_proj", "k_proj", "v_proj", "out_proj"), min_length=1)
+    """Names of the linear layers that get an adapter."""
 
 
 class ModelSection(_Section):
-    """What is trained: a model to start from, or an architecture to start from nothing.
-
-    `start` is whatever `CenterCLIP.from_pretrained` loads: a hub name, a folder, or a checkpoint file of
-    OpenAI, open_clip, CLIP4Clip or CenterCLIP, for which `tokenizer` and `activation` may be needed.
-    """
+    """What is trained: a model to start from, or an architecture with random weights."""
 
     start: str | None = None
+    """A hub name, a folder, or a checkpoint file of OpenAI, open_clip, CLIP4Clip or CenterCLIP."""
     tokenizer: str | None = None
+    """For a checkpoint file without one: the tokenizer's folder or hub name."""
     activation: Literal["gelu", "quick_gelu"] | None = None
+    """For a checkpoint file that doesn't say which it uses."""
+    backbone: str | None = None
+    """Your own adapter for an unsupported family of models, as `module:Class`."""
     architecture: Architecture | None = None
+    """Sizes of a model with random weights, instead of `start`."""
     schedule: str = "none"
-    reducer: dict[str, Any] = {"name": "kmedoids"}
-    frames: int = Field(12, ge=1)
+    """Token schedule: `none`, stages such as `B6-4,49`, or `fast`, `balanced` or `best`."""
+    reducer: str | dict[str, Any] = "kmedoids"
+    """How tokens are reduced: a name, or a table of its `name` and options."""
+    frames: int | None = Field(None, ge=1)
+    """Frames per video. By default the data set's; if it has none, those of `start`, or 12."""
     temporal: bool = False
+    """Add a temporal embedding, which starts at zero."""
     lora: Lora | None = None
+    """Train adapters instead of all weights."""
 
     @field_validator("schedule")
     @classmethod
@@ -88,55 +112,78 @@ class ModelSection(_Section):
     def _one_origin(self) -> Self:
         if (self.start is None) == (self.architecture is None):
             raise ValueError("give either start (a model's name or folder) or [model.architecture], not both")
-        if self.start is None and (self.tokenizer or self.activation):
-            raise ValueError("tokenizer and activation go with start; [model.architecture] makes its own")
+        if self.start is None and (self.tokenizer or self.activation or self.backbone):
+            raise ValueError(
+                "tokenizer, activation and backbone go with start; [model.architecture] has its own"
+            )
         return self
 
 
 class DataSection(_Section):
     """Which data set, where its files are, and whether decoded frames are kept on disk.
 
-    The model is chosen on `val_split`, or on `val_videos` videos held out of the training split where a
-    set has no split for that; never on a test split.
+    The model with the highest recall on `val_split` is kept as the best. A set without a split for that can
+    hold out `val_videos` videos of the training split; a split that results are reported on is refused.
     """
 
     dataset: str
+    """Name of a data set, or `module:object` for your own."""
     videos: Path
+    """Folder of the videos."""
     annotations: Path | None = None
+    """Folder of the annotation files; for `manifest`, the file. By default `videos`."""
     train_split: str = "train"
+    """Split to train on."""
     val_split: str = "val"
+    """Split to choose the model by."""
     val_videos: int | None = Field(None, ge=1)
+    """Videos of the training split to hold out, used instead of `val_split`."""
     allow_missing: bool = False
+    """Leave out videos that are missing or can't be decoded."""
     cache: Path | None = None
+    """Folder that keeps decoded frames, so that each video is decoded once."""
     cached_frames: int = Field(12, ge=1)
+    """Frames per video to keep in the cache, at least the model's."""
     workers: int = Field(2, ge=1)
+    """Threads that decode."""
 
 
 class OptimizationSection(_Section):
     """AdamW with a cosine schedule; the defaults are the paper's.
 
-    `batch_size` is that of all processes together. An epoch is as many pairs as there are captions.
-    `temporal_learning_rate` is for the temporal embedding, which starts at zero beside pretrained weights.
-    `frozen_blocks` are the first ones of both towers, their embeddings included.
-
     Source: CenterCLIP (arXiv 2205.00823) section 4.2.
     """
 
     steps: int | None = Field(None, ge=1)
+    """Length of the run in batches."""
     epochs: float | None = Field(None, gt=0)
+    """Length of the run in passes over all captions, instead of `steps`."""
     batch_size: int = Field(128, ge=2)
-    accumulate: int = Field(1, ge=1)
+    """Videos per batch, of all processes together."""
+    chunks: int = Field(1, ge=1)
+    """Chunks that a batch is computed in; more chunks take less memory and give the same gradient."""
     checkpointing: bool = False
+    """Compute activations again for the gradient, which takes less memory and more time."""
     learning_rate: float = Field(5e-6, gt=0)
+    """Highest learning rate."""
     temporal_learning_rate: float = Field(1e-3, gt=0)
+    """Highest learning rate of the temporal embedding, which starts at zero beside pretrained weights."""
     weight_decay: float = Field(0.2, ge=0)
+    """AdamW's decay of weight matrices."""
     betas: tuple[float, float] = (0.9, 0.98)
+    """AdamW's betas."""
     eps: float = Field(1e-6, gt=0)
+    """AdamW's epsilon."""
     warmup: float = Field(0.1, ge=0, le=1)
+    """Fraction of the run in which the learning rate rises."""
     clip_norm: float = Field(1.0, gt=0)
+    """Maximum norm of the gradient; a larger one is scaled down."""
     ema: float | None = Field(None, gt=0, lt=1)
+    """Decay of a moving average of the weights, which is then validated and kept as the best model."""
     frozen_blocks: int = Field(0, ge=0)
+    """First blocks of both towers to freeze, along with the embeddings before them."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """`auto` is bfloat16 where the device supports it natively."""
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
@@ -145,7 +192,7 @@ class OptimizationSection(_Section):
         return self
 
     def total_steps(self, captions: int) -> int:
-        """Steps of the whole run, for a training split of so many captions."""
+        """Steps of the whole run, for a training split with this number of captions."""
         if self.steps is not None:
             return self.steps
         assert self.epochs is not None
@@ -153,16 +200,24 @@ class OptimizationSection(_Section):
 
 
 class TrainConfig(_Section):
-    """A whole run. `output` receives checkpoints while it goes on and the best model at the end."""
+    """A whole training run."""
 
     output: Path
+    """Folder for checkpoints, and for the best model in `best`."""
     seed: int = 0
+    """Seed of everything random: order, frames, new weights, dropout."""
     checkpoint_every: int = Field(200, ge=1)
+    """Steps between checkpoints."""
     validate_every: int = Field(200, ge=1)
+    """Steps between validations."""
     tensorboard: bool = False
+    """Also write curves for TensorBoard."""
     model: ModelSection
+    """What is trained."""
     data: DataSection
+    """What it is trained on."""
     optimization: OptimizationSection
+    """How it is trained."""
 
 
 def load_config(path: str | Path, **overrides: Any) -> TrainConfig:

@@ -1,4 +1,4 @@
-"""What a run trains on and what it chooses its model by: two splits that share no video, all decodable."""
+"""What a run trains on and what its model is chosen by: two splits without a common video, all decodable."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
-from centerclip.datasets.frames import read_item
 
-from centerclip.datasets import Dataset, load_dataset
-from centerclip.datasets.dataset import Caption, VideoItem
+from centerclip.datasets import Dataset, find_dataset, load_dataset
+from centerclip.embedding.frames import FileFrames
 from centerclip.errors import ConfigError, VideoError
 from centerclip.preprocessing import Preprocessing
+from centerclip.records import Item
 from centerclip.training.config import DataSection
 
 __all__ = ["TrainingData", "load_data"]
 
-_REPORTED = ("test", "1k-A", "val_1", "val_2")
-"""Splits that results are reported on (ActivityNet: val_1, of whose videos val_2 tells again)."""
-_HELD_OUT_SEED = 0  # not the recipe's: runs with several seeds are to be chosen by the same videos
-_GLANCE = Preprocessing((32, 32))
+_HELD_OUT_SEED = 0  # not the recipe's: runs with different seeds must be chosen by the same videos
+_TRIAL = FileFrames(Preprocessing((32, 32)))
 
 
 @dataclass(frozen=True)
@@ -34,16 +32,17 @@ class TrainingData:
 def load_data(section: DataSection, *, progress: Callable[[int, int], None] | None = None) -> TrainingData:
     """Read both splits, and make sure that their files can be decoded.
 
-    Files are tried by one frame each, unless decoding them into the cache will tell as well.
+    One frame of each file is decoded, unless filling the cache will find the unreadable ones anyway.
 
     Args:
         section: of the recipe.
-        progress: called with (files tried, files in all).
+        progress: called with (files tried, files in total).
 
     Raises:
-        ConfigError: the splits overlap, or the model would be chosen by a test split.
-        DatasetError: as `load_dataset`.
-        VideoError: a file gives no frame, and `allow_missing` is not set.
+        ConfigError: the splits overlap, or the model would be chosen by a split that results are reported
+            on.
+        DatasetError: as for `load_dataset`.
+        VideoError: a file can't be decoded, and `allow_missing` is not set.
     """
     training = _load(section, section.train_split)
     if section.val_videos is None:
@@ -55,12 +54,15 @@ def load_data(section: DataSection, *, progress: Callable[[int, int], None] | No
     items = [*training.videos, *validation.videos]
     faults = _try_all(items, section.workers, progress)
     if faults and not section.allow_missing:
-        first = next(iter(faults.values()))
         raise VideoError(
-            f"{first} ({len(faults)} of {len(items)} videos can't be decoded); mend them, or set "
-            "data.allow_missing to go on without"
+            f"{next(iter(faults.values()))} ({len(faults)} of {len(items)} videos can't be decoded). Repair "
+            "them, or set data.allow_missing to continue without them"
         )
-    return TrainingData(_without(training, faults), _without(validation, faults))
+    count = len(training.videos)
+    return TrainingData(
+        training.without([position for position in faults if position < count]),
+        validation.without([position - count for position in faults if position >= count]),
+    )
 
 
 def _load(section: DataSection, split: str) -> Dataset:
@@ -74,9 +76,12 @@ def _load(section: DataSection, split: str) -> Dataset:
 
 
 def _validation(section: DataSection, training: Dataset) -> Dataset:
-    remedy = "take another, or hold videos of the training split out by data.val_videos"
-    if section.val_split in _REPORTED:
-        raise ConfigError(f"val_split {section.val_split!r} is what results are reported on: {remedy}")
+    remedy = "choose another split, or hold out videos of the training split with data.val_videos"
+    if section.val_split in find_dataset(section.dataset).reported_splits:
+        raise ConfigError(
+            f"val_split {section.val_split!r} must not choose the model, because results are reported on it: "
+            f"{remedy}"
+        )
     validation = _load(section, section.val_split)
     shared = {*training.videos} & {*validation.videos}
     if shared:
@@ -92,50 +97,30 @@ def _hold_out(training: Dataset, count: int) -> tuple[Dataset, Dataset]:
     if count >= videos:
         raise ConfigError(
             f"val_videos {count} leaves none of the {videos} videos of {training.name} {training.split} to "
-            "train on: hold fewer out"
+            "train on: hold out fewer"
         )
     order = np.random.default_rng(_HELD_OUT_SEED).permutation(videos).tolist()
     held_out, rest = sorted(order[:count]), sorted(order[count:])
-    return _part(training, rest), replace(_part(training, held_out), missing=())
+    return training.part(rest), replace(training.part(held_out), missing=())
 
 
 def _try_all(
-    items: Sequence[VideoItem], workers: int, progress: Callable[[int, int], None] | None
-) -> dict[VideoItem, VideoError]:
-    def fault(item: VideoItem) -> VideoError | None:
+    items: Sequence[Item], workers: int, progress: Callable[[int, int], None] | None
+) -> dict[int, VideoError]:
+    """The positions of items that can't be decoded, each with its error."""
+
+    def fault(item: Item) -> VideoError | None:
         try:
-            read_item(item, 1, _GLANCE)
+            _TRIAL.read(item, 1)
         except VideoError as error:
             return error
         return None
 
     faults = {}
     with ThreadPoolExecutor(workers, thread_name_prefix="try") as pool:
-        for done, (item, error) in enumerate(zip(items, pool.map(fault, items), strict=True), start=1):
+        for position, error in enumerate(pool.map(fault, items)):
             if error is not None:
-                faults[item] = error
+                faults[position] = error
             if progress is not None:
-                progress(done, len(items))
+                progress(position + 1, len(items))
     return faults
-
-
-def _without(dataset: Dataset, faults: dict[VideoItem, VideoError]) -> Dataset:
-    lost = tuple(item.id for item in dataset.videos if item in faults)
-    if not lost:
-        return dataset
-    kept = [place for place, item in enumerate(dataset.videos) if item not in faults]
-    return replace(_part(dataset, kept), missing=(*dataset.missing, *lost))
-
-
-def _part(dataset: Dataset, places: Sequence[int]) -> Dataset:
-    """The videos at `places`, in that order, with their captions."""
-    moved = {before: after for after, before in enumerate(places)}
-    return replace(
-        dataset,
-        videos=tuple(dataset.videos[place] for place in places),
-        captions=tuple(
-            Caption(caption.text, moved[caption.video])
-            for caption in dataset.captions
-            if caption.video in moved
-        ),
-    )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from centerclip.clustering.reducers import parse_reducer
 from centerclip.datasets import Dataset
 from centerclip.embedding.frames import FrameSource, open_frames
 from centerclip.errors import ConfigError
@@ -60,14 +61,17 @@ def train(
         DatasetError, VideoError: files are missing, malformed or can't be decoded.
         ModelError: the model to start from can't be had.
     """
+    parse_reducer(config.model.reducer)  # a wrong one is found before any file is read
     device = own_device(device)
     with join_processes(device) as processes:
         data = processes.from_first(lambda: load_data(config.data, progress=on_decoded))
         if processes.first and on_data is not None:
             on_data(data)
-        model = build_model(config, [caption.text for caption in data.training.captions]).to(device)
+        model = build_model(config, data.training).to(device)
         steps = config.optimization.total_steps(len(data.training.captions))
-        run = Run(config, model, steps=steps, words=data.training.words, processes=processes)
+        run = Run(
+            config, model, steps=steps, max_text_tokens=data.training.max_text_tokens, processes=processes
+        )
         for progress in _steps(config, run, data, steps, processes, on_decoded, should_stop):
             if on_progress is not None:
                 on_progress(progress)
@@ -134,7 +138,7 @@ def _batches(
         training,
         processes.first_before_others(lambda: _frames(config, training, run, on_decoded)),
         batch_size=size,
-        frames=config.model.frames,
+        frames=run.model.frames,
         seed=config.seed,
         shard=processes.shard(size),
         workers=config.data.workers,
@@ -147,7 +151,7 @@ def _frames(config: TrainConfig, dataset: Dataset, run: Run, on_decoded: OnDecod
         dataset.videos,
         run.model.preprocessing,
         cache=section.cache,
-        kept=max(section.cached_frames, config.model.frames),
+        kept=max(section.cached_frames, run.model.frames),
         workers=section.workers,
         progress=on_decoded,
     )

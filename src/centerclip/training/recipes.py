@@ -1,7 +1,4 @@
-"""TOML files as models of pydantic, each of which may extend another file.
-
-Knows nothing of what the files say.
-"""
+"""TOML files as pydantic models; a file may extend another. Knows nothing of their content."""
 
 from __future__ import annotations
 
@@ -23,17 +20,17 @@ _EXTENDS = "extends"
 def read_config(path: str | Path, kind: type[_Config], **overrides: Any) -> _Config:
     """Read a TOML file.
 
-    A file with `extends = "other.toml"`, a path that starts from its own folder, holds only what differs
-    from that file: its values replace the other's key by key, within tables too.
+    A file with `extends = "other.toml"`, a path that starts from its own folder, holds only what differs from
+    that file. Its values replace the other's key by key, within tables too.
 
     Args:
         path: the file.
-        kind: what it must be.
+        kind: the model.
         overrides: top-level values that replace the file's.
 
     Raises:
-        ConfigError: no such file, not TOML, files that extend each other in a circle, or keys and values
-            that `kind` doesn't allow; each is named.
+        ConfigError: no such file, not TOML, files that extend each other in a circle, or keys and values that
+            `kind` doesn't allow; each is named.
     """
     path = Path(path)
     values = {**_read(path, ()), **overrides}
@@ -52,16 +49,14 @@ def _read(path: Path, extended_by: tuple[Path, ...]) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         asked = f", which {extended_by[-1]} extends," if extended_by else ""
-        raise ConfigError(
-            f"{path}{asked} can't be read ({error.strerror}); give a TOML file's path"
-        ) from error
+        raise ConfigError(f"{path}{asked} can't be read ({error.strerror}): give a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     extended = values.pop(_EXTENDS, None)
     if extended is None:
         return values
     if not isinstance(extended, str):
-        raise ConfigError(f"{path}: {_EXTENDS} is {extended!r}; it must be the path of one TOML file")
+        raise ConfigError(f"{path}: {_EXTENDS} is {extended!r}; it must be the path of a TOML file")
     chain = (*extended_by, path)
     below = path.parent / extended
     if below.resolve() in [file.resolve() for file in chain]:

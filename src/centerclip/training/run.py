@@ -38,7 +38,7 @@ class Run:
         config: the recipe.
         model: on its device; trained in place.
         steps: of the whole run.
-        words: longest caption, in tokens.
+        max_text_tokens: longest caption, in tokens.
         processes: those that train it together; each has a `Run`.
 
     Raises:
@@ -47,9 +47,20 @@ class Run:
     """
 
     def __init__(
-        self, config: TrainConfig, model: CenterCLIP, *, steps: int, words: int, processes: Processes
+        self,
+        config: TrainConfig,
+        model: CenterCLIP,
+        *,
+        steps: int,
+        max_text_tokens: int,
+        processes: Processes,
     ) -> None:
-        self._config, self._steps, self._words, self._processes = config, steps, words, processes
+        self._config, self._steps, self._max_text_tokens, self._processes = (
+            config,
+            steps,
+            max_text_tokens,
+            processes,
+        )
         self.model = model
         self._optimizer = make_optimizer(model, config.optimization)
         self._precision = choose_dtype(config.optimization.precision, model.device)
@@ -80,8 +91,8 @@ class Run:
             model.train(),
             batch,
             seed=self._config.seed + self.step,  # reducers may draw; resumption must draw the same
-            parts=optimization.accumulate,
-            words=self._words,
+            chunks=optimization.chunks,
+            max_text_tokens=self._max_text_tokens,
             precision=self._precision,
             processes=self._processes,
         )
@@ -102,7 +113,9 @@ class Run:
         """Text-to-video R@1 in percent, of the averaged weights if there are any; keeps the best so far."""
         model: Any = (self.model if self._average is None else self._average.module).eval()
         video = embed_all(dataset.videos, model, decode=decode_from(source, model.frames))
-        text = encode_texts(model, [caption.text for caption in dataset.captions], max_tokens=self._words)
+        text = encode_texts(
+            model, [caption.text for caption in dataset.captions], max_tokens=self._max_text_tokens
+        )
         ranks = metrics.ranks(text @ video.T, dataset.video_of_caption())
         recall = 100 * float((ranks <= 1).mean())
         if recall > self._best:

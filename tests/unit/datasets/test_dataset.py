@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from centerclip.datasets import Caption, Dataset, VideoItem
+from centerclip.datasets import Caption, Dataset
 from centerclip.errors import DatasetError
+from centerclip.records import Item
 
-VIDEOS = tuple(VideoItem(name, Path(f"{name}.mp4")) for name in "abcd")
+VIDEOS = tuple(Item(Path(f"{name}.mp4"), id=name) for name in "abcd")
 CAPTIONS = tuple(Caption(f"{at} of {video}", video) for at, video in enumerate((3, 0, 2, 2, 1, 3)))
 WHOLE = Dataset("set", "test", VIDEOS, CAPTIONS, missing=("z",))
 
@@ -20,13 +21,16 @@ def test_without_some_videos_captions_still_point_at_their_own() -> None:
     np.testing.assert_array_equal(rest.video_of_caption(), [1, 0, 1])
     assert rest.missing == ("z", "a", "c")
     assert WHOLE.without(()) == WHOLE
+    part = WHOLE.part([3, 1])
+    assert ([video.id for video in part.videos], part.missing) == (["d", "b"], ("z",))
+    np.testing.assert_array_equal(part.video_of_caption(), [0, 1, 0])
     with pytest.raises(DatasetError, match="0 videos and 0 captions"):
         WHOLE.without(range(4))
 
 
 @pytest.mark.parametrize(
     ("caption", "message"),
-    [(Caption(" \t", 1), "caption of video b is empty"), (Caption("rain", 4), "'rain' points at video 4")],
+    [(Caption(" \t", 1), "caption of video b is empty"), (Caption("rain", 4), "'rain' belongs to video 4")],
 )
 def test_captions_that_say_nothing_or_point_nowhere_are_refused(caption: Caption, message: str) -> None:
     with pytest.raises(DatasetError, match=message):

@@ -7,82 +7,114 @@ from pathlib import Path
 
 import pytest
 
-from centerclip.datasets import SPLITS, load_dataset, training_captions
+from centerclip.datasets import DATASETS, find_dataset, load_dataset, training_captions
+from centerclip.datasets.load import describe_splits
 from centerclip.errors import DatasetError
 
 
-def test_every_set_has_splits_and_a_reader(tmp_path: Path) -> None:
-    for name, splits in SPLITS.items():
-        for split in splits:
-            with pytest.raises(DatasetError, match=r"holds no|no .*\.jsonl"):
-                load_dataset(name, split, annotations=tmp_path, videos=tmp_path)
-
-
-@pytest.mark.parametrize("name", [name for name in SPLITS if name != "manifest"])
-def test_unknown_splits_are_named(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DatasetError, match="'dev'"):
+@pytest.mark.parametrize("name", [name for name in DATASETS if name != "manifest"])
+def test_every_split_has_a_reader_and_a_place_in_the_help(tmp_path: Path, name: str) -> None:
+    for split in DATASETS[name].splits:
+        with pytest.raises(DatasetError, match=r"holds no|not found: .*jsonl\. Render it"):
+            load_dataset(name, split, annotations=tmp_path, videos=tmp_path)
+    known = ", ".join(DATASETS[name].splits)
+    assert f"{name}: {known};" in describe_splits()
+    with pytest.raises(DatasetError, match=f"{name} has no split 'dev'; its splits are {known}"):
         load_dataset(name, "dev", annotations=tmp_path, videos=tmp_path)
 
 
-def test_unknown_set() -> None:
-    with pytest.raises(DatasetError, match="there is no data set 'msr-vtt'; there are msrvtt, msvd"):
-        load_dataset("msr-vtt", "test")
-
-
-def test_folders_that_were_not_given(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="msvd needs the folder of its annotations; none is given"):
+def test_missing_folders(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="msvd needs the folder of its videos and its annotation files"):
+        load_dataset("msvd", "test")
+    with pytest.raises(DatasetError, match=r"holds no test_list\.txt: put .*give its folder as annotations"):
         load_dataset("msvd", "test", videos=tmp_path)
-    with pytest.raises(DatasetError, match="msvd needs the folder of its videos"):
-        load_dataset("msvd", "test", annotations=tmp_path)
 
 
 @pytest.mark.parametrize("below", ["", "activitynet"])
-def test_annotations_may_lie_in_a_folder_named_after_the_set(tmp_path: Path, below: str) -> None:
-    (tmp_path / below).mkdir(exist_ok=True)
-    (tmp_path / below / "train.json").write_text(json.dumps({"v_a": {"sentences": ["Rain."]}}))
-    (tmp_path / "v_a.mp4").touch()
-    dataset = load_dataset("activitynet", "train", annotations=str(tmp_path), videos=str(tmp_path))
-    assert dataset.captions[0].text == "Rain."
+@pytest.mark.parametrize("videos", [True, False])
+def test_annotations_may_be_in_a_folder_named_after_the_set_and_beside_the_videos(
+    tmp_path: Path, below: str, videos: bool
+) -> None:
+    place = tmp_path / below
+    place.mkdir(exist_ok=True)
+    (place / "val_1.json").write_text(json.dumps({"v_a": {"sentences": ["Rain."]}}))
+    (place / "v_a.mp4").touch()
+    given = "videos" if videos else "annotations"
+    dataset = load_dataset("activitynet", **{given: str(tmp_path)})  # type: ignore[arg-type]
+    assert (dataset.split, dataset.captions[0].text) == ("val_1", "Rain.")
 
 
-def test_manifest_and_toy_world(tmp_path: Path) -> None:
+MODULE = """
+from pathlib import Path
+from centerclip.datasets import Annotations, DatasetSpec
+from centerclip.records import Item
+
+def read(folder, split):
+    return Annotations(folder, (Item(Path(f"{split}.mp4"), id="v"),), {"v": ["a cat", "it naps"]})
+
+MINE = DatasetSpec("mine", read, splits=("dev", "train"), frames=24, max_text_tokens=50)
+"""
+
+
+def test_a_data_set_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_sets.py").write_text(MODULE)
+    (tmp_path / "dev.mp4").touch()
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    dataset = load_dataset("own_sets:MINE", videos=tmp_path)
+    assert (dataset.name, dataset.split, dataset.frames, dataset.max_text_tokens) == ("mine", "dev", 24, 50)
+    assert dataset.videos[0].path == tmp_path / "dev.mp4"
+    assert training_captions("own_sets:MINE", "dev", videos=tmp_path) == ["a cat", "it naps"]
+    assert load_dataset(find_dataset("own_sets:MINE"), videos=tmp_path) == dataset
+    for name, message in (
+        (
+            "msr-vtt",
+            "unknown data set 'msr-vtt': choose one of msrvtt, .*, or name your own module:object",
+        ),
+        ("nowhere:MINE", r"'nowhere:MINE' can't be imported \(No module named 'nowhere'\): start in"),
+        ("own_sets:YOURS", "has no attribute 'YOURS'"),
+        (":MINE", "can't be imported"),
+        ("own_sets:read", "is a function; it must be a centerclip.datasets.DatasetSpec"),
+        ("own_sets:MINE", "mine has no split 'test'; its splits are dev, train"),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            load_dataset(name, "test", videos=tmp_path)
+
+
+def test_the_toy_world(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
-    (tmp_path / "m.csv").write_text("path,caption\na.mp4,a cat\n")
-    assert load_dataset("manifest", "all", annotations=tmp_path / "m.csv").videos[0].id == "a.mp4"
-    (tmp_path / "test.jsonl").write_text(json.dumps({"id": "a", "video": "a.mp4", "captions": ["a cat"]}))
-    assert load_dataset("toy-world", "test", videos=tmp_path).videos[0].id == "a"
-    assert load_dataset("toy-world", "test", annotations=tmp_path).videos[0].id == "a"
+    line = json.dumps({"id": "a", "video": "a.mp4", "captions": ["a cat"]})
+    (tmp_path / "test.jsonl").write_text(line)
+    assert load_dataset("toy-world", videos=tmp_path).videos[0].id == "a"
+    (tmp_path / "test.jsonl").write_text(f"{line}\n[]\n")
+    with pytest.raises(DatasetError, match=r"test\.jsonl, line 2: not a line of the toy .*render it again"):
+        load_dataset("toy-world", videos=tmp_path)
 
 
-def test_training_captions_are_those_of_the_split_trained_on_without_any_video(tmp_path: Path) -> None:
+def test_training_captions_need_no_videos(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text(
         "path,caption,split\na.mp4,a cat,train\nb.mp4,a dog,train\nc.mp4,a bird,test\n"
     )
     assert training_captions("manifest", "test", annotations=tmp_path / "m.csv") == ["a cat", "a dog"]
-    (tmp_path / "train.jsonl").write_text(json.dumps({"id": "a", "video": "a.mp4", "captions": ["rain"]}))
-    assert training_captions("toy-world", "test", videos=tmp_path) == ["rain"]
     (tmp_path / "train.json").write_text(json.dumps({"v_a": {"sentences": ["Rain.", "Sun."]}}))
     assert training_captions("activitynet", "val_1", annotations=tmp_path) == ["Rain. Sun."]
+    with pytest.raises(DatasetError, match="captions of training split '9k' are needed: "):
+        training_captions("msrvtt", "1k-A", annotations=tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("name", "split"), [("msrvtt", "9k"), ("msrvtt", "7k"), ("msvd", "train"), ("toy-world", "train")]
+    ("name", "split"), [("msrvtt", "9k"), ("msrvtt", "7k"), ("msvd", "train"), ("manifest", "all")]
 )
-def test_captions_that_are_trained_on_are_no_bank(name: str, split: str, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=f"the captions of {name} {split} are trained on"):
-        training_captions(name, split, annotations=tmp_path, videos=tmp_path)
-
-
-def test_training_captions_that_are_not_there_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="captions of the training split train are needed: "):
-        training_captions("toy-world", "test", videos=tmp_path)
+def test_a_training_split_has_no_training_captions(name: str, split: str, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=f"no training captions for {name} {split}: its training splits"):
+        training_captions(name, split, annotations=tmp_path)
 
 
 def test_naming_data_sets_is_quick() -> None:
-    """Readers are known without torch, decoders, Arrow or pydantic."""
+    """The table is known without numpy, torch, decoders, Arrow or pydantic: help texts are made of it."""
     code = (
         "import sys, centerclip.datasets; "
-        "print({'torch', 'av', 'pyarrow', 'pydantic', 'PIL', 'transformers'} & set(sys.modules))"
+        "print({'numpy', 'torch', 'av', 'pyarrow', 'pydantic', 'PIL', 'transformers'} & set(sys.modules))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"

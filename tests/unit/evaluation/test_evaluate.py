@@ -51,7 +51,7 @@ def vectors(model: CenterCLIP) -> np.ndarray:
 def data(words: int = 12, protocols: tuple[str, ...] = ("caption", "group")) -> Dataset:
     videos = tuple(Item(Path(f"video{number}.mp4"), id=f"v{number}") for number in range(6))
     captions = tuple(map(Caption, TEXTS, OWNERS))
-    return Dataset("set", "test", videos, captions, words=words, protocols=protocols)
+    return Dataset("set", "test", videos, captions, max_text_tokens=words, protocols=protocols)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_captions_are_cut_to_the_words_of_the_protocol(model: CenterCLIP) -> Non
     videos = data().videos[:2]
     captions = (Caption("abcd" + "x " * 300, 0), Caption("abcdefgh", 1))
     cut, whole = (
-        evaluate(model, Dataset("set", "test", videos, captions, words=words), decode=Noise())[0]
+        evaluate(model, Dataset("set", "test", videos, captions, max_text_tokens=words), decode=Noise())[0]
         for words in (6, 12)  # start, a, b, c, d, end
     )
     assert sorted(cut.text_to_video_ranks) == [

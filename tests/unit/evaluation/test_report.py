@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from centerclip import metrics
-from centerclip.datasets import Caption, Dataset, VideoItem
+from centerclip.datasets import Caption, Dataset
 from centerclip.errors import ConfigError
 from centerclip.evaluation import (
     Evaluation,
@@ -19,7 +19,7 @@ from centerclip.evaluation import (
     read_report,
     write_report,
 )
-from centerclip.records import Failed
+from centerclip.records import Failed, Item
 
 VIDEOS = ["a", "b", "c"]
 CAPTIONS = [("a cat", "a"), ("rain", "b"), ("a cat", "a"), ("snow", "c")]  # one sentence twice
@@ -27,7 +27,7 @@ RANKS = {"none": [1, 2, 1, 1], "B6-4,49": [1, 1, 1, 2.5], "B6-6,49": [3, 3, 3, 3
 
 
 def found(schedule: str, *, captions: Any = CAPTIONS, videos: Any = VIDEOS, **changes: Any) -> Evaluation:
-    items = tuple(VideoItem(name, Path(name)) for name in videos)
+    items = tuple(Item(Path(name), id=name) for name in videos)
     texts = tuple(Caption(text, videos.index(name)) for text, name in captions)
     data = Dataset(changes.pop("name", "set"), changes.pop("split", "test"), items, texts)
     ranks = np.array([RANKS[schedule][CAPTIONS.index(caption)] for caption in captions], float)

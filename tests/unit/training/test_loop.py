@@ -9,9 +9,9 @@ import torch
 from openai_layout import known_model, openai_names, prefixed
 from tiny_models import clip_tokenizer
 
+from centerclip.datasets import load_dataset
 from centerclip.errors import CheckpointError, ConfigError
 from centerclip.evaluation import evaluate
-from centerclip.lab.toy_world import toy_world
 from centerclip.model import CenterCLIP
 from centerclip.training.loop import Progress, train
 
@@ -48,7 +48,9 @@ def test_the_loss_falls_and_the_best_model_opens(recipe: Any, world: Path, tmp_p
     assert np.mean(losses[-5:]) < np.log(8) < losses[0]
     model = CenterCLIP.from_pretrained(best)
     assert str(model.schedule) == "B1-1,6"
-    (result, plain) = evaluate(model, toy_world(world, "test"), schedules=["B1-1,6", "none"])
+    (result, plain) = evaluate(
+        model, load_dataset("toy-world", "test", videos=world), schedules=["B1-1,6", "none"]
+    )
     assert result.text_to_video_ranks.shape == (8,)
     assert result.video_to_text_ranks.shape == (4,)
     assert (result.schedule, plain.schedule) == ("B1-1,6", "none")

@@ -66,7 +66,7 @@ def test_the_first_blocks_of_both_towers_are_frozen(make: Any) -> None:
 
 
 def test_a_run_with_adapters_saves_a_plain_model_and_resumes(recipe: Any, tmp_path: Path) -> None:
-    config = recipe(tmp_path, steps=2, model={"lora": {"rank": 2}, "temporal": True}, accumulate=2)
+    config = recipe(tmp_path, steps=2, model={"lora": {"rank": 2}, "temporal": True}, chunks=2)
     best = train(config)
     model = CenterCLIP.from_pretrained(best)
     assert model.temporal is not None

@@ -161,7 +161,7 @@ def test_validation_cuts_captions_to_the_words_of_the_protocol(
 
     monkeypatch.setattr(run, "encode_texts", watched)
     train(recipe(tmp_path, steps=1))
-    assert asked == [load_data(recipe(tmp_path).data).validation.words]
+    assert asked == [load_data(recipe(tmp_path).data).validation.max_text_tokens]
 
 
 def test_an_epoch_counts_captions(recipe: Any, tmp_path: Path) -> None:
@@ -194,7 +194,10 @@ def test_held_out_videos_are_not_trained_on(recipe: Any, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"val_split": "test"}, "val_split 'test' is what results are reported on"),
+        (
+            {"val_split": "test"},
+            "'test' must not choose the model, because results are reported on it",
+        ),
         ({"val_split": "train"}, "share 8 videos"),
         ({"val_videos": 8}, "val_videos 8 leaves none of the 8 videos"),
     ],

@@ -1,4 +1,4 @@
-"""The gradient of a batch in parts is that of the batch at once."""
+"""The gradient of a batch in chunks is that of the batch at once."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ def test_one_part_is_plain_training() -> None:
     assert found[1].keys() == expected.keys()
 
 
-@pytest.mark.parametrize("parts", [2, 5, 9])
-def test_parts_add_up_to_the_whole_batch(parts: int) -> None:
-    assert_same(gradients(make_model(), parts=parts), gradients(make_model()))
+@pytest.mark.parametrize("chunks", [2, 5, 9])
+def test_parts_add_up_to_the_whole_batch(chunks: int) -> None:
+    assert_same(gradients(make_model(), chunks=chunks), gradients(make_model()))
 
 
 def test_activation_checkpointing_changes_nothing() -> None:
     model = make_model()
     model.backbone.model.activation_checkpointing_enable({"use_reentrant": False})
-    assert_same(gradients(model, parts=2), gradients(make_model()))
+    assert_same(gradients(model, chunks=2), gradients(make_model()))
 
 
 def test_what_is_random_is_drawn_alike_both_times(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,17 +78,17 @@ def test_what_is_random_is_drawn_alike_both_times(monkeypatch: pytest.MonkeyPatc
         return seen[-1]
 
     monkeypatch.setattr(model, "encode_video", watched)
-    gradients(model, parts=2)
+    gradients(model, chunks=2)
     first, second, *again = seen
     assert [torch.equal(first, again[0]), torch.equal(second, again[1])] == [True, True]
-    gradients(model, parts=2, seed=8)
+    gradients(model, chunks=2, seed=8)
     assert not torch.equal(seen[4], first)
 
 
 def test_parts_and_checkpointing_work_in_bfloat16() -> None:
     model = make_model()
     model.backbone.model.activation_checkpointing_enable({"use_reentrant": False})
-    loss, found = gradients(model, parts=2, precision=torch.bfloat16)
+    loss, found = gradients(model, chunks=2, precision=torch.bfloat16)
     exact = gradients(make_model())
     assert loss == pytest.approx(exact[0], rel=0.05)
     assert {gradient.dtype for gradient in found.values()} == {torch.float32}

@@ -1,4 +1,5 @@
-"""Compares reducers fairly: all variants trained from one checkpoint on an equal budget, with several seeds."""
+"""Compares reducers fairly: all variants trained from one checkpoint on an equal budget, with several
+seeds."""
 
 from centerclip.lab.study.config import StudyConfig, Variant, load_study
 from centerclip.lab.study.costs import Cost

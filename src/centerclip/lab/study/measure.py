@@ -38,7 +38,7 @@ def measure(model: CenterCLIP, config: StudyConfig, variant: Variant, seed: int,
     dataset, source = open_test(config, model.preprocessing)
     video = embed_all(dataset.videos, model, decode=decode_from(source, model.frames))  # [V, E]
     captions = [caption.text for caption in dataset.captions]
-    text = encode_texts(model, captions)  # [C, E]
+    text = encode_texts(model, captions, max_tokens=dataset.max_text_tokens)  # [C, E]
     owner = dataset.video_of_caption()
     similarity = text @ video.T
     opposites = {i: opposite for i, caption in enumerate(captions) if (opposite := reversed_caption(caption))}
@@ -47,7 +47,11 @@ def measure(model: CenterCLIP, config: StudyConfig, variant: Variant, seed: int,
     if directed:
         # [directed, 2]: each video with its caption and with the opposite of it
         there = np.einsum("ce,ce->c", text[directed], video[owner[directed]])
-        back = np.einsum("ce,ce->c", encode_texts(model, list(opposites.values())), video[owner[directed]])
+        back = np.einsum(
+            "ce,ce->c",
+            encode_texts(model, list(opposites.values()), max_tokens=dataset.max_text_tokens),
+            video[owner[directed]],
+        )
         pair = np.stack([there, back], axis=1)
         direction_ranks = metrics.ranks(pair, np.zeros(len(directed), np.int64)).tolist()
     return RunResult(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from centerclip.lab.toy_world.grammar import captions, reversed_caption
 from centerclip.lab.toy_world.library import Moment, library_moments, render_library
-from centerclip.lab.toy_world.reader import toy_world
 from centerclip.lab.toy_world.render import render_toy_world
 from centerclip.lab.toy_world.sampling import sample_clip, sample_scene
 from centerclip.lab.toy_world.scenes import Actor, Scene, draw
@@ -27,5 +26,4 @@ __all__ = [
     "reversed_caption",
     "sample_clip",
     "sample_scene",
-    "toy_world",
 ]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from centerclip.datasets import load_dataset
 from centerclip.errors import ConfigError, ScheduleError
 from centerclip.evaluation import evaluate
 from centerclip.lab.study import StudyConfig, Variant, load_study, run_study, write_into, write_report
-from centerclip.lab.toy_world import toy_world
 from centerclip.model import CenterCLIP
 from centerclip.training.config import Architecture
 from centerclip.training.scratch import fit_tokenizer, make_clip
@@ -127,7 +127,7 @@ def test_without_training_the_figures_are_those_of_evaluate(start: Path, world: 
     config = plan(start, world, tmp_path, variants=variants, seeds=[0], optimization=None)
     study = run_study(config)
     model = CenterCLIP.from_pretrained(start, schedule="none", frames=4)
-    expected = evaluate(model, toy_world(world, "test"), schedules=["none", "B2-2,3"])
+    expected = evaluate(model, load_dataset("toy-world", "test", videos=world), schedules=["none", "B2-2,3"])
     for result, reference in zip(study.results, expected, strict=True):
         np.testing.assert_array_equal(result.runs[0].ranks, reference.text_to_video_ranks)
         np.testing.assert_array_equal(result.runs[0].reverse_ranks, reference.video_to_text_ranks)

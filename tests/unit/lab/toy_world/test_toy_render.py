@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from centerclip.datasets import DATASETS, load_dataset
 from centerclip.errors import DatasetError
-from centerclip.lab.toy_world import contact_sheet, render_toy_world, sample_scene, toy_world
+from centerclip.lab.toy_world import contact_sheet, render_toy_world, sample_scene
 from centerclip.lab.toy_world.encode import write_video
 from centerclip.lab.toy_world.render import FPS, SIZE
+from centerclip.lab.toy_world.sampling import SPLITS
 from centerclip.lab.toy_world.scenes import draw_frames
 
 
@@ -88,23 +90,13 @@ def test_a_failed_video_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_reader_gives_several_captions_a_video(world: Path) -> None:
-    dataset = toy_world(world, "train")
+def test_the_data_set_reads_what_was_rendered(world: Path, tmp_path: Path) -> None:
+    dataset = load_dataset("toy-world", "train", videos=world)
     assert (len(dataset.videos), len(dataset.captions)) == (3, 12)
     np.testing.assert_array_equal(dataset.video_of_caption(), np.repeat(np.arange(3), 4))
     assert all(video.path.is_file() for video in dataset.videos)
-    assert len(toy_world(world, "test").captions) == 4
-
-
-def test_reader_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="render_toy_world"):
-        toy_world(tmp_path, "test")
-    with pytest.raises(DatasetError, match=r"'holdout'.*train, val, test"):
-        toy_world(tmp_path, "holdout")
-    render_toy_world(tmp_path, train=0, val=0, test=2, workers=1)
-    (tmp_path / "test/000001.mp4").unlink()
-    with pytest.raises(DatasetError, match=r"1 of 2 videos .*000001\.mp4.*again"):
-        toy_world(tmp_path, "test")
+    assert len(load_dataset("toy-world", videos=world).captions) == 4
+    assert set(DATASETS["toy-world"].splits) == set(SPLITS)
 
 
 def test_contact_sheets_show_things_and_scenes() -> None:

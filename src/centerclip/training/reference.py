@@ -1,0 +1,109 @@
+"""Writes docs/recipes.md from the recipe's models and the data sets' descriptions.
+
+`python -m centerclip.training.reference docs/recipes.md`
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from centerclip.datasets import DATASETS
+from centerclip.training.config import (
+    Architecture,
+    DataSection,
+    Lora,
+    ModelSection,
+    OptimizationSection,
+    TrainConfig,
+)
+
+__all__ = ["reference"]
+
+_SECTIONS = {
+    "": TrainConfig,
+    "model": ModelSection,
+    "model.architecture": Architecture,
+    "model.lora": Lora,
+    "data": DataSection,
+    "optimization": OptimizationSection,
+}
+_BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+_HEAD = """# Recipes and data sets
+
+Written by `make docs` from the source; edit that instead.
+
+A recipe is a TOML file for `centerclip train --config FILE`; [configs/](../configs) has examples. Unknown
+keys are errors. With `extends = "other.toml"` a recipe holds only what differs from another one, whose path
+starts from its own folder.
+"""
+_DATA_SETS = """## Data sets
+
+The first split of each is the default of `centerclip evaluate`. Splits in bold are those that results are
+reported on: a recipe must not choose its model on them. Frames are those of the field's protocol; where there
+are none, the model's own count is used. Longer captions are cut.
+"""
+_OWN = """
+### A table of your own videos
+
+`manifest` reads a CSV file with a header, JSON lines or Parquet, given as `--annotations` or `annotations`:
+
+| column | holds |
+|---|---|
+| `path` | the video's file; a relative path starts from the folder of the videos, or else from the table's |
+| `caption` | one caption; rows with equal path, start and end are one video with several captions |
+| `start`, `end` | optional: the part of the file to use, in seconds |
+| `split` | optional: the name of the row's split; the split `all` is every row, with or without this column |
+
+### A data set of your own
+
+A value of `centerclip.datasets.DatasetSpec` in your own module, given as `--dataset my_module:MY_SET`, or as
+`dataset` in a recipe, is used like the built-in ones.
+[examples/custom_dataset.py](../examples/custom_dataset.py) shows one.
+"""
+
+
+def reference() -> str:
+    """The page, in Markdown."""
+    keys = (_section(name, model) for name, model in _SECTIONS.items())
+    return "\n".join([_HEAD, *keys, _DATA_SETS, *_data_sets(), _OWN])
+
+
+def _section(name: str, model: type[Any]) -> str:
+    schema = model.model_json_schema()
+    required = schema.get("required", ())
+    rows = [_row(key, field, key in required) for key, field in schema["properties"].items()]
+    title = f"`[{name}]`" if name else "Top level"
+    head = ["| key | default | allowed | meaning |", "|---|---|---|---|"]
+    return "\n".join([f"## {title}\n", inspect.cleandoc(model.__doc__ or ""), "", *head, *rows, ""])
+
+
+def _row(key: str, field: dict[str, Any], required: bool) -> str:
+    default = field.get("default")
+    shown = "required" if required else "" if default is None else f"`{json.dumps(default)}`"
+    kinds = [kind for kind in field.get("anyOf", [field]) if kind.get("type") != "null"]
+    allowed = [f"{sign} {kind[name]:g}" for kind in kinds for name, sign in _BOUNDS.items() if name in kind]
+    allowed += [f"`{value}`" for kind in kinds for value in kind.get("enum", ())]
+    return f"| `{key}` | {shown} | {', '.join(allowed)} | {field['description']} |"
+
+
+def _data_sets() -> Iterator[str]:
+    yield "| name | splits | frames | text tokens | video to text by |\n|---|---|---|---|---|"
+    for name, spec in DATASETS.items():
+        splits = [f"**{split}**" if split in spec.reported_splits else split for split in spec.splits]
+        columns = (
+            f"`{name}`",
+            ", ".join(splits) or "as its column names them",
+            spec.frames or "the model's",
+            spec.max_text_tokens,
+            ", ".join(spec.protocols),
+        )
+        yield f"| {' | '.join(map(str, columns))} |"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(reference(), encoding="utf-8")
