@@ -1,10 +1,14 @@
-"""The REST API as programs meet it: a real server on this machine, over a small library."""
+"""The REST API as programs use it: a real server on this machine with a small library."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -17,9 +21,10 @@ import pytest
 from PIL import Image
 from serving import SECONDS, Served, running, serve_library, tiny_encoder
 
-from centerclip.api import Hit
+from centerclip.api import FoundMoment
+from centerclip.encoder import FileResult, Progress
 from centerclip.index import VideoIndex
-from centerclip.serve import Settings, create_app
+from centerclip.serve import ServerSettings, create_app
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,7 @@ def test_hits_tell_where_a_moment_is_and_no_folder_of_the_server(served: Served)
     assert [hit["rank"] for hit in found["hits"]] == list(range(1, len(found["hits"]) + 1))
     assert {hit["folder"] for hit in found["hits"]} <= {"", "Urlaub 2024"}
     for hit in found["hits"]:
-        assert set(hit) == set(Hit.model_fields)
+        assert set(hit) == set(FoundMoment.model_fields)
         assert 0 <= hit["start"] < hit["end"] <= hit["duration"]
         assert hit["window_start"] <= hit["end"]
         assert hit["playable"] == hit["name"].endswith(".mp4")
@@ -63,7 +68,7 @@ def test_hits_tell_where_a_moment_is_and_no_folder_of_the_server(served: Served)
 
 def test_the_addresses_in_a_hit_lead_somewhere(served: Served) -> None:
     hit = search(served)["hits"][0]
-    for name, kind in (("thumbnail", "image/jpeg"), ("media", None), ("clip", "video/mp4")):
+    for name, kind in (("thumbnail", "image/jpeg"), ("media", None), ("excerpt", "video/mp4")):
         answer = served.http.get(hit[name])
         assert answer.status_code == 200, (name, answer.text)
         assert kind in (None, answer.headers["content-type"])
@@ -173,9 +178,9 @@ def upload(served: Served, content: bytes, name: str = "x.png", **more: Any) -> 
     return served.http.post("/api/search", files={"file": (name, content)}, **more)
 
 
-def test_search_by_a_clip_finds_the_clip(served: Served) -> None:
-    clip = (served.folder / "Urlaub 2024" / "strand & meer.mp4").read_bytes()
-    answer = upload(served, clip, "../../mine.mp4", params={"top": 1})
+def test_search_with_a_video_finds_that_video(served: Served) -> None:
+    video = (served.folder / "Urlaub 2024" / "strand & meer.mp4").read_bytes()
+    answer = upload(served, video, "../../mine.mp4", params={"top": 1})
     assert answer.status_code == 200, answer.text
     best = answer.json()["hits"][0]
     assert (best["name"], round(best["score"], 3)) == ("strand & meer.mp4", 1.0)
@@ -263,7 +268,7 @@ def test_the_reduction_is_drawn(served: Served) -> None:
     assert 0.02 < vivid.mean() < 0.6  # some patches keep their color, others are dimmed
 
 
-# Files, thumbnails, clips
+# Files, thumbnails, excerpts
 
 
 def test_media_by_ranges(served: Served) -> None:
@@ -300,7 +305,7 @@ def test_thumbnails_are_asked_for_once(served: Served) -> None:
         "/static/../application.py",
         "/static/%2e%2e/application.py",
         "/static//etc/passwd",
-        "/clips/..%2fold.avi?start=0&end=1",
+        "/excerpts/..%2fold.avi?start=0&end=1",
         "/api/index/..%2f..%2fetc%2fpasswd",
     ],
 )
@@ -320,7 +325,7 @@ def test_a_file_that_changed_is_gone(tmp_path: Path) -> None:
         path = served.folder / "blue.mp4"
         stat = path.stat()
         os.utime(path, (stat.st_atime, stat.st_mtime + 10))
-        for address in (f"/media/{video}", f"/clips/{video}?start=0&end=1", f"/api/videos/{video}/tokens"):
+        for address in (f"/media/{video}", f"/excerpts/{video}?start=0&end=1", f"/api/videos/{video}/tokens"):
             answer = served.http.get(address)
             assert (answer.status_code, error(answer)) == (410, "gone")
             assert str(served.folder) not in answer.text
@@ -330,35 +335,96 @@ def test_a_file_that_changed_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["old.avi", "film.mkv", "strand & meer.mp4"])
-def test_clips_of_any_format_play_in_browsers(served: Served, name: str) -> None:
-    answer = served.http.get(f"/clips/{served.id_of(name)}", params={"start": 1.0, "end": 3.0})
+def test_excerpts_of_any_format_play_in_browsers(served: Served, name: str) -> None:
+    answer = served.http.get(f"/excerpts/{served.id_of(name)}", params={"start": 1.0, "end": 3.0})
     assert answer.headers["content-type"] == "video/mp4"
-    with av.open(io.BytesIO(answer.content)) as clip:
-        video = clip.streams.video[0]
+    with av.open(io.BytesIO(answer.content)) as excerpt:
+        video = excerpt.streams.video[0]
         assert (video.codec_context.name, video.pix_fmt) == ("h264", "yuv420p")
         assert (video.height, video.width) == (48, 64)
-        times = [frame.time for frame in clip.decode(video)]
+        times = [frame.time for frame in excerpt.decode(video)]
     assert times[0] == 0
     assert 1.7 <= times[-1] <= 2.5
-    part = served.http.get(f"/clips/{served.id_of(name)}?start=1.0&end=3.0", headers={"Range": "bytes=0-3"})
+    part = served.http.get(
+        f"/excerpts/{served.id_of(name)}?start=1.0&end=3.0", headers={"Range": "bytes=0-3"}
+    )
     assert (part.status_code, part.content) == (206, answer.content[:4])
 
 
-def test_a_clip_shows_the_moment(served: Served) -> None:
+def test_an_excerpt_shows_the_moment(served: Served) -> None:
     def at(content: bytes, seconds: float) -> np.ndarray:
         with av.open(io.BytesIO(content)) as video:
             frames = [frame for frame in video.decode(video=0) if frame.time <= seconds + 0.01]
         return frames[-1].to_ndarray(format="rgb24").astype(int)
 
     whole = (served.folder / "Urlaub 2024" / "old.avi").read_bytes()
-    clip = served.http.get(f"/clips/{served.id_of('old.avi')}?start=2&end=3").content
-    assert np.abs(at(clip, 0.5) - at(whole, 2.5)).mean() < 6
-    assert np.abs(at(clip, 0.5) - at(whole, 0.5)).mean() > 6
+    excerpt = served.http.get(f"/excerpts/{served.id_of('old.avi')}?start=2&end=3").content
+    assert np.abs(at(excerpt, 0.5) - at(whole, 2.5)).mean() < 6
+    assert np.abs(at(excerpt, 0.5) - at(whole, 0.5)).mean() > 6
 
 
 def test_backward_moments_are_refused(served: Served) -> None:
-    answer = served.http.get(f"/clips/{served.id_of('old.avi')}?start=2&end=2")
+    answer = served.http.get(f"/excerpts/{served.id_of('old.avi')}?start=2&end=2")
     assert answer.status_code == 422
+
+
+# Indexing
+
+HOLD_THE_INDEX = """
+import sys, time
+from centerclip.encoder import FileResult, Progress
+from centerclip.index import VideoIndex
+with VideoIndex(sys.argv[1]).writer():
+    print("writing", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_another_process_blocks_indexing_until_it_dies(tmp_path: Path) -> None:
+    with serve_library(tmp_path) as served:
+        command = [sys.executable, "-c", HOLD_THE_INDEX, served.index.location]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "writing\n"
+            answer = served.http.post("/api/index", json={})
+            assert (answer.status_code, error(answer)) == (409, "conflict")
+            assert f"is being written by process {other.pid}" in answer.text
+            assert str(tmp_path) not in answer.text
+            other.kill()
+        job = served.http.post("/api/index", json={}).json()["job"]
+        assert '"state":"done"' in served.http.get(f"/api/index/{job}/events").text
+
+
+def test_jobs_run_one_at_a_time_until_they_are_canceled_or_the_server_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def index(
+        *args: object,
+        on_progress: Callable[[Progress], None],
+        should_stop: Callable[[], bool],
+        **options: object,
+    ) -> Iterator[FileResult]:
+        on_progress(Progress(0, 9))
+        yield FileResult(tmp_path / "a.mp4", "indexed")
+        while not should_stop():
+            time.sleep(0.01)
+
+    with httpx.Client(timeout=60) as watcher, serve_library(tmp_path) as served:
+        monkeypatch.setattr(served.encoder, "index", index)
+        job = served.http.post("/api/index", json={}).json()["job"]
+        second = served.http.post("/api/index", json={})
+        assert (second.status_code, error(second)) == (409, "conflict")
+        assert f"job {job} is running" in second.text
+        served.http.delete(f"/api/index/{job}")
+        last = served.http.get(f"/api/index/{job}/events").text.split("data: ")[-1]
+        assert json.loads(last)["state"] == "canceled"
+        assert (json.loads(last)["total"], json.loads(last)["states"]) == (9, {"indexed": 1})
+        job = served.http.post("/api/index", json={}).json()["job"]
+        request = watcher.build_request("GET", f"{served.http.base_url}/api/index/{job}/events")
+        lines = watcher.send(request, stream=True).iter_lines()
+        assert next(lines) == "event: progress"
+    list(lines)  # ends, and isn't broken off
+    assert served.app.state.services.jobs.get(job).state == "canceled"
 
 
 # The rest
@@ -389,7 +455,7 @@ def test_many_at_once_share_the_model(served: Served) -> None:
 
 
 def test_an_empty_library_is_served_too(tmp_path: Path) -> None:
-    settings = Settings(port=0, cache_folder=tmp_path / "cache")
+    settings = ServerSettings(port=0, cache_folder=tmp_path / "cache")
     app = create_app(VideoIndex(tmp_path / "index"), tiny_encoder(), settings)
     with running(app, settings) as address, httpx.Client(base_url=address) as http:
         assert http.get("/api/stats").json()["videos"] == 0

@@ -1,4 +1,4 @@
-"""Who may come in, and what browsers are told, over HTTP."""
+"""Who may use the server, and what browsers may do with its responses, over HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server that wants a token."""
+    """A server with a token."""
     with serve_library(tmp_path_factory.mktemp("closed"), token=TOKEN) as served:
         yield served
 
