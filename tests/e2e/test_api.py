@@ -409,21 +409,23 @@ def test_jobs_run_one_at_a_time_until_they_are_canceled_or_the_server_stops(
         while not should_stop():
             time.sleep(0.01)
 
-    with httpx.Client(timeout=60) as watcher, serve_library(tmp_path) as served:
-        monkeypatch.setattr(served.encoder, "index", index)
-        job = served.http.post("/api/index", json={}).json()["job"]
-        second = served.http.post("/api/index", json={})
-        assert (second.status_code, error(second)) == (409, "conflict")
-        assert f"job {job} is running" in second.text
-        served.http.delete(f"/api/index/{job}")
-        last = served.http.get(f"/api/index/{job}/events").text.split("data: ")[-1]
-        assert json.loads(last)["state"] == "canceled"
-        assert (json.loads(last)["total"], json.loads(last)["states"]) == (9, {"indexed": 1})
-        job = served.http.post("/api/index", json={}).json()["job"]
-        request = watcher.build_request("GET", f"{served.http.base_url}/api/index/{job}/events")
-        lines = watcher.send(request, stream=True).iter_lines()
-        assert next(lines) == "event: progress"
-    list(lines)  # ends, and isn't broken off
+    with httpx.Client(timeout=60) as watcher:
+        with serve_library(tmp_path) as served:
+            monkeypatch.setattr(served.encoder, "index", index)
+            job = served.http.post("/api/index", json={}).json()["job"]
+            second = served.http.post("/api/index", json={})
+            assert (second.status_code, error(second)) == (409, "conflict")
+            assert f"job {job} is running" in second.text
+            served.http.delete(f"/api/index/{job}")
+            last = served.http.get(f"/api/index/{job}/events").text.split("data: ")[-1]
+            assert json.loads(last)["state"] == "canceled"
+            assert (json.loads(last)["total"], json.loads(last)["states"]) == (9, {"indexed": 1})
+            job = served.http.post("/api/index", json={}).json()["job"]
+            request = watcher.build_request("GET", f"{served.http.base_url}/api/index/{job}/events")
+            events = watcher.send(request, stream=True)
+            lines = events.iter_lines()
+            assert next(lines) == "event: progress"
+        list(lines)  # ends, and isn't broken off
     assert served.app.state.services.jobs.get(job).state == "canceled"
 
 

@@ -76,12 +76,13 @@ def serve(
     if log:
         running.log_requests()
 
-    def ready(address: str) -> None:
+    with running.listen(settings) as listening:  # complains before a model is loaded
+        encoder = load_encoder(model, store.model, device=device, precision=precision, backend=backend)
+        server = running.make_server(create_app(store, encoder, settings))
+        address = running.address_of(settings, listening)
         note(f"Serving on {address} (Ctrl-C stops)")
         if open_page:
             import webbrowser
 
             webbrowser.open(f"{address}/?token={settings.token}" if settings.token else address)
-
-    encoder = load_encoder(model, store.model, device=device, precision=precision, backend=backend)
-    running.run(create_app(store, encoder, settings), settings, ready)
+        server.run([listening])

@@ -58,7 +58,7 @@ class Jobs:
             if not folders:
                 raise HTTPException(409, "no folders to index: start the server with --folder PATH")
             for name, run in self._runs.items():
-                if run.is_alive():
+                if run.job.state == "running":
                     raise HTTPException(409, f"job {name} is running: wait for it, or cancel it")
             run = _Run(self._index, self._encoder, self._library, folders, request)
             self._runs = dict([*self._runs.items(), (run.job.job, run)][-_KEPT:])

@@ -1,10 +1,9 @@
-"""Runs the application under uvicorn until it is asked to stop."""
+"""Runs the application under uvicorn: a socket that listens, and a server that uses it."""
 
 from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,7 +11,7 @@ from fastapi import FastAPI
 from centerclip.errors import ConfigError
 from centerclip.serve.settings import ServerSettings
 
-__all__ = ["listen", "log_requests", "make_server", "run"]
+__all__ = ["address_of", "listen", "log_requests", "make_server"]
 
 _GRACE_SECONDS = 10
 """How long requests in progress may take when the server is asked to stop."""
@@ -21,25 +20,8 @@ _KEEP_ALIVE_SECONDS = 65
 """Longer than clients pause: a connection that closes just as they ask again is an error to them."""
 
 
-def run(app: FastAPI, settings: ServerSettings, on_ready: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C or SIGTERM, then finish the requests in progress.
-
-    Args:
-        app: made by `create_app` with these settings.
-        settings: host and port.
-        on_ready: called with the address once it accepts connections.
-
-    Raises:
-        ConfigError: the address can't be listened on.
-    """
-    with listen(settings) as listening:
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        on_ready(f"http://{host}:{listening.getsockname()[1]}")
-        make_server(app).run([listening])
-
-
 def listen(settings: ServerSettings) -> socket.socket:
-    """Return a socket that listens where the settings say.
+    """Return a socket that listens where the settings say; connections wait until a server runs.
 
     Raises:
         ConfigError: it can't.
@@ -51,14 +33,20 @@ def listen(settings: ServerSettings) -> socket.socket:
         both = socket.has_dualstack_ipv6()
         return socket.create_server(address, family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=both)
     except OSError as error:
+        reason = str(error.strerror).partition(" (while")[0]  # Python adds the address
         raise ConfigError(
-            f"can't listen on {settings.host}:{settings.port}: {error.strerror}. "
-            "Choose another --port or --host"
+            f"can't listen on {settings.host}:{settings.port} ({reason}): choose another --port or --host"
         ) from error
 
 
+def address_of(settings: ServerSettings, listening: socket.socket) -> str:
+    """The address of a server to open in a browser."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{listening.getsockname()[1]}"
+
+
 def make_server(app: FastAPI) -> uvicorn.Server:
-    """Return a uvicorn server for an application, to be run with the socket of `listen`."""
+    """Return a server for an application; its `run([socket])` serves until Ctrl-C or SIGTERM."""
     # Its lines would contain tokens and queries; the application logs its own requests.
     logging.getLogger("uvicorn.access").disabled = True
     config = uvicorn.Config(
