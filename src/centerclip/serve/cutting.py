@@ -40,7 +40,7 @@ class _CopyError(Exception):
 def cut_excerpt(info: VideoInfo, target: Path, *, start: float, end: float) -> None:
     """Write an excerpt as an MP4 file: H.264, at most 1280 x 720 and 30 frames per second, with its sound.
 
-    H.264, VP9 and AV1 are copied unchanged, without sound, if a key frame lies shortly before the start.
+    H.264, VP9 and AV1 are copied unchanged if a key frame lies shortly before the start.
 
     Args:
         info: the file.
@@ -76,6 +76,7 @@ def _copy(source: Path, target: Path, start: float, end: float) -> None:
         origin = int(video.start_time)
         read.seek(origin + int(start / video.time_base), stream=video)
         copy: Any = written.add_stream_from_template(video)
+        sound = _Sound(source, written)
         first: int | None = None
         for packet in read.demux(video):
             if packet.dts is None and packet.pts is None:
@@ -86,7 +87,7 @@ def _copy(source: Path, target: Path, start: float, end: float) -> None:
             if first is None:
                 if not packet.is_keyframe or not start - _KEY_FRAME_SECONDS <= seconds <= start + 0.01:
                     raise _CopyError
-                first = packet.pts
+                first, begin = packet.pts, seconds
             if float((packet.dts - origin) * video.time_base) >= end:
                 break
             if packet.pts < first:  # a leading picture refers to what comes before the key frame
@@ -96,6 +97,7 @@ def _copy(source: Path, target: Path, start: float, end: float) -> None:
             written.mux(packet)
         if first is None:
             raise _CopyError
+        sound.write(begin, end)
 
 
 def _side_data(video: Any) -> set[str]:
@@ -114,50 +116,49 @@ def _encode(info: VideoInfo, target: Path, start: float, end: float) -> None:
         stream.height, stream.width = _shown_size(info.height, info.width)
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = _TIME_BASE
-        sound = _Sound(info.path, written, start, end)
+        sound = _Sound(info.path, written)
         for number, (_, picture) in enumerate(reader.frames_at(instants)):
             frame = VideoFrame.from_ndarray(picture, format="rgb24")
             frame = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")
             frame.pts, frame.time_base = round(number / rate / _TIME_BASE), _TIME_BASE
             written.mux(stream.encode(frame))
         written.mux(stream.encode())
-        sound.write()
+        sound.write(start, end)
 
 
 class _Sound:
     """The sound of an excerpt, as far as it can be decoded: an excerpt without sound is better than none."""
 
-    def __init__(self, source: Path, written: Any, start: float, end: float) -> None:
+    def __init__(self, source: Path, written: Any) -> None:
         self._source, self._written = source, written
-        self._start, self._end = start, end
         with av.open(source) as read:
             self._stream = (
                 written.add_stream("aac", rate=48_000, layout="stereo") if read.streams.audio else None
             )
 
-    def write(self) -> None:
+    def write(self, start: float, end: float) -> None:
         if self._stream is None:
             return
-        given = 0
-        for frame in self._frames():
-            frame.pts, frame.time_base = given, Fraction(1, 48_000)
-            given += frame.samples
+        samples = 0
+        for frame in self._frames(start, end):
+            frame.pts, frame.time_base = samples, Fraction(1, 48_000)
+            samples += frame.samples
             self._written.mux(self._stream.encode(frame))
         self._written.mux(self._stream.encode())
 
-    def _frames(self) -> Iterator[Any]:
+    def _frames(self, start: float, end: float) -> Iterator[Any]:
         """Decoded sound from about `start` to about `end`, to within an audio frame (about 20 ms)."""
         resampler = AudioResampler(format="fltp", layout="stereo", rate=48_000)
         with av.open(self._source) as read:
             video, audio = read.streams.video[0], read.streams.audio[0]
             origin = float((video.start_time or 0) * (video.time_base or 0))
-            read.seek(int(max(0.0, origin + self._start) * av.time_base))
+            read.seek(int(max(0.0, origin + start) * av.time_base))
             try:
                 for frame in read.decode(audio):
                     seconds = (frame.time or 0.0) - origin
-                    if seconds >= self._end:
+                    if seconds >= end:
                         break
-                    if seconds >= self._start - 0.01:
+                    if seconds >= start - 0.01:
                         yield from resampler.resample(frame)
             except FFmpegError:
                 return  # the sound up to a damaged place is used

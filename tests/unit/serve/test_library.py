@@ -10,7 +10,6 @@ from random_videos import CARD, random_video
 
 from centerclip.errors import ConfigError, QueryError
 from centerclip.index import VideoIndex
-from centerclip.serve.cutting import _shown_size
 from centerclip.serve.excerpts import ExcerptCache
 from centerclip.serve.library import Library
 from centerclip.serve.results import Filters
@@ -89,11 +88,3 @@ def test_the_least_recently_used_excerpt_is_deleted_first(tmp_path: Path) -> Non
     cache = ExcerptCache(tmp_path, 200)
     cache._evict(keep=tmp_path / "new.mp4")
     assert {path.stem for path in tmp_path.glob("*.mp4")} == {"new", "used"}
-
-
-@pytest.mark.parametrize(
-    ("size", "shown"),
-    [((1080, 1920), (720, 1280)), ((3840, 2160), (720, 404)), ((480, 640), (480, 640)), ((47, 63), (48, 64))],
-)
-def test_excerpts_have_even_sizes_and_are_small(size: tuple[int, int], shown: tuple[int, int]) -> None:
-    assert _shown_size(*size) == shown
