@@ -33,8 +33,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-def search(served: Served, **asked: object) -> dict:
-    answer = served.http.get("/api/search", params={"q": "a red car", **asked})
+def search(served: Served, **params: object) -> dict:
+    answer = served.http.get("/api/search", params={"q": "a red car", **params})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -50,7 +50,7 @@ def error(answer: httpx.Response) -> str:
 # Searching
 
 
-def test_hits_tell_where_a_moment_is_and_no_folder_of_the_server(served: Served) -> None:
+def test_hits_say_where_a_moment_is_and_name_no_folder_of_the_server(served: Served) -> None:
     answer = served.http.get("/api/search", params={"q": "a red car", "per_video": 5})
     found = answer.json()
     assert found["query"] == "a red car"
@@ -66,7 +66,7 @@ def test_hits_tell_where_a_moment_is_and_no_folder_of_the_server(served: Served)
     assert str(served.folder.parent) not in answer.text
 
 
-def test_the_addresses_in_a_hit_lead_somewhere(served: Served) -> None:
+def test_the_addresses_in_a_hit_work(served: Served) -> None:
     hit = search(served)["hits"][0]
     for name, kind in (("thumbnail", "image/jpeg"), ("media", None), ("excerpt", "video/mp4")):
         answer = served.http.get(hit[name])
@@ -75,8 +75,8 @@ def test_the_addresses_in_a_hit_lead_somewhere(served: Served) -> None:
 
 
 def test_filters(served: Served) -> None:
-    def names(**asked: object) -> set[str]:
-        return {hit["name"] for hit in search(served, per_video=1, **asked)["hits"]}
+    def names(**params: object) -> set[str]:
+        return {hit["name"] for hit in search(served, per_video=1, **params)["hits"]}
 
     assert names(folder="Urlaub 2024") == {"strand & meer.mp4", "old.avi", "film.mkv"}
     assert names(folder="Urlaub") == set()  # a folder, not the beginning of a name
@@ -92,7 +92,7 @@ def test_filters(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "params",
     [
         {"q": ""},
         {"q": "x" * 501},
@@ -106,8 +106,8 @@ def test_filters(served: Served) -> None:
         {"q": "a", "min_duration": "nan"},
     ],
 )
-def test_what_cannot_be_asked_is_refused_with_a_reason(served: Served, asked: dict) -> None:
-    answer = served.http.get("/api/search", params=asked)
+def test_invalid_searches_are_refused_with_a_reason(served: Served, params: dict) -> None:
+    answer = served.http.get("/api/search", params=params)
     assert answer.status_code == 422, answer.text
     assert error(answer) == "invalid"
 
@@ -126,7 +126,7 @@ def test_more_like_this(served: Served) -> None:
     assert served.http.get("/api/search", params={"like": "0" * 32}).status_code == 404
 
 
-def test_pages_put_together_are_the_whole_list(served: Served) -> None:
+def test_all_pages_together_are_the_whole_list(served: Served) -> None:
     whole = search(served, top=100, per_video=10)["hits"]
     assert len(whole) > 3
     paged, cursor = [], ""
@@ -140,7 +140,7 @@ def test_pages_put_together_are_the_whole_list(served: Served) -> None:
     assert paged == whole
 
 
-def test_a_cursor_alone_resumes_its_list(served: Served) -> None:
+def test_a_cursor_alone_continues_its_list(served: Served) -> None:
     first = search(served, top=1)
     answer = served.http.get("/api/search", params={"cursor": first["next"], "top": 1})
     assert answer.json()["hits"] == search(served, top=1, cursor=first["next"])["hits"]
@@ -151,7 +151,7 @@ def test_an_unknown_cursor_is_gone(served: Served) -> None:
     assert (answer.status_code, error(answer)) == (410, "gone")
 
 
-def test_a_list_holds_still_while_the_library_grows(tmp_path: Path) -> None:
+def test_a_list_does_not_change_while_the_library_grows(tmp_path: Path) -> None:
     with serve_library(tmp_path) as served:
         whole = search(served, top=100, per_video=10)
         first = search(served, top=2, per_video=10)
@@ -187,7 +187,7 @@ def test_search_with_a_video_finds_that_video(served: Served) -> None:
     assert answer.json()["query"] == "mine.mp4"
 
 
-def test_search_by_a_picture_and_words(served: Served) -> None:
+def test_search_with_a_picture_and_words(served: Served) -> None:
     alone, combined = (
         upload(served, picture()).json(),
         upload(served, picture(), data={"q": "- a red car"}).json(),
@@ -207,7 +207,7 @@ def test_search_by_a_picture_and_words(served: Served) -> None:
     ],
     ids=["empty", "playlist", "concat", "damaged", "large"],
 )
-def test_unfit_uploads_are_refused(served: Served, content: bytes, status: int, code: str) -> None:
+def test_invalid_uploads_are_refused(served: Served, content: bytes, status: int, code: str) -> None:
     answer = upload(served, content)
     assert (answer.status_code, error(answer)) == (status, code)
     assert "/tmp" not in answer.text
@@ -227,7 +227,7 @@ def test_a_large_upload_of_unknown_length_is_cut_off(served: Served) -> None:
 # Videos
 
 
-def test_videos_are_listed_with_those_that_failed(served: Served) -> None:
+def test_indexed_and_failed_videos_are_listed(served: Served) -> None:
     listed = served.http.get("/api/videos", params={"limit": 3}).json()
     assert (listed["total"], len(listed["videos"])) == (5, 3)
     rest = served.http.get("/api/videos", params={"limit": 3, "offset": 3}).json()
@@ -242,7 +242,7 @@ def test_videos_are_listed_with_those_that_failed(served: Served) -> None:
     assert served.http.get(f"/api/videos/{'f' * 32}").status_code == 404
 
 
-def test_the_curve_covers_the_video_and_its_moments_lie_in_it(served: Served) -> None:
+def test_the_curve_covers_the_video_and_contains_its_moments(served: Served) -> None:
     blue = served.id_of("blue.mp4")
     curve = served.http.get(f"/api/videos/{blue}/curve", params={"q": "a red car"}).json()
     assert len(curve["times"]) == len(curve["scores"]) == 4  # two windows of two segments
@@ -285,7 +285,7 @@ def test_media_by_ranges(served: Served) -> None:
     assert head.headers["accept-ranges"] == "bytes"
 
 
-def test_thumbnails_are_asked_for_once(served: Served) -> None:
+def test_unchanged_thumbnails_are_not_sent_again(served: Served) -> None:
     address = f"/thumbnails/{served.id_of('blue.mp4')}?t=5.5"
     answer = served.http.get(address)
     assert answer.content[:2] == b"\xff\xd8"
@@ -309,7 +309,7 @@ def test_thumbnails_are_asked_for_once(served: Served) -> None:
         "/api/index/..%2f..%2fetc%2fpasswd",
     ],
 )
-def test_nothing_but_indexed_files_can_be_reached(served: Served, path: str) -> None:
+def test_only_indexed_files_can_be_reached(served: Served, path: str) -> None:
     connection = served.http._transport  # httpx would tidy such paths up
     request = served.http.build_request("GET", "/")
     request.url = request.url.copy_with(raw_path=path.encode())
@@ -363,7 +363,7 @@ def test_an_excerpt_shows_the_moment(served: Served) -> None:
     assert np.abs(at(excerpt, 0.5) - at(whole, 0.5)).mean() > 6
 
 
-def test_backward_moments_are_refused(served: Served) -> None:
+def test_empty_moments_are_refused(served: Served) -> None:
     answer = served.http.get(f"/excerpts/{served.id_of('old.avi')}?start=2&end=2")
     assert answer.status_code == 422
 
@@ -432,7 +432,7 @@ def test_jobs_run_one_at_a_time_until_they_are_canceled_or_the_server_stops(
 # The rest
 
 
-def test_stats_tell_of_the_library_and_the_model(served: Served) -> None:
+def test_stats_describe_the_library_and_the_model(served: Served) -> None:
     stats = served.http.get("/api/stats").json()
     assert (stats["videos"], stats["failed"], stats["folders"]) == (4, 1, ["Urlaub 2024"])
     assert stats["model"]["name"] == "tiny"  # of the folder /models/tiny
@@ -440,7 +440,7 @@ def test_stats_tell_of_the_library_and_the_model(served: Served) -> None:
     assert len(stats["examples"]) == 6
 
 
-def test_many_at_once_share_the_model(served: Served) -> None:
+def test_concurrent_searches_share_passes_of_the_model(served: Served) -> None:
     def ask(number: int) -> int:
         return served.http.get("/api/search", params={"q": f"car number {number}"}).status_code
 
@@ -456,7 +456,7 @@ def test_many_at_once_share_the_model(served: Served) -> None:
     )
 
 
-def test_an_empty_library_is_served_too(tmp_path: Path) -> None:
+def test_an_empty_library_can_be_served(tmp_path: Path) -> None:
     settings = ServerSettings(port=0, cache_folder=tmp_path / "cache")
     app = create_app(VideoIndex(tmp_path / "index"), tiny_encoder(), settings)
     with running(app, settings) as address, httpx.Client(base_url=address) as http:

@@ -37,7 +37,7 @@ def test_searches(served: Served, client: Client, tmp_path: Path) -> None:
     assert page.hits[0].video_id not in {hit.video_id for hit in like.hits}
 
 
-def test_looks_closer(served: Served, client: Client, tmp_path: Path) -> None:
+def test_describes_and_downloads(served: Served, client: Client, tmp_path: Path) -> None:
     hit = client.search("a red car").hits[0]
     assert client.video(hit.video_id).name == hit.name
     assert client.videos(limit=2).total == client.stats().videos + client.stats().failed
@@ -67,7 +67,7 @@ def test_indexes(served: Served, client: Client) -> None:
     assert client.cancel(retried.job).state == "done"  # too late
 
 
-def test_tells_what_went_wrong(served: Served, client: Client) -> None:
+def test_raises_errors_with_a_reason(served: Served, client: Client) -> None:
     with pytest.raises(ServerError, match="not found") as caught:
         client.video("0" * 32)
     assert (caught.value.status, caught.value.code) == (404, "not_found")
@@ -80,7 +80,7 @@ def test_tells_what_went_wrong(served: Served, client: Client) -> None:
         nowhere.stats()
 
 
-def test_shows_its_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_sends_its_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     token = "0123456789abcdef"
     with serve_library(tmp_path, token=token) as served:
         address = str(served.http.base_url)

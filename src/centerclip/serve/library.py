@@ -44,14 +44,15 @@ class Library:
         self._given = tuple(Path(os.path.abspath(folder)) for folder in folders)
         self._lock = Lock()
         self._read = -1  # the version of the index that the following were read from
-        self._roots: dict[str, Path] = {}
+        self._roots: tuple[Path, ...] = ()
+        self._tops: dict[str, Path] = {}
         self._folders: list[str] = []
         self._stats: Stats | None = None
 
     def roots(self) -> list[Path]:
-        """The folders that a job indexes."""
+        """The folders and files that a job indexes."""
         self._refresh()
-        return list(self._roots.values())
+        return list(self._roots)
 
     def folders(self) -> list[str]:
         """All folders that contain videos, as visitors know them."""
@@ -78,7 +79,7 @@ class Library:
         self._refresh()
         wanted = folder.strip("/")
         options = []
-        for label, root in self._roots.items():
+        for label, root in self._tops.items():
             if not label or wanted == label or wanted.startswith(f"{label}/"):
                 inside = wanted.removeprefix(label).strip("/")
                 prefix = "/".join(part for part in (str(root).rstrip("/"), inside) if part)
@@ -120,13 +121,13 @@ class Library:
     def hide_folders(self, text: str) -> str:
         """Remove the library's folders, and the index's location, from a message."""
         with self._lock:
-            known = [*map(str, self._roots.values()), self.index.location]
+            known = [*map(str, self._tops.values()), self.index.location]
         for folder in sorted(known, key=len, reverse=True):
             text = text.replace(f"{folder.rstrip('/')}/", "").replace(folder, Path(folder).name)
         return text
 
     def _root_of(self, path: Path) -> tuple[str, Path] | None:
-        for known in list(self._roots.items()):
+        for known in list(self._tops.items()):
             if path.is_relative_to(known[1]):
                 return known
         return None
@@ -138,7 +139,9 @@ class Library:
                 return
             videos = self.index.videos() if version else []
             parents = {video.info.path.parent for video in videos}
-            self._roots = _labelled(self._given or _roots_of(parents))
+            self._roots = self._given or _roots_of(parents)
+            files = {video.info.path for video in videos}
+            self._tops = _labelled(root.parent if root in files else root for root in self._roots)
             self._stats = self.index.stats() if version else None
             self._read = version
         self._folders = sorted({self.folder_of(parent / "file") for parent in parents} - {""})

@@ -56,6 +56,13 @@ def test_the_top_indexed_folders_are_the_default(tmp_path: Path) -> None:
     assert library.folder_of(Path("/elsewhere/deep/4.mp4")) == "deep"  # never absolute
 
 
+def test_a_single_file_can_be_the_library(tmp_path: Path) -> None:
+    library = library_of(tmp_path, "/v/x/a.mp4", folders=("/v/x/a.mp4",))
+    assert library.roots() == [Path("/v/x/a.mp4")]
+    assert library.folder_of(Path("/v/x/a.mp4")) == ""
+    assert [video.info.path.name for video in library.index.videos(library.within(""))] == ["a.mp4"]
+
+
 def test_folders_are_removed_from_messages(tmp_path: Path) -> None:
     library = library_of(tmp_path, "/v/x/1.mp4", folders=("/v",))
     library.folders()
