@@ -1,4 +1,4 @@
-"""What tests of the page do in a browser: a tab that keeps what went wrong in it, and what visitors do."""
+"""Helpers for tests of the page: a tab that records what goes wrong in it, and what visitors do."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ DROP = """([data, name, type]) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   const dataTransfer = new DataTransfer();
   dataTransfer.items.add(new File([bytes], name, { type }));
-  const told = { dataTransfer, bubbles: true, cancelable: true };
-  const send = (kind) => document.body.dispatchEvent(new DragEvent(kind, told));
+  const options = { dataTransfer, bubbles: true, cancelable: true };
+  const send = (kind) => document.body.dispatchEvent(new DragEvent(kind, options));
   send("dragover");
   send("drop");
 }"""
 
 
 def find_browser() -> str:
-    """The system's Chromium; skips where there is none, fails where one is demanded."""
+    """The system's Chromium. Skips if there is none, or fails if one is required."""
     for name in BROWSERS:
         if found := shutil.which(name):
             return found
@@ -51,8 +51,8 @@ class Visit:
     page: Page
     host: str
     faults: list[str] = field(default_factory=list)
-    forgiven: str = "nothing is"
-    """A pattern of faults that the test itself brings about."""
+    expected: str = "none are"
+    """A pattern of faults that the test itself causes."""
 
     def watch(self) -> None:
         self.page.on("console", self._on_console)
@@ -69,7 +69,7 @@ class Visit:
             self.faults.append(f"request: {request.url}")
 
     def check(self) -> None:
-        assert [fault for fault in self.faults if not re.search(self.forgiven, fault)] == []
+        assert [fault for fault in self.faults if not re.search(self.expected, fault)] == []
 
 
 def search(page: Page, words: str) -> None:
@@ -87,13 +87,13 @@ def names(page: Page) -> list[str]:
 
 
 def playing_at(page: Page) -> float:
-    """The second at which the player is, once it plays."""
+    """The player's position in seconds, once it plays."""
     page.wait_for_function("() => video.readyState > 1 && !video.paused && !video.seeking")
     return page.evaluate("video.currentTime")
 
 
 def sideways(page: Page) -> int:
-    """By how many pixels the page is too wide."""
+    """How many pixels the page is too wide."""
     return page.evaluate("document.documentElement.scrollWidth - innerWidth")
 
 

@@ -1,4 +1,4 @@
-"""A drawn library that the bundled model knows, and the real server, for tests in a browser.
+"""A drawn library that the bundled model knows, and a real server, for tests in a browser.
 
 The library: `town/car.mp4`, `garden/apple.mp4`, `harbor/boat.mp4` of one scene each, `night/sky.mp4` with a
 white rocket in its first and last nine seconds and a green ufo between them, and `garden/kite.avi`, which
@@ -19,10 +19,11 @@ from videos import make_video
 
 from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
+from centerclip.indexing import sync
 from centerclip.lab.toy_world.encode import write_video
 from centerclip.lab.toy_world.scenes import draw, draw_frames
 from centerclip.lab.toy_world.staging import Role, stage
-from centerclip.serve import Settings, create_app
+from centerclip.serve import ServerSettings, create_app
 
 ROCKET = Role("rocket", "white", "rises", "big")
 UFO = Role("ufo", "green", "moves", "big")
@@ -56,13 +57,13 @@ def _render(path: Path, *scenes: tuple[str, float, Role]) -> None:
 
 def index_library(encoder: VideoEncoder, folder: Path, place: Path) -> VideoIndex:
     index = VideoIndex(place)
-    with closing(encoder.index([folder], index)) as results:
+    with closing(sync(index, [folder], encoder)) as results:
         assert {result.state for result in results} == {"indexed"}
     return index
 
 
 def picture_of_a_rocket() -> bytes:
-    """A PNG of a rocket that is in no video."""
+    """A PNG of a rocket that isn't in any video."""
     scene = stage(np.random.default_rng(3), "night sky", [ROCKET], seconds=4)
     file = io.BytesIO()
     draw(scene, 2.0, _SIZE).save(file, "PNG")
@@ -71,7 +72,7 @@ def picture_of_a_rocket() -> bytes:
 
 @contextmanager
 def serving(index: VideoIndex, encoder: VideoEncoder, **settings: Any) -> Iterator[str]:
-    """Serve an index, and stop at the end; gives the address."""
-    made = Settings(**{"port": 0, **settings})
+    """Serve an index and yield the address; stops at the end."""
+    made = ServerSettings(**{"port": 0, **settings})
     with running(create_app(index, encoder, made), made) as address:
         yield address

@@ -1,4 +1,4 @@
-"""A library of small videos behind a real server on this machine, for every test that talks HTTP."""
+"""A library of small videos behind a real server on this machine, for all tests that use HTTP."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -18,9 +18,10 @@ from videos import make_video
 
 from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
+from centerclip.indexing import sync
 from centerclip.model import CenterCLIP
-from centerclip.serve import Settings, create_app
-from centerclip.serve.running import Server, listen, make_config
+from centerclip.serve import ServerSettings, create_app
+from centerclip.serve.running import listen, make_server
 
 SECONDS = 8
 
@@ -39,7 +40,7 @@ class Served:
         return next(v.info.video_id for v in self.index.videos() if v.info.path.name == name)
 
     def add(self, name: str, *, shade: int) -> None:
-        """Put one more video into the library and its index."""
+        """Add a video to the library and its index."""
         make_video(self.folder / name, frames=10, draw=lambda n: _scene(n, shade))
         fill(self.encoder, self.index, self.folder)
 
@@ -52,7 +53,7 @@ def tiny_encoder(seed: int = 0) -> VideoEncoder:
 
 
 def make_library(folder: Path) -> None:
-    """Files that browsers play, files that they don't, and one that nobody can."""
+    """Files that browsers play, files that they don't, and one that isn't a video."""
     (folder / "Urlaub 2024").mkdir(parents=True)
     make_video(folder / "blue.mp4", frames=10 * SECONDS, draw=lambda n: _scene(n, 10))
     make_video(folder / "Urlaub 2024" / "strand & meer.mp4", frames=40, draw=lambda n: _scene(n, 90))
@@ -63,40 +64,37 @@ def make_library(folder: Path) -> None:
 
 
 def fill(encoder: VideoEncoder, index: VideoIndex, folder: Path) -> None:
-    with closing(encoder.index([folder], index)) as results:
+    with closing(sync(index, [folder], encoder)) as results:
         for _ in results:
             pass
 
 
 @contextmanager
 def serve_library(place: Path, **settings: Any) -> Iterator[Served]:
-    """Make a library at a place, index and serve it."""
+    """Make a library in a folder, index and serve it."""
     torch.set_num_threads(1)
     folder, encoder = place / "videos", tiny_encoder()
     make_library(folder)
     index = VideoIndex(place / "index")
     fill(encoder, index, folder)
-    made = Settings(port=0, folders=(folder,), cache_folder=place / "cache", **settings)
+    made = ServerSettings(port=0, folders=(folder,), cache_folder=place / "cache", **settings)
     app = create_app(index, encoder, made)
     with running(app, made) as address, httpx.Client(base_url=address, timeout=60) as http:
         yield Served(http, app, folder, index, encoder)
 
 
 @contextmanager
-def running(app: FastAPI, settings: Settings) -> Iterator[str]:
-    """Run an application on a free port; gives its address."""
-    listening, ready = listen(settings), Event()
-    server = Server(make_config(app, settings), ready.set)
-    thread = Thread(target=server.run, args=([listening],))
-    thread.start()
-    try:
-        assert ready.wait(30), "the server does not start"
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        app.state.services.stopping.set()
-        server.should_exit = True
-        thread.join(30)
-        listening.close()
+def running(app: FastAPI, settings: ServerSettings) -> Iterator[str]:
+    """Run an application on a free port; yields its address, which accepts connections at once."""
+    with listen(settings) as listening:
+        server = make_server(app)
+        thread = Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(30)
 
 
 def _scene(number: int, shade: int) -> np.ndarray:

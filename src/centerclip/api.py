@@ -1,4 +1,4 @@
-"""The JSON of the REST API, as typed models; `centerclip.client` gives the same back."""
+"""The JSON of the REST API as typed models, which `centerclip.client` returns too."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "Curve",
+    "CurveMoment",
     "Error",
     "ErrorBody",
     "Failure",
-    "Hit",
+    "FoundMoment",
     "Job",
+    "JobRequest",
     "JobStarted",
-    "JobWanted",
     "Model",
-    "Moment",
     "SearchResult",
     "Stats",
     "Video",
@@ -27,8 +27,11 @@ _VIDEO_ID = "c4d5e99b5aa00db6b8df9b74c22a4f45"
 
 
 class Error(BaseModel):
-    code: str = Field(description="A word for programs.", examples=["not_found"])
-    message: str = Field(description="A sentence for people.", examples=["the index has no video 'x'"])
+    code: str = Field(description="What went wrong, for programs.", examples=["not_found"])
+    message: str = Field(
+        description="What went wrong and what to do, for people.",
+        examples=["the file is empty: choose a picture or video"],
+    )
 
 
 class ErrorBody(BaseModel):
@@ -36,55 +39,57 @@ class ErrorBody(BaseModel):
 
 
 class _File(BaseModel):
-    """What is known of a file, without the folder it lies in on the server."""
+    """A file, without its folder on the server."""
 
     video_id: str = Field(description="A hash of the file's content.", examples=[_VIDEO_ID])
     name: str = Field(description="The file's name.", examples=["four-seasons.mp4"])
     folder: str = Field(description="Its folder, relative to the library.", examples=["garden"])
-    duration: float = Field(description="Seconds.", examples=[26.0])
+    duration: float = Field(description="Length in seconds.", examples=[26.0])
     width: int = Field(examples=[640])
     height: int = Field(examples=[360])
-    modified: float = Field(description="When the file was changed, seconds since 1970.")
-    playable: bool = Field(description="Whether browsers play the file itself; else use `clip`.")
-    media: str = Field(description="The file, by byte ranges.", examples=[f"/media/{_VIDEO_ID}"])
-
-
-class Hit(_File):
-    """A moment that answers a query."""
-
-    rank: int = Field(description="From 1.", examples=[1])
-    start: float = Field(description="Seconds from the file's start.", examples=[6.5])
-    end: float = Field(examples=[13.0])
-    score: float = Field(description="A cosine: it ranks the hits of one query and means no more.")
-    strength: float = Field(
-        description="Between an unrelated window (0) and the best hit (1).", ge=0, le=1, examples=[1.0]
+    modified: float = Field(description="When the file was changed, in seconds since 1970.")
+    playable: bool = Field(description="Whether browsers play the file itself; if not, use `/excerpts`.")
+    media: str = Field(
+        description="Address of the file; supports byte ranges.", examples=[f"/media/{_VIDEO_ID}"]
     )
-    window_start: float = Field(description="The window that was compared; for more like this.")
+
+
+class FoundMoment(_File):
+    """A moment that matches a query."""
+
+    rank: int = Field(description="1 is the best hit.", examples=[1])
+    start: float = Field(description="Seconds from the start of the file.", examples=[6.5])
+    end: float = Field(examples=[13.0])
+    score: float = Field(description="A cosine; comparable within one query only.")
+    strength: float = Field(
+        description="From 0, like an unrelated window, to 1, the best hit.", ge=0, le=1, examples=[1.0]
+    )
+    window_start: float = Field(description="The window around the moment; use it as `start` with `like`.")
     window_end: float
-    thumbnail: str = Field(examples=[f"/thumbnails/{_VIDEO_ID}?t=6.5"])
-    clip: str = Field(
-        description="The moment in a form that browsers play.",
-        examples=[f"/clips/{_VIDEO_ID}?start=6.5&end=13"],
+    thumbnail: str = Field(description="Address of a picture.", examples=[f"/thumbnails/{_VIDEO_ID}?t=6.5"])
+    excerpt: str = Field(
+        description="Address of the moment as an MP4 that browsers play.",
+        examples=[f"/excerpts/{_VIDEO_ID}?start=6.5&end=13"],
     )
 
 
 class SearchResult(BaseModel):
     query: str = Field(examples=["beach + sunset - people"])
-    version: int = Field(description="Of the index that was searched; it grows with each change.")
-    hits: list[Hit]
-    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    version: int = Field(description="The version of the index, which grows with each change.")
+    hits: list[FoundMoment]
+    next: str | None = Field(description="The cursor of the next page; null on the last page.")
 
 
 class Video(_File):
     """A file of the library."""
 
     state: Literal["done", "failed"]
-    reason: str = Field(description="Why it failed.")
-    size: int = Field(description="Bytes.")
+    reason: str = Field(description="Why the file failed; empty if it didn't.")
+    size: int = Field(description="Size in bytes.")
     frame_rate: float
     codec: str = Field(examples=["h264"])
-    windows: int = Field(description="Windows that are indexed of it.")
-    indexed: float = Field(description="When, seconds since 1970.")
+    windows: int = Field(description="Number of indexed windows.")
+    indexed: float = Field(description="When it was indexed, in seconds since 1970.")
     thumbnail: str | None
 
 
@@ -95,46 +100,48 @@ class VideoList(BaseModel):
     videos: list[Video]
 
 
-class Moment(BaseModel):
+class CurveMoment(BaseModel):
     start: float
     end: float
     score: float
 
 
 class Curve(BaseModel):
-    """A query's score along a video."""
+    """A query's scores along a video."""
 
-    times: list[tuple[float, float]] = Field(description="Start and end of each segment in seconds.")
-    scores: list[float] = Field(description="The cosine of each segment.")
-    moments: list[Moment] = Field(description="The video's own moments that answer the query, best first.")
+    times: list[tuple[float, float]] = Field(description="Start and end of each segment, in seconds.")
+    scores: list[float] = Field(description="Cosine of each segment.")
+    moments: list[CurveMoment] = Field(
+        description="The moments of this video that match the query, best first."
+    )
 
 
 class Model(BaseModel):
     name: str = Field(examples=["nano"])
-    schedule: str = Field(description="What tokens are reduced where.", examples=["B6-4,49"])
+    schedule: str = Field(description="Token schedule.", examples=["B6-4,49"])
     reducer: str = Field(examples=["kmedoids"])
-    frames: int = Field(description="Frames that are looked at in a window.", examples=[12])
+    frames: int = Field(description="Frames per window.", examples=[12])
     fingerprint: str
-    nano: bool = Field(description="Whether this is the toy model, which knows only the drawn world.")
+    nano: bool = Field(description="Whether this is the toy model, which only knows drawn videos.")
 
 
 class Stats(BaseModel):
     videos: int
     windows: int
-    seconds: float = Field(description="Of footage.")
-    bytes: int = Field(description="Of the index.")
-    failed: int = Field(description="Files that could not be read.")
+    seconds: float = Field(description="Total length of the videos.")
+    bytes: int = Field(description="Size of the index.")
+    failed: int = Field(description="Number of files that can't be read.")
     model: Model
     version: int
-    examples: list[str] = Field(description="Queries that have an answer in this library.")
-    folders: list[str] = Field(description="What the filter `folder` may be.")
+    examples: list[str] = Field(description="Example queries for this library.")
+    folders: list[str] = Field(description="Values for the filter `folder`.")
 
 
-class JobWanted(BaseModel):
+class JobRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    prune: bool = Field(False, description="Forget files that are no longer there.")
-    retry_failed: bool = Field(False, description="Try only those that failed before.")
+    prune: bool = Field(False, description="Also remove files from the index that no longer exist.")
+    retry_failed: bool = Field(False, description="Only retry files that failed before.")
 
 
 class JobStarted(BaseModel):
@@ -147,16 +154,16 @@ class Failure(BaseModel):
 
 
 class Job(BaseModel):
-    """How far an index job is."""
+    """The progress of an index job."""
 
     job: str
     state: Literal["running", "done", "failed", "canceled"]
-    files: int = Field(description="Files done of those that need it.")
-    total: int = Field(description="Files that need it.")
+    files: int = Field(description="Number of new and changed files that are done.")
+    total: int = Field(description="Number of new and changed files.")
     windows: int
     footage_seconds: float
-    states: dict[str, int] = Field(description="Files by what was done about them.")
+    states: dict[str, int] = Field(description="Number of files by outcome.")
     failures: list[Failure] = Field(description="The first hundred files that failed.")
-    message: str = Field(description="Why the job failed.")
+    message: str = Field(description="Why the job failed; empty if it didn't.")
     started: float
     ended: float | None

@@ -1,4 +1,4 @@
-"""A client of `centerclip serve`: needs httpx and pydantic, and neither torch nor an index."""
+"""A client for `centerclip serve`. Needs httpx and pydantic, but no torch and no index."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pydantic import BaseModel, ValidationError
 from centerclip.api import (
     Curve,
     ErrorBody,
-    Hit,
+    FoundMoment,
     Job,
+    JobRequest,
     JobStarted,
-    JobWanted,
     SearchResult,
     Stats,
     Video,
@@ -31,12 +31,12 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 class ServerError(CenterCLIPError):
-    """An answer other than success, or none.
+    """The server answered with an error, or not at all.
 
     Attributes:
-        status: of HTTP, 0 where there was no answer.
-        code: the server's word for it, such as `busy`.
-        retry_after_seconds: when the server asks to be tried again, if it does.
+        status: the HTTP status; 0 if there was no answer.
+        code: the server's error code, such as `busy`.
+        retry_after_seconds: how long the server asks to wait before trying again, if it does.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ServerError(CenterCLIPError):
 
 
 class Client:
-    """Talks to a server; for a `with` block, or `close` it. Every method raises `ServerError`.
+    """Talks to a server. Use it in a `with` block, or `close` it. All methods raise `ServerError`.
 
         with Client("http://127.0.0.1:8000") as client:
             for hit in client.search("a dog catches a frisbee").hits:
@@ -57,9 +57,9 @@ class Client:
 
     Args:
         address: of the server.
-        token: what it wants to be shown, where it does; by default CENTERCLIP_TOKEN of the environment.
+        token: the server's token, if it has one; by default the environment variable CENTERCLIP_TOKEN.
         timeout_seconds: how long to wait for an answer.
-        transport: of httpx, in place of the network.
+        transport: an httpx transport, instead of the network.
     """
 
     def __init__(
@@ -89,40 +89,40 @@ class Client:
         self._http.close()
 
     def search(self, query: str, *, top: int = 24, cursor: str = "", **filters: Any) -> SearchResult:
-        """Find the moments that fit a query.
+        """Find the moments that match a query.
 
         Args:
-            query: words, added and subtracted: `beach + sunset - people`.
-            top: hits on a page.
-            cursor: `next` of the page before.
+            query: words to add and subtract: `beach + sunset - people`.
+            top: maximum number of hits per page.
+            cursor: `next` of the previous page.
             **filters: per_video, folder, min_duration, max_duration, after, before, where.
         """
-        asked = {"q": query, "top": top, "cursor": cursor, **filters}
-        return self._get("/api/search", SearchResult, asked)
+        params = {"q": query, "top": top, "cursor": cursor, **filters}
+        return self._get("/api/search", SearchResult, params)
 
     def similar(
         self, video_id: str, start: float, *, top: int = 24, cursor: str = "", **filters: Any
     ) -> SearchResult:
-        """Find more like a moment of another video: a hit's `video_id` and `window_start`."""
-        asked = {"like": video_id, "start": start, "top": top, "cursor": cursor, **filters}
-        return self._get("/api/search", SearchResult, asked)
+        """Find moments that resemble one of another video: a hit's `video_id` and `window_start`."""
+        params = {"like": video_id, "start": start, "top": top, "cursor": cursor, **filters}
+        return self._get("/api/search", SearchResult, params)
 
     def search_file(
         self, path: str | Path, *, words: str = "", top: int = 24, **filters: Any
     ) -> SearchResult:
-        """Find the moments that are like a picture or clip, with words added or subtracted."""
+        """Find the moments that resemble a picture or video file, with words added or subtracted."""
         with Path(path).open("rb") as file:
             answer = self._send(
                 "POST",
                 "/api/search",
-                params=_given({"top": top, **filters}),
+                params=_without_empty({"top": top, **filters}),
                 files={"file": (Path(path).name, file)},
                 data={"q": words},
             )
         return _parse(answer, SearchResult)
 
-    def hits(self, query: str, **filters: Any) -> Iterator[Hit]:
-        """All hits of a query, page after page, of the library as it is now."""
+    def hits(self, query: str, **filters: Any) -> Iterator[FoundMoment]:
+        """All hits of a query, page by page, from the library as it is now."""
         page = self.search(query, **filters)
         yield from page.hits
         while page.next:
@@ -130,36 +130,36 @@ class Client:
             yield from page.hits
 
     def videos(self, *, offset: int = 0, limit: int = 50) -> VideoList:
-        """The library's files, done and failed."""
+        """The library's files, indexed and failed."""
         return self._get("/api/videos", VideoList, {"offset": offset, "limit": limit})
 
     def video(self, video_id: str) -> Video:
-        """What is known of a video."""
+        """Information about a video."""
         return self._get(f"/api/videos/{video_id}", Video)
 
     def curve(self, video_id: str, query: str) -> Curve:
-        """A query's score along a video."""
+        """A query's scores along a video."""
         return self._get(f"/api/videos/{video_id}/curve", Curve, {"q": query})
 
     def stats(self) -> Stats:
-        """What is in the library."""
+        """What the library contains."""
         return self._get("/api/stats", Stats)
 
     def index(self, *, prune: bool = False, retry_failed: bool = False) -> str:
-        """Begin to bring the library up to date; returns the job's name."""
-        wanted = JobWanted(prune=prune, retry_failed=retry_failed)
-        return _parse(self._send("POST", "/api/index", json=wanted.model_dump()), JobStarted).job
+        """Start to bring the library up to date; return the job's id."""
+        request = JobRequest(prune=prune, retry_failed=retry_failed)
+        return _parse(self._send("POST", "/api/index", json=request.model_dump()), JobStarted).job
 
     def job(self, job: str) -> Job:
-        """How far a job is."""
+        """The progress of a job."""
         return self._get(f"/api/index/{job}", Job)
 
     def cancel(self, job: str) -> Job:
-        """Ask a job to end after the batch in hand."""
+        """Stop a job after the current batch."""
         return _parse(self._send("DELETE", f"/api/index/{job}"), Job)
 
     def watch(self, job: str) -> Iterator[Job]:
-        """Follow a job until it has ended."""
+        """Follow a job until it ends."""
         try:
             with self._http.stream("GET", f"/api/index/{job}/events") as answer:
                 if answer.is_error:
@@ -171,21 +171,21 @@ class Client:
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
 
-    def thumbnail(self, hit: Hit) -> bytes:
+    def thumbnail(self, hit: FoundMoment) -> bytes:
         """A hit's picture, a JPEG."""
         return self._send("GET", hit.thumbnail).content
 
-    def clip(self, hit: Hit) -> bytes:
-        """A hit's moment, an MP4 file."""
-        return self._send("GET", hit.clip).content
+    def excerpt(self, hit: FoundMoment) -> bytes:
+        """A hit's moment, an MP4."""
+        return self._send("GET", hit.excerpt).content
 
-    def reduction(self, hit: Hit) -> bytes:
+    def reduction(self, hit: FoundMoment) -> bytes:
         """A PNG of the hit's window with the patches that the model drops dimmed."""
         params = {"start": hit.window_start}
         return self._send("GET", f"/api/videos/{hit.video_id}/tokens", params=params).content
 
-    def download(self, hit: Hit, target: str | Path) -> None:
-        """Write the whole file that a hit lies in."""
+    def download(self, hit: FoundMoment, target: str | Path) -> None:
+        """Download the whole file that contains a hit."""
         try:
             with self._http.stream("GET", hit.media) as answer:
                 if answer.is_error:
@@ -197,8 +197,8 @@ class Client:
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
 
-    def _get(self, path: str, shape: type[_M], asked: dict[str, Any] | None = None) -> _M:
-        return _parse(self._send("GET", path, params=_given(asked or {})), shape)
+    def _get(self, path: str, shape: type[_M], params: dict[str, Any] | None = None) -> _M:
+        return _parse(self._send("GET", path, params=_without_empty(params or {})), shape)
 
     def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
         try:
@@ -211,13 +211,11 @@ class Client:
 
     def _unreachable(self, error: httpx.HTTPError) -> ServerError:
         reason = str(error) or type(error).__name__
-        return ServerError(
-            f"{self._http.base_url} gives no answer ({reason}): is `centerclip serve` running?"
-        )
+        return ServerError(f"no answer from {self._http.base_url} ({reason}): is `centerclip serve` running?")
 
 
-def _given(asked: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in asked.items() if value is not None and value != ""}
+def _without_empty(params: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None and value != ""}
 
 
 def _parse(answer: httpx.Response, shape: type[_M]) -> _M:
@@ -225,16 +223,16 @@ def _parse(answer: httpx.Response, shape: type[_M]) -> _M:
         return shape.model_validate_json(answer.content)
     except ValidationError as error:
         raise ServerError(
-            f"{answer.url.host} answers, but not as `centerclip serve` does: check the address, and that "
-            "both are of one version",
+            f"{answer.url.host} doesn't answer like `centerclip serve`: check the address, and "
+            "that client and server have the same version",
             status=answer.status_code,
         ) from error
 
 
 def _error(answer: httpx.Response) -> ServerError:
     try:
-        told = ErrorBody.model_validate_json(answer.content).error
-        code, message = told.code, told.message
+        error = ErrorBody.model_validate_json(answer.content).error
+        code, message = error.code, error.message
     except ValidationError:
         code, message = "error", f"{answer.url.host} answered {answer.status_code} {answer.reason_phrase}"
     after = answer.headers.get("retry-after", "")

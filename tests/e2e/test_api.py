@@ -1,9 +1,13 @@
-"""The REST API as programs meet it: a real server on this machine, over a small library."""
+"""The REST API as programs use it: a real server on this machine with a small library."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -17,9 +21,10 @@ import pytest
 from PIL import Image
 from serving import SECONDS, Served, running, serve_library, tiny_encoder
 
-from centerclip.api import Hit
+from centerclip.api import FoundMoment
 from centerclip.index import VideoIndex
-from centerclip.serve import Settings, create_app
+from centerclip.indexing import FileResult, Progress, SyncOptions
+from centerclip.serve import ServerSettings, create_app, jobs
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +33,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-def search(served: Served, **asked: object) -> dict:
-    answer = served.http.get("/api/search", params={"q": "a red car", **asked})
+def search(served: Served, **params: object) -> dict:
+    answer = served.http.get("/api/search", params={"q": "a red car", **params})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -45,7 +50,7 @@ def error(answer: httpx.Response) -> str:
 # Searching
 
 
-def test_hits_tell_where_a_moment_is_and_no_folder_of_the_server(served: Served) -> None:
+def test_hits_say_where_a_moment_is_and_name_no_folder_of_the_server(served: Served) -> None:
     answer = served.http.get("/api/search", params={"q": "a red car", "per_video": 5})
     found = answer.json()
     assert found["query"] == "a red car"
@@ -54,24 +59,24 @@ def test_hits_tell_where_a_moment_is_and_no_folder_of_the_server(served: Served)
     assert [hit["rank"] for hit in found["hits"]] == list(range(1, len(found["hits"]) + 1))
     assert {hit["folder"] for hit in found["hits"]} <= {"", "Urlaub 2024"}
     for hit in found["hits"]:
-        assert set(hit) == set(Hit.model_fields)
+        assert set(hit) == set(FoundMoment.model_fields)
         assert 0 <= hit["start"] < hit["end"] <= hit["duration"]
         assert hit["window_start"] <= hit["end"]
         assert hit["playable"] == hit["name"].endswith(".mp4")
     assert str(served.folder.parent) not in answer.text
 
 
-def test_the_addresses_in_a_hit_lead_somewhere(served: Served) -> None:
+def test_the_addresses_in_a_hit_work(served: Served) -> None:
     hit = search(served)["hits"][0]
-    for name, kind in (("thumbnail", "image/jpeg"), ("media", None), ("clip", "video/mp4")):
+    for name, kind in (("thumbnail", "image/jpeg"), ("media", None), ("excerpt", "video/mp4")):
         answer = served.http.get(hit[name])
         assert answer.status_code == 200, (name, answer.text)
         assert kind in (None, answer.headers["content-type"])
 
 
 def test_filters(served: Served) -> None:
-    def names(**asked: object) -> set[str]:
-        return {hit["name"] for hit in search(served, per_video=1, **asked)["hits"]}
+    def names(**params: object) -> set[str]:
+        return {hit["name"] for hit in search(served, per_video=1, **params)["hits"]}
 
     assert names(folder="Urlaub 2024") == {"strand & meer.mp4", "old.avi", "film.mkv"}
     assert names(folder="Urlaub") == set()  # a folder, not the beginning of a name
@@ -87,7 +92,7 @@ def test_filters(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "params",
     [
         {"q": ""},
         {"q": "x" * 501},
@@ -101,8 +106,8 @@ def test_filters(served: Served) -> None:
         {"q": "a", "min_duration": "nan"},
     ],
 )
-def test_what_cannot_be_asked_is_refused_with_a_reason(served: Served, asked: dict) -> None:
-    answer = served.http.get("/api/search", params=asked)
+def test_invalid_searches_are_refused_with_a_reason(served: Served, params: dict) -> None:
+    answer = served.http.get("/api/search", params=params)
     assert answer.status_code == 422, answer.text
     assert error(answer) == "invalid"
 
@@ -121,7 +126,7 @@ def test_more_like_this(served: Served) -> None:
     assert served.http.get("/api/search", params={"like": "0" * 32}).status_code == 404
 
 
-def test_pages_put_together_are_the_whole_list(served: Served) -> None:
+def test_all_pages_together_are_the_whole_list(served: Served) -> None:
     whole = search(served, top=100, per_video=10)["hits"]
     assert len(whole) > 3
     paged, cursor = [], ""
@@ -135,7 +140,7 @@ def test_pages_put_together_are_the_whole_list(served: Served) -> None:
     assert paged == whole
 
 
-def test_a_cursor_alone_resumes_its_list(served: Served) -> None:
+def test_a_cursor_alone_continues_its_list(served: Served) -> None:
     first = search(served, top=1)
     answer = served.http.get("/api/search", params={"cursor": first["next"], "top": 1})
     assert answer.json()["hits"] == search(served, top=1, cursor=first["next"])["hits"]
@@ -146,7 +151,7 @@ def test_an_unknown_cursor_is_gone(served: Served) -> None:
     assert (answer.status_code, error(answer)) == (410, "gone")
 
 
-def test_a_list_holds_still_while_the_library_grows(tmp_path: Path) -> None:
+def test_a_list_does_not_change_while_the_library_grows(tmp_path: Path) -> None:
     with serve_library(tmp_path) as served:
         whole = search(served, top=100, per_video=10)
         first = search(served, top=2, per_video=10)
@@ -173,16 +178,16 @@ def upload(served: Served, content: bytes, name: str = "x.png", **more: Any) -> 
     return served.http.post("/api/search", files={"file": (name, content)}, **more)
 
 
-def test_search_by_a_clip_finds_the_clip(served: Served) -> None:
-    clip = (served.folder / "Urlaub 2024" / "strand & meer.mp4").read_bytes()
-    answer = upload(served, clip, "../../mine.mp4", params={"top": 1})
+def test_search_with_a_video_finds_that_video(served: Served) -> None:
+    video = (served.folder / "Urlaub 2024" / "strand & meer.mp4").read_bytes()
+    answer = upload(served, video, "../../mine.mp4", params={"top": 1})
     assert answer.status_code == 200, answer.text
     best = answer.json()["hits"][0]
     assert (best["name"], round(best["score"], 3)) == ("strand & meer.mp4", 1.0)
     assert answer.json()["query"] == "mine.mp4"
 
 
-def test_search_by_a_picture_and_words(served: Served) -> None:
+def test_search_with_a_picture_and_words(served: Served) -> None:
     alone, combined = (
         upload(served, picture()).json(),
         upload(served, picture(), data={"q": "- a red car"}).json(),
@@ -202,7 +207,7 @@ def test_search_by_a_picture_and_words(served: Served) -> None:
     ],
     ids=["empty", "playlist", "concat", "damaged", "large"],
 )
-def test_unfit_uploads_are_refused(served: Served, content: bytes, status: int, code: str) -> None:
+def test_invalid_uploads_are_refused(served: Served, content: bytes, status: int, code: str) -> None:
     answer = upload(served, content)
     assert (answer.status_code, error(answer)) == (status, code)
     assert "/tmp" not in answer.text
@@ -222,7 +227,7 @@ def test_a_large_upload_of_unknown_length_is_cut_off(served: Served) -> None:
 # Videos
 
 
-def test_videos_are_listed_with_those_that_failed(served: Served) -> None:
+def test_indexed_and_failed_videos_are_listed(served: Served) -> None:
     listed = served.http.get("/api/videos", params={"limit": 3}).json()
     assert (listed["total"], len(listed["videos"])) == (5, 3)
     rest = served.http.get("/api/videos", params={"limit": 3, "offset": 3}).json()
@@ -237,7 +242,7 @@ def test_videos_are_listed_with_those_that_failed(served: Served) -> None:
     assert served.http.get(f"/api/videos/{'f' * 32}").status_code == 404
 
 
-def test_the_curve_covers_the_video_and_its_moments_lie_in_it(served: Served) -> None:
+def test_the_curve_covers_the_video_and_contains_its_moments(served: Served) -> None:
     blue = served.id_of("blue.mp4")
     curve = served.http.get(f"/api/videos/{blue}/curve", params={"q": "a red car"}).json()
     assert len(curve["times"]) == len(curve["scores"]) == 4  # two windows of two segments
@@ -263,7 +268,7 @@ def test_the_reduction_is_drawn(served: Served) -> None:
     assert 0.02 < vivid.mean() < 0.6  # some patches keep their color, others are dimmed
 
 
-# Files, thumbnails, clips
+# Files, thumbnails, excerpts
 
 
 def test_media_by_ranges(served: Served) -> None:
@@ -280,7 +285,7 @@ def test_media_by_ranges(served: Served) -> None:
     assert head.headers["accept-ranges"] == "bytes"
 
 
-def test_thumbnails_are_asked_for_once(served: Served) -> None:
+def test_unchanged_thumbnails_are_not_sent_again(served: Served) -> None:
     address = f"/thumbnails/{served.id_of('blue.mp4')}?t=5.5"
     answer = served.http.get(address)
     assert answer.content[:2] == b"\xff\xd8"
@@ -300,11 +305,11 @@ def test_thumbnails_are_asked_for_once(served: Served) -> None:
         "/static/../application.py",
         "/static/%2e%2e/application.py",
         "/static//etc/passwd",
-        "/clips/..%2fold.avi?start=0&end=1",
+        "/excerpts/..%2fold.avi?start=0&end=1",
         "/api/index/..%2f..%2fetc%2fpasswd",
     ],
 )
-def test_nothing_but_indexed_files_can_be_reached(served: Served, path: str) -> None:
+def test_only_indexed_files_can_be_reached(served: Served, path: str) -> None:
     connection = served.http._transport  # httpx would tidy such paths up
     request = served.http.build_request("GET", "/")
     request.url = request.url.copy_with(raw_path=path.encode())
@@ -320,7 +325,7 @@ def test_a_file_that_changed_is_gone(tmp_path: Path) -> None:
         path = served.folder / "blue.mp4"
         stat = path.stat()
         os.utime(path, (stat.st_atime, stat.st_mtime + 10))
-        for address in (f"/media/{video}", f"/clips/{video}?start=0&end=1", f"/api/videos/{video}/tokens"):
+        for address in (f"/media/{video}", f"/excerpts/{video}?start=0&end=1", f"/api/videos/{video}/tokens"):
             answer = served.http.get(address)
             assert (answer.status_code, error(answer)) == (410, "gone")
             assert str(served.folder) not in answer.text
@@ -330,41 +335,99 @@ def test_a_file_that_changed_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["old.avi", "film.mkv", "strand & meer.mp4"])
-def test_clips_of_any_format_play_in_browsers(served: Served, name: str) -> None:
-    answer = served.http.get(f"/clips/{served.id_of(name)}", params={"start": 1.0, "end": 3.0})
+def test_excerpts_of_any_format_play_in_browsers(served: Served, name: str) -> None:
+    answer = served.http.get(f"/excerpts/{served.id_of(name)}", params={"start": 1.0, "end": 3.0})
     assert answer.headers["content-type"] == "video/mp4"
-    with av.open(io.BytesIO(answer.content)) as clip:
-        video = clip.streams.video[0]
+    with av.open(io.BytesIO(answer.content)) as excerpt:
+        video = excerpt.streams.video[0]
         assert (video.codec_context.name, video.pix_fmt) == ("h264", "yuv420p")
         assert (video.height, video.width) == (48, 64)
-        times = [frame.time for frame in clip.decode(video)]
+        times = [frame.time for frame in excerpt.decode(video)]
     assert times[0] == 0
     assert 1.7 <= times[-1] <= 2.5
-    part = served.http.get(f"/clips/{served.id_of(name)}?start=1.0&end=3.0", headers={"Range": "bytes=0-3"})
+    part = served.http.get(
+        f"/excerpts/{served.id_of(name)}?start=1.0&end=3.0", headers={"Range": "bytes=0-3"}
+    )
     assert (part.status_code, part.content) == (206, answer.content[:4])
 
 
-def test_a_clip_shows_the_moment(served: Served) -> None:
+def test_an_excerpt_shows_the_moment(served: Served) -> None:
     def at(content: bytes, seconds: float) -> np.ndarray:
         with av.open(io.BytesIO(content)) as video:
             frames = [frame for frame in video.decode(video=0) if frame.time <= seconds + 0.01]
         return frames[-1].to_ndarray(format="rgb24").astype(int)
 
     whole = (served.folder / "Urlaub 2024" / "old.avi").read_bytes()
-    clip = served.http.get(f"/clips/{served.id_of('old.avi')}?start=2&end=3").content
-    assert np.abs(at(clip, 0.5) - at(whole, 2.5)).mean() < 6
-    assert np.abs(at(clip, 0.5) - at(whole, 0.5)).mean() > 6
+    excerpt = served.http.get(f"/excerpts/{served.id_of('old.avi')}?start=2&end=3").content
+    assert np.abs(at(excerpt, 0.5) - at(whole, 2.5)).mean() < 6
+    assert np.abs(at(excerpt, 0.5) - at(whole, 0.5)).mean() > 6
 
 
-def test_backward_moments_are_refused(served: Served) -> None:
-    answer = served.http.get(f"/clips/{served.id_of('old.avi')}?start=2&end=2")
+def test_empty_moments_are_refused(served: Served) -> None:
+    answer = served.http.get(f"/excerpts/{served.id_of('old.avi')}?start=2&end=2")
     assert answer.status_code == 422
+
+
+# Indexing
+
+HOLD_THE_INDEX = """
+import sys, time
+from centerclip.index import VideoIndex
+with VideoIndex(sys.argv[1]).writer():
+    print("writing", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_another_process_blocks_indexing_until_it_dies(tmp_path: Path) -> None:
+    with serve_library(tmp_path) as served:
+        command = [sys.executable, "-c", HOLD_THE_INDEX, served.index.location]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "writing\n"
+            answer = served.http.post("/api/index", json={})
+            assert (answer.status_code, error(answer)) == (409, "conflict")
+            assert f"is being written by process {other.pid}" in answer.text
+            assert str(tmp_path) not in answer.text
+            other.kill()
+        job = served.http.post("/api/index", json={}).json()["job"]
+        assert '"state":"done"' in served.http.get(f"/api/index/{job}/events").text
+
+
+def test_jobs_run_one_at_a_time_until_they_are_canceled_or_the_server_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(index: object, roots: object, encoder: object, options: SyncOptions) -> Iterator[FileResult]:
+        assert options.on_progress is not None
+        options.on_progress(Progress(0, 9))
+        yield FileResult(tmp_path / "a.mp4", "indexed")
+        while not options.should_stop():
+            time.sleep(0.01)
+
+    with httpx.Client(timeout=60) as watcher:
+        with serve_library(tmp_path) as served:
+            monkeypatch.setattr(jobs, "sync", endless)
+            job = served.http.post("/api/index", json={}).json()["job"]
+            second = served.http.post("/api/index", json={})
+            assert (second.status_code, error(second)) == (409, "conflict")
+            assert f"job {job} is running" in second.text
+            served.http.delete(f"/api/index/{job}")
+            last = served.http.get(f"/api/index/{job}/events").text.split("data: ")[-1]
+            assert json.loads(last)["state"] == "canceled"
+            assert (json.loads(last)["total"], json.loads(last)["states"]) == (9, {"indexed": 1})
+            job = served.http.post("/api/index", json={}).json()["job"]
+            request = watcher.build_request("GET", f"{served.http.base_url}/api/index/{job}/events")
+            events = watcher.send(request, stream=True)
+            lines = events.iter_lines()
+            assert next(lines) == "event: progress"
+        list(lines)  # ends, and isn't broken off
+    assert served.app.state.services.jobs.get(job).state == "canceled"
 
 
 # The rest
 
 
-def test_stats_tell_of_the_library_and_the_model(served: Served) -> None:
+def test_stats_describe_the_library_and_the_model(served: Served) -> None:
     stats = served.http.get("/api/stats").json()
     assert (stats["videos"], stats["failed"], stats["folders"]) == (4, 1, ["Urlaub 2024"])
     assert stats["model"]["name"] == "tiny"  # of the folder /models/tiny
@@ -372,7 +435,7 @@ def test_stats_tell_of_the_library_and_the_model(served: Served) -> None:
     assert len(stats["examples"]) == 6
 
 
-def test_many_at_once_share_the_model(served: Served) -> None:
+def test_concurrent_searches_share_passes_of_the_model(served: Served) -> None:
     def ask(number: int) -> int:
         return served.http.get("/api/search", params={"q": f"car number {number}"}).status_code
 
@@ -388,8 +451,8 @@ def test_many_at_once_share_the_model(served: Served) -> None:
     )
 
 
-def test_an_empty_library_is_served_too(tmp_path: Path) -> None:
-    settings = Settings(port=0, cache_folder=tmp_path / "cache")
+def test_an_empty_library_can_be_served(tmp_path: Path) -> None:
+    settings = ServerSettings(port=0, cache_folder=tmp_path / "cache")
     app = create_app(VideoIndex(tmp_path / "index"), tiny_encoder(), settings)
     with running(app, settings) as address, httpx.Client(base_url=address) as http:
         assert http.get("/api/stats").json()["videos"] == 0

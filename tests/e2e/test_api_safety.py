@@ -1,4 +1,4 @@
-"""Who may come in, and what browsers are told, over HTTP."""
+"""Who may use the server, and what browsers may do with its responses, over HTTP."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server that wants a token."""
+    """A server with a token."""
     with serve_library(tmp_path_factory.mktemp("closed"), token=TOKEN) as served:
         yield served
 
 
-def test_the_token_opens(closed: Served) -> None:
+def test_the_token_is_needed(closed: Served) -> None:
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}):
         for path in (
             "/",
@@ -44,7 +44,7 @@ def test_the_token_opens(closed: Served) -> None:
     assert closed.http.get("/healthz").status_code == 200
 
 
-def test_a_browser_brings_the_token_once(closed: Served, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_browser_sends_the_token_once(closed: Served, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with httpx.Client(base_url=closed.http.base_url) as browser:
         assert browser.get("/?token=wrong").status_code == 401
@@ -63,7 +63,7 @@ def test_a_browser_brings_the_token_once(closed: Served, caplog: pytest.LogCaptu
         assert other.get("/api/stats").status_code == 401
 
 
-def test_a_token_leads_to_no_other_site(closed: Served) -> None:
+def test_the_redirect_never_leads_to_another_site(closed: Served) -> None:
     answer = httpx.get(f"{closed.http.base_url}//evil.example/?token={TOKEN}")
     assert answer.headers.get("location", "/").startswith("/evil")
 
@@ -74,7 +74,7 @@ def test_other_host_names_are_refused(served: Served, host: str) -> None:
     assert answer.status_code in {400, 403}
 
 
-def test_the_names_of_this_machine_are_not(served: Served) -> None:
+def test_the_names_of_this_machine_are_accepted(served: Served) -> None:
     for host in ("localhost:8000", "127.0.0.1", "[::1]:80", "LOCALHOST"):
         assert served.http.get("/healthz", headers={"Host": host}).status_code == 200
 
@@ -91,7 +91,7 @@ def test_the_names_of_this_machine_are_not(served: Served) -> None:
         ({}, 202),
     ],
 )
-def test_only_the_own_page_may_change_something(served: Served, headers: dict, status: int) -> None:
+def test_only_the_page_itself_may_change_something(served: Served, headers: dict, status: int) -> None:
     answer = served.http.post("/api/index", json={}, headers=headers)
     assert answer.status_code == status
     if status == 202:
@@ -99,7 +99,7 @@ def test_only_the_own_page_may_change_something(served: Served, headers: dict, s
             pass
 
 
-def test_every_answer_binds_the_browser(served: Served) -> None:
+def test_every_response_restricts_the_browser(served: Served) -> None:
     for path in ("/", "/docs", "/static/style.css", "/api/stats", "/api/nothing", f"/media/{'0' * 32}"):
         headers = served.http.get(path).headers
         policy = dict(
@@ -114,7 +114,7 @@ def test_every_answer_binds_the_browser(served: Served) -> None:
         assert "server" not in headers
 
 
-def test_errors_are_json_whatever_is_asked(served: Served) -> None:
+def test_all_errors_are_json(served: Served) -> None:
     for method, path, status in (
         ("GET", "/nothing", 404),
         ("PUT", "/api/search", 405),

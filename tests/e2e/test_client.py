@@ -1,4 +1,4 @@
-"""The Python client against a real server: every method, jobs, and what it says when things go wrong."""
+"""The Python client with a real server: every method, jobs, and its errors."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_searches(served: Served, client: Client, tmp_path: Path) -> None:
     assert page.hits[0].video_id not in {hit.video_id for hit in like.hits}
 
 
-def test_looks_closer(served: Served, client: Client, tmp_path: Path) -> None:
+def test_describes_and_downloads(served: Served, client: Client, tmp_path: Path) -> None:
     hit = client.search("a red car").hits[0]
     assert client.video(hit.video_id).name == hit.name
     assert client.videos(limit=2).total == client.stats().videos + client.stats().failed
     assert len(client.curve(hit.video_id, "a red car").scores) >= 2
     assert client.thumbnail(hit).startswith(b"\xff\xd8")
-    assert client.clip(hit)[4:8] == b"ftyp"
+    assert client.excerpt(hit)[4:8] == b"ftyp"
     assert client.reduction(hit).startswith(b"\x89PNG")
     client.download(hit, tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == (served.folder / hit.folder / hit.name).read_bytes()
@@ -67,11 +67,11 @@ def test_indexes(served: Served, client: Client) -> None:
     assert client.cancel(retried.job).state == "done"  # too late
 
 
-def test_tells_what_went_wrong(served: Served, client: Client) -> None:
-    with pytest.raises(ServerError, match="no video") as caught:
+def test_raises_errors_with_a_reason(served: Served, client: Client) -> None:
+    with pytest.raises(ServerError, match="not found") as caught:
         client.video("0" * 32)
     assert (caught.value.status, caught.value.code) == (404, "not_found")
-    with pytest.raises(ServerError, match="no such job"):
+    with pytest.raises(ServerError, match="job 'nothing' not found"):
         list(client.watch("nothing"))
     with (
         Client("http://127.0.0.1:9") as nowhere,
@@ -80,12 +80,12 @@ def test_tells_what_went_wrong(served: Served, client: Client) -> None:
         nowhere.stats()
 
 
-def test_shows_its_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_sends_its_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     token = "0123456789abcdef"
     with serve_library(tmp_path, token=token) as served:
         address = str(served.http.base_url)
         monkeypatch.delenv("CENTERCLIP_TOKEN", raising=False)
-        with Client(address) as client, pytest.raises(ServerError, match="show the token"):
+        with Client(address) as client, pytest.raises(ServerError, match="token missing"):
             client.stats()
         monkeypatch.setenv("CENTERCLIP_TOKEN", token)
         with Client(address) as client:

@@ -1,4 +1,4 @@
-"""The page as its visitors use it: the system's Chromium, the real server, the bundled model."""
+"""The page as visitors use it, in the system's Chromium, with a real server and the bundled model."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Open]:
-    """Open an address in a new tab, which must end without an error and without a word to another host."""
+    """Open an address in a new tab, which must close without errors and without requests to other hosts."""
     visits: list[Visit] = []
 
     def visit(address: str, **options: object) -> Visit:
@@ -99,7 +99,7 @@ def test_typing_shows_moments_with_time_and_strength(visit: Open, address: str) 
     expect(page).to_have_title(f"{ROCKET_QUERY} · CenterCLIP")
 
 
-def test_words_typed_while_the_page_still_loads_are_kept(visit: Open, address: str) -> None:
+def test_words_typed_while_the_page_loads_are_kept(visit: Open, address: str) -> None:
     page = visit(address).page
     expect(cards(page)).to_have_count(5)
     held: list[Route] = []
@@ -119,7 +119,7 @@ def test_words_typed_while_the_page_still_loads_are_kept(visit: Open, address: s
     expect(cards(page).first.locator(".name")).to_have_text("sky.mp4")
 
 
-def test_start_page_shows_library_and_examples_that_have_an_answer(visit: Open, address: str) -> None:
+def test_start_page_shows_the_library_and_examples_that_find_something(visit: Open, address: str) -> None:
     page = visit(address).page
     expect(cards(page)).to_have_count(5)
     example = page.locator("#examples button").first
@@ -210,7 +210,7 @@ def test_more_like_this_and_back(visit: Open, address: str) -> None:
     expect(page.locator("#welcome")).to_be_visible()
 
 
-def test_dropping_a_picture_finds_what_it_shows_and_can_be_gone_back_to(visit: Open, address: str) -> None:
+def test_dropping_a_picture_finds_what_it_shows_and_back_returns_to_it(visit: Open, address: str) -> None:
     page = visit(address).page
     expect(cards(page)).to_have_count(5)
     drop(page, "rocket.png", "image/png", picture_of_a_rocket())
@@ -225,18 +225,18 @@ def test_dropping_a_picture_finds_what_it_shows_and_can_be_gone_back_to(visit: O
     expect(cards(page).first).to_be_visible()
 
 
-def test_dropping_what_is_no_picture_is_refused_in_words(visit: Open, address: str) -> None:
+def test_dropping_other_files_is_refused_with_a_reason(visit: Open, address: str) -> None:
     opened = visit(address)
-    opened.forgiven = "415|422"
+    opened.expected = "415|422"
     page = opened.page
     expect(cards(page)).to_have_count(5)
     drop(page, "notes.txt", "text/plain", b"my notes")
-    expect(page.locator("#status")).to_contain_text("Only pictures and videos")
+    expect(page.locator("#status")).to_contain_text("You can only search with pictures and videos")
     drop(page, "fake.png", "image/png", b"my notes")
-    expect(page.locator("#notice")).to_contain_text("That did not work")
+    expect(page.locator("#notice")).to_contain_text("Something went wrong")
 
 
-def test_filters_narrow_are_shared_by_address_and_can_be_cleared(visit: Open, address: str) -> None:
+def test_filters_narrow_results_are_in_the_address_and_can_be_cleared(visit: Open, address: str) -> None:
     page = visit(f"{address}/?q={ROCKET_QUERY}").page
     box = page.get_by_label("Describe the moment")
     box.fill("not sent yet")
@@ -251,22 +251,20 @@ def test_filters_narrow_are_shared_by_address_and_can_be_cleared(visit: Open, ad
     page.get_by_text("Filters").click()
     page.locator("[name=min_duration]").fill("600")
     page.locator("[name=min_duration]").blur()
-    expect(page.locator("#notice")).to_contain_text("The filters leave nothing over")
-    page.get_by_role("button", name="Clear the filters").click()
+    expect(page.locator("#notice")).to_contain_text("No results match these filters")
+    page.get_by_role("button", name="Clear filters").click()
     expect(cards(page).first.locator(".name")).to_have_text("sky.mp4")
 
 
-def test_further_pages_come_by_scrolling_and_join_the_cards_of_their_videos(
-    visit: Open, address: str
-) -> None:
+def test_scrolling_loads_more_pages_and_adds_their_moments_to_the_cards(visit: Open, address: str) -> None:
     page = visit(address).page
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
     page.route("**/api/search?*", lambda route: route.continue_(url=one_a_page(route.request.url)))
     search(page, ROCKET_QUERY)
     expect(cards(page).first.locator(".folded")).to_contain_text("in this video")
     expect(page.locator("#more")).to_be_hidden()
-    assert any("cursor=" in url for url in asked)
+    assert any("cursor=" in url for url in urls)
     assert len(names(page)) == len(set(names(page)))
 
 
@@ -277,7 +275,7 @@ def test_what_the_model_kept_is_drawn(visit: Open, address: str) -> None:
     page.wait_for_function("() => document.getElementById('tokens-image').naturalWidth > 100")
 
 
-def test_everything_by_the_keyboard(visit: Open, address: str) -> None:
+def test_everything_works_by_keyboard(visit: Open, address: str) -> None:
     page = visit(address).page
     expect(cards(page)).to_have_count(5)
     page.keyboard.press("/")
@@ -304,7 +302,7 @@ def test_everything_by_the_keyboard(visit: Open, address: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_serious_fault_of_accessibility(visit: Open, address: str, scheme: str) -> None:
+def test_no_serious_accessibility_problems(visit: Open, address: str, scheme: str) -> None:
     page = visit(address, color_scheme=scheme, reduced_motion="reduce").page
     expect(cards(page)).to_have_count(5)
     assert faults_by_axe(page) == []
@@ -317,7 +315,7 @@ def test_no_serious_fault_of_accessibility(visit: Open, address: str, scheme: st
     assert faults_by_axe(page) == []
 
 
-def test_dark_follows_the_system_until_the_visitor_chooses(visit: Open, address: str) -> None:
+def test_theme_follows_the_system_until_the_visitor_chooses(visit: Open, address: str) -> None:
     page = visit(address, color_scheme="dark").page
     paper = "getComputedStyle(document.body).backgroundColor"
     assert page.evaluate(paper) == "rgb(16, 17, 22)"
@@ -340,7 +338,7 @@ def test_phone_shows_everything_without_scrolling_sideways(visit: Open, address:
     assert page.locator("#player").evaluate("dialog => dialog.scrollWidth - dialog.clientWidth") == 0
 
 
-def test_empty_library_is_filled_from_the_page_and_a_server_that_was_gone_is_found_again(
+def test_an_empty_library_is_filled_from_the_page_which_reconnects_to_a_restarted_server(
     visit: Open, encoder: VideoEncoder, library: Path, tmp_path: Path
 ) -> None:
     index = VideoIndex(tmp_path / "index")
@@ -354,7 +352,7 @@ def test_empty_library_is_filled_from_the_page_and_a_server_that_was_gone_is_fou
         expect(page.get_by_role("progressbar")).to_be_visible()
         expect(page.locator("#status")).to_have_text("5 videos indexed.", timeout=40_000)
         expect(cards(page)).to_have_count(5)
-    opened.forgiven = "ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET"
+    opened.expected = "ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET"
     page.get_by_label("Describe the moment").fill(CAR_QUERY)
     page.keyboard.press("Enter")
     expect(page.locator("#notice")).to_contain_text("No connection")
@@ -364,9 +362,9 @@ def test_empty_library_is_filled_from_the_page_and_a_server_that_was_gone_is_fou
         page.goto("about:blank")  # lets go of the connection
 
 
-def test_words_of_an_error_are_the_servers(visit: Open, address: str) -> None:
+def test_errors_of_the_server_are_shown(visit: Open, address: str) -> None:
     opened = visit(address)
-    opened.forgiven = "422"
+    opened.expected = "422"
     opened.page.get_by_label("Describe the moment").fill("beach + ")
     opened.page.keyboard.press("Enter")
     expect(opened.page.locator("#notice h2")).to_be_visible()

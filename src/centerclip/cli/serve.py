@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,34 +14,24 @@ from centerclip.cli.options import option
 from centerclip.cli.output import note
 from centerclip.errors import ConfigError
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-
-    from centerclip.serve.settings import Settings
-
-__all__ = ["make_app", "serve"]
-
-_TOKEN = "CENTERCLIP_TOKEN"
-_PLAN = "CENTERCLIP_SERVE_PLAN"
-"""How the main process tells the workers what to serve."""
+__all__ = ["serve"]
 
 
 def serve(
-    host: Annotated[str, typer.Option(metavar="NAME", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(metavar="NAME", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 takes a free one.")
+    ] = 8000,
     folder: Annotated[
         list[Path] | None,
         option(
-            "What the page may index anew; may be repeated; by default where the indexed videos lie.",
+            "Folder the page may index; may be repeated; by default, the folders indexed before.",
             "--folder",
             metavar="PATH",
         ),
     ] = None,
-    workers: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Processes, each with a model of its own.")
-    ] = 1,
     open_page: Annotated[bool, option("Open the page in a browser.", "--open")] = False,
-    log: Annotated[bool, option("Write a line a request to stderr.", "--log")] = False,
+    log: Annotated[bool, option("Log each request to stderr.", "--log")] = False,
     index: options.IndexLocation = None,
     model: options.Model = None,
     device: options.Device = "auto",
@@ -52,12 +40,13 @@ def serve(
 ) -> None:
     """Serve the web page and the REST API, which /docs describes.
 
-    Listens on this machine only. Any other --host wants a token in CENTERCLIP_TOKEN, at least 16
-    characters that visitors must show: programs as `Authorization: Bearer TOKEN`, people by opening
-    /?token=TOKEN once. The connection is not encrypted: put a proxy with TLS before it.
+    By default, only this machine can connect. Any other --host needs a token of at least 16 characters in
+    CENTERCLIP_TOKEN. Programs send it as `Authorization: Bearer TOKEN`; people open /?token=TOKEN once. The
+    connection isn't encrypted: put a TLS proxy in front of it. To use more processes or machines, run several
+    servers behind that proxy.
 
-    The index may grow meanwhile, by `centerclip index` or from the page. Ctrl-C stops after the
-    requests in hand.
+    The index may change while it is served, by `centerclip index` or from the page. Ctrl-C stops the server
+    after the requests in progress.
 
     \b
     Examples:
@@ -66,70 +55,34 @@ def serve(
       CENTERCLIP_TOKEN=$(openssl rand -hex 16) centerclip serve --host 0.0.0.0
     """
     try:
-        from centerclip.serve import running
-        from centerclip.serve.settings import Settings
+        from centerclip.serve import ServerSettings, create_app, running
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("centerclip"):
             raise
         raise ConfigError(
-            f"serving needs the package {error.name}, which is not installed: pip install 'centerclip[serve]'"
+            f"serving needs the package {error.name}, which isn't installed: pip install 'centerclip[serve]'"
         ) from error
+    from centerclip.cli.loading import load_encoder
     from centerclip.index import VideoIndex
 
     folders = tuple(path.expanduser().absolute() for path in folder or ())
-    settings = Settings(host=host, port=port, token=os.environ.get(_TOKEN) or None, folders=folders)
-    plan = _Plan(options.index_location(index), model, device, precision, backend, log)
-    store = VideoIndex(plan.index)  # complains before a model is loaded
+    token = os.environ.get("CENTERCLIP_TOKEN") or None
+    settings = ServerSettings(host=host, port=port, token=token, folders=folders)
+    store = VideoIndex(options.index_location(index))
     if folders:
         check_videos(folders)
     if store.model is None:
-        note("The index is empty so far; the page tells how to fill it.")
+        note("The index is empty; the page explains how to fill it.")
+    if log:
+        running.log_requests()
 
-    def ready(address: str) -> None:
+    with running.listen(settings) as listening:  # complains before a model is loaded
+        encoder = load_encoder(model, store.model, device=device, precision=precision, backend=backend)
+        server = running.make_server(create_app(store, encoder, settings))
+        address = running.address_of(settings, listening)
         note(f"Serving on {address} (Ctrl-C stops)")
         if open_page:
             import webbrowser
 
             webbrowser.open(f"{address}/?token={settings.token}" if settings.token else address)
-
-    if workers > 1:
-        os.environ[_PLAN] = json.dumps([asdict(plan), [host, port, [str(path) for path in folders]]])
-        running.run_workers("centerclip.cli.serve:make_app", settings, workers, ready)
-    else:
-        running.run(_make(plan, settings), settings, ready)
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What a process needs to know to make its application, beside the settings."""
-
-    index: str
-    model: str | None
-    device: str
-    precision: str
-    backend: str
-    log: bool
-
-
-def make_app() -> FastAPI:
-    """Make the application in a worker process, as the main one has planned it in the environment."""
-    from centerclip.serve.settings import Settings
-
-    plan, (host, port, folders) = json.loads(os.environ[_PLAN])
-    token = os.environ.get(_TOKEN) or None
-    return _make(_Plan(**plan), Settings(host, port, token, tuple(map(Path, folders))))
-
-
-def _make(plan: _Plan, settings: Settings) -> FastAPI:
-    from centerclip.cli.loading import load_encoder
-    from centerclip.index import VideoIndex
-    from centerclip.serve import create_app
-    from centerclip.serve.running import log_requests
-
-    if plan.log:
-        log_requests()
-    store = VideoIndex(plan.index)
-    encoder = load_encoder(
-        plan.model, store.model, device=plan.device, precision=plan.precision, backend=plan.backend
-    )
-    return create_app(store, encoder, settings)
+        server.run([listening])

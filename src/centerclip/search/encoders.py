@@ -52,7 +52,7 @@ def as_query_encoder(model: Any) -> QueryEncoder:
 
 
 class QueryVectors:
-    """Encodes queries, keeping the vectors of sentences it has seen lately; for any number of threads."""
+    """Encodes queries and remembers the vectors of recent sentences. Safe to use from many threads."""
 
     def __init__(self, encoder: QueryEncoder) -> None:
         self.encoder = encoder
@@ -67,7 +67,7 @@ class QueryVectors:
             VideoError: a file of a query can't be read.
         """
         terms = [term for query in queries for term in query.terms]
-        texts = self._encode_texts([term.content for term in terms if isinstance(term.content, str)])
+        texts = self.encode_texts([term.content for term in terms if isinstance(term.content, str)])
         return [self._sum(query, texts) for query in queries]
 
     def _sum(self, query: Query, texts: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -84,17 +84,25 @@ class QueryVectors:
         unit: NDArray[np.float32] = (total / length).astype(np.float32)
         return unit
 
-    def _encode_texts(self, texts: list[str]) -> dict[str, NDArray[np.float32]]:
+    def missing(self, texts: Sequence[str]) -> list[str]:
+        """The distinct sentences among `texts` that are not remembered."""
         with self._lock:
-            missing = [text for text in dict.fromkeys(texts) if text not in self._texts]
-            if missing:
-                self._texts.update(zip(missing, self.encoder.encode_text(missing), strict=True))
-            for text in texts:
+            return [text for text in dict.fromkeys(texts) if text not in self._texts]
+
+    def encode_texts(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """[E] unit for each distinct sentence; those not remembered go through the model together."""
+        with self._lock:
+            found = {text: self._texts[text] for text in texts if text in self._texts}
+        missing = [text for text in dict.fromkeys(texts) if text not in found]
+        if missing:  # outside the lock, so that searches for remembered sentences don't wait for the model
+            found.update(zip(missing, self.encoder.encode_text(missing), strict=True))
+        with self._lock:
+            for text, vector in found.items():
+                self._texts[text] = vector
                 self._texts.move_to_end(text)
-            found = {text: self._texts[text] for text in texts}
             while len(self._texts) > _CACHED:
                 self._texts.popitem(last=False)
-            return found
+        return found
 
     def _encode_file(self, path: Path) -> NDArray[np.float32]:
         if path.suffix.lower() in _PICTURES:

@@ -76,7 +76,8 @@ class Searcher:
     def __init__(self, index: VideoIndex, model: Any) -> None:
         self.index = index
         encoder = as_query_encoder(model)
-        self._vectors = QueryVectors(encoder)
+        self.vectors = QueryVectors(encoder)
+        """Encodes the queries; `encode_texts` lets a caller encode sentences before it searches for them."""
         self._fingerprint = encoder.fingerprint  # once: to look whether weights changed takes 3 ms
         self._check()
 
@@ -199,7 +200,7 @@ class Searcher:
     ) -> list[NDArray[np.float32]]:
         """[E] unit for each query; those in words and files are encoded together."""
         parsed = [query if isinstance(query, np.ndarray) else _parsed(query, files) for query in queries]
-        encoded = iter(self._vectors.encode([query for query in parsed if isinstance(query, Query)]))
+        encoded = iter(self.vectors.encode([query for query in parsed if isinstance(query, Query)]))
         return [next(encoded) if isinstance(query, Query) else self._unit(query) for query in parsed]
 
     def _unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:

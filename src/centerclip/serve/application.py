@@ -1,4 +1,4 @@
-"""The application as a value: its operations, its page, and what stands around them."""
+"""Makes the application: its operations, its page, and the layers around them."""
 
 from __future__ import annotations
 
@@ -16,39 +16,40 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import centerclip
 from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
+from centerclip.serve.errors import ERRORS, add_error_handlers
 from centerclip.serve.metrics import Metrics
-from centerclip.serve.problems import ERRORS, add_error_handlers
 from centerclip.serve.routes import indexing, media, operation, search, videos
 from centerclip.serve.security import Guard
 from centerclip.serve.services import Services
-from centerclip.serve.settings import Settings
+from centerclip.serve.settings import ServerSettings
 
 __all__ = ["create_app"]
 
 _LOG = logging.getLogger("centerclip.serve")
 _STATIC = Path(__file__).with_name("static")
-_DESCRIPTION = """Find moments in videos with a sentence, a picture or a clip.
+_DESCRIPTION = """Find moments in videos with a sentence, a picture or a video.
 
-Errors are `{"error": {"code", "message"}}`. A server that listens beyond its own machine wants its token, as
-`Authorization: Bearer ...`."""
+Errors look like `{"error": {"code", "message"}}`. A server with a token expects it in every request, as
+`Authorization: Bearer TOKEN`."""
 
 
-def create_app(index: VideoIndex, encoder: VideoEncoder, settings: Settings | None = None) -> FastAPI:
+def create_app(index: VideoIndex, encoder: VideoEncoder, settings: ServerSettings | None = None) -> FastAPI:
     """Make the web application.
 
     Args:
-        index: what is searched; it may be new, and may grow meanwhile, by whichever process.
-        encoder: of the model that made the index.
-        settings: host, token, bounds; by default for this machine only.
+        index: may be empty, and may be changed by any process while it is served.
+        encoder: has the model that made the index.
+        settings: host, token and limits; by default, for this machine only.
 
     Returns:
-        An ASGI application, whose `state.services` are its parts.
+        An ASGI application; `state.services` holds its parts. Jobs, caches and limits belong to one process:
+        to serve more visitors, run several servers behind a proxy.
 
     Raises:
         FingerprintError: the index was made by another model.
     """
-    settings = settings or Settings()
-    services = Services.make(index, encoder, settings)
+    settings = settings or ServerSettings()
+    services = Services(index, encoder, settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -59,7 +60,7 @@ def create_app(index: VideoIndex, encoder: VideoEncoder, settings: Settings | No
         title="CenterCLIP",
         version=centerclip.__version__,
         description=_DESCRIPTION,
-        docs_url=None,  # FastAPI's pages load from another host
+        docs_url=None,  # FastAPI's own pages load scripts from another host
         redoc_url=None,
         lifespan=lifespan,
         responses=ERRORS,
@@ -75,7 +76,7 @@ def create_app(index: VideoIndex, encoder: VideoEncoder, settings: Settings | No
 
 
 def _add_pages(app: FastAPI) -> None:
-    # Asked for anew each time, so that a newer version of the program is not mixed with an older page.
+    # Checked by the browser each time, so that a new version of the program never meets an old page.
     fresh = {"Cache-Control": "no-cache"}
 
     @app.get("/", include_in_schema=False)
@@ -90,7 +91,7 @@ def _add_pages(app: FastAPI) -> None:
 
 
 class _FreshFiles(StaticFiles):
-    """Static files that browsers keep, but ask about (by ETag) before they use them."""
+    """Static files that browsers keep, but check (by ETag) before they use them."""
 
     def file_response(self, *args: object, **more: object) -> object:  # type: ignore[override]
         response = super().file_response(*args, **more)  # type: ignore[arg-type]
@@ -99,7 +100,7 @@ class _FreshFiles(StaticFiles):
 
 
 class _Observer:
-    """Counts and logs requests: what was asked of which path, but no query, header or address in it."""
+    """Counts requests and logs their method, path, status and time, but no query, header or address."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app

@@ -1,7 +1,7 @@
-"""Sentences of concurrent requests, encoded in one pass of the model.
+"""Encodes the sentences of concurrent requests together.
 
-While a pass is under way, the sentences of requests that come in gather and make the next one: a lone
-request waits for nobody, and a crowd shares its passes.
+While the model is busy, the sentences of new requests gather and go through it next: a lone request waits for
+nobody, and many requests share a pass.
 """
 
 from __future__ import annotations
@@ -9,59 +9,48 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from centerclip.search import QueryEncoder
-from centerclip.serve.recent import Recent
+from centerclip.search import QueryVectors
 from centerclip.serve.workers import Workers
 
-__all__ = ["BatchingEncoder"]
+__all__ = ["TextBatches"]
 
-_KEPT = 4096
 _BATCH = 256
 
 
-class BatchingEncoder:
-    """A `QueryEncoder` that can be given its sentences ahead.
+class TextBatches:
+    """Encodes sentences before they are searched for; a `QueryVectors` remembers the results.
 
     Args:
-        encoder: does the work.
+        vectors: the searcher's.
         workers: the one thread that runs the model.
-        on_batch: told the size of each pass.
+        on_batch: called with the size of each pass.
     """
 
     def __init__(
-        self, encoder: QueryEncoder, workers: Workers, on_batch: Callable[[int], None] = lambda _: None
+        self, vectors: QueryVectors, workers: Workers, on_batch: Callable[[int], None] = lambda _: None
     ) -> None:
-        self._encoder = encoder
+        self._vectors = vectors
         self._workers = workers
         self._on_batch = on_batch
-        self._vectors: Recent[str, NDArray[np.float32]] = Recent(_KEPT)
         self._waiting: list[str] = []
         self._promised: dict[str, asyncio.Future[None]] = {}
-        """Sentences that wait or are in the pass under way."""
+        """Sentences that are waiting or being encoded."""
         self._pass: asyncio.Task[None] | None = None
 
-    @property
-    def fingerprint(self) -> str:
-        return self._encoder.fingerprint
-
     async def prepare(self, texts: Sequence[str]) -> None:
-        """Have sentences encoded, together with those of other requests.
+        """Encode sentences, together with those of other requests.
 
         Raises:
-            Problem: too many requests wait for the model, or it takes too long.
+            HTTPException: too many requests are waiting for the model (503), or it took too long (504).
         """
-        missing = [text for text in dict.fromkeys(texts) if self._vectors.get(text) is None]
+        missing = self._vectors.missing(texts)
         if not missing:
             return
         futures = [self._promise(text) for text in missing]
         if self._pass is None or self._pass.done():
             self._pass = asyncio.create_task(self._run_passes())
-        # Shielded: other requests may wait for the same sentence as one whose visitor left.
+        # Shielded, because other requests may be waiting for the same sentence when this visitor leaves.
         await asyncio.gather(*(asyncio.shield(future) for future in futures))
 
     def _promise(self, text: str) -> asyncio.Future[None]:
@@ -74,28 +63,13 @@ class BatchingEncoder:
         while self._waiting:
             batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
             try:
-                vectors = await self._workers.run(partial(self._encoder.encode_text, batch))
-            except Exception as error:  # whatever it was, it belongs to those who wait for it
+                await self._workers.run(partial(self._vectors.encode_texts, batch))
+            except Exception as error:  # whatever it is, it concerns the requests that wait for this batch
                 for text in batch:
                     future = self._promised.pop(text)
                     future.set_exception(error)
-                    future.exception()  # a visitor may have left: nobody need ask for it
+                    future.exception()  # marks it as seen, since every visitor may have left
                 continue
             self._on_batch(len(batch))
-            for text, vector in zip(batch, vectors, strict=True):
-                self._vectors.put(text, vector)
+            for text in batch:
                 self._promised.pop(text).set_result(None)
-
-    def encode_text(self, texts: list[str], /) -> NDArray[np.float32]:
-        """[Q, E]: at once where `prepare` was called before, which a cache may since have forgotten."""
-        known = {text: self._vectors.get(text) for text in texts}
-        missing = [text for text, vector in known.items() if vector is None]
-        if missing:
-            known.update(zip(missing, self._encoder.encode_text(missing), strict=True))
-        return np.stack([vector for text in texts if (vector := known[text]) is not None])
-
-    def encode_picture(self, path: Path, /) -> NDArray[np.float32]:
-        return self._encoder.encode_picture(path)
-
-    def encode_clip(self, path: Path, /) -> NDArray[np.float32]:
-        return self._encoder.encode_clip(path)

@@ -1,7 +1,7 @@
-"""A moment of any file as a small MP4 that browsers play: copied where its codec allows it, else encoded.
+"""Cuts an excerpt of any file into a small MP4 that browsers play, copied if the codec allows it, or encoded.
 
-A finished file with its index in front rather than a fragmented stream: browsers know its length and can
-seek in it from the first byte, and it is kept for the next visitor anyway.
+The result is a finished file with its index in front, not a fragmented stream: browsers know its length and
+can seek in it at once, and it is kept for the next visitor anyway.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from centerclip.errors import VideoError
 from centerclip.records import VideoInfo
 from centerclip.video import VideoReader
 
-__all__ = ["cut_clip"]
+__all__ = ["cut_excerpt"]
 
 _COPIED = frozenset({"h264", "av1", "vp9"})
 _KEY_FRAME_SECONDS = 0.5
-"""How much before the moment a copied clip may begin, since it can only begin at a key frame."""
+"""How long before the moment a copied excerpt may begin, since it must begin at a key frame."""
 _MAX_RATE = 30.0
 _MAX_HEIGHT, _MAX_WIDTH = 720, 1280
 _TIME_BASE = Fraction(1, 90_000)
@@ -34,17 +34,17 @@ _MUXER = {"movflags": "+faststart"}
 
 
 class _CopyError(Exception):
-    """A file whose packets can't be taken over as they are."""
+    """The packets of this file can't be copied as they are."""
 
 
-def cut_clip(info: VideoInfo, target: Path, *, start: float, end: float) -> None:
-    """Write a moment as an MP4 file: H.264 of at most 1280 x 720 and 30 frames a second, with its sound.
+def cut_excerpt(info: VideoInfo, target: Path, *, start: float, end: float) -> None:
+    """Write an excerpt as an MP4 file: H.264, at most 1280 x 720 and 30 frames per second, with its sound.
 
-    H.264, VP9 and AV1 are copied instead, unchanged, where a key frame lies shortly before the moment.
+    H.264, VP9 and AV1 are copied unchanged if a key frame lies shortly before the start.
 
     Args:
         info: the file.
-        target: is overwritten.
+        target: written over if it exists.
         start, end: seconds from the first frame.
 
     Raises:
@@ -56,14 +56,14 @@ def cut_clip(info: VideoInfo, target: Path, *, start: float, end: float) -> None
                 _copy(info.path, target, start, end)
                 return
             except (_CopyError, FFmpegError):
-                pass  # it is decoded then
+                pass  # decode it instead
         _encode(info, target, start, end)
     except FFmpegError as error:
-        raise VideoError(f"{info.path}: this moment can't be decoded ({error.strerror})") from error
+        raise VideoError(f"{info.path}: this excerpt can't be decoded ({error.strerror})") from error
 
 
 def _copy(source: Path, target: Path, start: float, end: float) -> None:
-    """Take over the packets of the pictures from the key frame before `start` on."""
+    """Copy the video packets, from the key frame before `start`."""
     with av.open(source) as read, av.open(target, "w", format="mp4", options=_MUXER) as written:
         video = read.streams.video[0]
         if (
@@ -76,6 +76,7 @@ def _copy(source: Path, target: Path, start: float, end: float) -> None:
         origin = int(video.start_time)
         read.seek(origin + int(start / video.time_base), stream=video)
         copy: Any = written.add_stream_from_template(video)
+        sound = _Sound(source, written)
         first: int | None = None
         for packet in read.demux(video):
             if packet.dts is None and packet.pts is None:
@@ -86,7 +87,7 @@ def _copy(source: Path, target: Path, start: float, end: float) -> None:
             if first is None:
                 if not packet.is_keyframe or not start - _KEY_FRAME_SECONDS <= seconds <= start + 0.01:
                     raise _CopyError
-                first = packet.pts
+                first, begin = packet.pts, seconds
             if float((packet.dts - origin) * video.time_base) >= end:
                 break
             if packet.pts < first:  # a leading picture refers to what comes before the key frame
@@ -96,6 +97,7 @@ def _copy(source: Path, target: Path, start: float, end: float) -> None:
             written.mux(packet)
         if first is None:
             raise _CopyError
+        sound.write(begin, end)
 
 
 def _side_data(video: Any) -> set[str]:
@@ -104,7 +106,7 @@ def _side_data(video: Any) -> set[str]:
 
 
 def _encode(info: VideoInfo, target: Path, start: float, end: float) -> None:
-    """Decode the moment with the same reader that indexing uses, and encode it."""
+    """Decode the excerpt with the reader that indexing uses, and encode it."""
     rate = min(info.frame_rate or _MAX_RATE, _MAX_RATE)
     instants = start + np.arange(max(1, round((end - start) * rate))) / rate
     with VideoReader(info.path) as reader, av.open(target, "w", format="mp4", options=_MUXER) as written:
@@ -114,56 +116,55 @@ def _encode(info: VideoInfo, target: Path, start: float, end: float) -> None:
         stream.height, stream.width = _shown_size(info.height, info.width)
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = _TIME_BASE
-        sound = _Sound(info.path, written, start, end)
+        sound = _Sound(info.path, written)
         for number, (_, picture) in enumerate(reader.frames_at(instants)):
             frame = VideoFrame.from_ndarray(picture, format="rgb24")
             frame = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")
             frame.pts, frame.time_base = round(number / rate / _TIME_BASE), _TIME_BASE
             written.mux(stream.encode(frame))
         written.mux(stream.encode())
-        sound.write()
+        sound.write(start, end)
 
 
 class _Sound:
-    """The sound of a moment, where there is one that can be decoded: a clip without is better than none."""
+    """The sound of an excerpt, as far as it can be decoded: an excerpt without sound is better than none."""
 
-    def __init__(self, source: Path, written: Any, start: float, end: float) -> None:
+    def __init__(self, source: Path, written: Any) -> None:
         self._source, self._written = source, written
-        self._start, self._end = start, end
         with av.open(source) as read:
             self._stream = (
                 written.add_stream("aac", rate=48_000, layout="stereo") if read.streams.audio else None
             )
 
-    def write(self) -> None:
+    def write(self, start: float, end: float) -> None:
         if self._stream is None:
             return
-        given = 0
-        for frame in self._frames():
-            frame.pts, frame.time_base = given, Fraction(1, 48_000)
-            given += frame.samples
+        samples = 0
+        for frame in self._frames(start, end):
+            frame.pts, frame.time_base = samples, Fraction(1, 48_000)
+            samples += frame.samples
             self._written.mux(self._stream.encode(frame))
         self._written.mux(self._stream.encode())
 
-    def _frames(self) -> Iterator[Any]:
-        """Decoded sound from about `start` to about `end`, exact to a frame of sound (some 20 ms)."""
+    def _frames(self, start: float, end: float) -> Iterator[Any]:
+        """Decoded sound from about `start` to about `end`, to within an audio frame (about 20 ms)."""
         resampler = AudioResampler(format="fltp", layout="stereo", rate=48_000)
         with av.open(self._source) as read:
             video, audio = read.streams.video[0], read.streams.audio[0]
             origin = float((video.start_time or 0) * (video.time_base or 0))
-            read.seek(int(max(0.0, origin + self._start) * av.time_base))
+            read.seek(int(max(0.0, origin + start) * av.time_base))
             try:
                 for frame in read.decode(audio):
                     seconds = (frame.time or 0.0) - origin
-                    if seconds >= self._end:
+                    if seconds >= end:
                         break
-                    if seconds >= self._start - 0.01:
+                    if seconds >= start - 0.01:
                         yield from resampler.resample(frame)
             except FFmpegError:
-                return  # what is heard up to a damaged place
+                return  # the sound up to a damaged place is used
 
 
 def _shown_size(height: int, width: int) -> tuple[int, int]:
-    """The (height, width) of a clip: even numbers, as H.264 needs them, and never enlarged."""
+    """The (height, width) of an excerpt: even numbers, as H.264 needs, and never enlarged."""
     scale = min(1.0, _MAX_HEIGHT / height, _MAX_WIDTH / width)
     return max(2, round(height * scale / 2) * 2), max(2, round(width * scale / 2) * 2)

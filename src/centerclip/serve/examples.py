@@ -1,4 +1,4 @@
-"""Queries to begin with: of a stock of them, those that this library answers best."""
+"""Example queries: from a fixed list, those that this library answers best."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ _REAL_WORLD = (
 
 
 class Examples:
-    """Chooses example queries, anew whenever the index has changed.
+    """Chooses example queries, and chooses again when the index has changed.
 
     Args:
         index: the library.
-        encoder: gives the sentences' embeddings.
+        encoder: encodes the sentences.
     """
 
     def __init__(self, index: VideoIndex, encoder: VideoEncoder) -> None:
@@ -82,7 +82,7 @@ class Examples:
         self._chosen: tuple[int, list[str]] | None = None
 
     def choose(self) -> list[str]:
-        """Six queries that stand out most from the background here, each with a best hit of its own."""
+        """The six queries whose best hits stand out most from the background, each in a different video."""
         with self._lock:
             version = self._index.version
             if self._chosen is None or self._chosen[0] != version:
@@ -109,7 +109,7 @@ def _best_of(stock: Sequence[str], found: Sequence[Matches]) -> list[str]:
 
 
 def is_nano(encoder: VideoEncoder) -> bool:
-    """Whether a model is the toy one, or one of its kind: of its geometry, which no real model has."""
+    """Whether this is the toy model or a relative of it, which has a geometry that no real model has."""
     nano = models()[-1]
     backbone = encoder.model.backbone
     return encoder.name == nano.name or (

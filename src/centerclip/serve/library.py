@@ -1,7 +1,6 @@
-"""The indexed files as visitors may know them: by id, with folders told relative to the library's own.
+"""The indexed files as visitors know them: by id, in folders relative to the library's own.
 
-Here alone ids become paths, and a path is given out only while the file there is still the one that was
-indexed.
+Only this module turns ids into paths, and only while the file there is still the one that was indexed.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from centerclip.index.sql import all_of, any_of, equals, literal
 
 __all__ = ["GoneError", "Library", "is_playable"]
 
-# What Chromium, Firefox and Safari of these years play as it is. QuickTime files are told to browsers as
-# MP4, whose child format it is.
+# What current versions of Chromium, Firefox and Safari play. QuickTime files are sent as MP4, which is
+# derived from that format.
 _PLAYABLE = {
     ".mp4": {"h264", "av1", "vp9"},
     ".m4v": {"h264", "av1"},
@@ -28,7 +27,7 @@ _PLAYABLE = {
 
 
 class GoneError(IndexStoreError):
-    """A file that is no longer what was indexed."""
+    """The file is no longer the one that was indexed."""
 
 
 class Library:
@@ -36,35 +35,37 @@ class Library:
 
     Args:
         index: knows them.
-        folders: what paths are told relative to; where none is given, the top folders of what is indexed.
+        folders: what a job indexes and what visitors see paths relative to. If there are none, `_roots_of`
+            decides.
     """
 
     def __init__(self, index: VideoIndex, folders: Iterable[Path] = ()) -> None:
         self.index = index
         self._given = tuple(Path(os.path.abspath(folder)) for folder in folders)
         self._lock = Lock()
-        self._read = -1  # the index's version that the next two are of
-        self._roots: dict[str, Path] = {}
+        self._read = -1  # the version of the index that the following were read from
+        self._roots: tuple[Path, ...] = ()
+        self._tops: dict[str, Path] = {}
         self._folders: list[str] = []
         self._stats: Stats | None = None
 
     def roots(self) -> list[Path]:
-        """The library's folders."""
+        """The folders and files that a job indexes."""
         self._refresh()
-        return list(self._roots.values())
+        return list(self._roots)
 
     def folders(self) -> list[str]:
-        """All folders that have videos, as visitors know them."""
+        """All folders that contain videos, as visitors know them."""
         self._refresh()
         return self._folders
 
     def stats(self) -> Stats | None:
-        """The index in figures; None while there is none."""
+        """Figures of the index; None while it is empty."""
         self._refresh()
         return self._stats
 
     def folder_of(self, path: Path) -> str:
-        """A file's folder as visitors know it: relative to the library, and never an absolute one."""
+        """A file's folder as visitors know it: relative to the library, never absolute."""
         known = self._root_of(path)
         if known is None:
             self._refresh()
@@ -74,11 +75,11 @@ class Library:
         return "/".join(part for part in (label, inside) if part not in {"", "."})
 
     def within(self, folder: str) -> str:
-        """The condition that a file lies in a folder, as `folder_of` names it, or below it."""
+        """The SQL condition that a file is in a folder, as `folder_of` names it, or below it."""
         self._refresh()
         wanted = folder.strip("/")
         options = []
-        for label, root in self._roots.items():
+        for label, root in self._tops.items():
             if not label or wanted == label or wanted.startswith(f"{label}/"):
                 inside = wanted.removeprefix(label).strip("/")
                 prefix = "/".join(part for part in (str(root).rstrip("/"), inside) if part)
@@ -86,7 +87,7 @@ class Library:
         return " OR ".join(options) or "false"
 
     def videos(self, video_ids: Iterable[str]) -> dict[str, StoredVideo]:
-        """The encoded files with these contents; of several of one content, the first path."""
+        """The encoded files with these ids; of several copies, the first path."""
         wanted = sorted(set(video_ids))
         if not wanted:
             return {}
@@ -94,10 +95,10 @@ class Library:
         return {video.info.video_id: video for video in reversed(found)}
 
     def open(self, video_id: str) -> StoredVideo | None:
-        """The file with this content that is still what was indexed; None where none ever was.
+        """The file with this id, still as it was indexed; None if the index doesn't have it.
 
         Raises:
-            GoneError: it was moved, deleted or changed since.
+            GoneError: it was moved, deleted or changed.
         """
         copies = self.index.videos(all_of(equals("video_id", video_id), equals("state", "done")))
         for video in copies:
@@ -112,20 +113,21 @@ class Library:
                 return video
         if copies:
             raise GoneError(
-                f"{copies[0].info.path.name} was moved, deleted or changed since it was indexed: index again"
+                f"{copies[0].info.path.name} was moved, deleted or changed after it was indexed: "
+                "index it again"
             )
         return None
 
     def hide_folders(self, text: str) -> str:
-        """Take the library's folders, and the index's place, out of a message."""
+        """Remove the library's folders, and the index's location, from a message."""
         with self._lock:
-            known = [*map(str, self._roots.values()), self.index.location]
+            known = [*map(str, self._tops.values()), self.index.location]
         for folder in sorted(known, key=len, reverse=True):
             text = text.replace(f"{folder.rstrip('/')}/", "").replace(folder, Path(folder).name)
         return text
 
     def _root_of(self, path: Path) -> tuple[str, Path] | None:
-        for known in list(self._roots.items()):
+        for known in list(self._tops.items()):
             if path.is_relative_to(known[1]):
                 return known
         return None
@@ -137,19 +139,21 @@ class Library:
                 return
             videos = self.index.videos() if version else []
             parents = {video.info.path.parent for video in videos}
-            self._roots = _labelled(self._given or _top(parents))
+            self._roots = self._given or _roots_of(parents)
+            files = {video.info.path for video in videos}
+            self._tops = _labelled(root.parent if root in files else root for root in self._roots)
             self._stats = self.index.stats() if version else None
             self._read = version
         self._folders = sorted({self.folder_of(parent / "file") for parent in parents} - {""})
 
 
 def is_playable(video: StoredVideo) -> bool:
-    """Whether browsers play the file as it is, by its name and codec."""
+    """Whether browsers play the file itself, judging by its suffix and codec."""
     return video.info.codec in _PLAYABLE.get(video.info.path.suffix.lower(), ())
 
 
-def _top(folders: set[Path]) -> tuple[Path, ...]:
-    """The folders that lie in no other one of them; one around them all where they are neighbors."""
+def _roots_of(folders: set[Path]) -> tuple[Path, ...]:
+    """What a job indexes unless the server was given folders: the top ones, or the parent they share."""
     top = sorted(folder for folder in folders if not folders & set(folder.parents))
     parents = {folder.parent for folder in top}
     if len(top) > 1 and len(parents) == 1 and len((shared := parents.pop()).parts) > 2:
@@ -158,7 +162,7 @@ def _top(folders: set[Path]) -> tuple[Path, ...]:
 
 
 def _labelled(roots: Iterable[Path]) -> dict[str, Path]:
-    """A name for each folder: none for a lone one, else the last part of its path, numbered if need be."""
+    """Name each folder: a single one has no name, others have their last part, numbered if need be."""
     unique = list(dict.fromkeys(roots))
     if len(unique) == 1:
         return {"": unique[0]}

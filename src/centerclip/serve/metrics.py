@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus."""
+"""Metrics of the server, for Prometheus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Metrics"]
 
 
 class Metrics:
-    """Counters of one application, in a registry of their own."""
+    """The metrics of one application, in their own registry."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -22,24 +22,24 @@ class Metrics:
         )
         self._seconds = Histogram(
             "centerclip_request_seconds",
-            "Time until an answer began.",
+            "Time until the response started.",
             ("route",),
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=self._registry,
         )
         self._batches = Histogram(
             "centerclip_text_batch_size",
-            "Sentences encoded in one pass of the model.",
+            "Sentences encoded per pass of the model.",
             buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
             registry=self._registry,
         )
         self._cached = Counter(
             "centerclip_cached_results_total",
-            "Searches answered without searching.",
+            "Searches answered from the cache.",
             registry=self._registry,
         )
         self._queue = Gauge(
-            "centerclip_queue", "Requests waiting or at work.", ("queue",), registry=self._registry
+            "centerclip_queue", "Requests waiting or in progress.", ("queue",), registry=self._registry
         )
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -56,5 +56,5 @@ class Metrics:
         self._queue.labels(name).set_function(taken)
 
     def text(self) -> bytes:
-        """All of them, in Prometheus' text format."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -1,26 +1,28 @@
-"""Lists of results that hold still while a visitor pages through them.
+"""Lists of results that don't change while a visitor pages through them.
 
-A search makes the whole list once; a cursor names the list and a place in it. What changes in the index
-makes new lists, and those that visitors hold go on as they were until they are the longest unused.
+A search makes the whole list once; a cursor names the list and a place in it. When the index changes,
+searches make new lists, and the old ones stay as they were until they are the least recently used.
 """
 
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from hashlib import blake2b
+from threading import Lock
 from urllib.parse import urlencode
 
+from fastapi import HTTPException
+
 from centerclip import search
-from centerclip.api import Hit, SearchResult
+from centerclip.api import FoundMoment, SearchResult
 from centerclip.errors import QueryError
 from centerclip.index import StoredVideo
 from centerclip.index.sql import all_of
 from centerclip.serve.library import Library, is_playable
-from centerclip.serve.problems import Problem
-from centerclip.serve.recent import Recent
 
 __all__ = ["Filters", "Results"]
 
@@ -29,10 +31,10 @@ _LISTS = 256
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a hit's file must be like; None and an empty text ask for nothing.
+    """What a hit's file must be like; None and empty texts don't matter.
 
-    `after` and `before` are days or instants of change, both inclusive, in the server's time where they
-    name no zone.
+    `after` and `before` limit when the file was changed. They are days or instants, both inclusive, in the
+    server's time zone unless they name one.
     """
 
     folder: str = ""
@@ -43,10 +45,10 @@ class Filters:
     where: str = ""
 
     def condition(self, library: Library) -> str | None:
-        """As SQL over the columns of windows.
+        """As SQL on the columns of windows; None if there is no condition.
 
         Raises:
-            QueryError: a date that can't be read.
+            QueryError: a date can't be parsed.
         """
         parts = [library.within(self.folder)] if self.folder.strip("/") else []
         if self.min_duration is not None:
@@ -67,73 +69,86 @@ class Filters:
 
 
 class Results:
-    """Makes, keeps and pages lists of hits; safe to use from many threads.
+    """Makes lists of hits, keeps them and splits them into pages. Safe to use from many threads.
 
     Args:
         library: knows the hits' files.
-        on_cached: called for a list that was there already.
+        on_cached: called when a list is used again.
     """
 
     def __init__(self, library: Library, on_cached: Callable[[], None] = lambda: None) -> None:
         self._library = library
         self._on_cached = on_cached
-        self._lists: Recent[str, SearchResult] = Recent(_LISTS)
+        self._lock = Lock()
+        self._lists: OrderedDict[str, SearchResult] = OrderedDict()
 
     def find(
         self,
         query: str,
-        asked: Sequence[object],
+        key: Sequence[object],
         look: Callable[[], list[search.Hit]],
         *,
         top: int,
         cursor: str,
     ) -> SearchResult:
-        """A page of the list for a query, made where it isn't there yet.
+        """Return a page of the list for a query; search if there is no such list yet.
 
         Args:
-            query: as the visitor is told it.
-            asked: all that the list depends on, apart from the index.
+            query: as the visitor sees it.
+            key: everything that the list depends on, apart from the index.
             look: does the search.
-            top: hits on the page.
-            cursor: from the page before, or empty.
+            top: hits per page.
+            cursor: from the previous page, or empty.
 
         Raises:
-            Problem: the cursor's list is no longer there, and the index has changed since (410).
+            HTTPException: the cursor's list is gone, and the index has changed since (410).
         """
         version = self._library.index.version
-        key = blake2b(json.dumps([version, *asked]).encode(), digest_size=12).hexdigest()
-        name, offset = _read_cursor(cursor) if cursor else (key, 0)
-        found = self._lists.get(name)
+        current = blake2b(json.dumps([version, *key]).encode(), digest_size=12).hexdigest()
+        name, offset = _read_cursor(cursor) if cursor else (current, 0)
+        found = self._kept(name)
         if found is None:
-            if name != key:
-                raise Problem(410, "the library has changed since this list was made: search again")
+            if name != current:
+                raise HTTPException(410, "the library has changed since this search: search again")
             found = SearchResult(query=query, version=version, hits=self._hits(look()), next=None)
-            self._lists.put(key, found)
+            self._keep(name, found)
         else:
             self._on_cached()
         return _page(found, name, offset, top)
 
     def resume(self, cursor: str, top: int) -> SearchResult:
-        """A further page of a list of which only the cursor is at hand.
+        """Return another page of a list, given only the cursor.
 
         Raises:
-            Problem: it is no longer there (410).
+            HTTPException: the list is gone (410).
         """
         name, offset = _read_cursor(cursor)
-        found = self._lists.get(name)
+        found = self._kept(name)
         if found is None:
-            raise Problem(410, "this list of results is no longer there: search again")
+            raise HTTPException(410, "these results are no longer available: search again")
         return _page(found, name, offset, top)
 
-    def _hits(self, hits: Sequence[search.Hit]) -> list[Hit]:
+    def _kept(self, name: str) -> SearchResult | None:
+        with self._lock:
+            if name in self._lists:
+                self._lists.move_to_end(name)
+            return self._lists.get(name)
+
+    def _keep(self, name: str, found: SearchResult) -> None:
+        with self._lock:
+            self._lists[name] = found
+            while len(self._lists) > _LISTS:
+                self._lists.popitem(last=False)
+
+    def _hits(self, hits: Sequence[search.Hit]) -> list[FoundMoment]:
         videos = self._library.videos(hit.video_id for hit in hits)
-        # A file forgotten between the search and this look at it has nothing to show.
+        # A file that was removed from the index since the search has nothing to show.
         known = [hit for hit in hits if hit.video_id in videos]
         return [self._hit(hit, rank, videos[hit.video_id]) for rank, hit in enumerate(known, start=1)]
 
-    def _hit(self, hit: search.Hit, rank: int, video: StoredVideo) -> Hit:
+    def _hit(self, hit: search.Hit, rank: int, video: StoredVideo) -> FoundMoment:
         moment = urlencode({"start": round(hit.start, 3), "end": round(hit.end, 3)})
-        return Hit(
+        return FoundMoment(
             rank=rank,
             video_id=hit.video_id,
             name=video.info.path.name,
@@ -149,9 +164,9 @@ class Results:
             height=video.info.height,
             modified=video.info.modified_seconds,
             playable=is_playable(video),
-            thumbnail=f"/thumbnails/{hit.video_id}?t={hit.window_start!r}",
+            thumbnail=f"/thumbnails/{hit.video_id}?t={hit.start!r}",
             media=f"/media/{hit.video_id}",
-            clip=f"/clips/{hit.video_id}?{moment}",
+            excerpt=f"/excerpts/{hit.video_id}?{moment}",
         )
 
 
@@ -164,7 +179,7 @@ def _page(found: SearchResult, name: str, offset: int, top: int) -> SearchResult
 def _read_cursor(cursor: str) -> tuple[str, int]:
     name, _, offset = cursor.partition(".")
     if not (offset.isascii() and offset.isdigit() and len(offset) < 10):
-        raise Problem(422, "the cursor is not one of this server's: take it from `next`")
+        raise HTTPException(422, f"invalid cursor {cursor!r}: take it from `next` of the previous page")
     return name, int(offset)
 
 
@@ -174,4 +189,4 @@ def _instant(name: str, text: str) -> datetime:
             return datetime.combine(date.fromisoformat(text.strip()), time()).astimezone()
         return datetime.fromisoformat(text.strip()).astimezone()
     except (ValueError, OverflowError, OSError):
-        raise QueryError(f"{name}={text!r} is no date: write it as 2026-05-31") from None
+        raise QueryError(f"{name}={text!r} isn't a date: write it like 2026-05-31") from None

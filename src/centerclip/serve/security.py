@@ -1,7 +1,7 @@
-"""Who may come in, and what browsers may do with what they get: one layer around the whole application.
+"""Decides who may use the application and what browsers may do with its responses, in one layer around it.
 
-Against a page of another site that a visitor has open: the host's name is checked (DNS rebinding), requests
-that change something must come from the application's own page, and no other site may embed an answer.
+It protects a visitor who has pages of other sites open: it checks the host name (DNS rebinding), accepts
+requests that change something from the application's own page only, and lets no other site embed a response.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ import hmac
 from collections.abc import Iterable
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from centerclip.serve.problems import Problem, problem_response
-from centerclip.serve.settings import Settings
+from centerclip.serve.errors import error_response
+from centerclip.serve.settings import ServerSettings
 
 __all__ = ["Guard"]
 
 _COOKIE = "centerclip"
 _OPEN = frozenset({"/healthz", "/readyz"})
-"""What tells nothing of the library, and is asked by machines without a token."""
+"""These reveal nothing about the library; monitoring asks for them without a token."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -38,22 +39,22 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""On every answer."""
+"""On every response."""
 
 
 class Guard:
     """ASGI middleware; see the module.
 
     Args:
-        app: what is guarded.
-        settings: the token, the host and the bounds of uploads.
+        app: the application to protect.
+        settings: the token, the host and the limits on uploads.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
         self._app = app
         self._settings = settings
         self._token = settings.token
-        # The cookie proves that its bearer knew the token, without holding it.
+        # The cookie proves that the visitor knew the token, without containing it.
         self._pass = hmac.new((self._token or "").encode(), b"centerclip page", "sha256").hexdigest()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,35 +75,35 @@ class Guard:
         if refused is not None:
             await refused(scope, receive, guarded_send)
         else:
-            await self._app(scope, self._bounded(headers, receive), guarded_send)
+            await self._app(scope, self._limited(headers, receive), guarded_send)
 
     def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
-        """The answer to a request that may not come in, or that brings its token in the address."""
+        """The response to a request that is refused or has the token in its address; None lets it in."""
         host = headers.get("host", "")
         if self._settings.local and _host_name(host) not in _LOCAL_NAMES | {self._settings.host}:
-            return problem_response(403, f"this server is not {host[:100]}: use http://127.0.0.1")
+            return error_response(403, f"this server isn't {host[:100]!r}: use http://127.0.0.1")
         if scope["method"] not in _SAFE and _is_foreign(headers, host):
-            return problem_response(403, "requests that change something must come from this server's page")
+            return error_response(403, "requests that change something must come from this server's own page")
         if scope["path"] in _OPEN or self._token is None:
             return None
-        given = parse_qs(scope["query_string"].decode("latin-1"))
-        if scope["method"] == "GET" and "token" in given and self._is_token(given["token"][0]):
-            return self._welcome(scope["path"], given)
-        if self._shows_token(headers):
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        if scope["method"] == "GET" and "token" in query and self._is_token(query["token"][0]):
+            return self._admit(scope["path"], query)
+        if self._has_token(headers):
             return None
-        message = "show the token: `Authorization: Bearer ...`, or open /?token=... once in a browser"
-        return problem_response(401, message, {"WWW-Authenticate": "Bearer"})
+        message = "token missing: send `Authorization: Bearer TOKEN`, or open /?token=TOKEN once in a browser"
+        return error_response(401, message, {"WWW-Authenticate": "Bearer"})
 
-    def _welcome(self, path: str, given: dict[str, list[str]]) -> Response:
-        """Take the token out of the address, so that it stays in no history, and set the cookie."""
-        rest = urlencode({name: values for name, values in given.items() if name != "token"}, doseq=True)
-        # A second slash at the front would make it the address of another host.
+    def _admit(self, path: str, query: dict[str, list[str]]) -> Response:
+        """Set the cookie, and redirect to an address without the token, to keep it out of the history."""
+        rest = urlencode({name: values for name, values in query.items() if name != "token"}, doseq=True)
+        # Two slashes at the start would make it the address of another host.
         target = "/" + path.lstrip("/\\") + (f"?{rest}" if rest else "")
         response = RedirectResponse(target, 303)
         response.set_cookie(_COOKIE, self._pass, httponly=True, samesite="strict", max_age=30 * 86400)
         return response
 
-    def _shows_token(self, headers: Headers) -> bool:
+    def _has_token(self, headers: Headers) -> bool:
         scheme, _, value = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return self._is_token(value.strip())
@@ -111,21 +112,21 @@ class Guard:
     def _is_token(self, value: str) -> bool:
         return _equal(value, self._token or "")
 
-    def _bounded(self, headers: Headers, receive: Receive) -> Receive:
-        """Bodies of bounded size that arrive in bounded time."""
+    def _limited(self, headers: Headers, receive: Receive) -> Receive:
+        """Limit the size of a request's body and the time in which it has to arrive."""
         limit, seconds = self._settings.max_upload_bytes, self._settings.upload_seconds
-        # Boundaries and names around a file of the size allowed.
+        # The form around a file of the maximum size: boundaries and names.
         room = limit + 65536
-        too_large = Problem(413, f"uploads may have at most {limit >> 20} MiB")
-        told = headers.get("content-length", "")
-        too_much = told.isdigit() and int(told) > room
+        too_large = HTTPException(413, f"an upload may have at most {limit >> 20} MiB")
+        length = headers.get("content-length", "")
+        too_much = length.isdigit() and int(length) > room
         received = 0
         complete = False
         deadline = asyncio.get_running_loop().time() + seconds
 
-        async def bounded() -> Message:
+        async def limited() -> Message:
             nonlocal received, complete
-            if complete:  # from here on it is a wait for the visitor to leave
+            if complete:  # from here on, the application waits for the visitor to disconnect
                 return await receive()
             if too_much:
                 raise too_large
@@ -133,14 +134,14 @@ class Guard:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError:
-                raise Problem(408, f"the upload took longer than {seconds:g} seconds") from None
+                raise HTTPException(408, f"the upload took longer than {seconds:g} seconds") from None
             received += len(message.get("body", b""))
             complete = not message.get("more_body", False)
             if received > room:
                 raise too_large
             return message
 
-        return bounded
+        return limited
 
 
 def _equal(value: str, secret: str) -> bool:
@@ -155,7 +156,7 @@ def _host_name(host: str) -> str:
 
 
 def _is_foreign(headers: Headers, host: str) -> bool:
-    """Whether a browser says that a request comes from another site's page."""
+    """Whether the browser says that the request comes from another site's page."""
     if headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
         return True
     origin = headers.get("origin")

@@ -1,105 +1,73 @@
-"""What the operations work with: made once for an application, and closed with it."""
+"""The parts that the operations work with: made once for an application, and closed with it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
-from threading import Event
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
-from centerclip.records import Window
 from centerclip.search import Searcher
-from centerclip.serve.batching import BatchingEncoder
-from centerclip.serve.clips import ClipCache
+from centerclip.serve.batching import TextBatches
 from centerclip.serve.examples import Examples
+from centerclip.serve.excerpts import ExcerptCache
 from centerclip.serve.jobs import Jobs
 from centerclip.serve.library import Library
 from centerclip.serve.metrics import Metrics
-from centerclip.serve.recent import Recent
+from centerclip.serve.reduction import draw_reduction
 from centerclip.serve.results import Results
-from centerclip.serve.settings import Settings
+from centerclip.serve.settings import ServerSettings
 from centerclip.serve.workers import Workers
 
 __all__ = ["Services", "Use"]
 
 _PICTURES = 64
-"""Views of the reduction that are kept: some 20 MB."""
+"""Pictures of the reduction that are kept: about 20 MB."""
 
 
-@dataclass(frozen=True, slots=True)
 class Services:
     """The parts of one application.
 
-    `reading` threads look into the index, `modeling` is the one that runs the model for sentences,
-    `looking` the one that does so for uploads and views of the reduction, `cutting` makes clips.
-    `stopping` is set when the server has been asked to end, for answers that would go on.
+    Raises:
+        FingerprintError: the index was made by another model than the encoder's.
     """
 
-    settings: Settings
-    index: VideoIndex
-    encoder: VideoEncoder
-    library: Library
-    metrics: Metrics
-    reading: Workers
-    modeling: Workers
-    looking: Workers
-    cutting: Workers
-    batching: BatchingEncoder
-    searcher: Searcher
-    results: Results
-    examples: Examples
-    pictures: Recent[tuple[str, Window, str], bytes]
-    clips: ClipCache
-    jobs: Jobs
-    stopping: Event
-
-    @classmethod
-    def make(cls, index: VideoIndex, encoder: VideoEncoder, settings: Settings) -> Services:
-        """Put the parts together.
-
-        Raises:
-            FingerprintError: the index was made by another model than the encoder's.
-        """
-        metrics = Metrics()
-        waiting, seconds = settings.waiting, settings.search_seconds
-        reading = Workers("read", threads=4, waiting=waiting, seconds=seconds)
-        modeling = Workers("text", threads=1, waiting=waiting, seconds=seconds)
-        looking = Workers("look", threads=1, waiting=waiting // 16, seconds=settings.clip_seconds)
-        cutting = Workers("clip", threads=1, waiting=waiting // 8, seconds=settings.clip_seconds)
-        library = Library(index, settings.folders)
-        batching = BatchingEncoder(encoder, modeling, metrics.count_batch)
-        cache = settings.cache_for(index.location)
-        for name, workers in {"read": reading, "text": modeling, "look": looking, "clip": cutting}.items():
-            metrics.watch_queue(name, partial(getattr, workers, "taken"))
-        return cls(
-            settings=settings,
-            index=index,
-            encoder=encoder,
-            library=library,
-            metrics=metrics,
-            reading=reading,
-            modeling=modeling,
-            looking=looking,
-            cutting=cutting,
-            batching=batching,
-            searcher=Searcher(index, batching),
-            results=Results(library, metrics.count_cached),
-            examples=Examples(index, encoder),
-            pictures=Recent(_PICTURES),
-            clips=ClipCache(cache / "clips", settings.clip_cache_bytes),
-            jobs=Jobs(cache / "jobs", encoder, index, library),
-            stopping=Event(),
-        )
+    def __init__(self, index: VideoIndex, encoder: VideoEncoder, settings: ServerSettings) -> None:
+        waiting, seconds = settings.waiting, settings.excerpt_seconds
+        self.settings = settings
+        self.index = index
+        self.encoder = encoder
+        self.reading = Workers("read", threads=4, waiting=waiting, seconds=settings.search_seconds)
+        """Look into the index."""
+        self.modeling = Workers("text", threads=1, waiting=waiting, seconds=settings.search_seconds)
+        """Runs the model for sentences."""
+        self.looking = Workers("look", threads=1, waiting=waiting // 16, seconds=seconds)
+        """Runs the model for uploads and pictures of the reduction."""
+        self.cutting = Workers("excerpt", threads=1, waiting=waiting // 8, seconds=seconds)
+        """Makes excerpts."""
+        self._workers = (self.reading, self.modeling, self.looking, self.cutting)
+        self.metrics = Metrics()
+        for workers in self._workers:
+            self.metrics.watch_queue(workers.name, partial(getattr, workers, "taken"))
+        self.library = Library(index, settings.folders)
+        self.searcher = Searcher(index, encoder)
+        self.texts = TextBatches(self.searcher.vectors, self.modeling, self.metrics.count_batch)
+        self.results = Results(self.library, self.metrics.count_cached)
+        self.examples = Examples(index, encoder)
+        self.draw_reduction = lru_cache(_PICTURES)(partial(draw_reduction, encoder.model))
+        cache = settings.cache_for(index.location) / "excerpts"
+        self.excerpts = ExcerptCache(cache, settings.excerpt_cache_bytes)
+        self.jobs = Jobs(index, encoder, self.library)
+        self.is_stopping: Callable[[], bool] = lambda: False
+        """Whether the server was asked to stop, for answers that would go on; set by who runs it."""
 
     def close(self) -> None:
-        """End the job under way after the batch in hand, and take no more work."""
-        self.stopping.set()
+        """Stop the running job after the current batch, and accept no more work."""
         self.jobs.close()
-        for workers in (self.reading, self.modeling, self.looking, self.cutting):
+        for workers in self._workers:
             workers.close()
 
 
@@ -109,4 +77,4 @@ def _services(request: Request) -> Services:
 
 
 Use = Annotated[Services, Depends(_services)]
-"""A parameter through which an operation gets the services."""
+"""The parameter that passes the services to an operation."""

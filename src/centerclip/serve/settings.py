@@ -1,4 +1,4 @@
-"""What may be set about the web application: where it listens, who may come in, and its bounds."""
+"""The settings of the web application: where it listens, who may use it, and its limits."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ import platformdirs
 
 from centerclip.errors import ConfigError
 
-__all__ = ["Settings"]
+__all__ = ["ServerSettings"]
 
 _MEBIBYTE = 1 << 20
 _SHORTEST_TOKEN = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ServerSettings:
     """How to serve.
 
     Attributes:
-        host: the address that is listened on.
-        port: 0 lets the system choose.
-        token: who comes in must show it; None lets everybody in, on a loopback address only.
-        folders: what `POST /api/index` brings up to date; where none is given, the top folders of what
-            is indexed. Also what paths are told relative to.
-        cache_folder: for clips made for browsers and the state of index jobs; None is a folder of the
-            index's own in the platform's place for caches.
-        max_upload_bytes, max_query_length, max_hits: bounds on what a request may ask for.
-        waiting: requests that may wait for a thread, beyond which they are told to come back later.
-        search_seconds, upload_seconds, clip_seconds: how long a search, the arrival of an upload and the
-            making of a clip or picture may take.
-        clip_cache_bytes: what the clips on the disk may take together.
+        host: the address to listen on.
+        port: 0 takes a free one.
+        token: visitors must present it; None admits everybody, on a loopback address only.
+        folders: what `POST /api/index` indexes, and what visitors see paths relative to. If there are none,
+            the folders that were indexed before.
+        cache_folder: for the excerpts made for browsers. If None, a folder for this index in the platform's
+            cache folder.
+        max_upload_bytes, max_query_length, max_hits: limits on what a request may ask for.
+        waiting: maximum number of searches that wait for a thread; beyond it, requests are turned away.
+        search_seconds: time limit of a search.
+        upload_seconds: time limit for receiving an upload.
+        excerpt_seconds: time limit for making an excerpt or picture, and for a search by an upload.
+        excerpt_cache_bytes: maximum total size of the excerpts on disk.
     """
 
     host: str = "127.0.0.1"
@@ -47,24 +48,24 @@ class Settings:
     waiting: int = 256
     search_seconds: float = 20.0
     upload_seconds: float = 30.0
-    clip_seconds: float = 60.0
-    clip_cache_bytes: int = 1024 * _MEBIBYTE
+    excerpt_seconds: float = 60.0
+    excerpt_cache_bytes: int = 1024 * _MEBIBYTE
 
     def __post_init__(self) -> None:
         if not self.token and not self.local:
             raise ConfigError(
-                f"host {self.host} can be reached by other machines, so visitors must show a token: set "
-                "CENTERCLIP_TOKEN to a secret of your own, or serve on 127.0.0.1"
+                f"other machines can reach host {self.host}, so visitors must present a token: set "
+                "CENTERCLIP_TOKEN to a secret, or serve on 127.0.0.1"
             )
         if self.token and (len(self.token) < _SHORTEST_TOKEN or not self.token.isascii()):
             raise ConfigError(
-                f"the token must have at least {_SHORTEST_TOKEN} ASCII characters: "
+                f"the token must have at least {_SHORTEST_TOKEN} characters, all ASCII: "
                 "`openssl rand -hex 16` makes one"
             )
 
     @property
     def local(self) -> bool:
-        """Whether only this machine can reach the host."""
+        """Whether only this machine can reach the server."""
         if self.host == "localhost":
             return True
         try:
@@ -73,7 +74,7 @@ class Settings:
             return False
 
     def cache_for(self, location: str) -> Path:
-        """The cache folder for the index at a location."""
+        """The cache folder of the index at a location."""
         if self.cache_folder is not None:
             return self.cache_folder
         name = blake2b(location.encode(), digest_size=6).hexdigest()

@@ -1,19 +1,18 @@
-"""What an uploaded file is, by its own bytes: neither its name nor what a browser says of it is believed."""
+"""Tells what an uploaded file is from its content; its name and its declared type are not trusted."""
 
 from __future__ import annotations
 
 from typing import BinaryIO
 
+from fastapi import HTTPException
 from PIL import Image
-
-from centerclip.serve.problems import Problem
 
 __all__ = ["kind_of"]
 
 _HEAD = 16
-# Containers that hold their own pictures. FFmpeg also reads play lists, which name other files and addresses
-# for it to open: such a file must never reach it from a visitor.
-_CLIPS = (
+# Containers that hold their own pictures. FFmpeg also reads playlists, which name other files and addresses
+# to open: an upload of that kind must never reach it.
+_VIDEOS = (
     (0, b"\x1aE\xdf\xa3"),  # Matroska, WebM
     (0, b"OggS"),
     (0, b"FLV\x01"),
@@ -30,23 +29,25 @@ _CLIPS = (
 
 
 def kind_of(file: BinaryIO) -> str:
-    """The ending that fits a file: `.jpg` for any picture, `.mp4` for any clip; it is rewound.
+    """Return a suffix for the file: `.jpg` for any picture, `.mp4` for any video. Rewinds the file.
 
     Raises:
-        Problem: it is neither (415), or empty (422).
+        HTTPException: it is neither (415), or empty (422).
     """
     file.seek(0)
     head = file.read(_HEAD)
     file.seek(0)
     if not head:
-        raise Problem(422, "the file is empty: choose a picture or clip")
+        raise HTTPException(422, "the file is empty: choose a picture or video")
     try:
         with Image.open(file):
             return ".jpg"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        pass  # whatever Pillow has against it: it is no picture that can be searched by
+        pass  # it can't be used as a picture, whatever the reason
     finally:
         file.seek(0)
-    if any(head[at : at + len(mark)] == mark for at, mark in _CLIPS):
+    if any(head[at : at + len(mark)] == mark for at, mark in _VIDEOS):
         return ".mp4"
-    raise Problem(415, "this is neither a picture nor a clip that can be read: try JPEG, PNG, MP4 or WebM")
+    raise HTTPException(
+        415, "this file isn't a picture or video that can be read: try JPEG, PNG, MP4 or WebM"
+    )

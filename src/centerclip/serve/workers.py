@@ -1,4 +1,4 @@
-"""Threads behind a bounded queue: who comes when it is full is sent away at once, not kept waiting."""
+"""Threads behind a bounded queue: when it is full, a request is turned away at once instead of waiting."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from centerclip.serve.problems import Problem
+from fastapi import HTTPException
 
 __all__ = ["Workers"]
 
@@ -16,34 +16,35 @@ _RETRY_SECONDS = 2
 
 
 class Workers:
-    """A few threads for one kind of work.
+    """Threads for one kind of work.
 
-    Work can't be stopped from outside: when its time is up the visitor is answered, while the thread, and
-    its place in the queue, stay taken until it ends.
+    Work can't be interrupted. When its time is up, the visitor gets an answer, while the thread and the place
+    in the queue stay taken until the work ends.
 
     Args:
         name: of the threads.
-        threads: how many.
-        waiting: how many requests may wait beside those at work.
-        seconds: how long a request may take, waiting included.
+        threads: number of threads.
+        waiting: maximum number of requests that wait for a thread.
+        seconds: how long a request may take, including the wait.
     """
 
     def __init__(self, name: str, *, threads: int, waiting: int, seconds: float) -> None:
+        self.name = name
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._room = threads + waiting
         self._seconds = seconds
         self.taken = 0
-        """Requests waiting or at work; touched by the event loop only."""
+        """Requests that wait or are being worked on; changed by the event loop only."""
 
     async def run(self, work: Callable[[], _T]) -> _T:
         """Do work in a thread.
 
         Raises:
-            Problem: the queue is full (503), or the time is up (504).
+            HTTPException: the queue is full (503), or the time is up (504).
         """
         if self.taken >= self._room:
-            message = f"too many requests at once: try again in {_RETRY_SECONDS} seconds"
-            raise Problem(503, message, headers={"Retry-After": str(_RETRY_SECONDS)})
+            message = f"the server is busy: try again in {_RETRY_SECONDS} seconds"
+            raise HTTPException(503, message, headers={"Retry-After": str(_RETRY_SECONDS)})
         loop = asyncio.get_running_loop()
         self.taken += 1
 
@@ -57,10 +58,10 @@ class Workers:
             async with asyncio.timeout(self._seconds):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
-            raise Problem(504, f"this took longer than {self._seconds:g} seconds and was given up") from None
+            raise HTTPException(504, f"the server gave up after {self._seconds:g} seconds") from None
 
     def close(self) -> None:
-        """Forget what waits; what is at work goes on to its end."""
+        """Drop the work that waits; what is running continues to its end."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _release(self) -> None:

@@ -117,7 +117,7 @@ def test_terms_are_weighted_and_summed(searcher: Searcher, encoder: WordEncoder,
     for file in (picture, clip):
         file.touch()
     encoder.directions.update({"picture p.JPG": CAT, "clip c.mp4": DOG})
-    vectors = searcher._vectors
+    vectors = searcher.vectors
     half = np.sqrt(0.5)
     for query, expected in (
         (Query((Term("dog"), Term("cat", -1.0))), half * (DOG - CAT)),

@@ -1,4 +1,4 @@
-"""Files as visitors know them, settings, jobs that died, and the bounds of clips."""
+"""Files as visitors know them, settings, index jobs, and the limits of excerpts."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
-from random_videos import CARD, WordEncoder, random_video
+from random_videos import CARD, random_video
 
 from centerclip.errors import ConfigError, QueryError
 from centerclip.index import VideoIndex
-from centerclip.serve.clips import ClipCache
-from centerclip.serve.cutting import _shown_size
-from centerclip.serve.jobs import Jobs
+from centerclip.serve.excerpts import ExcerptCache
 from centerclip.serve.library import Library
-from centerclip.serve.problems import Problem
 from centerclip.serve.results import Filters
-from centerclip.serve.settings import Settings
+from centerclip.serve.settings import ServerSettings
 
 
 def library_of(tmp_path: Path, *paths: str, folders: tuple[str, ...] = ()) -> Library:
@@ -27,14 +24,14 @@ def library_of(tmp_path: Path, *paths: str, folders: tuple[str, ...] = ()) -> Li
     return Library(index, map(Path, folders))
 
 
-def test_one_folder_has_no_name(tmp_path: Path) -> None:
+def test_a_single_folder_has_no_name(tmp_path: Path) -> None:
     library = library_of(tmp_path, "/v/a.mp4", "/v/x/b.mp4", "/v/x/y/c.mp4", folders=("/v",))
     assert library.folders() == ["x", "x/y"]
     assert library.folder_of(Path("/v/x/y/c.mp4")) == "x/y"
     assert library.folder_of(Path("/v/a.mp4")) == ""
 
 
-def test_several_folders_have_names_that_differ(tmp_path: Path) -> None:
+def test_several_folders_have_different_names(tmp_path: Path) -> None:
     library = library_of(tmp_path, "/a/clips/1.mp4", "/b/clips/in/2.mp4", folders=("/a/clips", "/b/clips"))
     assert library.folders() == ["clips", "clips (2)/in"]
     found = {
@@ -52,14 +49,21 @@ def test_several_folders_have_names_that_differ(tmp_path: Path) -> None:
     }
 
 
-def test_without_folders_the_top_ones_of_what_is_indexed_count(tmp_path: Path) -> None:
+def test_the_top_indexed_folders_are_the_default(tmp_path: Path) -> None:
     library = library_of(tmp_path, "/home/me/v/a/1.mp4", "/home/me/v/a/b/2.mp4", "/home/me/v/c/3.mp4")
     assert library.roots() == [Path("/home/me/v")]
     assert library.folders() == ["a", "a/b", "c"]
-    assert library.folder_of(Path("/elsewhere/deep/4.mp4")) == "deep"  # never an absolute one
+    assert library.folder_of(Path("/elsewhere/deep/4.mp4")) == "deep"  # never absolute
 
 
-def test_messages_lose_the_folders(tmp_path: Path) -> None:
+def test_a_single_file_can_be_the_library(tmp_path: Path) -> None:
+    library = library_of(tmp_path, "/v/x/a.mp4", folders=("/v/x/a.mp4",))
+    assert library.roots() == [Path("/v/x/a.mp4")]
+    assert library.folder_of(Path("/v/x/a.mp4")) == ""
+    assert [video.info.path.name for video in library.index.videos(library.within(""))] == ["a.mp4"]
+
+
+def test_folders_are_removed_from_messages(tmp_path: Path) -> None:
     library = library_of(tmp_path, "/v/x/1.mp4", folders=("/v",))
     library.folders()
     text = library.hide_folders(f"/v/x/1.mp4 is damaged; see {library.index.location}")
@@ -67,68 +71,27 @@ def test_messages_lose_the_folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["tomorrow", "2026-13-01", "9999999999", "0001-01-01T00:00+99:00"])
-def test_dates_that_are_none(tmp_path: Path, text: str) -> None:
-    with pytest.raises(QueryError, match="is no date"):
+def test_invalid_dates_are_rejected(tmp_path: Path, text: str) -> None:
+    with pytest.raises(QueryError, match="isn't a date"):
         Filters(after=text).condition(library_of(tmp_path, "/v/1.mp4"))
 
 
-def test_other_hosts_want_a_token() -> None:
+def test_other_hosts_need_a_token() -> None:
     for host in ("127.0.0.1", "localhost", "::1", "127.0.0.9"):
-        assert Settings(host=host).local
+        assert ServerSettings(host=host).local
     for host in ("0.0.0.0", "192.168.1.2", "::", "example.org"):
         with pytest.raises(ConfigError, match="CENTERCLIP_TOKEN"):
-            Settings(host=host)
-        assert not Settings(host=host, token="x" * 16).local
+            ServerSettings(host=host)
+        assert not ServerSettings(host=host, token="x" * 16).local
     with pytest.raises(ConfigError, match="at least 16"):
-        Settings(token="short")
+        ServerSettings(token="short")
 
 
-def jobs_in(tmp_path: Path, library: Library) -> Jobs:
-    return Jobs(tmp_path / "jobs", WordEncoder(), library.index, library)  # type: ignore[arg-type]
-
-
-def test_a_job_whose_process_died_is_told_as_failed(tmp_path: Path) -> None:
-    library = library_of(tmp_path, "/v/1.mp4")
-    job = (
-        '{"job": "abc", "state": "running", "files": 1, "total": 9, "windows": 0, "footage_seconds": 0, '
-        '"states": {}, "failures": [], "message": "", "started": 1, "ended": null, "process": %d}'
-    )
-    (tmp_path / "jobs").mkdir()
-    gone = os.spawnlp(os.P_NOWAIT, "true", "true")
-    os.waitpid(gone, 0)
-    for process in (gone, os.getpid()):  # one that ended, and one before us that had our number
-        (tmp_path / "jobs" / "abc.json").write_text(job % process, encoding="utf-8")
-        told = jobs_in(tmp_path, library).get("abc")
-        assert (told.state, told.files) == ("failed", 1)
-        assert "stopped" in told.message
-    (tmp_path / "jobs" / "abc.json").write_text(job % os.getppid(), encoding="utf-8")
-    assert jobs_in(tmp_path, library).get("abc").state == "running"
-    with pytest.raises(Problem, match="indexing already") as caught:
-        jobs_in(tmp_path, library).start(None)  # type: ignore[arg-type]
-    assert caught.value.status_code == 409
-    jobs_in(tmp_path, library).cancel("abc")
-    assert (tmp_path / "jobs" / "abc.cancel").exists()
-
-
-@pytest.mark.parametrize("name", ["", "../abc", "a/b", "none"])
-def test_jobs_that_are_none(tmp_path: Path, name: str) -> None:
-    with pytest.raises(Problem, match="no such job"):
-        jobs_in(tmp_path, library_of(tmp_path, "/v/1.mp4")).get(name)
-
-
-def test_the_clip_longest_unused_goes_first(tmp_path: Path) -> None:
+def test_the_least_recently_used_excerpt_is_deleted_first(tmp_path: Path) -> None:
     for age, name in enumerate(("new", "used", "old")):
         path = tmp_path / f"{name}.mp4"
         path.write_bytes(bytes(100))
         os.utime(path, (1000 - age, 1000 - age))
-    cache = ClipCache(tmp_path, 200)
+    cache = ExcerptCache(tmp_path, 200)
     cache._evict(keep=tmp_path / "new.mp4")
     assert {path.stem for path in tmp_path.glob("*.mp4")} == {"new", "used"}
-
-
-@pytest.mark.parametrize(
-    ("size", "shown"),
-    [((1080, 1920), (720, 1280)), ((3840, 2160), (720, 404)), ((480, 640), (480, 640)), ((47, 63), (48, 64))],
-)
-def test_clips_are_even_and_small(size: tuple[int, int], shown: tuple[int, int]) -> None:
-    assert _shown_size(*size) == shown

@@ -1,4 +1,4 @@
-"""The bounded queue, and sentences that share a pass of the model."""
+"""The bounded queue, and sentences that go through the model together."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from threading import Event
 
 import numpy as np
 import pytest
+from fastapi import HTTPException
 from random_videos import WordEncoder
 
-from centerclip.serve.batching import BatchingEncoder
-from centerclip.serve.problems import Problem
-from centerclip.serve.recent import Recent
+from centerclip.search import QueryVectors
+from centerclip.serve.batching import TextBatches
 from centerclip.serve.workers import Workers
 
 
-def test_a_full_queue_sends_visitors_away_and_takes_them_again() -> None:
+def test_a_full_queue_turns_requests_away_until_there_is_room() -> None:
     async def scenario() -> None:
         workers, go = Workers("test", threads=1, waiting=1, seconds=30), Event()
         first = asyncio.create_task(workers.run(lambda: go.wait(30)))
         second = asyncio.create_task(workers.run(lambda: "second"))
         await asyncio.sleep(0)
-        with pytest.raises(Problem, match="too many") as caught:
+        with pytest.raises(HTTPException, match="busy") as caught:
             await workers.run(lambda: None)
         assert caught.value.status_code == 503
         assert caught.value.headers == {"Retry-After": "2"}
@@ -37,10 +37,10 @@ def test_a_full_queue_sends_visitors_away_and_takes_them_again() -> None:
     asyncio.run(scenario())
 
 
-def test_time_is_up_for_the_visitor_but_the_thread_stays_taken() -> None:
+def test_after_a_timeout_the_thread_stays_taken_until_its_work_ends() -> None:
     async def scenario() -> None:
         workers, go = Workers("test", threads=1, waiting=0, seconds=0.05), Event()
-        with pytest.raises(Problem, match=r"longer than 0\.05 seconds") as caught:
+        with pytest.raises(HTTPException, match=r"after 0\.05 seconds") as caught:
             await workers.run(lambda: go.wait(30))
         assert caught.value.status_code == 504
         assert workers.taken == 1
@@ -52,7 +52,7 @@ def test_time_is_up_for_the_visitor_but_the_thread_stays_taken() -> None:
     asyncio.run(scenario())
 
 
-def test_what_work_raises_reaches_its_visitor() -> None:
+def test_errors_reach_the_visitor() -> None:
     async def scenario() -> None:
         workers = Workers("test", threads=1, waiting=1, seconds=30)
         with pytest.raises(ZeroDivisionError):
@@ -63,69 +63,62 @@ def test_what_work_raises_reaches_its_visitor() -> None:
 
 
 class SlowEncoder(WordEncoder):
-    """Notes what it is asked in one pass."""
+    """Takes its time, and records the sentences of each call."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.passes: list[list[str]] = []
+        self.calls: list[list[str]] = []
 
     def encode_text(self, texts: list[str]) -> np.ndarray:
-        self.passes.append(list(texts))
+        self.calls.append(list(texts))
         time.sleep(0.05)
         if "fails" in texts:
             raise ValueError("fails")
         return super().encode_text(texts)
 
 
-def test_sentences_that_come_during_a_pass_share_the_next_one() -> None:
+def one_thread() -> Workers:
+    return Workers("test", threads=1, waiting=9, seconds=30)
+
+
+def test_sentences_that_arrive_during_a_pass_share_the_next_one() -> None:
     async def scenario() -> None:
         encoder, sizes = SlowEncoder(), []
-        batching = BatchingEncoder(encoder, Workers("test", threads=1, waiting=9, seconds=30), sizes.append)
-        first = asyncio.create_task(batching.prepare(["first"]))
+        vectors = QueryVectors(encoder)
+        batches = TextBatches(vectors, one_thread(), sizes.append)
+        first = asyncio.create_task(batches.prepare(["first"]))
         await asyncio.sleep(0.01)
         await asyncio.gather(
-            first, *(batching.prepare([word, "common"]) for word in "abc"), batching.prepare(["first"])
+            first, *(batches.prepare([word, "common"]) for word in "abc"), batches.prepare(["first"])
         )
-        assert encoder.passes == [["first"], ["a", "common", "b", "c"]]
+        assert encoder.calls == [["first"], ["a", "common", "b", "c"]]
         assert sizes == [1, 4]
-        vectors = batching.encode_text(["b", "common", "b"])
-        np.testing.assert_array_equal(vectors[0], vectors[2])
-        np.testing.assert_array_equal(vectors[1], encoder.directions["common"])
-        assert len(encoder.passes) == 2  # all known
-        batching.encode_text(["late"])
-        assert encoder.passes[2] == ["late"]
+        found = vectors.encode_texts(["b", "common", "b", "late"])
+        np.testing.assert_array_equal(found["common"], encoder.directions["common"])
+        assert encoder.calls[2:] == [["late"]]  # the others are remembered
 
     asyncio.run(scenario())
 
 
-def test_a_failed_pass_fails_only_those_who_wait_for_it() -> None:
+def test_a_failed_pass_only_fails_the_requests_that_wait_for_it() -> None:
     async def scenario() -> None:
-        batching = BatchingEncoder(SlowEncoder(), Workers("test", threads=1, waiting=9, seconds=30))
+        batches = TextBatches(QueryVectors(SlowEncoder()), one_thread())
         with pytest.raises(ValueError, match="fails"):
-            await batching.prepare(["fails"])
-        await batching.prepare(["works"])
+            await batches.prepare(["fails"])
+        await batches.prepare(["works"])
 
     asyncio.run(scenario())
 
 
-def test_a_visitor_who_leaves_takes_nothing_from_the_others() -> None:
+def test_a_visitor_who_leaves_does_not_affect_others() -> None:
     async def scenario() -> None:
         encoder = SlowEncoder()
-        batching = BatchingEncoder(encoder, Workers("test", threads=1, waiting=9, seconds=30))
-        leaving = asyncio.create_task(batching.prepare(["shared"]))
-        staying = asyncio.create_task(batching.prepare(["shared"]))
+        batches = TextBatches(QueryVectors(encoder), one_thread())
+        leaving = asyncio.create_task(batches.prepare(["shared"]))
+        staying = asyncio.create_task(batches.prepare(["shared"]))
         await asyncio.sleep(0.01)
         leaving.cancel()
         await staying
-        assert encoder.passes == [["shared"]]
+        assert encoder.calls == [["shared"]]
 
     asyncio.run(scenario())
-
-
-def test_recent_forgets_what_was_unused_for_longest() -> None:
-    recent: Recent[str, int] = Recent(2)
-    recent.put("a", 1)
-    recent.put("b", 2)
-    assert recent.get("a") == 1
-    recent.put("c", 3)
-    assert (recent.get("a"), recent.get("b"), recent.get("c")) == (1, None, 3)

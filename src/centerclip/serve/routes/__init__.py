@@ -1,1 +1,1 @@
-"""The operations of the REST API, by subject; each module has a `router`."""
+"""The operations of the REST API, by subject. Each module has a `router`."""

@@ -1,4 +1,4 @@
-"""The files themselves, their thumbnails, and moments in a form that browsers play."""
+"""The files themselves, their thumbnails, and excerpts that browsers play."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from functools import partial
 from hashlib import blake2b
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, HTTPException, Query, Response
 from fastapi.responses import FileResponse
 
-from centerclip.serve.problems import Problem
 from centerclip.serve.routes.windows import VideoId, open_video, window_at
 from centerclip.serve.services import Services, Use
 
@@ -17,14 +16,14 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["media"])
 
-# What browsers are told; QuickTime's format is MP4's parent, and they play it under that name only.
+# Browsers play QuickTime files, from which MP4 is derived, only if they are sent as MP4.
 _TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
 _OTHER_TYPE = "application/octet-stream"
 _KEEP = {"Cache-Control": "private, max-age=3600"}
 _RANGES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"video/mp4": {}}, "description": "The whole file."},
-    206: {"content": {"video/mp4": {}}, "description": "The ranges asked for."},
-    416: {"description": "No such range."},
+    206: {"content": {"video/mp4": {}}, "description": "The requested ranges."},
+    416: {"description": "The file has no such range."},
 }
 _Seconds = Annotated[float, Query(ge=0, le=1e9)]
 
@@ -32,10 +31,10 @@ _Seconds = Annotated[float, Query(ge=0, le=1e9)]
 @router.head("/media/{video_id}", include_in_schema=False)
 @router.get("/media/{video_id}", response_class=Response, responses=_RANGES)
 async def get_media(services: Use, video_id: VideoId) -> Response:
-    """Send a video as it is, or ranges of its bytes."""
+    """Get a video file, or ranges of its bytes."""
     video = await services.reading.run(partial(open_video, services, video_id))
     kind = _TYPES.get(video.info.path.suffix.lower(), _OTHER_TYPE)
-    # No cache: the address stays the same when the file doesn't, and then it must no longer be shown.
+    # Not cached: when the file changes, its address stays the same, and the old content must not be shown.
     headers = {"Cache-Control": "private, no-cache"}
     return FileResponse(video.info.path, media_type=kind, headers=headers)
 
@@ -46,7 +45,7 @@ async def get_media(services: Use, video_id: VideoId) -> Response:
     response_class=Response,
     responses={
         200: {"content": {"image/jpeg": {}}, "description": "The picture."},
-        304: {"description": "The browser has it already."},
+        304: {"description": "The picture has not changed."},
     },
 )
 async def get_thumbnail(
@@ -55,8 +54,8 @@ async def get_thumbnail(
     t: Annotated[float, Query(ge=0, le=1e9, description="Seconds from the file's start.")] = 0.0,
     if_none_match: Annotated[str, Header()] = "",
 ) -> Response:
-    """Send a picture of the window around an instant: a JPEG at most 320 pixels wide."""
-    picture = await services.reading.run(partial(_thumbnail, services, video_id, t))
+    """Get the picture that was stored for an instant: a JPEG at most 320 pixels wide."""
+    picture = await services.reading.run(partial(_picture, services, video_id, t))
     tag = f'"{blake2b(picture, digest_size=12).hexdigest()}"'
     headers = {"ETag": tag, **_KEEP}
     if tag in [given.strip().removeprefix("W/") for given in if_none_match.split(",")]:
@@ -64,29 +63,30 @@ async def get_thumbnail(
     return Response(picture, media_type="image/jpeg", headers=headers)
 
 
-@router.head("/clips/{video_id}", include_in_schema=False)
-@router.get("/clips/{video_id}", response_class=Response, responses=_RANGES)
-async def get_clip(services: Use, video_id: VideoId, start: _Seconds, end: _Seconds) -> Response:
-    """Send a moment, of a minute at most, as a small MP4 that browsers play, whatever the file's format.
+@router.head("/excerpts/{video_id}", include_in_schema=False)
+@router.get("/excerpts/{video_id}", response_class=Response, responses=_RANGES)
+async def get_excerpt(services: Use, video_id: VideoId, start: _Seconds, end: _Seconds) -> Response:
+    """Get a moment, up to one minute of it, as a small MP4 that browsers play, whatever the file's format.
 
-    It is copied where it can be, and may then begin up to half a second early; else it is encoded anew.
+    It is copied if possible, and may then begin up to half a second early; otherwise it is encoded.
     """
     if not start < end:
-        raise Problem(422, "`end` must come after `start`")
+        raise HTTPException(422, "`end` must be greater than `start`")
 
     def make() -> FileResponse:
         video = open_video(services, video_id)
-        path = services.clips.get(video, start, end)
+        path = services.excerpts.get(video, start, end)
         return FileResponse(path, media_type="video/mp4", headers=_KEEP)
 
     return await services.cutting.run(make)
 
 
-def _thumbnail(services: Services, video_id: str, seconds: float) -> bytes:
+def _picture(services: Services, video_id: str, seconds: float) -> bytes:
+    """The picture stored for an instant, which is that of the window around it."""
     picture = services.index.thumbnail(video_id, seconds)
     if picture is None:
         window = window_at(services, video_id, seconds)
         picture = services.index.thumbnail(video_id, window.window.start_seconds)
     if picture is None:
-        raise Problem(404, "there is no such picture any more: search again")
+        raise HTTPException(404, "this picture is no longer available: search again")
     return picture

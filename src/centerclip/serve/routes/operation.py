@@ -1,4 +1,4 @@
-"""How the server and its library are: figures, health, metrics."""
+"""The state of the server and its library: figures, health, metrics."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ router = APIRouter(tags=["operation"])
 
 @router.get("/api/stats")
 async def get_stats(services: Use) -> api.Stats:
-    """Tell what is in the library, by which model, and what one might search for."""
+    """Get what the library contains, its model, and example queries."""
     return await services.reading.run(lambda: _stats(services))
 
 
 @router.get("/healthz")
 async def get_health() -> dict[str, str]:
-    """Tell that the server runs."""
+    """Check that the server is running."""
     return {"status": "ok"}
 
 
 @router.get("/readyz")
 async def get_readiness(services: Use) -> dict[str, str]:
-    """Tell that the index can be read."""
+    """Check that the server can read its index."""
     await services.reading.run(lambda: services.index.version)
     return {"status": "ready"}
 
@@ -41,13 +41,13 @@ async def get_readiness(services: Use) -> dict[str, str]:
     responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}},
 )
 async def get_metrics(services: Use) -> Response:
-    """Tell what was counted since this process started."""
+    """Get the metrics since the server started."""
     return Response(services.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _stats(services: Services) -> api.Stats:
     stats, card = services.library.stats(), services.encoder.card()
-    # A model's name may be its folder, which is nobody's business.
+    # The name may be the path of the model's folder, which visitors must not see.
     name = Path(card.name).name if Path(card.name).is_absolute() else card.name
     model = api.Model(
         name=name,

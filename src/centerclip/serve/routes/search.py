@@ -1,4 +1,4 @@
-"""Search by words, by a picture or clip, and by a moment of the library."""
+"""Search by words, by a picture or video, and by a moment of the library."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
+from fastapi import APIRouter, Depends, File, Form, HTTPException, Query, UploadFile
 
 from centerclip import search
 from centerclip.api import SearchResult
 from centerclip.errors import VideoError
 from centerclip.search import Term, parse_query
-from centerclip.serve.problems import Problem
 from centerclip.serve.results import Filters
 from centerclip.serve.routes.windows import VideoId, window_at
 from centerclip.serve.services import Services, Use
@@ -27,18 +26,23 @@ router = APIRouter(prefix="/api", tags=["search"])
 
 Words = Annotated[
     str,
-    Query(description="Words, added and subtracted: `beach + sunset - people`.", examples=["a red car"]),
+    Query(description="Words to add and subtract: `beach + sunset - people`.", examples=["a red car"]),
 ]
-Top = Annotated[int, Query(ge=1, le=100, description="Hits on a page.")]
-PerVideo = Annotated[int, Query(ge=1, le=100, description="Hits of one video.")]
-_Seconds = Annotated[float | None, Query(ge=0, le=1e9, description="Of the whole file, in seconds.")]
+Top = Annotated[int, Query(ge=1, le=100, description="Maximum number of hits per page.")]
+PerVideo = Annotated[int, Query(ge=1, le=100, description="Maximum number of hits per video.")]
+_Seconds = Annotated[float | None, Query(ge=0, le=1e9, description="Length of the whole file in seconds.")]
 _Day = Annotated[
-    str, Query(max_length=40, description="An ISO date, or date and time.", examples=["2026-05-31"])
+    str,
+    Query(
+        max_length=40,
+        description="When the file was changed: an ISO date, or date and time.",
+        examples=["2026-05-31"],
+    ),
 ]
 
 
 def _filters(
-    folder: Annotated[str, Query(max_length=1000, description="One of `folders` of /api/stats.")] = "",
+    folder: Annotated[str, Query(max_length=1000, description="One of the `folders` in /api/stats.")] = "",
     min_duration: _Seconds = None,
     max_duration: _Seconds = None,
     after: _Day = "",
@@ -59,34 +63,34 @@ async def search_words(
     filters: Wanted,
     q: Words = "",
     like: Annotated[VideoId | None, Query(description="Find more like a moment of this video.")] = None,
-    start: Annotated[float, Query(ge=0, le=1e9, description="With `like`: where the moment is.")] = 0.0,
+    start: Annotated[float, Query(ge=0, le=1e9, description="With `like`: the moment, in seconds.")] = 0.0,
     top: Top = 24,
     per_video: PerVideo = 3,
-    cursor: Annotated[str, Query(max_length=60, description="`next` of the page before.")] = "",
+    cursor: Annotated[str, Query(max_length=60, description="`next` of the previous page.")] = "",
 ) -> SearchResult:
-    """Find the moments that fit a sentence (`q`), or that are like another one (`like` and `start`).
+    """Find the moments that match a sentence (`q`) or resemble another moment (`like` and `start`).
 
-    Pages hold still while the library grows: `next` names the list that the first page began.
+    The pages of a search don't change while the library grows: `next` continues the list of the first page.
     """
     if cursor and not q.strip() and like is None:
         return services.results.resume(cursor, top)
     if (like is None) == (not q.strip()):
-        raise Problem(422, "give either words in `q`, or a video in `like`")
+        raise HTTPException(422, "give either words in `q` or a video in `like`")
     most, find = services.settings.max_hits, services.results.find
 
     def find_like(video_id: str) -> SearchResult:
         window = window_at(services, video_id, start)
         begin, where = window.window.start_seconds, filters.condition(services.library)
-        asked = ["like", video_id, begin, per_video, where]
+        key = ["like", video_id, begin, per_video, where]
         similar = services.searcher.similar
         look = partial(similar, video_id, begin, top=most, per_video=per_video, where=where)
-        return find(f"more like {window.path.name}", asked, look, top=top, cursor=cursor)
+        return find(f"more like {window.path.name}", key, look, top=top, cursor=cursor)
 
     def find_words(query: search.Query) -> SearchResult:
         where = filters.condition(services.library)
-        asked = ["words", str(query), per_video, where]
+        key = ["words", str(query), per_video, where]
         look = partial(services.searcher.search, query, top=most, per_video=per_video, where=where)
-        return find(q, asked, look, top=top, cursor=cursor)
+        return find(q, key, look, top=top, cursor=cursor)
 
     if like is not None:
         return await services.reading.run(partial(find_like, like))
@@ -99,12 +103,12 @@ async def search_words(
 async def search_file(
     services: Use,
     filters: Wanted,
-    file: Annotated[UploadFile, File(description="A picture or a clip.")],
-    q: Annotated[str, Form(description="Words to add to it, or to subtract: `- people`.")] = "",
+    file: Annotated[UploadFile, File(description="A picture or a video.")],
+    q: Annotated[str, Form(description="Words to add to it or subtract from it: `- people`.")] = "",
     top: Top = 24,
     per_video: PerVideo = 3,
 ) -> SearchResult:
-    """Find the moments that are like a picture or clip; further pages come from `GET` with the cursor."""
+    """Find the moments that resemble a picture or video. `GET` with the cursor returns further pages."""
     terms = parse_words(services, q).terms if q.strip() else ()
     digest = file_digest(file.file, "sha256").hexdigest()  # type: ignore[arg-type]  # it is a binary file
     suffix = kind_of(file.file)
@@ -122,9 +126,9 @@ async def search_file(
                 per_video=per_video,
                 where=where,
             )
-            asked = ["file", digest, str(search.Query(terms)) if terms else None, per_video, where]
+            key = ["file", digest, str(search.Query(terms)) if terms else None, per_video, where]
             try:
-                return services.results.find(_told(file, q), asked, look, top=top, cursor="")
+                return services.results.find(_query_text(file, q), key, look, top=top, cursor="")
             except VideoError as error:
                 raise VideoError(str(error).replace(str(path), "the file")) from error
 
@@ -134,23 +138,23 @@ async def search_file(
 
 
 def parse_words(services: Services, text: str) -> search.Query:
-    """Read a query, within its bounds; it never names files of the server.
+    """Parse a query, which never names files of the server.
 
     Raises:
-        Problem: it is too long (422).
-        QueryError: it can't be understood.
+        HTTPException: it is too long (422).
+        QueryError: it can't be parsed.
     """
     if len(text) > services.settings.max_query_length:
-        raise Problem(422, f"a query may have at most {services.settings.max_query_length} characters")
+        raise HTTPException(422, f"a query may have at most {services.settings.max_query_length} characters")
     return parse_query(text, files=False)
 
 
 async def prepare(services: Services, query: search.Query) -> None:
-    """Have the sentences of a query encoded, together with those of other requests."""
-    await services.batching.prepare([term.content for term in query.terms if isinstance(term.content, str)])
+    """Encode the sentences of a query, together with those of other requests."""
+    await services.texts.prepare([term.content for term in query.terms if isinstance(term.content, str)])
 
 
-def _told(file: Any, words: str) -> str:
-    """What the visitor is told was asked: the file's name, and the words beside it."""
+def _query_text(file: Any, words: str) -> str:
+    """The query as the visitor sees it: the file's name, and the words beside it."""
     name = Path(file.filename or "upload").name[:100]
     return f"{name} {words}".strip()

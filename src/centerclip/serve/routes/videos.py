@@ -1,18 +1,15 @@
-"""The library's videos: their list, a query's score along one, and what the model keeps of one."""
+"""The library's videos: their list, a query's scores along one, and what the model keeps of one."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Response
 
 from centerclip import api
 from centerclip.index import StoredVideo
 from centerclip.index.sql import equals
 from centerclip.serve.library import is_playable
-from centerclip.serve.problems import Problem
-from centerclip.serve.reduction import draw_reduction
 from centerclip.serve.routes.search import Words, parse_words, prepare
 from centerclip.serve.routes.windows import VideoId, open_video, window_at
 from centerclip.serve.services import Services, Use
@@ -22,7 +19,7 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/videos", tags=["videos"])
 
 _MOMENTS = 50
-_Start = Annotated[float, Query(ge=0, le=1e9, description="Seconds from the file's start.")]
+_Start = Annotated[float, Query(ge=0, le=1e9, description="Seconds from the start of the file.")]
 
 
 @router.get("")
@@ -31,7 +28,7 @@ async def list_videos(
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> api.VideoList:
-    """List all files that were indexed, and those that failed, in the order of their places."""
+    """List all files, indexed and failed, sorted by path."""
 
     def read() -> api.VideoList:
         stats = services.library.stats()
@@ -45,12 +42,12 @@ async def list_videos(
 
 @router.get("/{video_id}")
 async def get_video(services: Use, video_id: VideoId) -> api.Video:
-    """Tell what is known of a video."""
+    """Get information about a video."""
 
     def read() -> api.Video:
         video = services.index.video(video_id)
         if video is None:
-            raise Problem(404, f"the index has no video {video_id}: take the id from a hit")
+            raise HTTPException(404, f"video {video_id} not found: take the id from a hit")
         return _describe(services, video)
 
     return await services.reading.run(read)
@@ -61,28 +58,28 @@ async def get_curve(
     services: Use,
     video_id: VideoId,
     q: Words = "",
-    like: Annotated[VideoId | None, Query(description="In place of words: a moment of this video.")] = None,
+    like: Annotated[VideoId | None, Query(description="Instead of words: a moment of this video.")] = None,
     start: _Start = 0.0,
 ) -> api.Curve:
-    """Score a query along a video, segment by segment, and find the moments in it that answer the query."""
+    """Get a query's score for each segment of a video, and the moments that match the query."""
     if (like is None) == (not q.strip()):
-        raise Problem(422, "give either words in `q`, or a video in `like`")
+        raise HTTPException(422, "give either words in `q` or a video in `like`")
     query = None if like is not None else parse_words(services, q)
     if query is not None:
         await prepare(services, query)
 
     def score() -> api.Curve:
-        asked = window_at(services, like, start).vector if like is not None else query
-        assert asked is not None
-        window_at(services, video_id, 0.0)
-        curve = services.searcher.curve(asked, video_id)
+        wanted = window_at(services, like, start).vector if like is not None else query
+        assert wanted is not None
+        window_at(services, video_id, 0.0)  # 404 unless there is one
+        curve = services.searcher.curve(wanted, video_id)
         hits = services.searcher.search(
-            asked, top=_MOMENTS, per_video=None, where=equals("video_id", video_id)
+            wanted, top=_MOMENTS, per_video=None, where=equals("video_id", video_id)
         )
         return api.Curve(
             times=list(zip(curve.starts.tolist(), curve.ends.tolist(), strict=True)),
             scores=curve.scores.tolist(),
-            moments=[api.Moment(start=hit.start, end=hit.end, score=hit.score) for hit in hits],
+            moments=[api.CurveMoment(start=hit.start, end=hit.end, score=hit.score) for hit in hits],
         )
 
     return await services.reading.run(score)
@@ -97,22 +94,16 @@ async def get_tokens(
     services: Use,
     video_id: VideoId,
     start: _Start = 0.0,
-    end: Annotated[float | None, Query(ge=0, le=1e9, description="Not needed: a window has its end.")] = None,
+    end: Annotated[float | None, Query(ge=0, le=1e9, description="Ignored: the window decides.")] = None,
 ) -> Response:
-    """Draw the window around `start` with the patches that the model drops dimmed: see the reduction."""
-    picture = await services.looking.run(partial(_draw, services, video_id, start))
+    """Get a picture of the window around `start` with the patches that the model drops dimmed."""
+
+    def draw() -> bytes:
+        window = window_at(services, video_id, start).window
+        return services.draw_reduction(open_video(services, video_id).info, window)
+
+    picture = await services.looking.run(draw)
     return Response(picture, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
-
-
-def _draw(services: Services, video_id: str, start: float) -> bytes:
-    window = window_at(services, video_id, start).window
-    video = open_video(services, video_id)
-    key = (video_id, window, services.encoder.fingerprint)
-    picture = services.pictures.get(key)
-    if picture is None:
-        picture = draw_reduction(services.encoder.model, video.info.path, window)
-        services.pictures.put(key, picture)
-    return picture
 
 
 def _describe(services: Services, video: StoredVideo) -> api.Video:

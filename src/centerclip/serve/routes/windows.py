@@ -1,13 +1,13 @@
-"""Videos and windows by what visitors know of them: an id, and seconds."""
+"""Looks up videos and windows by what visitors know: an id, and seconds."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
+from fastapi import HTTPException
 from pydantic import StringConstraints
 
 from centerclip.index import StoredVideo, StoredWindow
-from centerclip.serve.problems import Problem
 from centerclip.serve.services import Services
 
 __all__ = ["VideoId", "open_video", "window_at"]
@@ -16,10 +16,10 @@ VideoId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
 def window_at(services: Services, video_id: str, seconds: float) -> StoredWindow:
-    """The window of a video that an instant lies in; the last one for what lies behind the end.
+    """The window that contains an instant; the last window for an instant after the end.
 
     Raises:
-        Problem: the index has no such video (404).
+        HTTPException: the index has no such video (404).
     """
     windows = services.index.windows(video_id)
     if not windows:
@@ -29,10 +29,10 @@ def window_at(services: Services, video_id: str, seconds: float) -> StoredWindow
 
 
 def open_video(services: Services, video_id: str) -> StoredVideo:
-    """The file of a video, which is still what was indexed.
+    """The file of a video, still as it was indexed.
 
     Raises:
-        Problem: the index has no such video (404).
+        HTTPException: the index has no such video (404).
         GoneError: the file was moved, deleted or changed.
     """
     video = services.library.open(video_id)
@@ -41,5 +41,5 @@ def open_video(services: Services, video_id: str) -> StoredVideo:
     return video
 
 
-def _unknown(video_id: str) -> Problem:
-    return Problem(404, f"the index has no video {video_id}: take the id from a hit")
+def _unknown(video_id: str) -> HTTPException:
+    return HTTPException(404, f"video {video_id} not found: take the id from a hit")

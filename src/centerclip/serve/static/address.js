@@ -1,5 +1,5 @@
-// What is looked at, as the page's address: a query can be shared, and the back button works. A picture can't be
-// part of an address; the history's entry names it, for as long as the page is open.
+// Keeps the current view in the page's address, so that queries can be shared and the back button works. A picture
+// can't be part of an address; the history entry refers to it while the page is open.
 
 export const FILTERS = ["folder", "min_duration", "max_duration", "after", "before", "per_video"];
 const NAMES = ["q", "like", "start", ...FILTERS];
@@ -23,5 +23,5 @@ export function write(view) {
   history.pushState(place === null ? null : { file: place }, "", url);
 }
 
-// Which filters narrow the search; how many moments a video is not one of them.
+// The filters that narrow the search; the number of moments per video doesn't.
 export const narrowing = (view) => FILTERS.filter((name) => name !== "per_video" && view[name]);

@@ -1,4 +1,4 @@
-// Talks to the server: every call returns parsed JSON or throws a Trouble with words for the visitor.
+// Talks to the server: every call returns parsed JSON or throws a Trouble with a message for the visitor.
 
 export class Trouble extends Error {
   constructor(message, { status = 0, code = "", retryAfter = 0 } = {}) {
@@ -13,7 +13,7 @@ async function call(path, options = {}) {
     response = await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Trouble("The server does not answer. Is centerclip serve still running?", { code: "gone" });
+    throw new Trouble("The server doesn't answer. Is centerclip serve still running?", { code: "gone" });
   }
   const body = response.status === 204 ? null : await response.json().catch(() => null);
   if (!response.ok) {
@@ -48,6 +48,6 @@ export const indexJob = (job) => call(path("api", "index", job));
 export const cancelIndexing = (job) => call(path("api", "index", job), { method: "DELETE" });
 export const followIndexing = (job) => new EventSource(`${path("api", "index", job)}/events`);
 
-export const clip = (id, start, end) => `${path("clips", id)}?${query({ start: start.toFixed(2), end: end.toFixed(2) })}`;
+export const excerpt = (id, start, end) => `${path("excerpts", id)}?${query({ start: start.toFixed(2), end: end.toFixed(2) })}`;
 export const thumbnail = (id, seconds) => `${path("thumbnails", id)}?${query({ t: seconds })}`;
 export const tokensPicture = (id, seconds) => `${path("api", "videos", id, "tokens")}?${query({ start: seconds })}`;

@@ -1,4 +1,4 @@
-// The page: reads the address, asks the server, shows what came back.
+// The page: reads the address, asks the server, shows the results.
 
 import * as address from "./address.js";
 import * as api from "./api.js";
@@ -16,10 +16,10 @@ const FOOTAGE_PAGE = 48;
 let view = address.read();
 let library = null;
 let more = null; // fetches and shows the next page
-let running = new AbortController(); // of the request under way
+let running = new AbortController(); // of the current request
 
 const act = {
-  open: (hit) => player.open(hit, hit.strength == null ? null : asked(hit)),
+  open: (hit) => player.open(hit, hit.strength == null ? null : queryOf(hit)),
   like(hit) {
     go({ ...view, q: "", file: null, like: hit.video_id, start: String(hit.window_start) });
     byId("results").focus({ preventScroll: true });
@@ -27,8 +27,8 @@ const act = {
   },
 };
 
-// What a hit answers, as the curve along its video wants it; a file is no longer there, its best window is.
-function asked(hit) {
+// The query to draw the curve along a hit's video for. An uploaded file is gone; its best hit takes its place.
+function queryOf(hit) {
   if (view.file) return { like: hit.video_id, start: hit.window_start };
   return view.like ? { like: view.like, start: view.start } : { q: view.q };
 }
@@ -40,8 +40,8 @@ function go(changed) {
   turnTo(changed);
 }
 
-// Another view, by the visitor's own act: only then is what stands in the search field replaced. To show the same
-// view again, when the library has come or grown, leaves alone what is being typed.
+// Shows another view because the visitor asked for it. Only this replaces the text in the search field; showing the
+// same view again, when the library has changed, keeps what is being typed.
 function turnTo(changed) {
   view = changed;
   byId("query").value = view.q;
@@ -76,7 +76,7 @@ async function search(signal) {
   const values = { ...Object.fromEntries(address.FILTERS.map((name) => [name, view[name]])), top: PAGE };
   const found = view.file
     ? await api.searchByFile(view.file, view.q, values, signal)
-    : await api.search({ ...values, ...asked() }, signal);
+    : await api.search({ ...values, ...queryOf() }, signal);
   results.clear();
   notices.hide();
   if (view.q && !view.file) remember(view.q);
@@ -94,7 +94,7 @@ function showHits(found) {
   setMore(found.next && (async () => showHits(await api.search({ cursor: found.next, top: PAGE }, signal))));
 }
 
-// Without a query: the library itself, to look around in and to start from.
+// Without a query, the page shows the library itself.
 async function browse(offset = 0) {
   byId("status").textContent = "";
   const { signal } = running;
@@ -110,7 +110,7 @@ async function browse(offset = 0) {
 }
 
 const asHit = (video) => ({
-  ...video, start: 0, end: video.duration, window_start: 0, clip: api.clip(video.video_id, 0, Math.min(video.duration, 12)),
+  ...video, start: 0, end: video.duration, window_start: 0, excerpt: api.excerpt(video.video_id, 0, Math.min(video.duration, 12)),
 });
 
 function showFailures(failed, { fresh }) {
@@ -118,7 +118,7 @@ function showFailures(failed, { fresh }) {
   if (fresh) list.replaceChildren();
   list.append(...failed.map((video) => make("li", {}, [make("b", { text: video.name }), `: ${video.reason}`])));
   byId("failures").hidden = !list.childElementCount;
-  byId("failures").querySelector("summary").textContent = `${plural(list.childElementCount, "file")} could not be read`;
+  byId("failures").querySelector("summary").textContent = `${plural(list.childElementCount, "file")} can't be read`;
 }
 
 const nearEnd = new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && showMore(), { rootMargin: "400px" });
@@ -127,13 +127,13 @@ function setMore(fetchMore) {
   more = fetchMore;
   byId("more").hidden = !more;
   nearEnd.disconnect();
-  if (more) nearEnd.observe(byId("more")); // anew, as it tells only of changes, and a short page leaves the end in view
+  if (more) nearEnd.observe(byId("more")); // again, since it only reports changes, and a short page leaves the end in view
 }
 
 async function showMore() {
   const wanted = more;
   if (!wanted) return;
-  more = null; // until this page is there
+  more = null; // until this page has arrived
   try {
     await wanted();
   } catch (error) {
@@ -155,7 +155,7 @@ function readFilters() {
   const form = byId("filter-form");
   const typed = byId("query").value;
   go({ ...view, ...Object.fromEntries(address.FILTERS.map((name) => [name, form.elements[name].value])) });
-  byId("query").value = typed; // it may not have been sent yet
+  byId("query").value = typed; // it may not have been searched for yet
 }
 
 function remember(words) {
@@ -176,9 +176,9 @@ async function loadLibrary() {
   try {
     library = await api.stats();
   } catch {
-    return; // what is shown next will say so
+    return; // the next request reports it
   }
-  const toy = library.model.nano ? ", a toy model that knows the drawn world only" : "";
+  const toy = library.model.nano ? ", a toy model that only knows drawn videos" : "";
   byId("library").textContent = `${plural(library.videos, "video")}, ${length(library.seconds)} · model ${library.model.name}${toy}`;
   byId("examples").replaceChildren(...library.examples.map((text) =>
     make("button", { type: "button", className: "quiet", text, on: { click: () => go({ ...view, q: text, file: null, like: "", start: "" }) } })));
@@ -194,7 +194,7 @@ function setUpSearch() {
   });
   byId("filter-form").addEventListener("change", readFilters);
   byId("filter-form").addEventListener("submit", (event) => event.preventDefault());
-  byId("filter-form").addEventListener("reset", () => setTimeout(readFilters)); // once the fields are empty
+  byId("filter-form").addEventListener("reset", () => setTimeout(readFilters)); // after the fields have been emptied
   byId("more").addEventListener("click", showMore);
   addEventListener("popstate", () => {
     player.close();
@@ -222,7 +222,7 @@ await start();
 await jobs.setUp({
   async finished(job) {
     await loadLibrary();
-    if (!isSearching()) await show(); // what somebody is reading stays as it is
+    if (!isSearching()) await show(); // don't replace results that the visitor is reading
     byId("status").textContent = jobs.describe(job);
   },
   failed: (error) => (byId("status").textContent = error.message),

@@ -1,14 +1,14 @@
-// One card a video: its best moment, a preview while pointed at, and its other moments folded below.
+// One card per video: its best moment, a preview while it is pointed at, and its other moments folded below.
 
 import { clock, draw, length, make, plural, span } from "./format.js";
 
-const PREVIEW_AFTER = 250; // ms: a pointer that only passes starts nothing
+const PREVIEW_AFTER = 250; // ms, so that a passing pointer starts nothing
 const SIMILAR = "M4 5h9v9H4zM17 10h3v10H10v-3"; // two frames, one behind the other
 
-// `act` holds what is done with a hit: open(hit) and like(hit).
+// `act` has the actions on a hit: open(hit) and like(hit).
 export function card(hits, act) {
   const [best, ...others] = hits;
-  const whole = best.strength == null; // a video of the library, not a moment that was found
+  const whole = best.strength == null; // a video of the library, not a search result
   const button = make(
     "button",
     {
@@ -54,7 +54,7 @@ function strength(hit) {
   const percent = Math.round(100 * Math.min(1, Math.max(0, hit.strength)));
   const bar = make("i");
   bar.style.setProperty("--part", `${percent}%`);
-  return make("span", { className: "strength", title: `Relative strength ${percent} %, cosine ${hit.score.toFixed(3)}` }, [bar]);
+  return make("span", { className: "strength", title: `Relative strength ${percent}%, cosine ${hit.score.toFixed(3)}` }, [bar]);
 }
 
 function folded(hits, act) {
@@ -106,15 +106,15 @@ function preview(button, hit) {
   button.addEventListener("click", stop);
 }
 
-// Plays a hit's moment over and over; a file that browsers can't play comes as a clip of just the moment.
+// Loops a hit's moment. If browsers can't play the file, an excerpt with just the moment takes its place.
 function loopMoment(video, hit) {
   const from = hit.playable ? hit.start : 0;
   const until = hit.playable ? hit.end : hit.end - hit.start;
   const again = () => {
     video.currentTime = from;
-    video.play().catch(() => {}); // a preview that may not play stays a still picture
+    video.play().catch(() => {}); // if playing is refused, the preview stays a still picture
   };
-  video.src = hit.playable ? hit.media : hit.clip;
+  video.src = hit.playable ? hit.media : hit.excerpt;
   video.addEventListener("loadedmetadata", again);
   video.addEventListener("ended", again);
   video.addEventListener("timeupdate", () => video.currentTime >= until && again());

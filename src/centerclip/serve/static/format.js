@@ -1,4 +1,4 @@
-// Numbers and small pieces of the page as people read them.
+// Formats numbers for people, and makes elements.
 
 const SVG = "http://www.w3.org/2000/svg";
 

@@ -1,17 +1,17 @@
-// Indexing started from the page: live progress, and a stop button. A job goes on when the page is left, and is
-// followed again when it is opened.
+// Indexing from the page: live progress and a stop button. A job continues when the page is closed, and the page
+// follows it again when it is opened.
 
 import * as api from "./api.js";
 import { byId, plural } from "./format.js";
 import { keep, recall } from "./past.js";
 
-let tell = null; // { finished(job), failed(error) }
+let report = null; // { finished(job), failed(error) }
 let source = null;
 
-export async function setUp(told) {
-  tell = told;
+export async function setUp(callbacks) {
+  report = callbacks;
   byId("reindex").addEventListener("click", start);
-  byId("job-cancel").addEventListener("click", () => api.cancelIndexing(recall("job", "")).catch(tell.failed));
+  byId("job-cancel").addEventListener("click", () => api.cancelIndexing(recall("job", "")).catch(report.failed));
   const last = recall("job", "");
   if (last) await resume(last);
 }
@@ -20,7 +20,7 @@ async function start() {
   try {
     follow((await api.startIndexing()).job);
   } catch (error) {
-    tell.failed(error);
+    report.failed(error);
   }
 }
 
@@ -29,26 +29,26 @@ async function resume(last) {
     if ((await api.indexJob(last)).state === "running") follow(last);
     else keep("job", "");
   } catch {
-    keep("job", ""); // of another server, or long forgotten
+    keep("job", ""); // of another server, or the server was restarted
   }
 }
 
 function follow(id) {
   keep("job", id);
   source?.close();
-  show("Looking at the files…", null);
+  show("Looking for new files…", null);
   source = api.followIndexing(id);
   source.addEventListener("progress", (event) => {
     const job = JSON.parse(event.data);
     if (job.state === "running") {
       const known = job.total > 0;
-      show(known ? `${job.files} of ${plural(job.total, "new file")}` : "Looking at the files…", known ? job.files / job.total : null);
+      show(known ? `${job.files} of ${plural(job.total, "new file")}` : "Looking for new files…", known ? job.files / job.total : null);
       return;
     }
     end();
-    tell.finished(job);
+    report.finished(job);
   });
-  // The browser reconnects by itself unless the server says that there is no such job.
+  // The browser reconnects by itself unless the server answers that there is no such job.
   source.addEventListener("error", () => source.readyState === EventSource.CLOSED && end());
 }
 
@@ -69,7 +69,7 @@ function show(text, part) {
 
 export function describe(job) {
   if (job.state === "failed") return job.message;
-  const failed = job.states.failed ? `, ${job.states.failed} could not be read` : "";
+  const failed = job.states.failed ? `, ${job.states.failed} can't be read` : "";
   const stopped = job.state === "canceled" ? "Stopped: " : "";
   return `${stopped}${job.states.indexed ? `${plural(job.states.indexed, "video")} indexed` : "Nothing new"}${failed}.`;
 }

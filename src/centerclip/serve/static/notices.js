@@ -1,8 +1,8 @@
-// What stands in place of results: an empty library, nothing found, trouble.
+// Notices in place of results: an empty library, nothing found, an error.
 
 import { byId, make } from "./format.js";
 
-const AGAIN_AFTER = 4000; // ms: how often a server that is gone is looked for
+const AGAIN_AFTER = 4000; // ms between attempts to reach a server that is gone
 
 let timer = 0;
 
@@ -21,7 +21,7 @@ export function hide() {
 export function emptyLibrary(again) {
   show(
     "This library is empty",
-    make("p", { text: "Index a folder of videos in a terminal. They appear here as they are done:" }),
+    make("p", { text: "Index a folder of videos in a terminal. They appear here one by one:" }),
     make("pre", { text: "centerclip index ~/Videos" }),
   );
   timer = setTimeout(again, AGAIN_AFTER);
@@ -29,9 +29,9 @@ export function emptyLibrary(again) {
 
 export function nothing({ filtered, clearFilters }) {
   show(
-    "No moment found",
-    make("p", { text: filtered ? "The filters leave nothing over." : "Try other words; a picture works too." }),
-    ...(filtered ? [make("button", { type: "button", text: "Clear the filters", on: { click: clearFilters } })] : []),
+    "No moments found",
+    make("p", { text: filtered ? "No results match these filters." : "Try other words, or a picture." }),
+    ...(filtered ? [make("button", { type: "button", text: "Clear filters", on: { click: clearFilters } })] : []),
   );
 }
 
@@ -39,7 +39,7 @@ export function trouble(error, again) {
   const gone = error.code === "gone";
   const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
   show(
-    gone ? "No connection" : "That did not work",
+    gone ? "No connection" : "Something went wrong",
     make("p", { text: error.message + wait }),
     make("button", { type: "button", text: "Try again", on: { click: () => again() } }),
   );

@@ -1,4 +1,4 @@
-// What this browser remembers between visits: past queries and the index job it started.
+// What the browser remembers between visits: past queries and the index job that it started.
 
 const REMEMBERED = 12;
 
@@ -6,7 +6,7 @@ export function recall(name, otherwise) {
   try {
     return JSON.parse(localStorage.getItem(name)) ?? otherwise;
   } catch {
-    return otherwise; // storage may be forbidden, or hold what another version wrote
+    return otherwise; // storage may be forbidden, or contain what another version wrote
   }
 }
 
@@ -14,7 +14,7 @@ export function keep(name, value) {
   try {
     localStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // then it is forgotten
+    // then it isn't remembered
   }
 }
 

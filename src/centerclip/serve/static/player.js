@@ -1,22 +1,22 @@
-// The player: jumps to a moment and loops it, with the query's score along the video under the picture. A file
-// that browsers can't play comes piecewise, as clips that the server makes.
+// The player: jumps to a moment and loops it, and shows the query's scores along the video under the picture. If
+// browsers can't play the file, it plays excerpts that the server makes.
 
 import * as api from "./api.js";
 import { byId, clock, make, span } from "./format.js";
 import { drawTimeline, markCurrent } from "./timeline.js";
 
-const CLIP_SECONDS = 12; // of a clip made outside the moment
-const NEAR = 0.05; // seconds within which two moments are the same one
+const EXCERPT_SECONDS = 12; // of an excerpt outside the moment
+const NEAR = 0.05; // seconds within which two moments count as the same
 
 const dialog = byId("player");
 const video = byId("video");
 const scrub = byId("scrub");
 const chart = byId("curve");
 
-let hit = null; // what is played
-let moments = []; // all of the video's, in time order
-let offset = 0; // seconds of the file at which `video` begins: 0, or the start of a clip
-let asked = null; // the request for the curve
+let hit = null; // the hit that is playing
+let moments = []; // of the video, in time order
+let offset = 0; // where in the file `video` begins, in seconds: 0, or the start of an excerpt
+let request = null; // for the curve
 
 export function setUp({ like }) {
   byId("close").addEventListener("click", close);
@@ -29,7 +29,7 @@ export function setUp({ like }) {
     like(wanted);
   });
   byId("tokens").addEventListener("click", toggleTokens);
-  byId("tokens-image").addEventListener("error", () => note("What the model kept could not be drawn."));
+  byId("tokens-image").addEventListener("error", () => note("Can't show what the model kept."));
   byId("play").addEventListener("click", playOrPause);
   byId("mute").addEventListener("click", () => (video.muted = !video.muted));
   byId("full").addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : byId("screen").requestFullscreen()));
@@ -41,7 +41,7 @@ export function setUp({ like }) {
   for (const name of ["play", "pause", "volumechange"]) video.addEventListener(name, showState);
 }
 
-// `values` are the query's, for the curve; null where nothing was asked.
+// `values` is the query for the curve, or null if there is none.
 export async function open(chosen, values) {
   clear();
   hit = { ...chosen };
@@ -55,9 +55,9 @@ export async function open(chosen, values) {
   seek(hit.start);
   showMoments(null);
   if (!values) return;
-  asked = new AbortController();
+  request = new AbortController();
   try {
-    const found = await api.curve(hit.video_id, values, asked.signal);
+    const found = await api.curve(hit.video_id, values, request.signal);
     const known = found.moments.some((moment) => Math.abs(moment.start - hit.start) < NEAR);
     moments = [...found.moments, ...(known ? [] : moments)].sort((one, other) => one.start - other.start);
     showMoments(found);
@@ -69,7 +69,7 @@ export async function open(chosen, values) {
 export const close = () => dialog.close();
 
 function clear() {
-  asked?.abort();
+  request?.abort();
   video.pause();
   video.removeAttribute("src");
   video.load();
@@ -77,23 +77,23 @@ function clear() {
   note("");
 }
 
-// Goes to a second of the file. With `leave`, playing goes on beyond the moment.
+// Jumps to a second of the file. With `leave`, playback may continue outside the moment.
 function seek(seconds, { leave = false } = {}) {
   if (leave && !inside(seconds)) byId("loop").checked = false;
   if (hit.playable) load(hit.media, 0);
-  else if (!video.hasAttribute("src") || seconds < offset || seconds >= offset + (video.duration || 0)) loadClip(seconds);
+  else if (!video.hasAttribute("src") || seconds < offset || seconds >= offset + (video.duration || 0)) loadExcerpt(seconds);
   const arrive = () => {
     video.currentTime = Math.max(0, seconds - offset);
-    video.play().catch(() => {}); // where playing by itself is refused, the button is there
+    video.play().catch(() => {}); // if autoplay is refused, there is the button
   };
   if (video.readyState >= 1) arrive();
   else video.addEventListener("loadedmetadata", arrive, { once: true });
 }
 
-function loadClip(seconds) {
-  const [start, end] = inside(seconds) ? [hit.start, hit.end] : [seconds, Math.min(hit.duration, seconds + CLIP_SECONDS)];
-  load(api.clip(hit.video_id, start, end), start);
-  note("Converted for the browser, which can't play this format");
+function loadExcerpt(seconds) {
+  const [start, end] = inside(seconds) ? [hit.start, hit.end] : [seconds, Math.min(hit.duration, seconds + EXCERPT_SECONDS)];
+  load(api.excerpt(hit.video_id, start, end), start);
+  note("Converted, because browsers can't play this format");
 }
 
 function load(source, begins) {
@@ -116,7 +116,7 @@ function tick() {
   byId("player-time").textContent = `${clock(now)} / ${clock(hit.duration)}`;
 }
 
-// At the end of the file, or of a clip of it.
+// At the end of the file, or of an excerpt.
 function goOn() {
   const now = offset + video.duration;
   if (byId("loop").checked) seek(hit.start);
@@ -188,10 +188,10 @@ function showTokens(shown) {
   picture.addEventListener("load", () => byId("tokens-view").scrollIntoView({ block: "nearest" }), { once: true });
 }
 
-// A browser that lacks the codec after all gets clips.
+// If this browser lacks the codec after all, it gets excerpts.
 function failed() {
   if (!hit.playable) {
-    note("This video can't be played: it may have been moved or changed since it was indexed.");
+    note("Can't play this video: it may have been moved or changed after it was indexed.");
     return;
   }
   hit.playable = false;

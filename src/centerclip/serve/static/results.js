@@ -1,4 +1,4 @@
-// The grid of cards: one a video, however many pages its moments come on; arrow keys walk it.
+// The grid of cards, one per video even if its moments are on several pages; arrow keys move through it.
 
 import { card } from "./cards.js";
 import { byId } from "./format.js";

@@ -1,9 +1,9 @@
-// Searching by a picture or clip: dropped, pasted or picked; and what is searched by, shown above the results.
+// Searching with a picture or video that is dropped, pasted or picked, and showing it above the results.
 
 import * as api from "./api.js";
 import { byId, make } from "./format.js";
 
-let address = ""; // of the picture shown, while it is one of this browser's own
+let address = ""; // of the file shown, if it came from this browser
 
 export function setUp({ search, refuse }) {
   const take = (files) => {
@@ -22,7 +22,7 @@ export function setUp({ search, refuse }) {
     if (!carries(event)) return;
     event.preventDefault();
     byId("drop").hidden = true;
-    if (!take(event.dataTransfer.files)) refuse("Only pictures and videos can be searched by.");
+    if (!take(event.dataTransfer.files)) refuse("You can only search with pictures and videos.");
   });
   addEventListener("paste", (event) => take(event.clipboardData?.files ?? []) && event.preventDefault());
   byId("pick").addEventListener("click", () => byId("file").click());
@@ -39,7 +39,7 @@ export function show({ file, like, start }, clear) {
   if (!file && !like) return byId("sample").replaceChildren();
   const picture = file?.type.startsWith("video/")
     ? make("video", { src: address, muted: true, set: { "aria-label": file.name } })
-    : make("img", { src: address || api.thumbnail(like, start || 0), alt: file ? file.name : "The moment to resemble" });
+    : make("img", { src: address || api.thumbnail(like, start || 0), alt: file ? file.name : "The moment to search with" });
   return byId("sample").replaceChildren(
     picture,
     make("span", { text: file ? `Moments like ${file.name}` : "More like this moment" }),

@@ -1,12 +1,12 @@
-// Dark or light: the system's choice until the visitor makes one. Not a module, so that it is done before
-// anything is painted.
+// Dark or light: the system's choice unless the visitor makes one. Not a module, so that it runs before anything is
+// painted.
 {
   const root = document.documentElement;
   try {
     const stored = localStorage.getItem("theme");
     if (stored) root.dataset.theme = stored;
   } catch {
-    // storage may be forbidden; then the system's choice holds
+    // storage may be forbidden; then the system decides
   }
   addEventListener("click", (event) => {
     if (!event.target.closest("#theme")) return;
@@ -15,7 +15,7 @@
     try {
       localStorage.setItem("theme", root.dataset.theme);
     } catch {
-      // it holds until the page is left
+      // then it lasts until the page is closed
     }
   });
 }

@@ -1,11 +1,11 @@
-// A query's score along a video, with the moments that answer it, drawn under the player's scrubber.
+// Draws a query's scores along a video, and its moments, under the player's slider.
 
 import { draw } from "./format.js";
 
 const WIDTH = 1000;
 const HEIGHT = 70;
 
-// Scaled to the video's own lowest and highest score: cosines of different queries don't compare.
+// Scaled from the video's lowest to its highest score, since cosines of different queries aren't comparable.
 export function drawTimeline(chart, { duration, moments, curve }) {
   const x = (seconds) => ((WIDTH * Math.min(seconds, duration)) / duration).toFixed(1);
   const bands = moments.map(({ start, end }) =>

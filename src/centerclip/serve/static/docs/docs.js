@@ -54,22 +54,22 @@ function example(schema, all, depth = 0) {
   return { number: 0, integer: 0, boolean: false, object: {}, string: "" }[whole.type] ?? null;
 }
 
-function operation(path, method, told, all) {
+function operation(path, method, described, all) {
   const summary = element("summary", "", Object.assign(element("span", method.toUpperCase()), { className: "method" }));
   summary.append(element("code", path));
-  const made = element("details", "", summary, element("p", told.description ?? told.summary));
-  if (told.parameters?.length) {
-    const rows = told.parameters.map(({ name, schema, description, required }) => [
+  const made = element("details", "", summary, element("p", described.description ?? described.summary));
+  if (described.parameters?.length) {
+    const rows = described.parameters.map(({ name, schema, description, required }) => [
       name,
       typeOf(schema, all) + (required ? "" : ", optional"),
       description ?? schema.description ?? "",
     ]);
     made.append(element("h3", "Parameters"), table(["name", "type", "meaning"], rows));
   }
-  for (const [type, { schema }] of Object.entries(told.requestBody?.content ?? {})) {
+  for (const [type, { schema }] of Object.entries(described.requestBody?.content ?? {})) {
     made.append(element("h3", `Body: ${type}`), fields(schema, all));
   }
-  for (const [status, answer] of Object.entries(told.responses)) {
+  for (const [status, answer] of Object.entries(described.responses)) {
     if (!status.startsWith("2")) continue;
     for (const [type, { schema }] of Object.entries(answer.content ?? {})) {
       made.append(element("h3", `Answer ${status}: ${type}`));
@@ -88,14 +88,14 @@ try {
   const all = api.components.schemas;
   const sections = new Map();
   for (const [path, methods] of Object.entries(api.paths)) {
-    for (const [method, told] of Object.entries(methods)) {
-      const tag = told.tags?.[0] ?? "other";
+    for (const [method, described] of Object.entries(methods)) {
+      const tag = described.tags?.[0] ?? "other";
       if (!sections.has(tag)) sections.set(tag, element("section", "", element("h2", tag)));
-      sections.get(tag).append(operation(path, method, told, all));
+      sections.get(tag).append(operation(path, method, described, all));
     }
   }
   main.append(...sections.values());
 } catch {
-  main.append(element("p", "The description could not be loaded: is the server still running?"));
+  main.append(element("p", "Can't load the description. Is the server still running?"));
 }
 main.removeAttribute("aria-busy");

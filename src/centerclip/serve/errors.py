@@ -1,4 +1,4 @@
-"""Errors as visitors see them: always `{"error": {"code", "message"}}`, whatever went wrong."""
+"""Turns every error into the same kind of response: `{"error": {"code", "message"}}`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from centerclip.api import ErrorBody
-from centerclip.errors import CenterCLIPError, QueryError, VideoError
+from centerclip.errors import CenterCLIPError, IndexLockedError, QueryError, VideoError
 from centerclip.serve.library import GoneError, Library
 
-__all__ = ["ERRORS", "Problem", "add_error_handlers", "problem_response"]
+__all__ = ["ERRORS", "add_error_handlers", "error_response"]
 
 _LOG = logging.getLogger("centerclip.serve")
 
@@ -36,52 +36,40 @@ _CODES = {
     503: "busy",
     504: "too_slow",
 }
-_STATUSES = {QueryError: 422, VideoError: 415, GoneError: 410}
-"""Whatever else this package raises is the server's trouble, and may pass."""
+_STATUSES = {QueryError: 422, VideoError: 415, GoneError: 410, IndexLockedError: 409}
+"""Any other error of this package is a temporary failure of the server: 503."""
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody, "description": code.replace("_", " ").capitalize()}
     for status, code in _CODES.items()
     if status not in {405, 416}
 }
-"""What any operation may answer with, for the OpenAPI document."""
+"""The error responses of every operation, for the OpenAPI document."""
 
 
-class Problem(HTTPException):
-    """An answer other than success.
-
-    Args:
-        status: of HTTP; it decides the code.
-        message: what is wrong and what to do, for the visitor.
-        headers: of the answer.
-    """
-
-    def __init__(self, status: int, message: str, *, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(status, message, headers)
-
-
-def problem_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A response with this status and message; the status decides the code."""
     error = {"code": _CODES.get(status, "error"), "message": message}
     return JSONResponse({"error": error}, status, dict(headers) if headers else None)
 
 
 def add_error_handlers(app: FastAPI, library: Library) -> None:
-    """Answer every error in one shape; the library takes folders out of messages."""
+    """Answer every error in this form; the library removes its folders from messages."""
 
     async def on_http(request: Request, error: HTTPException) -> JSONResponse:
-        return problem_response(error.status_code, error.detail, error.headers)
+        return error_response(error.status_code, error.detail, error.headers)
 
     async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return problem_response(422, "; ".join(_explain(fault) for fault in error.errors()))
+        return error_response(422, "; ".join(_explain(fault) for fault in error.errors()))
 
     async def on_own(request: Request, error: CenterCLIPError) -> JSONResponse:
         status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 503)
         if status == 503:
             _LOG.warning("%s %s: %s", request.method, request.url.path, error)
-        return problem_response(status, library.hide_folders(str(error)))
+        return error_response(status, library.hide_folders(str(error)))
 
     async def on_fault(request: Request, error: Exception) -> JSONResponse:
-        return problem_response(500, "the server failed on this request; its log says how")
+        return error_response(500, "internal error: see the server's log")
 
     handlers: dict[type[Exception], Any] = {
         HTTPException: on_http,

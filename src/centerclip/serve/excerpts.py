@@ -1,4 +1,4 @@
-"""Clips made for browsers, kept on the disk until they are the longest unused."""
+"""Excerpts made for browsers, kept on disk until the space is needed for newer ones."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from tempfile import NamedTemporaryFile
 from threading import Lock
 
 from centerclip.index import StoredVideo
-from centerclip.serve.cutting import cut_clip
+from centerclip.serve.cutting import cut_excerpt
 
-__all__ = ["MAX_CLIP_SECONDS", "ClipCache"]
+__all__ = ["ExcerptCache"]
 
-MAX_CLIP_SECONDS = 60.0
+_MAX_SECONDS = 60.0
 
 
-class ClipCache:
-    """A folder of clips, which several processes may share.
+class ExcerptCache:
+    """A folder of excerpts, which several servers may share.
 
     Args:
-        folder: made when it is first needed.
-        max_bytes: what the clips may take together.
+        folder: created when it is first needed.
+        max_bytes: maximum total size; the least recently used excerpts are deleted first.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -29,44 +29,37 @@ class ClipCache:
         self._lock = Lock()
 
     def get(self, video: StoredVideo, start: float, end: float) -> Path:
-        """The clip of a moment, made where it isn't there yet.
+        """Return the excerpt of a moment, and make it if it isn't there yet.
 
         Args:
             video: the file.
-            start, end: seconds; of a moment longer than a minute, its first minute.
+            start, end: seconds; an excerpt ends after a minute.
 
         Raises:
             VideoError: the file can't be decoded.
         """
         start = max(0.0, min(start, video.info.duration_seconds - 0.1))
-        end = min(max(end, start + 0.1), start + MAX_CLIP_SECONDS, video.info.duration_seconds)
+        end = min(max(end, start + 0.1), start + _MAX_SECONDS, video.info.duration_seconds)
         path = self._folder / f"{video.info.video_id}-{start:.2f}-{end:.2f}.mp4"
-        if self._touch(path):
+        if _touch(path):
             return path
-        with self._lock:  # whoever waited for the same clip finds it
-            if self._touch(path):
+        with self._lock:
+            if _touch(path):  # another request has just made it
                 return path
             self._folder.mkdir(parents=True, exist_ok=True)
             with NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as file:
                 part = Path(file.name)
             try:
-                cut_clip(video.info, part, start=start, end=end)
+                cut_excerpt(video.info, part, start=start, end=end)
                 os.replace(part, path)
             finally:
                 part.unlink(missing_ok=True)
             self._evict(keep=path)
         return path
 
-    def _touch(self, path: Path) -> bool:
-        try:
-            os.utime(path)
-        except OSError:
-            return False
-        return True
-
     def _evict(self, *, keep: Path) -> None:
-        clips = [entry for entry in os.scandir(self._folder) if entry.name.endswith(".mp4")]
-        stats = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in clips)
+        excerpts = [entry for entry in os.scandir(self._folder) if entry.name.endswith(".mp4")]
+        stats = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in excerpts)
         total = sum(size for _, size, _ in stats)
         for _, size, path in stats:
             if total <= self._max_bytes:
@@ -74,3 +67,12 @@ class ClipCache:
             if path != str(keep):
                 Path(path).unlink(missing_ok=True)
                 total -= size
+
+
+def _touch(path: Path) -> bool:
+    """Mark a file as just used; False if there is none."""
+    try:
+        os.utime(path)
+    except OSError:
+        return False
+    return True

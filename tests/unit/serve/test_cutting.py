@@ -1,0 +1,59 @@
+"""Excerpts: their sound and their size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from centerclip.serve import cutting
+from centerclip.video import VideoReader
+
+RATE = 48_000
+
+
+def make_film(path: Path, codec: str) -> Path:
+    """Write 4 seconds of video, with a key frame each second and a tone in the third second only."""
+    with av.open(path, "w") as container:
+        video: Any = container.add_stream(codec, rate=10, options={"g": "10", "bf": "0"})
+        video.height, video.width, video.pix_fmt = 48, 64, "yuv420p"
+        sound: Any = container.add_stream("aac", rate=RATE, layout="mono")
+        for number in range(40):
+            drawn = np.full((48, 64, 3), 5 * number, np.uint8)
+            frame = av.VideoFrame.from_ndarray(drawn, format="rgb24")
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        seconds = np.arange(4 * RATE) / RATE
+        tone = np.sin(2000 * seconds) * ((seconds >= 2) & (seconds < 3))
+        heard = av.AudioFrame.from_ndarray(tone[None].astype(np.float32), "fltp", "mono")
+        heard.sample_rate = RATE
+        container.mux(sound.encode(heard))
+        container.mux(sound.encode())
+    return path
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_excerpts_have_the_sound_of_their_moment(
+    tmp_path: Path, codec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with VideoReader(make_film(tmp_path / "film.mkv", codec)) as reader:
+        info = reader.info
+    monkeypatch.delattr(cutting, "_encode" if codec == "libx264" else "_copy")  # the way that isn't taken
+    cutting.cut_excerpt(info, tmp_path / "excerpt.mp4", start=1.0, end=4.0)
+    with av.open(tmp_path / "excerpt.mp4") as excerpt:
+        heard = np.concatenate([frame.to_ndarray()[0] for frame in excerpt.decode(audio=0)])
+    loud = np.flatnonzero(np.abs(heard) > 0.1) / RATE
+    assert loud[0] == pytest.approx(1.0, abs=0.06)
+    assert loud[-1] == pytest.approx(2.0, abs=0.06)
+    assert len(heard) / RATE == pytest.approx(3.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((1080, 1920), (720, 1280)), ((3840, 2160), (720, 404)), ((480, 640), (480, 640)), ((47, 63), (48, 64))],
+)
+def test_excerpts_have_even_sizes_and_are_small(size: tuple[int, int], shown: tuple[int, int]) -> None:
+    assert cutting._shown_size(*size) == shown
