@@ -13,6 +13,7 @@ ROOT = Path(centerclip.__file__).parent
 LEVELS = {
     "api": 0,
     "errors": 0,
+    "naming": 0,
     "records": 0,
     "schedule": 1,
     "clustering": 1,
@@ -40,6 +41,7 @@ FORBIDDEN = {
     "video": {"transformers", "lancedb"},
     "index": {"torch", "transformers", "av"},
     "metrics": {"torch"},
+    "naming": {"torch"},
     "rescoring": {"torch"},
     "schedule": {"torch", "numpy"},
 }

@@ -85,7 +85,7 @@ class VideoEncoder:
         self.window_seconds = float(window_seconds)
         self.model = prepare(model, self.device, precision, backend)
         self._shares_cores = on_cpu and backend == "torch"
-        self.name = name or model.backbone.model.config.name_or_path or "unnamed model"
+        self.name = name or model.backbone.name or "unnamed model"
 
     @property
     def fingerprint(self) -> str:

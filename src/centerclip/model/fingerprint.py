@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from centerclip.clustering.reducers import Reducer, reducer_config
-from centerclip.model.backbones import Backbone
+from centerclip.clustering import Reducer, reducer_config
+from centerclip.model.backbones import Backbone, backbone_config
 from centerclip.model.temporal import TemporalEmbedding
 from centerclip.schedule import TokenSchedule
 
@@ -36,11 +36,12 @@ def compute_fingerprint(
     Returns:
         16 hexadecimal digits.
     """
-    config = backbone.model.config
+    config = getattr(backbone.model, "config", None)
+    vision, text = getattr(config, "vision_config", None), getattr(config, "text_config", None)
     settings: dict[str, Any] = {
         "family": backbone.family,
-        "vision": {key: getattr(config.vision_config, key) for key in _VISION_KEYS},
-        "text": {key: getattr(config.text_config, key, None) for key in _TEXT_KEYS},
+        "vision": {key: getattr(vision, key, None) for key in _VISION_KEYS},
+        "text": {key: getattr(text, key, None) for key in _TEXT_KEYS},
         "schedule": str(schedule),
         # The plain model has no use for a reducer, whatever its name.
         "reducer": reducer_config(reducer) if schedule else None,
@@ -49,6 +50,8 @@ def compute_fingerprint(
         "std": backbone.std,
         "interpolation": backbone.preprocessing.interpolation,
     }
+    if own := backbone_config(backbone):
+        settings["backbone"] = own
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)
     for name, tensor in _weights(backbone, temporal):
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
