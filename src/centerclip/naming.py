@@ -1,4 +1,4 @@
-"""Names of reducers and backbones, with options: `kmedoids`, `spectral(sigma=2.0)`, `my_module:MyReducer(k=1)`.
+"""Names of reducers and backbones, with options: `kmedoids`, `spectral(sigma=2.0)`, `my_module:Mine(a=1)`.
 
 The tables of the built-in ones stand here, where the command line can list them without loading torch.
 A name leads to a class by importing its module and nothing else: nothing that a name holds is evaluated.
@@ -86,7 +86,7 @@ def parse_name(text: str) -> tuple[str, dict[str, Option]]:
     """
     match = _NAME.fullmatch(text)
     if match is None:
-        raise ConfigError(f"{text!r} can't be read: write a name, or a name with options as in name(option=1)")
+        raise ConfigError(f"{text!r} can't be read: write a name, or name(option=value)")
     options: dict[str, Option] = {}
     for part in split_names(match[2] or ""):
         key, equals, value = (piece.strip() for piece in part.partition("="))
@@ -106,7 +106,7 @@ def read_options(given: str | Mapping[str, Any], what: str) -> tuple[str, dict[s
         return parse_name(given)
     if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
         raise ConfigError(
-            f"{what} is {given!r}: give its name, such as 'name(option=1)', or a table with a name and options"
+            f"{what} is {given!r}: give a name, with or without options, or a table with name and options"
         )
     name, options = parse_name(given["name"])
     return name, {**options, **{key: value for key, value in given.items() if key != "name"}}
@@ -139,7 +139,7 @@ def resolve(name: str, builtin: Mapping[str, str], kind: type[T], what: str) -> 
     match = _PLACE.fullmatch(builtin.get(name, name))
     if match is None:
         raise ConfigError(
-            f"{what} {name!r} is unknown: choose one of {', '.join(builtin)}, or write your own as module:Class"
+            f"{what} {name!r} is unknown: choose one of {', '.join(builtin)}, or your own as module:Class"
         )
     try:
         found: Any = importlib.import_module(match[1])
@@ -147,8 +147,8 @@ def resolve(name: str, builtin: Mapping[str, str], kind: type[T], what: str) -> 
             found = getattr(found, part)
     except (Exception, SystemExit) as error:  # whatever the module does when it is imported
         raise ConfigError(
-            f"{what} {name} can't be imported ({type(error).__name__}: {error}): install it or add its folder "
-            "to PYTHONPATH"
+            f"{what} {name} can't be imported ({type(error).__name__}: {error}): install it or add its "
+            "folder to PYTHONPATH"
         ) from error
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise ConfigError(f"{what} {name} is not a subclass of {kind.__name__}: derive the class from it")

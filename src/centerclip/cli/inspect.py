@@ -13,6 +13,7 @@ from centerclip.cli.formats import count
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, write_json, write_paths
 from centerclip.errors import ConfigError, ScheduleError
+from centerclip.naming import REDUCERS, split_names
 
 if TYPE_CHECKING:
     from centerclip.inspect import Footage, View
@@ -39,8 +40,7 @@ def inspect(
     reducer: Annotated[
         list[str] | None,
         option(
-            "kmedoids, spectral, pool, sample, temporal_shift, token_shift or merge; several are shown side "
-            "by side; by default the model's.",
+            f"{', '.join(REDUCERS)}, or module:Class; several stand side by side; by default the model's.",
             metavar="NAME",
         ),
     ] = None,
@@ -73,12 +73,10 @@ def inspect(
       centerclip inspect film.mp4 --at 754 --reducer kmedoids --reducer spectral --html film.html
       centerclip inspect clip.mp4 --schedule 'B3-6,49;B9-3,49' --gif clip.gif
     """
-    from centerclip.clustering.reducers import make_reducer
     from centerclip.inspect import draw_animation, draw_page, draw_sheet, read_footage, save_animation
     from centerclip.video import VideoReader, cut_windows
 
-    names = [name.strip() for text in reducer or [] for name in text.split(",")]
-    reducers = [make_reducer(name).name for name in dict.fromkeys(names)]
+    reducers = list(dict.fromkeys(name for text in reducer or [] for name in split_names(text)))
     if output is None and html is None and gif is None:
         output = Path(f"{video.stem}.inspect.png")
     targets = {".png": output, ".html": html, ".gif": gif}
@@ -137,7 +135,6 @@ def _models(
     """The model once for each reducer, over the same weights."""
     from centerclip.cli.loading import load_model, model_name
     from centerclip.encoder.device import choose_device
-    from centerclip.model import CenterCLIP
 
     loaded = load_model(model_name(name), schedule=schedule, frames=frames).to(choose_device(device))
     if not loaded.schedule:
@@ -145,18 +142,13 @@ def _models(
             "with the schedule none every patch is kept, so there is nothing to see: give one that reduces, "
             "such as --schedule B6-4,49"
         )
-    return [
-        loaded
-        if reducer == loaded.reducer.name
-        else CenterCLIP(loaded.backbone, loaded.schedule, reducer=reducer, frames=loaded.frames)
-        for reducer in reducers or [loaded.reducer.name]
-    ]
+    return [loaded.with_(reducer=reducer) for reducer in reducers or (loaded.reducer,)]
 
 
 def _views(model: CenterCLIP, footage: Footage) -> list[View]:
     from centerclip.inspect import inspect_footage
 
-    name = model.reducer.name
+    name = model.reducer.label
     try:
         views = inspect_footage(model, footage)
     except ValueError as error:  # a reducer that asks for class tokens, of a model that has none

@@ -20,8 +20,8 @@ class Tokens:
 
     Attributes:
         x: [..., L, D] the tokens, class token first where there is one.
-        positions: [..., P, 3] float32, each patch token's frame, and its row and column in the frame's grid of
-            patches. A blended token has the mean of the positions that were blended, by the same weights.
+        positions: [..., P, 3] float32, each patch token's frame, and its row and column in the frame's grid
+            of patches. A blended token has the weighted mean of the positions that were blended.
         sizes: [..., P] float32, how many patches each token stands for, where attention is weighted by it;
             None where each token counts as one.
         has_class_token: whether x begins with a class token.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from centerclip.clustering.reducers import Reducer, make_reducer
+from centerclip.clustering import Reducer, parse_reducer
 from centerclip.datasets import Dataset
 from centerclip.datasets.frames import FrameSource, open_frames
 from centerclip.encoder.device import available_cores, precision_of
@@ -106,7 +105,7 @@ def evaluate(
         results.append(
             Evaluation(
                 schedule=str(variant.schedule),
-                reducer=variant.reducer.name if variant.schedule else "none",
+                reducer=variant.reducer.label if variant.schedule else "none",
                 fingerprint=variant.fingerprint(),
                 frames=variant.frames,
                 precision=precision_of(variant),
@@ -139,7 +138,7 @@ class _Videos:
 def _embed_captions(
     model: CenterCLIP, texts: Sequence[str], words: int, cache: Path | None
 ) -> NDArray[np.float32]:
-    store = _open_store(cache, "captions", _variant(model, TokenSchedule(), model.reducer))
+    store = _open_store(cache, "captions", model.with_(schedule="none"))
     vectors = fill_captions(model, store, [caption_key(text, words) for text in texts], texts, words)
     store.save()
     return vectors
@@ -185,22 +184,11 @@ def _variants(
     schedules: Sequence[str | TokenSchedule] | None,
     reducers: Sequence[str | Reducer] | None,
 ) -> Iterator[CenterCLIP]:
-    chosen = [
-        make_reducer(reducer) if isinstance(reducer, str) else reducer
-        for reducer in reducers or [model.reducer]
-    ]
+    chosen = [parse_reducer(reducer) for reducer in reducers or [model.reducer]]
     for schedule in schedules or [model.schedule]:
-        plain = not _variant(model, schedule, chosen[0]).schedule
+        plain = not model.with_(schedule=schedule).schedule
         for reducer in chosen[:1] if plain else chosen:
-            yield _variant(model, schedule, reducer)
-
-
-def _variant(model: CenterCLIP, schedule: str | TokenSchedule, reducer: Reducer) -> CenterCLIP:
-    """The same weights under another schedule."""
-    variant = copy.copy(model)
-    variant.reducer = reducer
-    variant.schedule = schedule
-    return variant
+            yield model.with_(schedule=schedule, reducer=reducer)
 
 
 def _known_protocol(dataset: Dataset, protocol: str | None) -> str:

@@ -48,8 +48,8 @@ class CenterCLIP(nn.Module):
         clip: `transformers.CLIPModel` or `SiglipModel` (used, not copied), or a `Backbone`.
         schedule: such as `B6-4,49`, `none`, or a preset's name (`centerclip.schedule.PRESETS`). A video with
             too few frames for it is encoded by the nearest schedule that fits (`TokenSchedule.fit`).
-        reducer: what `centerclip.clustering.parse_reducer` reads: a name with or without options, a table, or a
-            reducer.
+        reducer: a name such as `kmedoids` or `spectral(sigma=2.0)`, a table, or a reducer
+            (`centerclip.clustering.parse_reducer`).
         frames: T, the frames a video is meant to have; other numbers work.
         tokenizer: of `transformers`, or its folder; without one, only token ids can be encoded.
         temporal: a temporal embedding (used, not copied); True makes one of zeros, which change nothing
@@ -82,9 +82,11 @@ class CenterCLIP(nn.Module):
         self.backbone = clip if isinstance(clip, Backbone) else make_backbone(clip, open_tokenizer(tokenizer))
         self.training = self.backbone.training
         if not isinstance(frames, int) or frames < 1:
-            raise ScheduleError(f"frames is {frames!r}, but a video needs at least 1: give a whole number, such as 12")
+            raise ScheduleError(f"frames is {frames!r}, but must be a whole number of at least 1")
         if not isinstance(schedule, str | TokenSchedule):
-            raise ScheduleError(f"schedule is {schedule!r}, but must be text such as 'B6-4,49', or a TokenSchedule")
+            raise ScheduleError(
+                f"schedule is {schedule!r}, but must be text like 'B6-4,49' or a TokenSchedule"
+            )
         self._frames = frames
         self._reducer = parse_reducer(reducer)
         blocks, patches = self.backbone.blocks, self.backbone.patches
@@ -97,7 +99,7 @@ class CenterCLIP(nn.Module):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in ("schedule", "reducer", "frames"):
             raise AttributeError(
-                f"{name} is fixed: model.with_({name}=...) returns a model with another one, on the same weights"
+                f"{name} can't be set: model.with_({name}=...) returns a model that shares the weights"
             )
         super().__setattr__(name, value)
 
@@ -133,12 +135,12 @@ class CenterCLIP(nn.Module):
             revision: branch, tag or commit on the hub.
             temporal: None takes the saved model's temporal embedding, if it has one; True adds one of zeros
                 to a model that has none; False leaves it out.
-            backbone: a subclass of `Backbone` as `module:Class(option=value)`, which loads `name` by its `load`;
-                by default the saved model's own, or that of its family.
+            backbone: a subclass of `Backbone` as `module:Class(option=value)`, whose `load` is used; by
+                default the saved model's own, or that of its family.
 
         Raises:
-            ModelError: there is no such model, it can't be reached or is of an unsupported family, or it names a
-                reducer that can't be imported.
+            ModelError: there is no such model, it can't be reached or is of an unsupported family, or it
+                names a reducer that can't be imported.
             CheckpointError: its weights are damaged or incomplete.
             ScheduleError: the schedule doesn't fit it.
             ConfigError: there is no such reducer or backbone.
@@ -172,8 +174,8 @@ class CenterCLIP(nn.Module):
 
         Args:
             schedule, reducer, frames: as in the constructor; what is not given stays.
-            temporal: None keeps the temporal embedding, if there is one; True adds one of zeros where there is
-                none; False leaves it out.
+            temporal: None keeps the temporal embedding, if there is one; True adds one of zeros where
+                there is none; False leaves it out.
 
         Raises:
             ModelError, ScheduleError, ConfigError: as in the constructor.
@@ -321,12 +323,14 @@ class CenterCLIP(nn.Module):
             trace: whether to tell what each reduction did; then all frames have to be valid.
 
         Raises:
-            ValueError: a wrong shape or dtype, values that aren't normalized, a video without a valid frame, or
-                a trace of videos that lack frames.
+            ValueError: a wrong shape or dtype, values that aren't normalized, a video without a valid frame,
+                or a trace of videos that lack frames.
         """
         check_frames(frames, self.backbone.preprocessing)
         if trace and mask is not None and not mask.all():
-            raise ValueError("a trace needs videos that have all their frames: encode the valid ones without a mask")
+            raise ValueError(
+                "a trace needs videos with all their frames: give only valid ones, without a mask"
+            )
         slots = self._fitted(frames.shape[1]).segments(frames.shape[1])
         stages: list[Stage] = []
         videos, segments = [], []
@@ -405,7 +409,8 @@ class CenterCLIP(nn.Module):
         stages = {stage.block: stage for stage in self._fitted(sequences).reductions}
         meeting = min(stages, default=blocks // 2) if self.temporal is not None else 0
         flat = frames.flatten(0, 1).to(self.device)  # [B*T, 3, H, W]
-        tokens = (self.tower or self.backbone).embed(flat).map(lambda values: values.unflatten(0, (batch, -1)))
+        tokens = (self.tower or self.backbone).embed(flat)
+        tokens = tokens.map(lambda values: values.reshape(batch, -1, *values.shape[1:]))
         when = functional.pad(torch.arange(sequences, device=flat.device)[:, None, None], (0, 2))  # [T, 1, 3]
         tokens = replace(tokens, positions=tokens.positions + when)  # x [B, T, L, D]
         frame_segments = tuple(range(sequences))
@@ -418,7 +423,9 @@ class CenterCLIP(nn.Module):
                 tokens = replace(tokens, x=self.temporal(tokens.x))
             if stage := stages.get(start):
                 frame_segments = tuple(own * stage.segments // tokens.x.shape[1] for own in frame_segments)
-                tokens = reduce_segments(tokens, stage, self.reducer, training=self.training)  # x [B, S, L, D]
+                tokens = reduce_segments(
+                    tokens, stage, self.reducer, training=self.training
+                )  # x [B, S, L, D]
                 if traced is not None:
                     blended = self.reducer.blends
                     traced.append(make_stage(stage, frame_segments, tokens, grid=grid, blended=blended))
@@ -434,14 +441,16 @@ class CenterCLIP(nn.Module):
         tower = self.tower or self.backbone
 
         def run(tokens: Tokens) -> Tensor:
-            return tower.run_to_end(tokens, start) if stop == self.backbone.blocks else tower.run(tokens, start, stop).x
+            if stop == self.backbone.blocks:
+                return tower.run_to_end(tokens, start)
+            return tower.run(tokens, start, stop).x
 
         flat = tokens.map(lambda values: values.flatten(0, 1))  # x [B*S, L, D]
         if torch.is_grad_enabled() or self.training:
             x = run(flat)
         else:  # frames that are equal have equal tokens
             x = without_repeats(run, flat, [frames] if start == 0 else None)
-        return x.unflatten(0, tokens.x.shape[:2])
+        return x.view(*tokens.x.shape[:2], *x.shape[1:])
 
 
 def _unit(x: Tensor) -> Tensor:

@@ -88,8 +88,8 @@ def _family(folder: Path) -> str:
     family = config.get("model_type")
     if family not in BACKBONE_CLASSES:
         raise ModelError(
-            f"{folder} holds a model of type {family!r}, but only {' and '.join(BACKBONE_CLASSES)} are supported "
-            "(SigLIP 2 in its fixed resolutions, not NaFlex); for another give backbone='module:Class'"
+            f"{folder} holds a model of type {family!r}, but only {' and '.join(BACKBONE_CLASSES)} are "
+            "supported (SigLIP 2 in its fixed resolutions, not NaFlex); else give backbone='module:Class'"
         )
     return str(family)
 

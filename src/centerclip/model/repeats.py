@@ -22,10 +22,10 @@ def without_repeats(
     where pictures move, since a comparison ends at the first difference.
 
     Args:
-        function: x [U, L, D] to [U, ...], each row of the result made from the same row of its argument alone.
+        function: x [U, L, D] to [U, ...], each row of the result made from the same row of x alone.
         tokens: x [R, L, D], R at least 1.
-        same: [R, ...] each, what decides whether two sequences are equal; by default the tokens, their places in
-            a frame, and their sizes. When their frames were is no difference.
+        same: [R, ...] each, what decides whether two sequences are equal; by default the tokens, their places
+            in a frame, and their sizes, but not the times of their frames.
 
     Returns:
         [R, ...], what `function(tokens)` returns except for rounding in batches of another size.

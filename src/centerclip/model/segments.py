@@ -7,7 +7,7 @@ encodes them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 
 import torch
 from torch import Tensor
@@ -42,9 +42,8 @@ def reduce_segments(
     for length in sorted(set(lengths)):
         own = [segment for segment, frames in enumerate(lengths) if frames == length]  # S_g of them
         members.append(torch.tensor(own, device=device))
-        sequences.append(
-            torch.tensor([frame for s in own for frame in range(starts[s], starts[s] + length)], device=device)
-        )  # [S_g * n_g]
+        frames_of = [range(starts[segment], starts[segment + 1]) for segment in own]
+        sequences.append(torch.tensor([*chain(*frames_of)], device=device))  # [S_g * n_g]
 
         def gather(values: Tensor, length: int = length, own: list[int] = own) -> Tensor:
             picked = values if len(own) == len(lengths) else values[:, sequences[-1]]

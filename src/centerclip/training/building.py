@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from centerclip.clustering.reducers import make_reducer
 from centerclip.model import CenterCLIP
 from centerclip.training.adapting import add_lora, freeze_blocks
 from centerclip.training.config import TrainConfig
@@ -36,7 +35,7 @@ def _loaded(config: TrainConfig) -> CenterCLIP:
     return CenterCLIP.from_pretrained(
         section.start,
         schedule=section.schedule,
-        reducer=make_reducer(**section.reducer),
+        reducer=section.reducer,
         frames=section.frames,
         tokenizer=section.tokenizer,
         activation=section.activation,
@@ -57,7 +56,7 @@ def _fresh(config: TrainConfig, captions: list[str]) -> CenterCLIP:
     return CenterCLIP(
         clip,
         schedule=section.schedule,
-        reducer=make_reducer(**section.reducer),
+        reducer=section.reducer,
         frames=section.frames,
         tokenizer=tokenizer,
         temporal=section.temporal,

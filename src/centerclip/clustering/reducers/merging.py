@@ -36,9 +36,9 @@ class Merge(Reducer):
         order = torch.arange(frames * patches, device=device).view(frames, patches).T.flatten()  # [N]
         sequence = tokens.sequence[:, order].float()  # [G, N, D]
         every = sequence.new_ones(segments, len(order)) if tokens.sizes is None else tokens.sizes.flatten(1)
-        merged, sizes = sequence, every[:, order]  # [G, L, D], [G, L], of the L tokens that are left
+        merged, sizes = sequence, every[:, order]  # [G, L, D], [G, L], of the L tokens left
         at = order.expand(segments, -1)  # [G, L], where in the segment each of them stands
-        owners = torch.arange(len(order), device=device).expand(segments, -1)  # [G, N], in which of them each is
+        owners = torch.arange(len(order), device=device).expand(segments, -1)  # [G, N], which of L each is in
         while merged.shape[1] > k:
             removed = min(merged.shape[1] - k, merged.shape[1] // 2)
             into = _match(merged, removed)  # [G, L]
@@ -47,7 +47,7 @@ class Merge(Reducer):
             merged, sizes = _average(merged, sizes, rank, into.shape[1] - removed)
             at = at[stays].view(segments, -1)
             owners = rank.gather(1, owners)
-        places = at.argsort(1).argsort(1)  # [G, K], which of K each is, in the order of the sequence
+        places = at.argsort(1).argsort(1)  # [G, K], the rank of each by place
         labels = torch.empty_like(owners)
         labels[:, order] = places.gather(1, owners)
         weights = every.new_zeros(segments, k, len(order)).scatter_(1, labels[:, None], every[:, None])

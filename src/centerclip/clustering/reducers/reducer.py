@@ -40,7 +40,7 @@ class Reducer:
 
     @property
     def label(self) -> str:
-        """A short text from which `parse_reducer` makes an equal reducer: the name, and what is not default."""
+        """The name and the options that are not default, as `parse_reducer` reads them."""
         plain = {field.name: field.default for field in fields(self)}
         config = reducer_config(self)
         name = config.pop("name")
@@ -55,8 +55,8 @@ class Reducer:
         """Choose the tokens to keep.
 
         Args:
-            tokens: x [G, n, L, D], G segments of n frames. `tokens.sequence` [G, N, D] has the N = n * P patch
-                tokens, frame after frame.
+            tokens: x [G, n, L, D], G segments of n frames. `tokens.sequence` [G, N, D] has the
+                N = n * P patch tokens, frame after frame.
             k: K, 1 <= K <= N.
 
         Returns:
@@ -99,7 +99,7 @@ def parse_reducer(given: str | Mapping[str, Any] | Reducer) -> Reducer:
     if isinstance(given, Reducer):
         return given
     if isinstance(given, type) and issubclass(given, Reducer):
-        raise ConfigError(f"reducer is the class {given.__name__}: give a reducer made by it, {given.__name__}()")
+        raise ConfigError(f"reducer is the class {given.__name__}: give an instance, {given.__name__}()")
     if not isinstance(given, str | Mapping):
         raise ConfigError(
             f"reducer is {given!r}: give a name ({', '.join(REDUCERS)}, or module:Class) or an instance of a "
@@ -126,8 +126,8 @@ def reducer_config(reducer: Reducer) -> dict[str, Any]:
     for key, value in options.items():
         if key == "name" or not isinstance(value, str | int | float | None):
             raise ConfigError(
-                f"reducer {reducer.name} can't be saved with {key}={value!r}: options are text, numbers, truth "
-                "values or None, and none is called name"
+                f"reducer {reducer.name} can't be saved with {key}={value!r}: options are text, numbers, "
+                "truth values or None, and none is called name"
             )
     return {"name": reducer.name, **options}
 
@@ -144,14 +144,14 @@ def reduce(tokens: Tokens, k: int, reducer: Reducer, *, training: bool = False) 
         training: whether a reducer that draws at random may do so.
 
     Returns:
-        x [G, L, D] with K patch tokens, kept ones in the order of the sequence. Owners are [G, n * P] where the
-        reducer says to which token each one belongs.
+        x [G, L, D] with K patch tokens, kept ones in the order of the sequence. Owners are [G, n * P]
+        where the reducer says to which token each one belongs.
 
     Raises:
         ValueError: k outside 1..n * P.
         ConfigError: the reducer isn't for this tower, or returned something it mustn't.
     """
-    segments, frames = tokens.x.shape[:2]
+    frames = tokens.x.shape[1]
     count = frames * tokens.positions.shape[2]
     if not 1 <= k <= count:
         raise ValueError(
@@ -168,18 +168,17 @@ def _keep(tokens: Tokens, k: int, reducer: Reducer, training: bool) -> Tokens:
     sequence = tokens.sequence  # [G, N, D]
     with torch.no_grad():
         choice = reducer.choose_in_training(tokens, k) if training else reducer.choose(tokens, k)
-        clustered = isinstance(choice, Clustering)
-        kept: Any = choice.medoids if clustered else choice
-        owners: Any = choice.labels if clustered else None
+        kept, owners = (choice.medoids, choice.labels) if isinstance(choice, Clustering) else (choice, None)
         _check(reducer, "kept", kept, (len(sequence), k), torch.int64)
-        if clustered:
-            _check(reducer, "labels", owners, sequence.shape[:2], torch.int64)
-        else:
+        if owners is None:
             kept = kept.sort(1).values
-        if (kept[:, 0] < 0).any() or (kept[:, -1] >= sequence.shape[1]).any() or (kept.diff(dim=1) < 1).any():
+        else:
+            _check(reducer, "labels", owners, sequence.shape[:2], torch.int64)
+        last = sequence.shape[1] - 1
+        if (kept[:, 0] < 0).any() or (kept[:, -1] > last).any() or (kept.diff(dim=1) < 1).any():
             raise ConfigError(
-                f"reducer {reducer.name} must keep {k} different tokens of each segment, from 0 to "
-                f"{sequence.shape[1] - 1}{', and the medoids of a Clustering ascend' if clustered else ''}"
+                f"reducer {reducer.name} must keep {k} different tokens of each segment, from 0 to {last}; "
+                "the medoids of a Clustering have to ascend"
             )
 
     def take(values: Tensor) -> Tensor:
@@ -196,7 +195,7 @@ def _blend(tokens: Tokens, k: int, reducer: Reducer) -> Tokens:
         _check(reducer, "weights", weights, (len(sequence), k, sequence.shape[1]))
         if not ((weights >= 0).all() and ((weights.sum(2) - 1).abs() < _ROUNDING).all()):
             raise ConfigError(
-                f"reducer {reducer.name} must return weights of which none is negative, and each row adds up to 1"
+                f"reducer {reducer.name} must return weights of at least 0 that add up to 1 in each row"
             )
 
     def mean(values: Tensor) -> Tensor:
@@ -205,7 +204,9 @@ def _blend(tokens: Tokens, k: int, reducer: Reducer) -> Tokens:
 
     sizes = owners = None
     if reducer.weighted:
-        own = weights.new_ones(weights.shape[::2]) if tokens.sizes is None else tokens.sizes.flatten(1)  # [G, N]
+        own = (
+            weights.new_ones(weights.shape[::2]) if tokens.sizes is None else tokens.sizes.flatten(1)
+        )  # [G, N]
         total = weights.sum(1, keepdim=True)  # [G, 1, N], 0 for a token that is dropped
         sizes = (weights / total.where(total > 0, 1) * own[:, None]).sum(2)  # [G, K]
         owners = weights.argmax(1)  # [G, N]
@@ -213,16 +214,15 @@ def _blend(tokens: Tokens, k: int, reducer: Reducer) -> Tokens:
 
 
 def _check(
-    reducer: Reducer, what: str, value: object, shape: Sequence[int], dtype: torch.dtype | None = None
+    reducer: Reducer, what: str, value: Any, shape: Sequence[int], dtype: torch.dtype | None = None
 ) -> None:
     """Check a tensor that a reducer returned; any float will do where no dtype is asked for.
 
     Raises:
         ConfigError: it is something else.
     """
-    fits = isinstance(value, Tensor) and value.shape == torch.Size(shape)
-    if not fits or not (value.dtype == dtype if dtype else value.is_floating_point()):
+    is_tensor = isinstance(value, Tensor) and value.shape == torch.Size(shape)
+    if not is_tensor or not (value.dtype == dtype if dtype else value.is_floating_point()):
         got = f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        raise ConfigError(
-            f"reducer {reducer.name} returned {what} of {got}, but {dtype or 'floats'} {list(shape)} are needed"
-        )
+        needed = f"{dtype or 'floats'} {list(shape)}"
+        raise ConfigError(f"reducer {reducer.name} returned {what} of {got}, but {needed} are needed")

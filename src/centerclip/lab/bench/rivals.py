@@ -87,7 +87,7 @@ def frame_by_frame(clip: Any, frames: Tensor) -> Tensor:
 
 
 class WholeTower(Tower):
-    """A vision tower whose last block computes all tokens, as CLIP's does, though only one of them is used."""
+    """A vision tower whose last block computes all tokens, as CLIP's does, though only one is used."""
 
     def run_to_end(self, tokens: Tokens, start: int) -> Tensor:
         return self.backbone.pool(self.backbone.run(tokens, start, self.backbone.blocks))

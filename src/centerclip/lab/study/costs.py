@@ -9,7 +9,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from centerclip.clustering.reducers import make_reducer
 from centerclip.lab.bench.memory import saved_activations
 from centerclip.lab.bench.schedules import encoding
 from centerclip.lab.bench.timing import clock_of, take_turns
@@ -55,7 +54,7 @@ def measure_costs(
         arm.name: CenterCLIP(
             model.backbone,
             arm.schedule,
-            reducer=make_reducer(arm.reducer),
+            reducer=arm.reducer,
             frames=model.frames,
             temporal=arm.temporal,
         ).to(model.device)

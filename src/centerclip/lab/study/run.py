@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from centerclip.clustering.reducers import make_reducer
 from centerclip.lab.study.config import Arm, StudyConfig
 from centerclip.lab.study.costs import measure_costs
 from centerclip.lab.study.measure import measure, open_test
@@ -88,9 +87,7 @@ def run_study(
     start = config.start or _train_base(config, tell)
     model = CenterCLIP.from_pretrained(start, schedule="none", frames=config.frames)
     for arm in config.expand():  # a misspelt arm is found before anything is trained
-        model.schedule = arm.schedule
-        make_reducer(arm.reducer)
-    model.schedule = "none"
+        model.with_(schedule=arm.schedule, reducer=arm.reducer)
     planned = [
         _Job(config, arm, seed, start, model.fingerprint())
         for seed in config.seeds
@@ -133,7 +130,7 @@ def _run(job: _Job) -> RunResult:
     job.result.parent.mkdir(parents=True, exist_ok=True)
     if config.optimization is None:
         model = CenterCLIP.from_pretrained(
-            job.start, schedule=arm.schedule, reducer=make_reducer(arm.reducer), frames=config.frames
+            job.start, schedule=arm.schedule, reducer=arm.reducer, frames=config.frames
         )
         result = measure(model, config, arm, job.seed, job.plan)
     else:

@@ -38,7 +38,8 @@ def make_backbone(
     if isinstance(model, str | Path):
         raise ModelError(f"{str(model)!r} is a name: load the model by CenterCLIP.from_pretrained")
     family = getattr(getattr(model, "config", None), "model_type", "")
-    if family not in BACKBONE_CLASSES or not hasattr(model, "vision_model") or not hasattr(model, "text_model"):
+    towers = hasattr(model, "vision_model") and hasattr(model, "text_model")
+    if family not in BACKBONE_CLASSES or not towers:
         raise ModelError(
             f"{type(model).__name__} is not supported: CenterCLIP runs on transformers' CLIPModel and "
             "SiglipModel (SigLIP, and SigLIP 2 of fixed resolution), or on a Backbone of your own"

@@ -90,7 +90,7 @@ class Backbone(nn.Module):
         return cls(model, tokenizer, preprocessing=preprocessing, **options)
 
     def save(self, folder: Path) -> None:
-        """Write weights, configuration, tokenizer and preprocessing, so that `load` and `transformers` read them.
+        """Write weights, configuration, tokenizer and preprocessing for `load` and `transformers` to read.
 
         Raises:
             OSError: the folder can't be written.

@@ -44,8 +44,9 @@ class CLIPBackbone(Backbone):
         if torch.is_grad_enabled() or self.training:
             # The block as a module, for what hangs on that: checkpointing, dropout, sharded weights.
             return super().last_block(tokens)
-        x, bias, layer = tokens.x, tokens.bias, self.layers[-1]
-        attention: Any = layer.self_attn
+        x, bias = tokens.x, tokens.bias
+        layer: Any = self.layers[-1]
+        attention = layer.self_attn
         normed = layer.layer_norm1(x)
         heads = (x.shape[0], -1, self.heads, self.width // self.heads)
         query, key, value = (
