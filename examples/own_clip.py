@@ -15,7 +15,7 @@ model = cc.CenterCLIP(clip, schedule="B6-4,49")  # after block 6: 4 segments of 
 frames = torch.randint(0, 256, (2, 12, 3, 224, 224), dtype=torch.uint8)  # 2 videos of 12 frames
 with torch.inference_mode():
     reduced = model.encode_video(model.preprocess(frames))  # [2, 512], unit length
-    model.schedule = "none"  # the plain model, on the same weights
-    plain = model.encode_video(model.preprocess(frames))
+    plain_model = model.with_(schedule="none")  # on the same weights
+    plain = plain_model.encode_video(model.preprocess(frames))
 
 print(f"embeddings {tuple(reduced.shape)}; cosine to the plain model's:", (reduced * plain).sum(1).tolist())

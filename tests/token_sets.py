@@ -8,6 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from centerclip.clustering import Tokens
+from centerclip.clustering.tokens import join
+
 DEVICES = [
     "cpu",
     pytest.param(
@@ -51,3 +54,16 @@ def token_sets(kind: str, shape: tuple[int, int, int], seed: int = 0) -> Tensor:
     if kind == "outlier":
         noise[:, n // 2] *= 300
     return noise
+
+
+def as_tokens(patches: Tensor, class_tokens: Tensor | None = None, sizes: Tensor | None = None) -> Tokens:
+    """Segments [G, n, P, D] of frames that are one row of patches, with class tokens [G, n, D]."""
+    frames, columns = (torch.arange(count, dtype=torch.float32) for count in patches.shape[1:3])
+    places = torch.cartesian_prod(frames, torch.zeros(1), columns).view(*patches.shape[1:3], 3)
+    positions = places.to(patches.device).expand(len(patches), -1, -1, -1)
+    return Tokens(join(class_tokens, patches), positions, sizes, class_tokens is not None)
+
+
+def kept_of(reduced: Tokens, patches: int) -> Tensor:
+    """[G, K]: which tokens of `as_tokens` were kept."""
+    return (reduced.positions[..., 0] * patches + reduced.positions[..., 2]).long()

@@ -11,13 +11,19 @@ from tiny_models import clip_model, clip_tokenizer, siglip_model, word_tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from centerclip.model import CenterCLIP
+from centerclip.clustering import Tokens
+from centerclip.model import Backbone, CenterCLIP
 
 SENTENCES = ["A red car drives.", "a blue boat", "", "a red boat floats . " * 10]
 
 
 def unit(x: Tensor) -> Tensor:
     return x / x.norm(dim=-1, keepdim=True)
+
+
+def tokens_of(backbone: Backbone, x: Tensor, sizes: Tensor | None = None) -> Tokens:
+    places = torch.zeros(len(x), x.shape[1] - backbone.has_class_token, 3)
+    return Tokens(x, places, sizes, backbone.has_class_token)
 
 
 @pytest.mark.parametrize("make", [clip_model, siglip_model])
@@ -189,23 +195,24 @@ def test_a_token_of_size_two_acts_as_two_of_its_kind(make: Any) -> None:
     x = torch.randn(3, 6, 32, dtype=torch.float64)
     doubled = torch.tensor([5, 1, 3])
     twice = torch.cat((x, x[torch.arange(3), doubled][:, None]), dim=1)  # [3, 7, D]
-    bias = (1 + functional.one_hot(doubled, 6).double()).log()[:, None, None]
+    sizes = 1 + functional.one_hot(doubled, 6).float()[:, backbone.has_class_token :]
     with torch.no_grad():
-        weighted = backbone.block(0, x, bias)
-        torch.testing.assert_close(weighted, backbone.block(0, twice)[:, :-1])
-        torch.testing.assert_close(backbone.pool(weighted, bias), backbone.pool(backbone.block(0, twice)))
+        weighted = backbone.block(0, tokens_of(backbone, x, sizes))
+        doubled_out = backbone.block(0, tokens_of(backbone, twice))
+        torch.testing.assert_close(weighted.x, doubled_out.x[:, :-1])
+        torch.testing.assert_close(backbone.pool(weighted), backbone.pool(doubled_out))
 
 
 @pytest.mark.parametrize("make", [clip_model, siglip_model])
 def test_the_last_block_and_pooling_give_what_running_them_for_all_tokens_gives(make: Any) -> None:
     backbone = CenterCLIP(make().double()).backbone
     x = torch.randn(3, 6, 32, dtype=torch.float64)
-    bias = torch.rand(3, 1, 1, 6)
-    for own in (None, bias):
+    for sizes in (None, 1 + torch.rand(3, 6 - backbone.has_class_token)):
+        tokens = tokens_of(backbone, x, sizes)
         with torch.no_grad():
-            whole = backbone.pool(backbone.block(3, x, own), own)
-            torch.testing.assert_close(backbone.finish(x, own), whole)
-        torch.testing.assert_close(backbone.finish(x, own), whole)  # with a gradient
+            whole = backbone.pool(backbone.block(3, tokens))
+            torch.testing.assert_close(backbone.run_to_end(tokens, 3), whole)
+        torch.testing.assert_close(backbone.run_to_end(tokens, 3), whole)  # with a gradient
 
 
 def test_the_geometry_of_b32_runs_the_papers_schedule() -> None:

@@ -12,8 +12,9 @@ ROOT = Path(centerclip.__file__).parent
 # Order matters only for prefixes: the longest match counts. One package is one level.
 LEVELS = {
     "api": 0,
-    "errors": 0,
     "preprocessing": 0,
+    "errors": -1,  # below everything
+    "naming": 0,
     "records": 0,
     "schedule": 1,
     "clustering": 1,
@@ -41,6 +42,7 @@ FORBIDDEN = {
     "video": {"transformers", "lancedb"},
     "index": {"torch", "transformers", "av"},
     "metrics": {"torch"},
+    "naming": {"torch"},
     "rescoring": {"torch"},
     "schedule": {"torch", "numpy"},
 }

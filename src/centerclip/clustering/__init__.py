@@ -2,17 +2,20 @@
 
 from centerclip.clustering.distance import pairwise_distances
 from centerclip.clustering.kmedoids import Clustering, kmedoids
-from centerclip.clustering.reducers import REDUCERS, Reduced, Reducer, make_reducer, reducer_config
+from centerclip.clustering.reducers import Reducer, parse_reducer, reduce, reducer_config
 from centerclip.clustering.spectral import spectral_clustering
+from centerclip.clustering.tokens import Tokens
+from centerclip.naming import REDUCERS
 
 __all__ = [
     "REDUCERS",
     "Clustering",
-    "Reduced",
     "Reducer",
+    "Tokens",
     "kmedoids",
-    "make_reducer",
     "pairwise_distances",
+    "parse_reducer",
+    "reduce",
     "reducer_config",
     "spectral_clustering",
 ]

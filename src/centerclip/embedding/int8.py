@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from centerclip.errors import ConfigError
-from centerclip.model import Backbone
+from centerclip.model import Backbone, Tower
 
 __all__ = ["Int8Tower"]
 
@@ -26,7 +26,7 @@ _LEAST = 1e-30
 """Step between levels where all numbers are equal."""
 
 
-class Int8Tower:
+class Int8Tower(Tower):
     """Runs a backbone whose blocks multiply in int8; all else stays in float32. For inference on a CPU.
 
     Weights are rounded once, by a scale for each output; inputs each time, by a scale for each token, so that
@@ -48,11 +48,7 @@ class Int8Tower:
             for name, child in module.named_children():
                 if isinstance(child, nn.Linear):
                     setattr(module, name, _Int8Linear(child))
-        self._backbone = twin
-
-    def run(self, x: Tensor, start: int, stop: int, bias: Tensor | None = None) -> Tensor:
-        """Do what `Backbone.run` does."""
-        return self._backbone.run(x, start, stop, bias)
+        super().__init__(twin)
 
 
 class _Int8Linear(nn.Module):

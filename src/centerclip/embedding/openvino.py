@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import logging
 import warnings
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from centerclip.clustering import Tokens
 from centerclip.errors import ConfigError
-from centerclip.model import Backbone
+from centerclip.model import Backbone, Tower
 
 __all__ = ["OpenVINOTower"]
 
 
-class OpenVINOTower:
-    """Runs the parts of a backbone, each translated when it is first needed. For inference on a CPU.
+class OpenVINOTower(Tower):
+    """Runs the blocks of a backbone, each stretch translated when it is first needed. For inference on a CPU.
 
     Args:
         backbone: of float32 weights; OpenVINO keeps its own copy of those of the vision tower.
@@ -39,7 +41,7 @@ class OpenVINOTower:
                 "pip install 'centerclip[openvino]', or give torch"
             ) from error
         self._openvino: Any = openvino
-        self._backbone = backbone
+        super().__init__(backbone)
         self._properties = {
             "INFERENCE_PRECISION_HINT": "bf16" if dtype == torch.bfloat16 else "f32",
             "PERFORMANCE_HINT": "LATENCY",
@@ -49,13 +51,20 @@ class OpenVINOTower:
         self._parts: dict[tuple[object, ...], Any] = {}
         self._lock = Lock()  # a translated part works for one thread at a time
 
-    def run(self, x: Tensor, start: int, stop: int, bias: Tensor | None = None) -> Tensor:
+    def run(self, tokens: Tokens, start: int, stop: int) -> Tokens:
         """`Backbone.run`; the first call for given blocks and sizes takes seconds, for the translation."""
-        inputs = [x] if bias is None else [x, bias]
+        return replace(tokens, x=self._run(tokens, start, stop))
+
+    def run_to_end(self, tokens: Tokens, start: int) -> Tensor:
+        """`Backbone.run_to_end`, translated like `run`."""
+        return self._run(tokens, start, None)
+
+    def _run(self, tokens: Tokens, start: int, stop: int | None) -> Tensor:
+        inputs = [tokens.x, tokens.positions] + ([] if tokens.sizes is None else [tokens.sizes])
         key = (start, stop, *(given.shape[1:] for given in inputs))
         with self._lock:
             if key not in self._parts:
-                self._parts[key] = self._translate(_Part(self._backbone, start, stop), inputs)
+                self._parts[key] = self._translate(_Part(self.backbone, start, stop), inputs)
             (out,) = self._parts[key]([given.numpy() for given in inputs]).values()
         return torch.from_numpy(out)
 
@@ -81,15 +90,18 @@ class OpenVINOTower:
 
 
 class _Part(nn.Module):
-    """A part of the vision tower, as a module that can be traced."""
+    """A stretch of blocks, to the end where `stop` is None, as a module that can be traced."""
 
-    def __init__(self, backbone: Backbone, start: int, stop: int) -> None:
+    def __init__(self, backbone: Backbone, start: int, stop: int | None) -> None:
         super().__init__()
         self.backbone, self.start, self.stop = backbone, start, stop
         self.eval()
 
-    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        return self.backbone.run(x, self.start, self.stop, bias)
+    def forward(self, x: Tensor, positions: Tensor, sizes: Tensor | None = None) -> Tensor:
+        tokens = Tokens(x, positions, sizes, self.backbone.has_class_token)
+        if self.stop is None:
+            return self.backbone.run_to_end(tokens, self.start)
+        return self.backbone.run(tokens, self.start, self.stop).x
 
 
 def _is_of_use(record: logging.LogRecord) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from centerclip.clustering.reducers import Reducer, parse_reducer
+from centerclip.clustering import Reducer, parse_reducer
 from centerclip.datasets import Dataset
 from centerclip.embedding import embed, encode_texts
 from centerclip.embedding.decode import Decode

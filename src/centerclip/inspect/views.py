@@ -20,7 +20,7 @@ from centerclip.records import Window
 from centerclip.schedule import Reduction
 from centerclip.video import VideoReader, fit, instants
 
-__all__ = ["Footage", "View", "inspect_footage", "make_views", "patch_grid", "read_footage"]
+__all__ = ["Footage", "View", "inspect_footage", "make_views", "read_footage"]
 
 _PICTURE = 336
 """Pixels on the longer side of a picture to be drawn: a multiple of 7, 14, 16 and 24 patches."""
@@ -50,7 +50,7 @@ class View:
     """What one reduction did to the T * P patches of a window.
 
     Attributes:
-        reducer: its name.
+        reducer: its name, with the options that are not the defaults.
         reduction: the stage of the schedule; None for the schedule `none`, which keeps everything.
         grid: (rows, columns) of a frame's P patches.
         tokens_before, tokens_after: patch tokens of the window that enter and that leave the stage.
@@ -97,7 +97,7 @@ def read_footage(reader: VideoReader, window: Window, model: CenterCLIP) -> Foot
     Raises:
         VideoError: none of its frames can be decoded.
     """
-    rows, columns = patch_grid(model)
+    rows, columns = model.backbone.grid
     patch = max(1, _PICTURE // max(rows, columns))
     drawn = model.preprocessing.at((rows * patch, columns * patch))
     seconds, frames, pictures = [], [], []
@@ -113,21 +113,21 @@ def read_footage(reader: VideoReader, window: Window, model: CenterCLIP) -> Foot
 
 @torch.inference_mode()
 def inspect_footage(model: CenterCLIP, footage: Footage) -> list[View]:
-    """Encode the frames and tell what each reduction of the model's schedule did: a view a stage.
+    """Encode the frames and tell what each reduction of the model's schedule did: one view per stage.
 
     With the schedule `none` it is one view, in which all patches are kept.
     """
     frames = footage.frames[None].to(model.device)  # [1, T, 3, H, W]
-    stages = model.trace(model.preprocess(frames))
-    return make_views(model.reducer.name, stages, frames=frames.shape[1], grid=patch_grid(model))
+    stages = model.encode(model.preprocess(frames), trace=True).stages
+    return make_views(model.reducer.label, stages, frames=frames.shape[1], grid=model.backbone.grid)
 
 
 def make_views(reducer: str, stages: Sequence[Stage], *, frames: int, grid: tuple[int, int]) -> list[View]:
-    """Turn the trace of one video (B = 1) into views, one a stage.
+    """Turn the trace of one video (B = 1) into views, one per stage.
 
     Args:
-        reducer: the name of what made the trace.
-        stages: as of `CenterCLIP.trace`.
+        reducer: the label of what made the trace.
+        stages: of an `Encoded`, made with trace.
         frames: T.
         grid: (rows, columns) of a frame's patches.
     """
@@ -150,9 +150,3 @@ def make_views(reducer: str, stages: Sequence[Stage], *, frames: int, grid: tupl
             View(reducer, stage.reduction, grid, before, present, stage.frame_segments, kept, labels)
         )
     return views
-
-
-def patch_grid(model: CenterCLIP) -> tuple[int, int]:
-    """(rows, columns) of the patches that a model cuts a frame into."""
-    height, width = model.image_size
-    return height // model.backbone.patch_size, width // model.backbone.patch_size

@@ -7,40 +7,34 @@ video files and no indexes; what models look like on disk is known to `centercli
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from centerclip.clustering.reducers import Reducer, make_reducer, reducer_config
-from centerclip.errors import ModelError, ScheduleError
-from centerclip.model.backbones import Backbone, make_backbone
+from centerclip.clustering import Reducer, Tokens, parse_reducer, reducer_config
+from centerclip.errors import ConfigError, ModelError, ScheduleError
+from centerclip.model.backbones import Backbone, backbone_config, make_backbone
+from centerclip.model.encoded import Encoded, Stage, make_stage
 from centerclip.model.fingerprint import compute_fingerprint, weights_state
+from centerclip.model.frames import check_frames
 from centerclip.model.hub import upload_folder
-from centerclip.model.loading import default_settings, load_backbone
+from centerclip.model.loading import default_settings, load_backbone, open_tokenizer
 from centerclip.model.ragged import by_length, join_rows
 from centerclip.model.repeats import without_repeats
-from centerclip.model.segments import reduce_segments, size_bias
-from centerclip.model.storage import Settings, save_folder
+from centerclip.model.segments import reduce_segments
+from centerclip.model.storage import Settings, write_settings
 from centerclip.model.temporal import TemporalEmbedding
-from centerclip.model.trace import Stage, Tracer
+from centerclip.model.tower import Tower
 from centerclip.preprocessing import Preprocessing
 from centerclip.schedule import TokenSchedule, resolve_schedule
 
-__all__ = ["CenterCLIP", "Tower"]
-
-
-class Tower(Protocol):
-    """What runs the blocks of the vision tower: the backbone itself, or a compiled stand-in for inference."""
-
-    def run(self, x: Tensor, start: int, stop: int, bias: Tensor | None = None) -> Tensor:
-        """Do what `Backbone.run` does."""
-        ...
+__all__ = ["CenterCLIP"]
 
 
 class CenterCLIP(nn.Module):
@@ -55,9 +49,10 @@ class CenterCLIP(nn.Module):
         clip: `transformers.CLIPModel` or `SiglipModel` (used, not copied), or a `Backbone`.
         schedule: such as `B6-4,49`, `none`, or a preset's name (`centerclip.schedule.PRESETS`). A video with
             too few frames for it is encoded by the nearest schedule that fits (`TokenSchedule.fit`).
-        reducer: a name of `centerclip.clustering.reducers.REDUCERS`, or a reducer.
+        reducer: a name such as `kmedoids` or `spectral(sigma=2.0)`, a table, or a reducer
+            (`centerclip.clustering.parse_reducer`).
         frames: T, the frames a video is meant to have; other numbers work.
-        tokenizer: of `transformers`; without one, only token ids can be encoded.
+        tokenizer: of `transformers`, or its folder; without one, only token ids can be encoded.
         temporal: a temporal embedding (used, not copied); True makes one of zeros, which change nothing
             before they are trained.
 
@@ -67,6 +62,7 @@ class CenterCLIP(nn.Module):
     Raises:
         ModelError: the model is of an unsupported family, or the table is not of its width.
         ScheduleError: the schedule doesn't fit the model or the frames.
+        ConfigError: there is no such reducer, or a backbone is given a second tokenizer.
 
     Source: CenterCLIP (arXiv 2205.00823) sections 3 and 4; mean pooling: CLIP4Clip (arXiv 2104.08860).
     """
@@ -76,22 +72,37 @@ class CenterCLIP(nn.Module):
         clip: nn.Module,
         schedule: str | TokenSchedule = "none",
         *,
-        reducer: str | Reducer = "kmedoids",
+        reducer: str | Mapping[str, Any] | Reducer = "kmedoids",
         frames: int = 12,
         tokenizer: Any = None,
         temporal: bool | TemporalEmbedding | None = None,
     ) -> None:
         super().__init__()
-        self.backbone = clip if isinstance(clip, Backbone) else make_backbone(clip, tokenizer)
+        if isinstance(clip, Backbone) and tokenizer is not None:
+            raise ConfigError("a Backbone has its own tokenizer: give tokenizer to the backbone instead")
+        self.backbone = clip if isinstance(clip, Backbone) else make_backbone(clip, open_tokenizer(tokenizer))
         self.training = self.backbone.training
-        if frames < 1:
-            raise ScheduleError(f"{frames} frames a video can't be encoded: at least 1 is needed")
-        self.frames = frames
-        self.reducer = make_reducer(reducer) if isinstance(reducer, str) else reducer
+        if not isinstance(frames, int) or frames < 1:
+            raise ScheduleError(f"frames is {frames!r}, but must be a whole number of at least 1")
+        if not isinstance(schedule, str | TokenSchedule):
+            raise ScheduleError(
+                f"schedule is {schedule!r}, but must be text like 'B6-4,49' or a TokenSchedule"
+            )
+        self._frames = frames
+        self._reducer = parse_reducer(reducer)
+        blocks, patches = self.backbone.blocks, self.backbone.patches
+        self._schedule = resolve_schedule(schedule, blocks=blocks, patches=patches, frames=frames)
+        self._schedule.validate(blocks=blocks, frames=frames, patches=patches)
         self.tower: Tower | None = None
-        self.schedule = schedule
         self.temporal = self._fitting(temporal)
         self._fingerprint: tuple[object, str] | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("schedule", "reducer", "frames"):
+            raise AttributeError(
+                f"{name} can't be set: model.with_({name}=...) returns a model that shares the weights"
+            )
+        super().__setattr__(name, value)
 
     @classmethod
     def from_pretrained(
@@ -99,7 +110,7 @@ class CenterCLIP(nn.Module):
         name: str | Path,
         *,
         schedule: str | TokenSchedule | None = None,
-        reducer: str | Reducer | None = None,
+        reducer: str | Mapping[str, Any] | Reducer | None = None,
         frames: int | None = None,
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,
@@ -107,6 +118,7 @@ class CenterCLIP(nn.Module):
         activation: str | None = None,
         revision: str | None = None,
         temporal: bool | None = None,
+        backbone: str | Mapping[str, Any] | None = None,
     ) -> Self:
         """Load a model, in evaluation mode.
 
@@ -124,22 +136,62 @@ class CenterCLIP(nn.Module):
             revision: branch, tag or commit on the hub.
             temporal: None takes the saved model's temporal embedding, if it has one; True adds one of zeros
                 to a model that has none; False leaves it out.
+            backbone: a subclass of `Backbone` as `module:Class(option=value)`, whose `load` is used; by
+                default the saved model's own, or that of its family.
 
         Raises:
-            ModelError: there is no such model, it can't be reached or is of an unsupported family.
+            ModelError: there is no such model, it can't be reached or is of an unsupported family, or it
+                names a reducer that can't be imported.
             CheckpointError: its weights are damaged or incomplete.
             ScheduleError: the schedule doesn't fit it.
+            ConfigError: there is no such reducer or backbone.
         """
-        backbone, saved = load_backbone(name, tokenizer=tokenizer, activation=activation, revision=revision)
+        loaded, saved = load_backbone(
+            name, backbone=backbone, tokenizer=tokenizer, activation=activation, revision=revision
+        )
         if saved is None:
-            saved = default_settings(backbone, 12 if frames is None else frames)
+            saved = default_settings(loaded, 12 if frames is None else frames)
         frames = saved.frames if frames is None else frames
         schedule = saved.schedule if schedule is None else schedule
-        reducer = make_reducer(**saved.reducer) if reducer is None else reducer
+        if reducer is None:
+            try:
+                reducer = parse_reducer(saved.reducer)
+            except ConfigError as error:
+                raise ModelError(f"{name} was saved with a reducer that can't be had: {error}") from error
         table = None if temporal is False else saved.temporal
         embedding = temporal if table is None else TemporalEmbedding(table)
-        model = cls(backbone, schedule, reducer=reducer, frames=frames, temporal=embedding)
+        model = cls(loaded, schedule, reducer=reducer, frames=frames, temporal=embedding)
         return model.to(device=device, dtype=dtype).eval()
+
+    def with_(
+        self,
+        *,
+        schedule: str | TokenSchedule | None = None,
+        reducer: str | Mapping[str, Any] | Reducer | None = None,
+        frames: int | None = None,
+        temporal: bool | TemporalEmbedding | None = None,
+    ) -> CenterCLIP:
+        """The same weights and tower with another schedule, reducer, number of frames or temporal embedding.
+
+        Args:
+            schedule, reducer, frames: as in the constructor; what is not given stays.
+            temporal: None keeps the temporal embedding, if there is one; True adds one of zeros where
+                there is none; False leaves it out.
+
+        Raises:
+            ModelError, ScheduleError, ConfigError: as in the constructor.
+        """
+        if temporal is None or (temporal is True and self.temporal is not None):
+            temporal = self.temporal
+        made = CenterCLIP(
+            self.backbone,
+            self.schedule if schedule is None else schedule,
+            reducer=self.reducer if reducer is None else reducer,
+            frames=self.frames if frames is None else frames,
+            temporal=temporal,
+        )
+        made.tower, made.training = self.tower, self.training
+        return made
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the model in the hub's layout, with schedule, reducer and frames in `centerclip.json`.
@@ -148,10 +200,17 @@ class CenterCLIP(nn.Module):
 
         Raises:
             ModelError: the folder can't be written.
+            ConfigError: an option of the reducer can't be saved.
         """
+        folder = Path(folder)
         table = None if self.temporal is None else self.temporal.table.detach()
-        settings = Settings(str(self.schedule), reducer_config(self.reducer), self.frames, table)
-        save_folder(Path(folder), self.backbone, settings)
+        config, own = reducer_config(self.reducer), backbone_config(self.backbone)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.backbone.save(folder)
+            write_settings(folder, Settings(str(self.schedule), config, self.frames, table, own))
+        except OSError as error:
+            raise ModelError(f"the model can't be saved to {folder}: {error.strerror or error}") from error
 
     def push_to_hub(
         self,
@@ -195,15 +254,18 @@ class CenterCLIP(nn.Module):
 
     @property
     def schedule(self) -> TokenSchedule:
-        """What is reduced where; may be set to compare schedules on the same weights."""
+        """What is reduced where."""
         return self._schedule
 
-    @schedule.setter
-    def schedule(self, schedule: str | TokenSchedule) -> None:
-        blocks, patches = self.backbone.blocks, self.backbone.patches
-        resolved = resolve_schedule(schedule, blocks=blocks, patches=patches, frames=self.frames)
-        resolved.validate(blocks=blocks, frames=self.frames, patches=patches)
-        self._schedule = resolved
+    @property
+    def reducer(self) -> Reducer:
+        """How tokens are reduced."""
+        return self._reducer
+
+    @property
+    def frames(self) -> int:
+        """T, the frames that a video is meant to have."""
+        return self._frames
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -228,8 +290,7 @@ class CenterCLIP(nn.Module):
     @property
     def logit_scale(self) -> Tensor:
         """The learned scale of the similarities, as a natural logarithm; a scalar parameter."""
-        scale: Tensor = self.backbone.model.logit_scale
-        return scale
+        return self.backbone.logit_scale
 
     @property
     def device(self) -> torch.device:
@@ -258,40 +319,41 @@ class CenterCLIP(nn.Module):
         )
         return frames.to(torch.float32).mul_(1 / (255 * std)).sub_(mean / std)
 
-    def encode_segments(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Encode every segment of the videos.
+    def encode(self, frames: Tensor, mask: Tensor | None = None, *, trace: bool = False) -> Encoded:
+        """Encode videos and each of their segments, in one pass.
 
         Args:
             frames: [B, T, 3, H, W], normalized as `preprocess` does it.
             mask: [B, T] bool, False where a video has no such frame. A video is encoded exactly as if
                 only its valid frames were given; None means all are valid.
-
-        Returns:
-            [B, S, E], unit length. A short video with S' < S segments repeats them in the order of
-            time: place s holds segment floor(s * S' / S).
+            trace: whether to tell what each reduction did; then all frames have to be valid.
 
         Raises:
-            ValueError: a wrong shape or dtype, or a video without a valid frame.
+            ValueError: a wrong shape or dtype, values that aren't normalized, a video without a valid frame,
+                or a trace of videos that lack frames.
         """
-        parts = self._encode_parts(frames, mask)
+        check_frames(frames, self.backbone.preprocessing)
+        if trace and mask is not None and not mask.all():
+            raise ValueError(
+                "a trace needs videos with all their frames: give only valid ones, without a mask"
+            )
         slots = self._fitted(frames.shape[1]).segments(frames.shape[1])
-        spread = []
-        for rows, segments in parts:
-            places = torch.arange(slots, device=segments.device) * segments.shape[1] // slots
-            spread.append((rows, segments[:, places]))  # [b, S, E]
-        return join_rows(spread)
+        stages: list[Stage] = []
+        videos, segments = [], []
+        for rows, valid in by_length(frames, mask):
+            own = self._encode(valid, stages if trace else None)  # [b, S', E]
+            places = torch.arange(slots, device=own.device) * own.shape[1] // slots
+            videos.append((rows, _unit(own.mean(dim=1))))  # [b, E]
+            segments.append((rows, own[:, places]))  # [b, S, E]
+        return Encoded(join_rows(videos), join_rows(segments), tuple(stages))
+
+    def encode_segments(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The `segments` [B, S, E] of `encode`."""
+        return self.encode(frames, mask).segments
 
     def encode_video(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Encode videos: the mean of their unit segment embeddings, made unit length.
-
-        Args:
-            frames, mask: as for `encode_segments`; repeated segments do not count twice.
-
-        Returns:
-            [B, E], unit length.
-        """
-        parts = self._encode_parts(frames, mask)
-        return join_rows([(rows, _unit(segments.mean(dim=1))) for rows, segments in parts])
+        """The `video` [B, E] of `encode`."""
+        return self.encode(frames, mask).video
 
     def encode_text(self, texts: str | Sequence[str] | Mapping[str, Tensor] | Tensor) -> Tensor:
         """Encode sentences.
@@ -314,7 +376,7 @@ class CenterCLIP(nn.Module):
             return self.logit_scale.new_zeros(0, self.embed_size)
         else:
             ids = self.backbone.tokenize([texts] if isinstance(texts, str) else texts)["input_ids"]
-        return _unit(self.backbone.text(ids.to(self.device)))
+        return _unit(self.backbone.encode_text(ids.to(self.device)))
 
     def forward(
         self, texts: Sequence[str] | Mapping[str, Tensor] | Tensor, frames: Tensor, mask: Tensor | None = None
@@ -329,21 +391,6 @@ class CenterCLIP(nn.Module):
     def similarity(self, text: Tensor, video: Tensor) -> Tensor:
         """Dot products of embeddings: [captions, E], [videos, E] -> [captions, videos]."""
         return text @ video.T
-
-    @torch.no_grad()
-    def trace(self, frames: Tensor) -> list[Stage]:
-        """Encode videos and tell what each reduction kept.
-
-        Args:
-            frames: as for `encode_segments`, all valid.
-
-        Returns:
-            A `Stage` for each reduction of the schedule.
-        """
-        self._check(frames)
-        tracer = Tracer(frames.shape[0], frames.shape[1], self.backbone.patches, device=self.device)
-        self._encode(frames, tracer)
-        return tracer.stages
 
     def _fitting(self, temporal: bool | TemporalEmbedding | None) -> TemporalEmbedding | None:
         width = self.backbone.width
@@ -361,55 +408,55 @@ class CenterCLIP(nn.Module):
     def _fitted(self, frames: int) -> TokenSchedule:
         return self.schedule.fit(frames=frames, patches=self.backbone.patches)
 
-    def _check(self, frames: Tensor) -> None:
-        if frames.ndim != 5 or not frames.is_floating_point() or tuple(frames.shape[-2:]) != self.image_size:
-            raise ValueError(
-                f"frames are {frames.dtype} {tuple(frames.shape)}: normalized floats [B, T, 3, H, W] of "
-                f"{self.image_size} are needed, as preprocess gives them"
-            )
-
-    def _encode_parts(self, frames: Tensor, mask: Tensor | None) -> list[tuple[Tensor, Tensor]]:
-        """Rows [b] of the batch and their segment embeddings [b, S', E], by number of valid frames."""
-        self._check(frames)
-        return [(rows, self._encode(valid)) for rows, valid in by_length(frames, mask)]
-
-    def _encode(self, frames: Tensor, tracer: Tracer | None = None) -> Tensor:
-        """[B, T, 3, H, W] -> [B, S, E], unit length."""
+    def _encode(self, frames: Tensor, traced: list[Stage] | None) -> Tensor:
+        """[B, T, 3, H, W] -> [B, S, E], unit length; puts a stage for each reduction into `traced`."""
         batch, sequences = frames.shape[:2]
+        blocks, grid = self.backbone.blocks, self.backbone.grid
         stages = {stage.block: stage for stage in self._fitted(sequences).reductions}
-        meeting = min(stages, default=self.backbone.blocks // 2)
-        cuts = sorted({*stages, meeting}) if self.temporal is not None else sorted(stages)
-        x = frames.flatten(0, 1).to(self.device)  # [B*T, 3, H, W]
-        sizes: Tensor | None = None
-        bias: Tensor | None = None
-        for start, stop in pairwise((0, *cuts, self.backbone.blocks)):
+        meeting = min(stages, default=blocks // 2) if self.temporal is not None else 0
+        flat = frames.flatten(0, 1).to(self.device)  # [B*T, 3, H, W]
+        tokens = (self.tower or self.backbone).embed(flat)
+        tokens = tokens.map(lambda values: values.reshape(batch, -1, *values.shape[1:]))
+        when = functional.pad(torch.arange(sequences, device=flat.device)[:, None, None], (0, 2))  # [T, 1, 3]
+        tokens = replace(tokens, positions=tokens.positions + when)  # x [B, T, L, D]
+        frame_segments = tuple(range(sequences))
+        if traced is not None:
+            every = torch.arange(sequences * self.backbone.patches, device=flat.device)
+            tokens = replace(tokens, owners=every.expand(batch, -1))  # [B, T*P]
+        x = tokens.x
+        for start, stop in pairwise(sorted({0, meeting, *stages, blocks})):
             if self.temporal is not None and start == meeting:
-                x = self.temporal(x.view(batch, sequences, *x.shape[1:])).flatten(0, 1)  # [B*T, L, D]
+                tokens = replace(tokens, x=self.temporal(tokens.x))
             if stage := stages.get(start):
-                x, sizes, groups = reduce_segments(
-                    x.view(batch, sequences, *x.shape[1:]),
-                    stage,
-                    self.reducer,
-                    has_class_token=self.backbone.has_class_token,
-                    sizes=sizes,
-                    training=self.training,
-                )  # [B, S, 1+K, D]
-                x, sequences = x.flatten(0, 1), stage.segments  # [B*S, 1+K, D]
-                bias = size_bias(sizes, has_class_token=self.backbone.has_class_token)
-                if tracer:
-                    tracer.record(stage, groups)
-            x = self._run(x, start, stop, bias)  # [B*T, L, D], then [B*S, 1+K, D], at last [B*S, E]
-        return _unit(x).view(batch, sequences, -1)
+                frame_segments = tuple(own * stage.segments // tokens.x.shape[1] for own in frame_segments)
+                tokens = reduce_segments(
+                    tokens, stage, self.reducer, training=self.training
+                )  # x [B, S, L, D]
+                if traced is not None:
+                    blended = self.reducer.blends
+                    traced.append(make_stage(stage, frame_segments, tokens, grid=grid, blended=blended))
+            x = self._run(tokens, start, stop, flat)  # [B, S, L, D], at last [B, S, E]
+            tokens = replace(tokens, x=x)
+        return _unit(x)
 
-    def _run(self, x: Tensor, start: int, stop: int, bias: Tensor | None = None) -> Tensor:
-        """`Backbone.run`, outside of training once only for frames or segments that repeat the one before.
+    def _run(self, tokens: Tokens, start: int, stop: int, frames: Tensor) -> Tensor:
+        """Blocks `start` to `stop`, outside of training only once for what repeats the one before.
 
         In training mode each draws its own dropout, without a graph as with one.
         """
-        run = (self.tower or self.backbone).run
-        if bias is not None or torch.is_grad_enabled() or self.training:
-            return run(x, start, stop, bias)
-        return without_repeats(partial(run, start=start, stop=stop), x)
+        tower = self.tower or self.backbone
+
+        def run(tokens: Tokens) -> Tensor:
+            if stop == self.backbone.blocks:
+                return tower.run_to_end(tokens, start)
+            return tower.run(tokens, start, stop).x
+
+        flat = tokens.map(lambda values: values.flatten(0, 1))  # x [B*S, L, D]
+        if torch.is_grad_enabled() or self.training:
+            x = run(flat)
+        else:  # frames that are equal have equal tokens
+            x = without_repeats(run, flat, [frames] if start == 0 else None)
+        return x.view(*tokens.x.shape[:2], *x.shape[1:])
 
 
 def _unit(x: Tensor) -> Tensor:

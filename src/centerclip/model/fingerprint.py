@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from centerclip.clustering.reducers import Reducer, reducer_config
-from centerclip.model.backbones import Backbone
+from centerclip.clustering import Reducer, reducer_config
+from centerclip.model.backbones import Backbone, backbone_config
 from centerclip.model.temporal import TemporalEmbedding
-from centerclip.preprocessing import Preprocessing
 from centerclip.schedule import TokenSchedule
 
 __all__ = ["compute_fingerprint", "weights_state"]
@@ -37,24 +37,20 @@ def compute_fingerprint(
     Returns:
         16 hexadecimal digits.
     """
-    config, preprocessing = backbone.model.config, backbone.preprocessing
+    config = getattr(backbone.model, "config", None)
+    vision, text = getattr(config, "vision_config", None), getattr(config, "text_config", None)
     settings: dict[str, Any] = {
         "family": backbone.family,
-        "vision": {key: getattr(config.vision_config, key) for key in _VISION_KEYS},
-        "text": {key: getattr(config.text_config, key, None) for key in _TEXT_KEYS},
+        "vision": {key: getattr(vision, key, None) for key in _VISION_KEYS},
+        "text": {key: getattr(text, key, None) for key in _TEXT_KEYS},
         "schedule": str(schedule),
         # The plain model has no use for a reducer, whatever its name.
         "reducer": reducer_config(reducer) if schedule else None,
         "frames": frames,
-        "mean": preprocessing.mean,
-        "std": preprocessing.std,
-        "interpolation": preprocessing.interpolation,
+        "preprocessing": asdict(backbone.preprocessing),
     }
-    # Named only where they differ from CLIP's way, so that a CLIP keeps the fingerprint it always had.
-    usual = Preprocessing(preprocessing.image_size)
-    for name in ("resize", "shortest_edge", "antialias"):
-        if getattr(preprocessing, name) != getattr(usual, name):
-            settings[name] = getattr(preprocessing, name)
+    if own := backbone_config(backbone):
+        settings["backbone"] = own
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)
     for name, tensor in _weights(backbone, temporal):
         digest.update(f"{name} {tuple(tensor.shape)}".encode())

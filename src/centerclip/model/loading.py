@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from centerclip.errors import ModelError
-from centerclip.model.backbones import Backbone, make_backbone
+from centerclip.model.backbones import Backbone, find_backbone, make_backbone
 from centerclip.model.checkpoints import OPEN_CLIP_CONFIG, read_checkpoint, read_open_clip_config
 from centerclip.model.hub import OPEN_CLIP_WEIGHTS, find_model
-from centerclip.model.storage import Settings, has_tokenizer, load_folder, load_tokenizer
+from centerclip.model.storage import Settings, has_tokenizer, load_tokenizer, read_json, read_settings
+from centerclip.naming import BACKBONE_CLASSES
 from centerclip.schedule import TokenSchedule, resolve_schedule
 
-__all__ = ["default_schedule", "default_settings", "load_backbone"]
+__all__ = ["default_schedule", "default_settings", "load_backbone", "open_tokenizer"]
 
 _CLIP_TOKENIZER = "openai/clip-vit-base-patch32"
 _CLIP_VOCABULARY = 49408
@@ -33,30 +35,63 @@ def default_settings(backbone: Backbone, frames: int) -> Settings:
 def load_backbone(
     name: str | Path,
     *,
+    backbone: str | Mapping[str, Any] | None = None,
     tokenizer: Any = None,
     activation: str | None = None,
     revision: str | None = None,
 ) -> tuple[Backbone, Settings | None]:
-    """Load what `CenterCLIP.from_pretrained` is given; its documentation tells the arguments.
+    """Load what `CenterCLIP.from_pretrained` is given; its documentation explains the arguments.
 
     Returns:
         The backbone, in float32, and what was saved with it beside the weights, if anything.
 
     Raises:
-        ModelError, CheckpointError: as documented there.
+        ModelError, CheckpointError, ConfigError: as documented there.
     """
     path = find_model(name, revision=revision)
-    if isinstance(tokenizer, str | Path):
-        tokenizer = load_tokenizer(find_model(tokenizer, weights=False))
-    weights = _checkpoint_file(path)
+    tokenizer = open_tokenizer(tokenizer)
+    settings = read_settings(path) if path.is_dir() else None
+    if backbone is None and settings is not None:
+        backbone = settings.backbone
+    weights = _checkpoint_file(path) if backbone is None else None
+    if weights is None and activation is not None:
+        raise ModelError(f"{name} states its activation itself: leave activation={activation!r} out")
     if weights is not None:
-        backbone, settings = _load_checkpoint(weights, tokenizer, activation), None
-    elif activation is None:
-        backbone, settings = load_folder(path, tokenizer=tokenizer)
+        loaded = _load_checkpoint(weights, tokenizer, activation)
     else:
-        raise ModelError(f"{name} states its activation in config.json: leave activation={activation!r} out")
-    backbone.model.config.name_or_path = str(name)  # as the user knows it, not where the cache has it
-    return backbone, settings
+        made, options = find_backbone(_family(path) if backbone is None else backbone)
+        try:
+            loaded = made.load(path, tokenizer=tokenizer, **options)
+        except TypeError as error:
+            raise ModelError(f"{name} can't be loaded by {made.__name__} with {options}: {error}") from error
+        loaded.options = options
+    loaded.name = str(name)  # as the user knows it, not where the cache has it
+    return loaded, settings
+
+
+def open_tokenizer(tokenizer: Any) -> Any:
+    """Load a tokenizer that is given by its folder or hub name; anything else is returned.
+
+    Raises:
+        ModelError: there is none, or it can't be read.
+    """
+    if isinstance(tokenizer, str | Path):
+        return load_tokenizer(find_model(tokenizer, weights=False))
+    return tokenizer
+
+
+def _family(folder: Path) -> str:
+    """The family of a model of `transformers`, from its configuration."""
+    config = read_json(
+        folder / "config.json", missing="no saved model is there; give its folder or a hub name"
+    )
+    family = config.get("model_type")
+    if family not in BACKBONE_CLASSES:
+        raise ModelError(
+            f"{folder} holds a model of type {family!r}, but only {' and '.join(BACKBONE_CLASSES)} are "
+            "supported (SigLIP 2 in its fixed resolutions, not NaFlex); else give backbone='module:Class'"
+        )
+    return str(family)
 
 
 def _checkpoint_file(path: Path) -> Path | None:

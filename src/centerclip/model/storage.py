@@ -1,6 +1,6 @@
-"""Models on disk: reading and writing folders in the hub's layout, with the schedule beside the weights.
+"""The files of a saved model: weights, tokenizer, and `centerclip.json`, which `transformers` doesn't read.
 
-`transformers` opens such a folder as a plain CLIP or SigLIP; `centerclip.json` is what it does not read.
+Knows no backbones: which files are read, and by what classes, is up to them.
 """
 
 from __future__ import annotations
@@ -20,90 +20,45 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from centerclip.errors import CheckpointError, ModelError
-from centerclip.model.backbones import Backbone, make_backbone
-from centerclip.model.preprocessing import read_preprocessing, write_preprocessing
 
 __all__ = [
     "TEMPORAL_FILE",
     "Settings",
     "has_tokenizer",
-    "load_folder",
     "load_tokenizer",
+    "load_weights",
     "quiet_transformers",
-    "save_folder",
+    "read_json",
+    "read_settings",
+    "write_settings",
 ]
 
 _SETTINGS_FILE = "centerclip.json"
 TEMPORAL_FILE = "temporal.safetensors"
 # A reader that knows no temporal embedding would leave it out unseen: only models that have one are of 2.
 _FORMAT_VERSION, _TEMPORAL_VERSION = 1, 2
-_MODELS = {"clip": "CLIPModel", "siglip": "SiglipModel"}
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a saved model carries beside its weights: the content of `centerclip.json`, and the temporal
-    embedding [T, D], which stands in a file of its own."""
+    embedding [T, D], which stands in a file of its own.
+
+    `reducer` and `backbone` are tables of a name and options; a built-in backbone is not named, because
+    `config.json` tells it.
+    """
 
     schedule: str
     reducer: dict[str, Any]
     frames: int
     temporal: Tensor | None = None
+    backbone: dict[str, Any] | None = None
 
 
 def has_tokenizer(folder: Path) -> bool:
     """Tell whether a tokenizer was saved in the folder."""
     return any((folder / name).is_file() for name in _TOKENIZER_FILES)
-
-
-def load_folder(folder: Path, *, tokenizer: Any = None) -> tuple[Backbone, Settings | None]:
-    """Load a saved model, in float32, without touching the network.
-
-    Args:
-        folder: as `save_folder` or `transformers` wrote it, or a snapshot of the hub.
-        tokenizer: in place of the one saved there.
-
-    Returns:
-        The backbone, and what `centerclip.json` says, where there is one.
-
-    Raises:
-        ModelError: not the folder of a supported model.
-        CheckpointError: weights missing, superfluous, damaged or of the wrong shape.
-    """
-    config = _read_json(
-        folder / "config.json", missing="no saved model is there; give its folder or a hub name"
-    )
-    family = config.get("model_type")
-    if family not in _MODELS:
-        raise ModelError(
-            f"{folder} holds a model of type {family!r}, but only {' and '.join(_MODELS)} are supported "
-            "(SigLIP 2 in its fixed resolutions, not NaFlex)"
-        )
-    model = _load_weights(folder, getattr(transformers, _MODELS[family]))
-    if tokenizer is None and has_tokenizer(folder):
-        tokenizer = load_tokenizer(folder)
-    backbone = make_backbone(model, tokenizer)
-    backbone.preprocessing = read_preprocessing(folder, backbone.preprocessing)
-    return backbone, _read_settings(folder)
-
-
-def save_folder(folder: Path, backbone: Backbone, settings: Settings) -> None:
-    """Write weights, configuration, tokenizer, preprocessing and settings; files there are replaced.
-
-    Raises:
-        ModelError: the folder can't be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with quiet_transformers():
-            backbone.model.save_pretrained(folder)
-            if backbone.tokenizer is not None:
-                backbone.tokenizer.save_pretrained(folder)
-        write_preprocessing(backbone.preprocessing, folder, family=backbone.family)
-        _write_settings(folder, settings)
-    except OSError as error:
-        raise ModelError(f"the model can't be saved to {folder}: {error.strerror or error}") from error
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -140,7 +95,16 @@ def quiet_transformers() -> Iterator[None]:
             hf_logging.enable_progress_bar()
 
 
-def _load_weights(folder: Path, model_class: Any) -> torch.nn.Module:
+def load_weights(folder: Path, model_class: Any) -> torch.nn.Module:
+    """Load a model of `transformers` in float32 and evaluation mode, without touching the network.
+
+    Args:
+        folder: as `transformers` wrote it.
+        model_class: such as `transformers.CLIPModel`.
+
+    Raises:
+        CheckpointError: weights missing, superfluous, damaged or of the wrong shape.
+    """
     try:
         with quiet_transformers():
             model, report = model_class.from_pretrained(
@@ -157,11 +121,17 @@ def _load_weights(folder: Path, model_class: Any) -> torch.nn.Module:
     return module
 
 
-def _read_settings(folder: Path) -> Settings | None:
+def read_settings(folder: Path) -> Settings | None:
+    """Read `centerclip.json` and the temporal embedding, where a model has them.
+
+    Raises:
+        ModelError: it is damaged, or of a later version.
+        CheckpointError: the temporal embedding is missing or damaged.
+    """
     path = folder / _SETTINGS_FILE
     if not path.is_file():
         return None
-    saved = _read_json(path, missing="")
+    saved = read_json(path, missing="")
     version = saved.pop("format_version", None)
     if version not in (_FORMAT_VERSION, _TEMPORAL_VERSION):
         raise ModelError(
@@ -175,13 +145,20 @@ def _read_settings(folder: Path) -> Settings | None:
         raise ModelError(f"{path} is damaged: {error}") from error
 
 
-def _write_settings(folder: Path, settings: Settings) -> None:
-    content = {
+def write_settings(folder: Path, settings: Settings) -> None:
+    """Write `centerclip.json` and the temporal embedding.
+
+    Raises:
+        OSError: they can't be written.
+    """
+    content: dict[str, Any] = {
         "format_version": _FORMAT_VERSION,
         "schedule": settings.schedule,
         "reducer": settings.reducer,
         "frames": settings.frames,
     }
+    if settings.backbone is not None:
+        content["backbone"] = settings.backbone
     if settings.temporal is None:
         (folder / TEMPORAL_FILE).unlink(missing_ok=True)
     else:
@@ -202,7 +179,12 @@ def _read_temporal(folder: Path) -> Tensor:
         raise CheckpointError(f"{path} is damaged ({_first_line(error)}): download it again") from error
 
 
-def _read_json(path: Path, *, missing: str) -> dict[str, Any]:
+def read_json(path: Path, *, missing: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ModelError: it can't be read, or isn't there: then the message ends with `missing`.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

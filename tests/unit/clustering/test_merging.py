@@ -2,12 +2,14 @@
 
 import pytest
 import torch
-from token_sets import token_sets
+from token_sets import as_tokens, token_sets
 from torch import Tensor
 
-from centerclip.clustering import make_reducer
+from centerclip.clustering import Tokens, parse_reducer, reduce
 
-MERGE = make_reducer("merge")
+
+def merge(patches: Tensor, k: int, sizes: Tensor | None = None) -> Tokens:
+    return reduce(as_tokens(patches, sizes=sizes), k, parse_reducer("merge"))
 
 
 def angles(*degrees: float) -> Tensor:
@@ -19,60 +21,60 @@ def angles(*degrees: float) -> Tensor:
 def test_the_most_similar_pair_merges_first() -> None:
     # One frame, so even positions look for partners at odd ones: 0 is 10 degrees from 1, 2 is 20 from 3.
     patches = angles(0, 10, 90, 110)[None, None]
-    reduced = MERGE(patches, None, 3)
-    assert reduced.labels.tolist() == [[0, 0, 1, 2]]
+    reduced = merge(patches, 3)
+    assert reduced.owners.tolist() == [[0, 0, 1, 2]]
     assert reduced.sizes.tolist() == [[2, 1, 1]]
     torch.testing.assert_close(reduced.patches[0, 0], patches[0, 0, :2].mean(0))
     assert torch.equal(reduced.patches[0, 1:], patches[0, 0, 2:])
 
 
 def test_several_tokens_may_merge_into_one() -> None:
-    reduced = MERGE(angles(0, 10, 20, 180)[None, None], None, 2)
-    assert reduced.labels.tolist() == [[0, 0, 0, 1]]
+    reduced = merge(angles(0, 10, 20, 180)[None, None], 2)
+    assert reduced.owners.tolist() == [[0, 0, 0, 1]]
     torch.testing.assert_close(reduced.patches[0, 0], angles(0, 10, 20).mean(0))
 
 
 def test_a_still_position_merges_over_time() -> None:
     # With an even number of positions, alternation along a frame would put both of its tokens on one side.
     frame = 5 * token_sets("random", (1, 4, 8))[0]
-    reduced = MERGE(torch.stack([frame, frame])[None], None, 4)
-    assert reduced.labels.tolist() == [[0, 1, 2, 3, 0, 1, 2, 3]]
+    reduced = merge(torch.stack([frame, frame])[None], 4)
+    assert reduced.owners.tolist() == [[0, 1, 2, 3, 0, 1, 2, 3]]
     torch.testing.assert_close(reduced.patches[0], frame)
 
 
 @pytest.mark.parametrize("tokens", [1, 2, 5, 11, 12, 13, 23])
 def test_every_token_is_the_mean_of_what_it_stands_for(tokens: int) -> None:
     patches = token_sets("clustered", (3, 24, 6)).unflatten(1, (4, 6))
-    reduced = MERGE(patches, None, tokens)
+    reduced = merge(patches, tokens)
     sequence = patches.flatten(1, 2)
     for segment in range(3):
         for token in range(tokens):
-            members = sequence[segment, reduced.labels[segment] == token]
+            members = sequence[segment, reduced.owners[segment] == token]
             assert reduced.sizes[segment, token] == len(members)
             torch.testing.assert_close(reduced.patches[segment, token], members.mean(0))
 
 
 def test_nothing_merges_where_all_tokens_stay() -> None:
     patches = token_sets("random", (2, 12, 5)).unflatten(1, (3, 4))
-    reduced = MERGE(patches, None, 12)
+    reduced = merge(patches, 12)
     assert torch.equal(reduced.patches, patches.flatten(1, 2))
-    assert reduced.labels.tolist() == [list(range(12))] * 2
+    assert reduced.owners.tolist() == [list(range(12))] * 2
     assert (reduced.sizes == 1).all()
 
 
 def test_earlier_sizes_weigh_the_means_and_add_up() -> None:
     patches = angles(0, 10, 90, 180)[None, None]
     sizes = torch.tensor([[[3.0, 1.0, 2.0, 1.0]]])
-    reduced = MERGE(patches, None, 3, sizes=sizes)
+    reduced = merge(patches, 3, sizes)
     assert reduced.sizes.tolist() == [[4, 2, 1]]
     torch.testing.assert_close(reduced.patches[0, 0], 0.75 * patches[0, 0, 0] + 0.25 * patches[0, 0, 1])
 
 
 def test_two_stages_stand_for_all_first_tokens() -> None:
     patches = token_sets("random", (4, 24, 6)).unflatten(1, (4, 6))
-    first = MERGE(patches, None, 10)
+    first = merge(patches, 10)
     # Two segments of the first stage are the frames of one segment of the second.
-    second = MERGE(first.patches.unflatten(0, (2, 2)), None, 7, sizes=first.sizes.unflatten(0, (2, 2)))
+    second = merge(first.patches.unflatten(0, (2, 2)), 7, first.sizes.unflatten(0, (2, 2)))
     assert second.sizes.sum(1).tolist() == [48, 48]
     mean = (second.patches * second.sizes[..., None]).sum(1) / 48
     torch.testing.assert_close(mean, patches.flatten(1, 2).unflatten(0, (2, 2)).mean((1, 2)))

@@ -1,249 +1,358 @@
 """Reducers: what they have in common, and what each one does with the tokens."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import pytest
 import torch
-from token_sets import DEVICES, token_sets
+from token_sets import DEVICES, as_tokens, kept_of, token_sets
 from torch import Tensor
 
 from centerclip.clustering import (
     REDUCERS,
+    Clustering,
+    Reducer,
+    Tokens,
     kmedoids,
-    make_reducer,
+    parse_reducer,
+    reduce,
     reducer_config,
     spectral_clustering,
 )
 from centerclip.errors import ConfigError
 
 SEGMENTS, FRAMES, PATCHES, WIDTH = 2, 3, 10, 16
-TOKENS = FRAMES * PATCHES
-KEEPING = [name for name in REDUCERS if name not in {"pool", "merge"}]
+COUNT = FRAMES * PATCHES
+BLENDING = {"pool", "merge"}
 
 
-def tokens_of_segments(seed: int = 0) -> tuple[Tensor, Tensor]:
-    patches = token_sets("clustered", (SEGMENTS, TOKENS, WIDTH), seed).unflatten(1, (FRAMES, PATCHES))
-    return patches, token_sets("random", (SEGMENTS, FRAMES, WIDTH), seed)
+def tokens_of_segments(seed: int = 0, *, class_tokens: bool = True) -> Tokens:
+    patches = token_sets("clustered", (SEGMENTS, COUNT, WIDTH), seed).unflatten(1, (FRAMES, PATCHES))
+    return as_tokens(patches, token_sets("random", (SEGMENTS, FRAMES, WIDTH), seed) if class_tokens else None)
+
+
+def run(name: str | Reducer, tokens: Tokens, k: int, *, training: bool = False) -> Tokens:
+    return reduce(tokens, k, parse_reducer(name), training=training)
+
+
+def assert_equal(one: Tokens, other: Tokens) -> None:
+    torch.testing.assert_close(one.x, other.x)
+    torch.testing.assert_close(one.positions, other.positions)
+    for field in ("sizes", "owners"):
+        values = getattr(one, field), getattr(other, field)
+        assert values == (None, None) or torch.equal(*values)
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("tokens", [1, 7, PATCHES, 17, TOKENS])
+@pytest.mark.parametrize("k", [1, 7, PATCHES, 17, COUNT])
 @pytest.mark.parametrize("name", REDUCERS)
-def test_every_reducer_keeps_the_contract(name: str, tokens: int, training: bool, device: str) -> None:
-    patches, class_tokens = (part.to(device) for part in tokens_of_segments())
-    reduced = make_reducer(name)(patches, class_tokens, tokens, training=training)
-    assert reduced.patches.shape == (SEGMENTS, tokens, WIDTH)
-    assert reduced.patches.dtype == patches.dtype
-    assert reduced.class_tokens is not None
-    assert reduced.class_tokens.shape == (SEGMENTS, WIDTH)
+def test_every_reducer_keeps_the_contract(name: str, k: int, training: bool, device: str) -> None:
+    tokens = tokens_of_segments().map(lambda values: values.to(device))
+    reduced = run(name, tokens, k, training=training)
+    assert reduced.x.shape == (SEGMENTS, 1 + k, WIDTH)
+    assert reduced.x.dtype == tokens.x.dtype
     if name != "token_shift":
-        torch.testing.assert_close(reduced.class_tokens, class_tokens.mean(1))
-    assert (reduced.kept is not None) == (name in KEEPING)
-    if reduced.kept is not None:
-        assert reduced.kept.shape == (SEGMENTS, tokens)
-        assert reduced.kept.dtype == torch.int64
-        assert (reduced.kept.diff(dim=1) > 0).all()
-        assert (reduced.kept >= 0).all()
-        assert (reduced.kept < TOKENS).all()
-    if reduced.labels is not None:
-        assert reduced.labels.shape == (SEGMENTS, TOKENS)
-        assert all(row.unique().tolist() == list(range(tokens)) for row in reduced.labels)
-    assert (reduced.sizes is not None) == (name == "merge")
+        torch.testing.assert_close(reduced.class_token, tokens.class_token.mean(1))
+    assert reduced.positions.shape == (SEGMENTS, k, 3)
+    if name not in BLENDING:
+        kept = kept_of(reduced, PATCHES)
+        assert (kept.diff(dim=1) > 0).all()
+        assert (kept >= 0).all()
+        assert (kept < COUNT).all()
+    if reduced.owners is not None:
+        assert reduced.owners.shape == (SEGMENTS, COUNT)
+        assert all(row.unique().tolist() == list(range(k)) for row in reduced.owners)
+    assert (reduced.sizes is not None) == (reduced.bias is not None) == (name == "merge")
 
 
 @pytest.mark.parametrize("name", [name for name in REDUCERS if name != "token_shift"])
 def test_towers_without_class_tokens_are_served(name: str) -> None:
-    assert make_reducer(name)(tokens_of_segments()[0], None, 5).class_tokens is None
+    reduced = run(name, tokens_of_segments(class_tokens=False), 5)
+    assert reduced.class_token is None
+    assert reduced.x.shape == (SEGMENTS, 5, WIDTH)
 
 
 @pytest.mark.parametrize("name", REDUCERS)
 def test_a_segment_does_not_depend_on_the_others(name: str) -> None:
-    patches, class_tokens = tokens_of_segments()
-    together = make_reducer(name)(patches, class_tokens, 7)
-    alone = make_reducer(name)(patches[1:], class_tokens[1:], 7)
-    torch.testing.assert_close(alone.patches[0], together.patches[1])
-    for field in ("kept", "labels", "sizes"):
-        if getattr(together, field) is not None:
-            assert torch.equal(getattr(alone, field)[0], getattr(together, field)[1])
+    tokens = tokens_of_segments()
+    together, alone = run(name, tokens, 7), run(name, tokens.map(lambda values: values[1:]), 7)
+    assert alone.owners is None or torch.equal(alone.owners[0], together.owners[1])
+    assert_equal(alone.map(lambda values: values[0]), together.map(lambda values: values[1]))
 
 
-@pytest.mark.parametrize("tokens", [1, 7, 30])
+@pytest.mark.parametrize("k", [1, 7, 30])
 @pytest.mark.parametrize("name", ["kmedoids", "spectral", "sample", "token_shift"])
-def test_the_gradient_reaches_the_kept_tokens_alone(name: str, tokens: int) -> None:
-    patches, class_tokens = (part.requires_grad_() for part in tokens_of_segments())
-    reduced = make_reducer(name)(patches, class_tokens, tokens)
-    assert reduced.kept is not None
-    assert torch.equal(
-        reduced.patches, torch.stack([s[k] for s, k in zip(patches.flatten(1, 2), reduced.kept, strict=True)])
-    )
-    reduced.patches.sum().backward()
-    expected = torch.zeros(SEGMENTS, TOKENS).scatter_(1, reduced.kept, 1.0)
-    assert torch.equal(patches.grad.flatten(1, 2), expected[..., None].expand(-1, -1, WIDTH))
+def test_the_gradient_reaches_the_kept_tokens_alone(name: str, k: int) -> None:
+    tokens = tokens_of_segments()
+    tokens.x.requires_grad_()
+    reduced = run(name, tokens, k)
+    kept = kept_of(reduced, PATCHES)
+    chosen = [own[places] for own, places in zip(tokens.sequence, kept, strict=True)]
+    assert torch.equal(reduced.patches, torch.stack(chosen))
+    (gradient,) = torch.autograd.grad(reduced.patches.sum(), tokens.x, retain_graph=True)
+    expected = torch.zeros(SEGMENTS, COUNT).scatter_(1, kept, 1.0)
+    assert torch.equal(gradient[:, :, 1:].flatten(1, 2), expected[..., None].expand(-1, -1, WIDTH))
     if name != "token_shift":
-        reduced.class_tokens.sum().backward()
-        torch.testing.assert_close(class_tokens.grad, torch.full_like(class_tokens, 1 / FRAMES))
+        (gradient,) = torch.autograd.grad(reduced.class_token.sum(), tokens.x)
+        torch.testing.assert_close(gradient[:, :, 0], torch.full((SEGMENTS, FRAMES, WIDTH), 1 / FRAMES))
 
 
-@pytest.mark.parametrize("name", ["pool", "merge"])
+@pytest.mark.parametrize("name", sorted(BLENDING))
 def test_the_gradient_reaches_all_blended_tokens(name: str) -> None:
-    patches, class_tokens = tokens_of_segments()
-    patches.requires_grad_()
-    make_reducer(name)(patches, class_tokens, 7).patches.sum().backward()
-    assert (patches.grad > 0).all()
+    tokens = tokens_of_segments()
+    tokens.x.requires_grad_()
+    run(name, tokens, 7).patches.sum().backward()
+    assert (tokens.x.grad[:, :, 1:] > 0).all()
 
 
 @pytest.mark.parametrize("name", REDUCERS)
 def test_autocast_and_half_precision_do_not_change_the_choice(name: str) -> None:
-    patches, class_tokens = (part.bfloat16() for part in tokens_of_segments())
-    expected = make_reducer(name)(patches.float(), class_tokens.float(), 7)
+    tokens = tokens_of_segments()
+    half = Tokens(tokens.x.bfloat16(), tokens.positions, has_class_token=True)
+    expected = run(name, Tokens(half.x.float(), tokens.positions, has_class_token=True), 7)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        reduced = make_reducer(name)(patches, class_tokens, 7)
-    assert reduced.patches.dtype == torch.bfloat16
-    for field in ("kept", "labels", "sizes"):
+        reduced = run(name, half, 7)
+    assert reduced.x.dtype == torch.bfloat16
+    assert torch.equal(reduced.positions, expected.positions)
+    for field in ("owners", "sizes"):
         value = getattr(reduced, field)
         assert value is None or torch.equal(value, getattr(expected, field))
-    torch.testing.assert_close(reduced.patches.float(), expected.patches, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(reduced.x.float(), expected.x, rtol=0.02, atol=0.02)
 
 
 def test_clustering_reducers_keep_the_medoids_of_the_frame_major_sequence() -> None:
-    patches, class_tokens = tokens_of_segments()
-    sequence = patches.flatten(1, 2)
-    for reducer, found in [
-        (make_reducer("kmedoids"), kmedoids(sequence, 7)),
+    tokens = tokens_of_segments()
+    sequence = tokens.sequence
+    for name, found in [
+        ("kmedoids", kmedoids(sequence, 7)),
+        ("kmedoids(metric=cosine, max_iter=1)", kmedoids(sequence, 7, metric="cosine", max_iter=1)),
+        ("spectral", spectral_clustering(sequence, 7, sigma="median")),
+        ("spectral(sigma=2)", spectral_clustering(sequence, 7)),
+        # The paper's neighbors: five per frame.
         (
-            make_reducer("kmedoids", metric="cosine", max_iter=1),
-            kmedoids(sequence, 7, metric="cosine", max_iter=1),
-        ),
-        (make_reducer("spectral"), spectral_clustering(sequence, 7, sigma="median")),
-        (make_reducer("spectral", sigma=2), spectral_clustering(sequence, 7)),
-        # The paper's neighbors: five a frame.
-        (
-            make_reducer("spectral", graph="knn", mutual=True),
+            "spectral(graph=knn, mutual=true)",
             spectral_clustering(sequence, 7, graph="knn", sigma="median", neighbors=15, mutual=True),
         ),
         (
-            make_reducer("spectral", graph="knn", neighbors=2),
+            "spectral(graph=knn, neighbors=2)",
             spectral_clustering(sequence, 7, graph="knn", sigma="median", neighbors=2),
         ),
     ]:
-        reduced = reducer(patches, class_tokens, 7)
-        assert torch.equal(reduced.kept, found.medoids)
-        assert torch.equal(reduced.labels, found.labels)
+        reduced = run(name, tokens, 7)
+        assert torch.equal(kept_of(reduced, PATCHES), found.medoids)
+        assert torch.equal(reduced.owners, found.labels)
 
 
 def test_frames_of_many_patches_have_five_more_neighbors() -> None:
     sequence = token_sets("random", (1, 200, 6))
-    reduced = make_reducer("spectral", graph="knn")(sequence.unflatten(1, (2, 100)), None, 20)
+    reduced = run("spectral(graph=knn)", as_tokens(sequence.unflatten(1, (2, 100))), 20)
     found = spectral_clustering(sequence, 20, graph="knn", sigma="median", neighbors=15)
-    assert torch.equal(reduced.kept, found.medoids)
+    assert torch.equal(kept_of(reduced, 100), found.medoids)
 
 
 def test_pool_averages_positions_over_frames() -> None:
-    patches, class_tokens = tokens_of_segments()
-    pool = make_reducer("pool")
-    torch.testing.assert_close(pool(patches, class_tokens, PATCHES).patches, patches.mean(1))
+    tokens = tokens_of_segments()
+    patches = tokens.patches
+    reduced = run("pool", tokens, PATCHES)
+    torch.testing.assert_close(reduced.patches, patches.mean(1))
+    torch.testing.assert_close(reduced.positions, tokens.positions.mean(1))
     # Fewer: runs of positions too. More: runs of frames, here frames 0-1 and 1-2. All: nothing to average.
     torch.testing.assert_close(
-        pool(patches, None, PATCHES // 2).patches, patches.mean(1).unflatten(1, (5, 2)).mean(2)
+        run("pool", tokens, PATCHES // 2).patches, patches.mean(1).unflatten(1, (5, 2)).mean(2)
     )
     halves = torch.cat([patches[:, :2].mean(1), patches[:, 1:].mean(1)], 1)
-    torch.testing.assert_close(pool(patches, None, 2 * PATCHES).patches, halves)
-    assert torch.equal(pool(patches, None, TOKENS).patches, patches.flatten(1, 2))
+    torch.testing.assert_close(run("pool", tokens, 2 * PATCHES).patches, halves)
+    assert torch.equal(run("pool", tokens, COUNT).patches, patches.flatten(1, 2))
 
 
 def test_sample_takes_the_middle_of_each_stride() -> None:
-    patches, _ = tokens_of_segments()
-    sample = make_reducer("sample")
-    assert sample(patches, None, 10).kept.tolist() == [[1, 4, 7, 10, 13, 16, 19, 22, 25, 28]] * 2
-    assert sample(patches, None, 4).kept.tolist() == [[3, 11, 18, 26]] * 2
-    assert sample(patches, None, 30).kept.tolist() == [list(range(30))] * 2
+    tokens = tokens_of_segments()
+    for k, kept in ((10, [*range(1, 30, 3)]), (4, [3, 11, 18, 26]), (30, [*range(30)])):
+        assert kept_of(run("sample", tokens, k), PATCHES).tolist() == [kept] * 2
 
 
-def test_sample_draws_within_each_stride_in_training() -> None:
-    patches, _ = tokens_of_segments()
+@pytest.mark.parametrize("name", ["sample", "temporal_shift", "token_shift"])
+def test_sample_draws_within_each_stride_in_training(name: str) -> None:
     torch.manual_seed(0)
-    drawn = torch.cat([make_reducer("sample")(patches, None, 4, training=True).kept for _ in range(100)])
-    edges = [0, 7, 15, 22, 30]
-    for stride, (start, end) in enumerate(pairwise(edges)):
+    runs = [run(name, tokens_of_segments(), 4, training=True) for _ in range(100)]
+    drawn = torch.cat([kept_of(reduced, PATCHES) for reduced in runs])
+    for stride, (start, end) in enumerate(pairwise([0, 7, 15, 22, 30])):
         assert drawn[:, stride].unique().tolist() == list(range(start, end))
 
 
 def test_temporal_shift_takes_channels_from_the_neighboring_frames() -> None:
     # Channel c of frame t is 100 t + c: of 16 channels two come from before and two from after.
     frames = 100.0 * torch.arange(3)[:, None] + torch.arange(WIDTH)
-    patches = frames[None, :, None].expand(1, 3, PATCHES, WIDTH)
-    shifted = make_reducer("temporal_shift")(patches, frames[None], TOKENS).patches.unflatten(1, (3, PATCHES))
+    tokens = as_tokens(frames[None, :, None].expand(1, 3, PATCHES, WIDTH), frames[None])
+    shifted = run("temporal_shift", tokens, COUNT).patches.unflatten(1, (3, PATCHES))
     for t, (before, after) in enumerate([(0, 1), (0, 2), (1, 2)]):
         expected = torch.cat([frames[before, :2], frames[after, 2:4], frames[t, 4:]])
         assert torch.equal(shifted[0, t], expected.expand(PATCHES, -1))
 
 
 def test_token_shift_shifts_class_tokens_alone() -> None:
-    patches, class_tokens = tokens_of_segments()
-    reduced = make_reducer("token_shift")(patches, class_tokens, 7)
-    assert torch.equal(reduced.patches, make_reducer("sample")(patches, None, 7).patches)
-    expected = class_tokens.mean(1)
-    expected[:, :2] = class_tokens[:, [0, 0, 1], :2].mean(1)
-    expected[:, 2:4] = class_tokens[:, [1, 2, 2], 2:4].mean(1)
-    torch.testing.assert_close(reduced.class_tokens, expected)
+    tokens = tokens_of_segments()
+    reduced = run("token_shift", tokens, 7)
+    assert torch.equal(reduced.patches, run("sample", tokens, 7).patches)
+    own = tokens.class_token
+    expected = own.mean(1)
+    expected[:, :2] = own[:, [0, 0, 1], :2].mean(1)
+    expected[:, 2:4] = own[:, [1, 2, 2], 2:4].mean(1)
+    torch.testing.assert_close(reduced.class_token, expected)
 
 
 def test_shifts_leave_a_single_frame_as_it_is() -> None:
-    patches, class_tokens = tokens_of_segments()
+    single = tokens_of_segments().map(lambda values: values[:, :1])
     for name in ("temporal_shift", "token_shift"):
-        reduced = make_reducer(name)(patches[:, :1], class_tokens[:, :1], PATCHES)
-        assert torch.equal(reduced.patches, patches[:, 0])
-        assert torch.equal(reduced.class_tokens, class_tokens[:, 0])
+        assert torch.equal(run(name, single, PATCHES).x, single.x[:, 0])
 
 
 def test_token_shift_needs_class_tokens() -> None:
     with pytest.raises(ConfigError, match="this tower has none: use temporal_shift"):
-        make_reducer("token_shift")(tokens_of_segments()[0], None, 5)
+        run("token_shift", tokens_of_segments(class_tokens=False), 5)
 
 
 @pytest.mark.parametrize("name", REDUCERS)
-@pytest.mark.parametrize("tokens", [0, TOKENS + 1])
-def test_impossible_token_counts_are_refused(name: str, tokens: int) -> None:
-    patches, class_tokens = tokens_of_segments()
-    with pytest.raises(ValueError, match=f"tokens is {tokens}, but must be from 1 to the 30 tokens"):
-        make_reducer(name)(patches, class_tokens, tokens)
+@pytest.mark.parametrize("k", [0, COUNT + 1])
+def test_impossible_token_counts_are_refused(name: str, k: int) -> None:
+    with pytest.raises(ValueError, match=f"tokens is {k}, but must be from 1 to the 30 tokens"):
+        run(name, tokens_of_segments(), k)
 
 
 @pytest.mark.parametrize("name", ["kmedoids", "spectral", "merge"])
 def test_tokens_that_are_not_finite_are_refused(name: str) -> None:
-    patches, class_tokens = tokens_of_segments()
-    patches[1, 2, 3, 4] = torch.nan
+    tokens = tokens_of_segments()
+    tokens.x[1, 2, 3, 4] = torch.nan
     with pytest.raises(ValueError, match="NaN"):
-        make_reducer(name)(patches, class_tokens, 5)
+        run(name, tokens, 5)
+
+
+# Names
 
 
 @pytest.mark.parametrize(
-    ("name", "options"),
+    "text",
     [
-        *((name, {}) for name in REDUCERS),
-        ("kmedoids", {"metric": "cosine", "max_iter": 5}),
-        ("spectral", {"graph": "knn", "sigma": 2.0, "neighbors": 4, "mutual": True, "max_iter": 3}),
+        *REDUCERS,
+        "kmedoids(metric=cosine, max_iter=5)",
+        "spectral(graph=knn, sigma=2.0, neighbors=4, mutual=true, max_iter=3)",
     ],
 )
-def test_a_reducer_is_remade_from_its_config(name: str, options: dict[str, Any]) -> None:
-    reducer = make_reducer(name, **options)
-    config = reducer_config(reducer)
-    assert config["name"] == name
-    assert config.items() >= options.items()
-    assert make_reducer(**config) == reducer
+def test_a_reducer_is_remade_from_its_config_and_its_label(text: str) -> None:
+    reducer = parse_reducer(text)
+    assert reducer.label == text
+    assert reducer.name == text.partition("(")[0]
+    for given in (reducer_config(reducer), reducer.label, reducer):
+        assert parse_reducer(given) == reducer
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "message"),
+    ("given", "message"),
     [
-        ("kmeans", {}, "reducer 'kmeans' is unknown: choose one of kmedoids, spectral, pool, sample"),
-        ("pool", {"fold": 8}, "reducer pool can't be made with"),
-        ("kmedoids", {"metric": "hamming"}, "metric is 'hamming'"),
-        ("spectral", {"sigma": -1}, "sigma is -1"),
+        ("kmeans", "reducer 'kmeans' is unknown: choose one of kmedoids, spectral, pool, sample"),
+        ("pool(fold=8)", r"reducer pool can't be made with {'fold': 8}.*its options: none"),
+        ("kmedoids(metric=hamming)", "metric is 'hamming'"),
+        ({"name": "spectral", "sigma": -1}, "sigma is -1"),
+        ({"metric": "cosine"}, "give a name"),
+        (7, "an instance of a subclass of centerclip.clustering.Reducer"),
+        (Reducer, r"is the class Reducer: give an instance, Reducer\(\)"),
     ],
 )
-def test_unknown_names_and_options_are_refused(name: str, options: dict[str, Any], message: str) -> None:
+def test_what_is_no_reducer_is_refused(given: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        make_reducer(name, **options)
+        parse_reducer(given)
+
+
+# Reducers of one's own
+
+
+@dataclass(frozen=True)
+class Mine(Reducer):
+    """Returns whatever a test gives it."""
+
+    result: Callable[[Tokens, int], Any]
+
+    def choose(self, tokens: Tokens, k: int) -> Tensor | Clustering:
+        assert not torch.is_grad_enabled()
+        return self.result(tokens, k)
+
+
+class MyBlend(Mine):
+    def blend(self, tokens: Tokens, k: int) -> Tensor:
+        return self.result(tokens, k)
+
+
+class Weighted(MyBlend):
+    weighted = True
+
+
+def test_tokens_chosen_in_any_order_are_kept_in_theirs() -> None:
+    tokens = tokens_of_segments()
+    reduced = run(Mine(lambda tokens, k: torch.tensor([[9, 4, 21], [0, 29, 3]])), tokens, 3)
+    assert kept_of(reduced, PATCHES).tolist() == [[4, 9, 21], [0, 3, 29]]
+    assert torch.equal(reduced.patches[0, 2], tokens.patches[0, 2, 1])
+    assert reduced.owners is None
+
+
+def test_softly_blended_tokens_share_out_what_they_stand_for() -> None:
+    weights = torch.tensor([[0.5, 0.5, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0]]).expand(1, 2, 4)
+    tokens = as_tokens(torch.eye(4)[None, None], sizes=torch.tensor([[[2.0, 4.0, 1.0, 3.0]]]))
+    reduced = run(Weighted(lambda tokens, k: weights), tokens, 2)
+    assert torch.equal(reduced.patches, weights)
+    assert reduced.positions[0, :, 2].tolist() == [0.5, 1.5]
+    assert reduced.sizes.tolist() == [[4.0, 3.0]]  # the second token goes half into each, the last into none
+    torch.testing.assert_close(reduced.bias, reduced.sizes.log()[:, None, None])
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (lambda tokens, k: [[1, 2, 3]], r"returned kept of list, but torch.int64 \[2, 3\] are needed"),
+        (lambda tokens, k: torch.zeros(2, k), r"kept of torch.float32 \[2, 3\]"),
+        (lambda tokens, k: torch.tensor([[1, 2], [3, 4]]), r"kept of torch.int64 \[2, 2\]"),
+        (lambda tokens, k: torch.tensor([[1, 2, 3], [4, 4, 5]]), "keep 3 different tokens"),
+        (lambda tokens, k: torch.tensor([[1, 2, 3], [4, 5, 30]]), "from 0 to 29"),
+        (lambda tokens, k: torch.tensor([[-1, 2, 3], [4, 5, 6]]), "from 0 to 29"),
+        (
+            lambda tokens, k: Clustering(
+                torch.tensor([[3, 2, 1], [4, 5, 6]]), torch.zeros(2, 30).long(), None
+            ),
+            "have to ascend",
+        ),
+        (
+            lambda tokens, k: Clustering(
+                torch.tensor([[1, 2, 3], [4, 5, 6]]), torch.zeros(2, 3).long(), None
+            ),
+            r"labels of torch.int64 \[2, 3\]",
+        ),
+    ],
+)
+def test_choices_that_are_none_are_refused(result: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as error:
+        run(Mine(result), tokens_of_segments(), 3)
+    assert "test_reducers:Mine" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (torch.zeros(2, 3, 29), r"weights of torch.float32 \[2, 3, 29\], but floats \[2, 3, 30\]"),
+        (torch.zeros(2, 3, 30).long(), "weights of torch.int64"),
+        (torch.full((2, 3, 30), 1 / 29), "add up to 1"),
+        (torch.full((2, 3, 30), torch.nan), "add up to 1"),
+        (torch.tensor([2.0, -1.0] + [0.0] * 28).expand(2, 3, 30), "at least 0"),
+    ],
+)
+def test_weights_that_are_none_are_refused(weights: Tensor, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run(MyBlend(lambda tokens, k: weights), tokens_of_segments(), 3)
+
+
+def test_a_reducer_without_a_method_or_with_options_that_cannot_be_saved_is_refused() -> None:
+    with pytest.raises(ConfigError, match="has neither choose nor blend"):
+        run(Reducer(), tokens_of_segments(), 3)
+    with pytest.raises(ConfigError, match="Mine can't be saved with result="):
+        reducer_config(Mine(len))

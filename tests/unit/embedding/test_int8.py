@@ -45,7 +45,7 @@ def test_weights_are_rounded_output_by_output() -> None:
     layer = model.backbone.layers[0].mlp.fc1
     with torch.no_grad():
         layer.weight[0, 0] = 1000.0
-    inner = Int8Tower(model.backbone)._backbone.layers[0].mlp.fc1
+    inner = Int8Tower(model.backbone).backbone.layers[0].mlp.fc1
     x = torch.rand(5, layer.in_features)
     with torch.inference_mode():
         wanted, given = layer(x), inner(x)

@@ -13,7 +13,7 @@ from videos import number_of
 
 from centerclip.clustering.reducers import REDUCERS
 from centerclip.inspect import View, inspect_footage, read_footage
-from centerclip.inspect.views import make_views, patch_grid
+from centerclip.inspect.views import make_views
 from centerclip.model import CenterCLIP, Stage
 from centerclip.records import Window
 from centerclip.schedule import Reduction
@@ -68,7 +68,8 @@ def test_every_reducer_is_shown_as_far_as_it_tells(reducer: str, video: Callable
         footage = read_footage(reader, WINDOW, model)
     views = inspect_footage(model, footage)
     assert [view.tokens_after for view in views] == [5 * 16, 3 * 10]
-    for view, stage in zip(views, model.trace(model.preprocess(footage.frames[None])), strict=True):
+    stages = model.encode(model.preprocess(footage.frames[None]), trace=True).stages
+    for view, stage in zip(views, stages, strict=True):
         assert (view.kept is None) == (stage.kept is None)
         assert (view.labels is None) == (stage.labels is None)
         if view.kept is not None and stage.kept is not None:
@@ -99,4 +100,4 @@ def test_without_a_reduction_all_is_kept(video: Callable[[str], Path]) -> None:
     assert isinstance(view, View)
     assert view.counts == (16, 16, 16)
     assert view.summary == "schedule none: all 48 patch tokens go through all blocks"
-    assert patch_grid(model) == (4, 4)
+    assert model.backbone.grid == (4, 4)

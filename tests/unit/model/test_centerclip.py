@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from PIL import Image
 from tiny_models import clip_model, clip_tokenizer, siglip_model, word_tokenizer
 from transformers import CLIPImageProcessor, CLIPTokenizer
 
-from centerclip.clustering.reducers import REDUCERS
-from centerclip.errors import ModelError, ScheduleError
-from centerclip.model import CenterCLIP
+from centerclip.clustering import REDUCERS, Tokens, parse_reducer
+from centerclip.clustering.reducers.clustered import KMedoids
+from centerclip.errors import ConfigError, ModelError, ScheduleError
+from centerclip.model import CenterCLIP, Tower, make_backbone
+from centerclip.model.temporal import TemporalEmbedding
 
 BOTH = pytest.mark.parametrize("make", [clip_model, siglip_model])
 
@@ -26,7 +29,9 @@ def draw(videos: int = 2, frames: int = 6, seed: int = 0) -> torch.Tensor:
 def test_embeddings_have_the_promised_shape_and_unit_length(make: Any) -> None:
     model = CenterCLIP(make(), "B2-3,8", frames=6)
     with torch.no_grad():
-        segments, video = model.encode_segments(draw()), model.encode_video(draw())
+        encoded = model.encode(draw())
+    segments, video = encoded.segments, encoded.video
+    assert encoded.stages == ()
     assert segments.shape == (2, 3, model.embed_size)
     assert video.shape == (2, model.embed_size)
     torch.testing.assert_close(segments.norm(dim=-1), torch.ones(2, 3))
@@ -130,22 +135,90 @@ def test_wrong_frames_are_refused_with_the_remedy() -> None:
         model.preprocess(draw())
     with pytest.raises(ValueError, match=r"\(16, 16\)"):
         model.preprocess(torch.zeros(1, 1, 3, 8, 8, dtype=torch.uint8))
-    for frames in (draw()[0], draw()[..., :8, :8], torch.zeros(2, 6, 3, 16, 16, dtype=torch.uint8)):
-        with pytest.raises(ValueError, match="as preprocess gives them"):
+    clip: Any = "clip.mp4"
+    for frames, message in (
+        (clip, r"path 'clip.mp4'.*VideoEncoder\(model\).encode_file"),
+        (Path("clip.mp4"), "encode_file"),
+        ([[1.0]], "frames is a list: torch.as_tensor"),
+        (draw()[0], r"give frames\[None\]"),
+        (draw()[0, 0], r"floats \[B, T, 3, 16, 16\]"),
+        (draw()[..., :8, :8], r"\[2, 6, 3, 8, 8\].*centerclip.video resizes"),
+        (draw()[:, :, :1], "must be normalized floats"),
+        (draw()[:0], "no video to encode"),
+        (draw()[:, :0], "no frame to encode"),
+        (torch.zeros(2, 6, 3, 16, 16, dtype=torch.uint8), "model.preprocess"),
+    ):
+        with pytest.raises(ValueError, match=message):
             model.encode_video(frames)
 
 
-def test_the_schedule_can_be_set_and_must_fit() -> None:
-    model = CenterCLIP(clip_model(), frames=6)
-    assert str(model.schedule) == "none"
-    model.schedule = "B2-3,8"
-    assert model.segments == 3
+@pytest.mark.parametrize("make", [clip_model, siglip_model])
+@torch.no_grad()
+def test_frames_from_0_to_1_are_refused_but_bright_videos_are_not(make: Any) -> None:
+    model = CenterCLIP(make(), frames=6)
+    pixels = torch.randint(0, 256, (2, 6, 3, 16, 16), generator=torch.Generator().manual_seed(0))
+    for frames in (pixels / 255, (pixels / 255).bfloat16(), torch.rand(2, 6, 3, 16, 16)):
+        with pytest.raises(ValueError, match="from 0 to 1, but must be normalized"):
+            model.encode_video(frames)
+    # All normalized values of these are from 0 to 1 too.
+    low, high = (128, 255) if make is siglip_model else (124, 185)
+    bright = model.preprocess((low + pixels % (high + 1 - low)).to(torch.uint8))
+    bright = bright.clamp(min=0) if make is siglip_model else bright
+    assert model.encode_video(bright).isfinite().all()
+    assert model.bfloat16().encode_video(bright.bfloat16()).isfinite().all()
+
+
+def test_another_schedule_and_reducer_share_the_weights_and_must_fit() -> None:
+    model = CenterCLIP(clip_model(), frames=6).eval()
+    model.tower = Tower(model.backbone)
+    other = model.with_(schedule="B2-3,8", reducer="spectral(graph=knn)")
+    assert (str(model.schedule), model.reducer) == ("none", parse_reducer("kmedoids"))
+    assert (str(other.schedule), other.reducer.label, other.frames) == ("B2-3,8", "spectral(graph=knn)", 6)
+    assert (other.segments, other.backbone, other.tower) == (3, model.backbone, model.tower)
+    assert (other.training, model.train().with_(frames=7).training) == (False, True)
+    assert str(other.with_(frames=12).schedule) == "B2-3,8"
     for schedule in ("B4-3,8", "B2-7,8", "B2-6,17"):
         with pytest.raises(ScheduleError, match="B"):
-            model.schedule = schedule
-    assert str(model.schedule) == "B2-3,8"
-    with pytest.raises(ScheduleError, match="at least 1"):
-        CenterCLIP(clip_model(), frames=0)
+            model.with_(schedule=schedule)
+    with pytest.raises(ScheduleError, match="B2-3,8"):
+        other.with_(frames=2)
+
+
+def test_another_temporal_embedding_leaves_the_model_as_it_is() -> None:
+    model = CenterCLIP(clip_model(), frames=6)
+    timed = model.with_(temporal=True)
+    assert model.temporal is None
+    assert isinstance(timed.temporal, TemporalEmbedding)
+    assert timed.with_(schedule="B2-3,8").temporal is timed.with_(temporal=True).temporal is timed.temporal
+    assert timed.with_(temporal=False).temporal is None
+
+
+def test_what_makes_no_model_is_refused_with_the_remedy() -> None:
+    model: Any = CenterCLIP(clip_model(), frames=6)
+    for name, value in (("schedule", "B2-3,8"), ("reducer", "pool"), ("frames", 3)):
+        with pytest.raises(AttributeError, match=rf"model.with_\({name}="):
+            setattr(model, name, value)
+    wrong: Any
+    for wrong, error, message in (
+        ({"frames": 0}, ScheduleError, "at least 1"),
+        ({"frames": 2.5}, ScheduleError, "frames is 2.5"),
+        ({"schedule": 6}, ScheduleError, "schedule is 6"),
+        ({"reducer": KMedoids}, ConfigError, r"give an instance, KMedoids\(\)"),
+        ({"reducer": 3}, ConfigError, "reducer is 3"),
+        ({"tokenizer": "./nowhere"}, ModelError, "no model at ./nowhere"),
+    ):
+        with pytest.raises(error, match=message):
+            CenterCLIP(clip_model(), **wrong)
+    with pytest.raises(ConfigError, match="give tokenizer to the backbone"):
+        CenterCLIP(make_backbone(clip_model()), tokenizer=clip_tokenizer())
+    name: Any = "nano"
+    with pytest.raises(ModelError, match="CenterCLIP.from_pretrained"):
+        CenterCLIP(name)
+
+
+def test_a_tokenizer_may_be_given_by_its_folder(tmp_path: Path) -> None:
+    clip_tokenizer().save_pretrained(tmp_path)
+    assert CenterCLIP(clip_model(), tokenizer=str(tmp_path)).encode_text("a car").shape == (1, 24)
 
 
 @BOTH
@@ -168,18 +241,28 @@ def test_every_reducer_runs_through_two_uneven_stages(make: Any, reducer: str) -
     segments[..., 0].sum().backward()
     gradients = [parameter.grad for parameter in model.backbone.model.vision_model.parameters()]
     assert all(gradient is None or gradient.isfinite().all() for gradient in gradients)
-    assert len(model.trace(draw(frames=5))) == 2
+    assert len(model.encode(draw(frames=5), trace=True).stages) == 2
 
 
 def test_merged_tokens_weigh_as_much_as_they_stand_for() -> None:
     model = CenterCLIP(clip_model(), "B1-3,10;B3-1,6", reducer="merge", frames=6)
-    seen: list[torch.Tensor] = []
-    run = model.backbone.run
-    model.backbone.run = lambda x, start, stop, bias=None: seen.append(bias) or run(x, start, stop, bias)  # type: ignore[method-assign]
+    seen: list[torch.Tensor | None] = []
+
+    class Watched(Tower):
+        def run(self, tokens: Tokens, start: int, stop: int) -> Tokens:
+            seen.append(tokens.bias)
+            return super().run(tokens, start, stop)
+
+        def run_to_end(self, tokens: Tokens, start: int) -> torch.Tensor:
+            seen.append(tokens.bias)
+            return super().run_to_end(tokens, start)
+
+    model.tower = Watched(model.backbone)
     with torch.no_grad():
         model.encode_video(draw())
     assert seen[0] is None
     for bias, sequences, tokens in ((seen[1], 6, 32), (seen[2], 2, 96)):
+        assert bias is not None
         sizes = bias.exp()[:, 0, 0]
         torch.testing.assert_close(sizes[:, 0], torch.ones(sequences))  # the class token
         torch.testing.assert_close(sizes[:, 1:].sum(dim=1), torch.full((sequences,), float(tokens)))
@@ -189,7 +272,7 @@ def test_the_reducer_of_that_name_is_used() -> None:
     frames, hf = draw(), clip_model()
     with torch.no_grad():
         kept = {
-            name: CenterCLIP(hf, "B2-3,8", reducer=name, frames=6).trace(frames)[0].kept
+            name: CenterCLIP(hf, "B2-3,8", reducer=name, frames=6).encode(frames, trace=True).stages[0].kept
             for name in ("kmedoids", "sample", "pool")
         }
     assert kept["pool"] is None
@@ -274,7 +357,9 @@ def test_another_models_tokenizer_is_refused() -> None:
 
 def test_the_trace_names_kept_tokens_in_the_video_itself() -> None:
     model = CenterCLIP(clip_model(), "B1-3,10;B3-2,6", frames=5)
-    stages = model.trace(draw(frames=5))
+    encoded = model.encode(draw(frames=5), trace=True)
+    stages = encoded.stages
+    assert torch.equal(encoded.video, model.encode_video(draw(frames=5)))
     assert [stage.frame_segments for stage in stages] == [(0, 0, 1, 1, 2), (0, 0, 0, 0, 1)]
     for stage, shape in zip(stages, [(2, 3, 10), (2, 2, 6)], strict=True):
         kept, labels = stage.kept, stage.labels
@@ -296,15 +381,45 @@ def test_the_trace_names_kept_tokens_in_the_video_itself() -> None:
 
 
 def test_what_a_reducer_blends_has_no_kept_tokens_from_there_on() -> None:
-    stages = CenterCLIP(clip_model(), "B1-3,10;B3-2,6", reducer="pool", frames=6).trace(draw())
+    model = CenterCLIP(clip_model(), "B1-3,10;B3-2,6", reducer="pool", frames=6)
+    stages = model.encode(draw(), trace=True).stages
     assert [(stage.kept, stage.labels) for stage in stages] == [(None, None)] * 2
-    assert CenterCLIP(clip_model(), frames=6).trace(draw()) == []
+    assert model.with_(schedule="none").encode(draw(), trace=True).stages == ()
+
+
+def test_a_trace_needs_all_frames() -> None:
+    model = CenterCLIP(clip_model(), "B2-3,8", frames=6)
+    mask = torch.ones(2, 6, dtype=torch.bool)
+    assert len(model.encode(draw(), mask, trace=True).stages) == 1
+    mask[1, 5] = False
+    with pytest.raises(ValueError, match="a trace needs videos with all their frames"):
+        model.encode(draw(), mask, trace=True)
+
+
+@torch.no_grad()
+def test_every_token_carries_its_frame_row_and_column_through_all_stages() -> None:
+    model = CenterCLIP(clip_model(), "B1-3,10;B3-2,6", frames=5)
+    frames = draw(frames=5)
+    frames[0] = frames[0, :1]  # a still video, whose frames and segments are computed once
+    seen: list[Tokens] = []
+
+    class Watched(Tower):
+        def run_to_end(self, tokens: Tokens, start: int) -> torch.Tensor:
+            seen.append(tokens)
+            return super().run_to_end(tokens, start)
+
+    model.tower = Watched(model.backbone)
+    stages = model.encode(frames, trace=True).stages
+    own = stages[-1].kept[1]  # [S, K], of the video whose segments differ
+    expected = torch.stack([own // 16, own % 16 // 4, own % 4], -1)
+    assert torch.equal(seen[0].positions[-2:], expected.float())
+    for kept, segment in zip(stages[-1].kept[0], (0, 1), strict=True):
+        assert {stages[-1].frame_segments[frame] for frame in (kept // 16).tolist()} == {segment}
 
 
 def test_a_preset_becomes_a_schedule_of_the_model_at_once() -> None:
     model = CenterCLIP(clip_model(), "balanced", frames=6)
     assert str(model.schedule) == "B2-2,16"
-    model.schedule = "best"  # type: ignore[assignment]
-    assert str(model.schedule) == "B2-3,16"
+    assert str(model.with_(schedule="best").schedule) == "B2-3,16"
     with pytest.raises(ScheduleError, match="fast, balanced, best"):
         CenterCLIP(clip_model(), "slow")

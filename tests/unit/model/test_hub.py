@@ -53,7 +53,7 @@ def test_a_cached_model_works_offline_and_is_the_same_model(cache: Path, saved: 
     assert find_model(NAME) == snapshot
     model = CenterCLIP.from_pretrained(NAME)
     assert model.fingerprint() == CenterCLIP.from_pretrained(saved).fingerprint()
-    assert model.backbone.model.config.name_or_path == NAME
+    assert model.backbone.name == NAME
 
 
 def test_a_cached_model_without_weights_is_not_enough_but_for_its_tokenizer(cache: Path, saved: Path) -> None:

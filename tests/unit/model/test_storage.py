@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from tiny_models import clip_model, clip_tokenizer, siglip_model, word_tokenizer
 from transformers import AutoProcessor, AutoTokenizer, CLIPModel, CLIPProcessor, CLIPTokenizer, SiglipModel
 
-from centerclip.clustering.reducers import make_reducer
-from centerclip.errors import CheckpointError, ModelError, ScheduleError
+from centerclip.clustering import parse_reducer
+from centerclip.errors import CheckpointError, ConfigError, ModelError, ScheduleError
 from centerclip.model import CenterCLIP, Preprocessing, default_schedule, make_backbone
 
 FRAMES = torch.randn(2, 6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -22,7 +23,7 @@ FRAMES = torch.randn(2, 6, 3, 16, 16, generator=torch.Generator().manual_seed(0)
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     """A CLIP saved with a schedule."""
-    reducer = make_reducer("kmedoids", metric="cosine")
+    reducer = "kmedoids(metric=cosine)"
     model = CenterCLIP(clip_model(), "B2-3,8", reducer=reducer, frames=6, tokenizer=clip_tokenizer())
     model.save_pretrained(tmp_path / "clip")
     return tmp_path / "clip"
@@ -41,7 +42,7 @@ def test_a_saved_model_comes_back_whole(make: Any, tokenizer: Any, tmp_path: Pat
     model = CenterCLIP(backbone, "B1-3,8;B3-2,6", reducer="sample", frames=6)
     model.save_pretrained(tmp_path / "new" / "folder")
     again = CenterCLIP.from_pretrained(tmp_path / "new" / "folder")
-    assert (str(again.schedule), again.reducer, again.frames) == ("B1-3,8;B3-2,6", make_reducer("sample"), 6)
+    assert (str(again.schedule), again.reducer, again.frames) == ("B1-3,8;B3-2,6", parse_reducer("sample"), 6)
     assert again.backbone.preprocessing == preprocessing
     assert again.fingerprint() == model.fingerprint()
     assert not again.training
@@ -75,7 +76,7 @@ def test_transformers_opens_a_saved_siglip(tmp_path: Path) -> None:
 
 def test_what_is_given_goes_before_what_was_saved(saved: Path) -> None:
     model = CenterCLIP.from_pretrained(saved, schedule="B1-4,8", reducer="pool", frames=8)
-    assert (str(model.schedule), model.reducer, model.frames) == ("B1-4,8", make_reducer("pool"), 8)
+    assert (str(model.schedule), model.reducer, model.frames) == ("B1-4,8", parse_reducer("pool"), 8)
     assert CenterCLIP.from_pretrained(saved, dtype=torch.bfloat16).logit_scale.dtype == torch.bfloat16
     with pytest.raises(ScheduleError, match="B2-3,8"):
         CenterCLIP.from_pretrained(saved, frames=2)
@@ -84,7 +85,7 @@ def test_what_is_given_goes_before_what_was_saved(saved: Path) -> None:
 def test_a_folder_of_transformers_gets_the_default_schedule(tmp_path: Path) -> None:
     clip_model().save_pretrained(tmp_path)
     model = CenterCLIP.from_pretrained(tmp_path)
-    assert (str(model.schedule), model.reducer, model.frames) == ("B2-4,16", make_reducer("kmedoids"), 12)
+    assert (str(model.schedule), model.reducer, model.frames) == ("B2-4,16", parse_reducer("kmedoids"), 12)
     with pytest.raises(ModelError, match="no tokenizer"):
         model.encode_text(["a car"])
     tokenizer = tmp_path / "tokenizer"
@@ -121,6 +122,83 @@ def test_the_default_schedule_is_the_papers_in_proportion(
     schedule.validate(blocks=blocks, frames=frames, patches=patches)
 
 
+# Reducers and backbones of one's own
+
+OWN = """
+from dataclasses import dataclass
+import torch
+from centerclip.clustering import Reducer
+from centerclip.model import CLIPBackbone
+
+@dataclass(frozen=True)
+class First(Reducer):
+    skip: int = 0
+
+    def choose(self, tokens, k):
+        return (torch.arange(k) + self.skip).expand(len(tokens.x), -1)
+
+class Louder(CLIPBackbone):
+    def __init__(self, model, tokenizer=None, *, preprocessing=None, by=1.0):
+        super().__init__(model, tokenizer, preprocessing=preprocessing)
+        self.by = by
+
+    def block(self, index, tokens):
+        return super().block(index, tokens.with_(patches=tokens.patches * self.by))
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module `own_parts` that can be imported."""
+    (tmp_path / "own_parts.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_parts", raising=False)
+    return tmp_path
+
+
+@torch.no_grad()
+def test_own_reducers_and_backbones_come_back_by_their_names(saved: Path, own: Path) -> None:
+    plain = CenterCLIP.from_pretrained(saved)
+    model = CenterCLIP.from_pretrained(
+        saved, backbone="own_parts:Louder(by=3)", reducer="own_parts:First(skip=2)"
+    )
+    assert model.reducer.label == "own_parts:First(skip=2)"
+    assert not torch.allclose(
+        model.encode_video(FRAMES), plain.with_(reducer=model.reducer).encode_video(FRAMES)
+    )
+    model.save_pretrained(own / "folder")
+    content = json.loads((own / "folder" / "centerclip.json").read_text())
+    assert content["reducer"] == {"name": "own_parts:First", "skip": 2}
+    assert content["backbone"] == {"name": "own_parts:Louder", "by": 3}
+    again = CenterCLIP.from_pretrained(own / "folder")
+    assert (again.backbone.by, again.reducer) == (3, model.reducer)
+    assert again.fingerprint() == model.fingerprint()
+    assert torch.equal(again.encode_video(FRAMES), model.encode_video(FRAMES))
+    prints = {
+        plain.fingerprint(),
+        plain.with_(reducer=model.reducer).fingerprint(),
+        model.fingerprint(),
+        CenterCLIP.from_pretrained(own / "folder", backbone="own_parts:Louder(by=2)").fingerprint(),
+    }
+    assert len(prints) == 4
+
+
+def test_own_parts_that_are_gone_or_wrong_are_named(saved: Path, own: Path) -> None:
+    model = CenterCLIP.from_pretrained(saved, backbone="own_parts:Louder", reducer="own_parts:First")
+    model.save_pretrained(own / "folder")
+    del sys.modules["own_parts"]
+    (own / "own_parts.py").write_text(OWN.replace("class First", "class Last"))
+    with pytest.raises(ModelError, match=r"own_parts:First can't be imported .*add its folder to PYTHONPATH"):
+        CenterCLIP.from_pretrained(own / "folder")
+    assert CenterCLIP.from_pretrained(own / "folder", reducer="pool").reducer.name == "pool"
+    with pytest.raises(ModelError, match="can't be loaded by Louder with {'loud': 3}"):
+        CenterCLIP.from_pretrained(saved, backbone="own_parts:Louder(loud=3)")
+    with pytest.raises(ConfigError, match="backbone own_parts:Last is not a subclass of Backbone"):
+        CenterCLIP.from_pretrained(saved, backbone="own_parts:Last")
+    with pytest.raises(ModelError, match="leave activation"):
+        CenterCLIP.from_pretrained(saved, backbone="own_parts:Louder", activation="gelu")
+
+
 # Fingerprint
 
 
@@ -131,7 +209,7 @@ def test_the_fingerprint_outlives_dtype_and_way_of_loading(saved: Path, tmp_path
     assert int(fingerprint, 16) >= 0
     assert CenterCLIP.from_pretrained(saved, dtype=torch.bfloat16).fingerprint() == fingerprint
     assert model.bfloat16().fingerprint() == fingerprint
-    built = CenterCLIP(clip_model(), "B2-3,8", reducer=make_reducer("kmedoids", metric="cosine"), frames=6)
+    built = CenterCLIP(clip_model(), "B2-3,8", reducer="kmedoids(metric=cosine)", frames=6)
     assert built.fingerprint() == fingerprint
 
 
@@ -179,7 +257,7 @@ def test_folders_that_hold_no_model_are_refused(saved: Path, tmp_path: Path) -> 
     with pytest.raises(ModelError, match=r"no config\.json"):
         CenterCLIP.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "siglip2"}')
-    with pytest.raises(ModelError, match="'siglip2', but only clip and siglip"):
+    with pytest.raises(ModelError, match="'siglip2', but only clip and siglip.*else give backbone"):
         CenterCLIP.from_pretrained(tmp_path)
     for content in ("{", "[]"):
         (tmp_path / "config.json").write_text(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,12 @@ def test_it_is_added_to_all_tokens_of_a_frame_where_the_first_reduction_stands()
     vectors = table()
     for schedule, block in (("none", 2), ("B1-6,16", 1), ("B3-6,16", 3)):
         model = CenterCLIP(clip_model(), schedule, frames=6, temporal=TemporalEmbedding(vectors))
-        x = model.backbone.embed(FRAMES.flatten(0, 1))
+        tokens = model.backbone.embed(FRAMES.flatten(0, 1))
         for index in range(4):
             if index == block:
-                x = x + vectors.repeat(2, 1).unsqueeze(1)
-            x = model.backbone.block(index, x)
-        expected = torch.nn.functional.normalize(model.backbone.pool(x), dim=-1)
+                tokens = replace(tokens, x=tokens.x + vectors.repeat(2, 1).unsqueeze(1))
+            tokens = model.backbone.block(index, tokens)
+        expected = torch.nn.functional.normalize(model.backbone.pool(tokens), dim=-1)
         torch.testing.assert_close(model.encode_segments(FRAMES).flatten(0, 1), expected)
 
 

@@ -3,115 +3,79 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool1d
 
-from centerclip.clustering.reducers.reducer import Reduced, flatten, keep, mean_class_token
+from centerclip.clustering.reducers.reducer import Reducer
+from centerclip.clustering.tokens import Tokens
 from centerclip.errors import ConfigError
 
 __all__ = ["Pool", "Sample", "TemporalShift", "TokenShift"]
 
 _FOLD = 8
-"""One of so many channels comes from the frame before, one from the frame after (TSM, arXiv 1811.08383)."""
+"""1/8 of the channels come from the frame before, 1/8 from the frame after (TSM, arXiv 1811.08383)."""
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Averages over time, and along the positions only as far as the token count asks for it.
+class Pool(Reducer):
+    """Averages over time, and along the positions only as far as the token count requires.
 
     P tokens are the means of each position over the segment's frames. For K other than P the frames are
-    averaged in ceil(K / P) equal runs, and the positions of the tokens that gives, run after run, in K
+    averaged in ceil(K / P) equal runs, and the positions of the resulting tokens, run after run, in K
     equal runs. Runs that don't divide evenly share their edges.
     """
 
-    name: ClassVar[str] = "pool"
-
-    def __call__(
-        self,
-        patches: Tensor,
-        class_tokens: Tensor | None,
-        tokens: int,
-        *,
-        sizes: Tensor | None = None,
-        training: bool = False,
-    ) -> Reduced:
-        flatten(patches, tokens)
-        segments, _, positions, width = patches.shape
-        runs = -(-tokens // positions)
-        over_time = adaptive_avg_pool1d(patches.flatten(2).mT, runs).mT  # [G, runs, P * D]
-        sequence = over_time.reshape(segments, runs * positions, width)  # [G, runs * P, D]
-        return Reduced(adaptive_avg_pool1d(sequence.mT, tokens).mT, mean_class_token(class_tokens))
+    def blend(self, tokens: Tokens, k: int) -> Tensor:
+        segments, frames, patches, _ = tokens.patches.shape
+        count, runs = frames * patches, -(-k // patches)
+        each = torch.eye(count, device=tokens.x.device).view(frames, patches * count)
+        over_time = adaptive_avg_pool1d(each.mT, runs).mT  # [runs, P * N]
+        sequence = over_time.reshape(runs * patches, count)  # [runs * P, N]
+        return adaptive_avg_pool1d(sequence.mT, k).mT.expand(segments, -1, -1)  # [G, K, N]
 
 
 @dataclass(frozen=True)
-class Sample:
+class Sample(Reducer):
     """Keeps one token of each of K equal strides: the middle one, or in training any of them."""
 
-    name: ClassVar[str] = "sample"
+    def choose(self, tokens: Tokens, k: int) -> Tensor:
+        starts, widths = _strides(tokens, k)
+        return (starts + widths // 2).expand(len(tokens.x), -1)  # [G, K]
 
-    def __call__(
-        self,
-        patches: Tensor,
-        class_tokens: Tensor | None,
-        tokens: int,
-        *,
-        sizes: Tensor | None = None,
-        training: bool = False,
-    ) -> Reduced:
-        sequence = flatten(patches, tokens)
-        segments, n, _ = sequence.shape
-        edges = torch.arange(tokens + 1, device=sequence.device) * n // tokens
-        starts, widths = edges[:-1], edges.diff()
-        if training:
-            within = torch.rand(segments, tokens, device=sequence.device) * widths
-            kept = starts + within.long().minimum(widths - 1)  # a product may round up to the width
-        else:
-            kept = (starts + widths // 2).expand(segments, -1)
-        return Reduced(keep(sequence, kept), mean_class_token(class_tokens), kept)
+    def choose_in_training(self, tokens: Tokens, k: int) -> Tensor:
+        starts, widths = _strides(tokens, k)
+        within = torch.rand(len(tokens.x), k, device=tokens.x.device) * widths  # [G, K]
+        return starts + within.long().minimum(widths - 1)  # a product may round up to the width
 
 
 @dataclass(frozen=True)
-class TemporalShift:
+class TemporalShift(Sample):
     """Shifts channels of the patch tokens along the segment's frames, then keeps tokens as `Sample` does."""
 
-    name: ClassVar[str] = "temporal_shift"
-
-    def __call__(
-        self,
-        patches: Tensor,
-        class_tokens: Tensor | None,
-        tokens: int,
-        *,
-        sizes: Tensor | None = None,
-        training: bool = False,
-    ) -> Reduced:
-        return Sample()(_shift(patches), class_tokens, tokens, training=training)
+    def shift(self, tokens: Tokens) -> Tokens:
+        return tokens.with_(patches=_shift(tokens.patches))
 
 
 @dataclass(frozen=True)
-class TokenShift:
+class TokenShift(Sample):
     """Shifts channels of the class tokens alone along the frames, then keeps tokens as `Sample` does.
 
     Source: Token Shift Transformer (arXiv 2108.02432).
     """
 
-    name: ClassVar[str] = "token_shift"
-
-    def __call__(
-        self,
-        patches: Tensor,
-        class_tokens: Tensor | None,
-        tokens: int,
-        *,
-        sizes: Tensor | None = None,
-        training: bool = False,
-    ) -> Reduced:
-        if class_tokens is None:
+    def shift(self, tokens: Tokens) -> Tokens:
+        if tokens.class_token is None:
             raise ConfigError("token_shift shifts class tokens, but this tower has none: use temporal_shift")
-        return Sample()(patches, _shift(class_tokens), tokens, training=training)
+        return tokens.with_(class_token=_shift(tokens.class_token))
+
+
+def _strides(tokens: Tokens, k: int) -> tuple[Tensor, Tensor]:
+    """Where each of K equal strides of the sequence begins, and how long it is, both [K]."""
+    _, frames, patches, _ = tokens.patches.shape
+    edges = torch.arange(k + 1, device=tokens.x.device) * (frames * patches) // k
+    return edges[:-1], edges.diff()
 
 
 def _shift(tokens: Tensor) -> Tensor:

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from centerclip.clustering.distance import pairwise_distances
-from centerclip.clustering.reducers.reducer import Reduced, flatten, keep, mean_class_token
+from centerclip.clustering.reducers.reducer import Reducer
+from centerclip.clustering.tokens import Tokens
 
 __all__ = ["Merge"]
 
 
 @dataclass(frozen=True)
-class Merge:
+class Merge(Reducer):
     """Merges the most similar pairs of tokens until K are left, each the mean of what it stands for.
 
     A round splits the tokens alternately in two parts, draws an edge from each token of the first to the
@@ -27,46 +28,32 @@ class Merge:
     between two blocks doesn't see.
     """
 
-    name: ClassVar[str] = "merge"
+    weighted: ClassVar[bool] = True
 
-    def __call__(
-        self,
-        patches: Tensor,
-        class_tokens: Tensor | None,
-        tokens: int,
-        *,
-        sizes: Tensor | None = None,
-        training: bool = False,
-    ) -> Reduced:
-        sequence = flatten(patches, tokens)
-        segments, frames, positions, _ = patches.shape
-        order = torch.arange(frames * positions, device=patches.device).view(frames, positions).T.flatten()
-        merged = sequence[:, order].float()  # [G, L, D]
-        if sizes is None:
-            sizes = merged.new_ones(segments, frames, positions)
-        sizes = sizes.flatten(1)[:, order].float()  # [G, L]
-        at = order.expand(segments, -1)  # [G, L], where in the segment each remaining token stands
-        owners = torch.arange(len(order), device=patches.device).expand(segments, -1)  # [G, n * P]
-        while merged.shape[1] > tokens:
-            removed = min(merged.shape[1] - tokens, merged.shape[1] // 2)
+    def blend(self, tokens: Tokens, k: int) -> Tensor:
+        segments, frames, patches, _ = tokens.patches.shape
+        device = tokens.x.device
+        order = torch.arange(frames * patches, device=device).view(frames, patches).T.flatten()  # [N]
+        sequence = tokens.sequence[:, order].float()  # [G, N, D]
+        every = sequence.new_ones(segments, len(order)) if tokens.sizes is None else tokens.sizes.flatten(1)
+        merged, sizes = sequence, every[:, order]  # [G, L, D], [G, L], of the L tokens left
+        at = order.expand(segments, -1)  # [G, L], where in the segment each of them stands
+        owners = torch.arange(len(order), device=device).expand(segments, -1)  # [G, N], which of L each is in
+        while merged.shape[1] > k:
+            removed = min(merged.shape[1] - k, merged.shape[1] // 2)
             into = _match(merged, removed)  # [G, L]
-            stays = into == torch.arange(into.shape[1], device=into.device)
+            stays = into == torch.arange(into.shape[1], device=device)
             rank = (stays.cumsum(1) - 1).gather(1, into)  # [G, L], 0..L - removed - 1
             merged, sizes = _average(merged, sizes, rank, into.shape[1] - removed)
             at = at[stays].view(segments, -1)
             owners = rank.gather(1, owners)
-        by_place = at.argsort(1)  # [G, K]
+        places = at.argsort(1).argsort(1)  # [G, K], the rank of each by place
         labels = torch.empty_like(owners)
-        labels[:, order] = by_place.argsort(1).gather(1, owners)
-        return Reduced(
-            keep(merged, by_place).to(patches.dtype),
-            mean_class_token(class_tokens),
-            labels=labels,
-            sizes=sizes.gather(1, by_place),
-        )
+        labels[:, order] = places.gather(1, owners)
+        weights = every.new_zeros(segments, k, len(order)).scatter_(1, labels[:, None], every[:, None])
+        return weights / weights.sum(2, keepdim=True)  # [G, K, N]
 
 
-@torch.no_grad()
 def _match(tokens: Tensor, removed: int) -> Tensor:
     """Which token each one of [G, L, D] becomes part of, [G, L]; all but `removed` stay what they are."""
     distances = pairwise_distances(tokens, "cosine")[:, ::2, 1::2]  # from even tokens to odd ones

@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from centerclip.clustering import kmedoids, make_reducer
+from centerclip.clustering import kmedoids, parse_reducer
 from centerclip.lab.bench.processes import process_peak
 from centerclip.lab.bench.report import Row, at_least, at_most, speed_row
 from centerclip.lab.bench.rivals import naive_kmedoids
@@ -40,13 +40,13 @@ def _measure_speed(subject: Subject, setting: Setting) -> Iterator[Row]:
         return
     frames, _ = toy_batch(1, frames=model.frames, size=model.image_size)
     reduced = reduced_tokens(model, frames)[0]
-    tokens, k = reduced.sequences, reduced.tokens
+    tokens, k = reduced.sequences, reduced.k
     sets, n, width = tokens.shape
     runs: dict[str, Callable[[], object]] = {
         "k-medoids": partial(kmedoids, tokens, k),
         "naive": partial(naive_kmedoids, tokens.float(), k),
-        "k-medoids again": partial(reduced.reduce, make_reducer("kmedoids")),
-        "spectral": partial(reduced.reduce, make_reducer("spectral")),
+        "k-medoids again": partial(reduced.reduce, parse_reducer("kmedoids")),
+        "spectral": partial(reduced.reduce, parse_reducer("spectral")),
     }
     timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
     of = f"{subject.name}: {n} tokens to {k}, width {width}, {sets} sets"

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from centerclip.model.backbones import Backbone
+from centerclip.clustering import Tokens
+from centerclip.model import Tower
 
 __all__ = ["WholeTower", "decode_everything", "exact_search", "frame_by_frame", "naive_kmedoids"]
 
@@ -85,24 +86,11 @@ def frame_by_frame(clip: Any, frames: Tensor) -> Tensor:
     return torch.stack(videos)
 
 
-class WholeTower:
-    """A vision tower whose last block computes all tokens, as CLIP's does, though only one is used of them.
+class WholeTower(Tower):
+    """A vision tower whose last block computes all tokens, as CLIP's does, though only one is used."""
 
-    Args:
-        backbone: whose blocks are run.
-    """
-
-    def __init__(self, backbone: Backbone) -> None:
-        self._backbone = backbone
-
-    def run(self, x: Tensor, start: int, stop: int, bias: Tensor | None = None) -> Tensor:
-        """Do what `Backbone.run` does."""
-        backbone = self._backbone
-        if start == 0:
-            x = backbone.embed(x)
-        for index in range(start, stop):
-            x = backbone.block(index, x, bias)
-        return backbone.pool(x, bias) if stop == backbone.blocks else x
+    def run_to_end(self, tokens: Tokens, start: int) -> Tensor:
+        return self.backbone.pool(self.backbone.run(tokens, start, self.backbone.blocks))
 
 
 def decode_everything(path: Path, seconds: Sequence[float] | NDArray[np.float64]) -> list[NDArray[np.uint8]]:

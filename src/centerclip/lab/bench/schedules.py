@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from centerclip.clustering import Reduced, Reducer
+from centerclip.clustering import Clustering, Reducer, Tokens, reduce
 from centerclip.lab.bench.timing import Spread, Timing, clock_of, take_turns
 from centerclip.model import CenterCLIP
 from centerclip.schedule import TokenSchedule
@@ -90,19 +89,18 @@ def dtype_of(model: CenterCLIP) -> torch.dtype:
 
 @dataclass(frozen=True, slots=True)
 class Reducible:
-    """What reached a reduction: patches [G, n, P, D], class tokens [G, n, D] or None, and K."""
+    """What reached a reduction: tokens x [G, n, L, D], and K."""
 
-    patches: Tensor
-    class_tokens: Tensor | None
-    tokens: int
+    tokens: Tokens
+    k: int
 
-    def reduce(self, reducer: Reducer) -> Reduced:
-        return reducer(self.patches, self.class_tokens, self.tokens)
+    def reduce(self, reducer: Reducer) -> Tokens:
+        return reduce(self.tokens, self.k, reducer)
 
     @property
     def sequences(self) -> Tensor:
         """[G, n * P, D]: the sets of tokens that are clustered."""
-        return self.patches.flatten(1, 2)
+        return self.tokens.sequence
 
 
 @torch.inference_mode()
@@ -121,22 +119,22 @@ def reduced_tokens(model: CenterCLIP, frames: Tensor) -> list[Reducible]:
 
 
 @dataclass(frozen=True)
-class _Catcher:
+class _Catcher(Reducer):
     """A reducer that remembers what it was given."""
 
-    name: ClassVar[str] = "catcher"
     reducer: Reducer
     caught: list[Reducible] = field(default_factory=list)
 
-    def __call__(
-        self,
-        patches: Tensor,
-        class_tokens: Tensor | None,
-        tokens: int,
-        *,
-        sizes: Tensor | None = None,
-        training: bool = False,
-    ) -> Reduced:
-        kept = None if class_tokens is None else class_tokens.clone()
-        self.caught.append(Reducible(patches.clone(), kept, tokens))
-        return self.reducer(patches, class_tokens, tokens, sizes=sizes, training=training)
+    @property
+    def blends(self) -> bool:
+        return self.reducer.blends
+
+    def choose(self, tokens: Tokens, k: int) -> Tensor | Clustering:
+        return self._catch(tokens, k).choose(tokens, k)
+
+    def blend(self, tokens: Tokens, k: int) -> Tensor:
+        return self._catch(tokens, k).blend(tokens, k)
+
+    def _catch(self, tokens: Tokens, k: int) -> Reducer:
+        self.caught.append(Reducible(tokens.map(torch.clone), k))
+        return self.reducer

@@ -7,6 +7,7 @@ constants of preprocessing. It knows nothing of segments, schedules or reducers.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -15,11 +16,10 @@ from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone
 from centerclip.model.backbones.clip import CLIPBackbone
 from centerclip.model.backbones.siglip import SiglipBackbone
+from centerclip.naming import BACKBONE_CLASSES, name_of, read_options, resolve
 from centerclip.preprocessing import Preprocessing
 
-__all__ = ["Backbone", "CLIPBackbone", "SiglipBackbone", "make_backbone"]
-
-_BACKBONES: Mapping[str, type[Backbone]] = {"clip": CLIPBackbone, "siglip": SiglipBackbone}
+__all__ = ["Backbone", "CLIPBackbone", "SiglipBackbone", "backbone_config", "find_backbone", "make_backbone"]
 
 
 def make_backbone(
@@ -35,11 +35,30 @@ def make_backbone(
     Raises:
         ModelError: any other model.
     """
-    config = getattr(model, "config", None)
-    backbone = _BACKBONES.get(getattr(config, "model_type", ""))
-    if backbone is None or not hasattr(model, "vision_model") or not hasattr(model, "text_model"):
+    if isinstance(model, str | Path):
+        raise ModelError(f"{str(model)!r} is a name: load the model by CenterCLIP.from_pretrained")
+    family = getattr(getattr(model, "config", None), "model_type", "")
+    towers = hasattr(model, "vision_model") and hasattr(model, "text_model")
+    if family not in BACKBONE_CLASSES or not towers:
         raise ModelError(
             f"{type(model).__name__} is not supported: CenterCLIP runs on transformers' CLIPModel and "
-            "SiglipModel (SigLIP, and SigLIP 2 of fixed resolution)"
+            "SiglipModel (SigLIP, and SigLIP 2 of fixed resolution), or on a Backbone of your own"
         )
-    return backbone(model, tokenizer, preprocessing=preprocessing)
+    made, _ = find_backbone(family)
+    return made(model, tokenizer, preprocessing=preprocessing)
+
+
+def find_backbone(given: str | Mapping[str, Any]) -> tuple[type[Backbone], dict[str, Any]]:
+    """The class and the options of a backbone, given as `module:Class(option=value)` or as a table.
+
+    Raises:
+        ConfigError: it can't be imported, or is no subclass of `Backbone`.
+    """
+    name, options = read_options(given, "backbone")
+    return resolve(name, BACKBONE_CLASSES, Backbone, "backbone"), options
+
+
+def backbone_config(backbone: Backbone) -> dict[str, Any] | None:
+    """What `find_backbone` reads, for a backbone of one's own; None for one that a model's family tells."""
+    name = name_of(type(backbone), BACKBONE_CLASSES)
+    return None if name in BACKBONE_CLASSES else {"name": name, **backbone.options}

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
+import torch
+import transformers
 from torch import Tensor, nn
 
+from centerclip.clustering import Tokens
 from centerclip.errors import ModelError
+from centerclip.model.preprocessing import read_preprocessing, write_preprocessing
+from centerclip.model.storage import has_tokenizer, load_tokenizer, load_weights, quiet_transformers
+from centerclip.naming import Option
 from centerclip.preprocessing import Preprocessing
 from centerclip.schedule import TokenSchedule
 
@@ -15,22 +24,32 @@ __all__ = ["Backbone", "square"]
 
 
 class Backbone(nn.Module):
-    """A dual encoder of `transformers`, opened up between its blocks.
+    """A dual encoder, opened up between the blocks of its vision tower.
 
-    A sequence of the vision tower is `[class token,] patch tokens`: L = has_class_token + P.
+    The methods are written for models of `transformers`, whose families are subclasses. A subclass for
+    anything else sets the attributes itself, and replaces the methods that ask the wrapped model: `load` and
+    `save`, `embed`, `block`, `pool`, `tokenize` and `encode_text`.
 
     Attributes:
-        model: the wrapped `transformers` model; its parameters are this module's.
+        family: `clip` or `siglip`: whose image processor `transformers` applies to a saved model.
+        architecture: name of the class in `transformers`.
+        has_class_token: whether sequences begin with a class token: L = has_class_token + P.
+        options: what `load` takes beside the folder and the tokenizer, saved with the model.
+        name: of the model, as the user knows it.
+        model: the wrapped model; its parameters are this module's, and `logit_scale` is one of them.
         tokenizer: of `transformers`, or None, when only token ids can be encoded.
         preprocessing: image size and normalization of the input.
         blocks, width, heads, mlp_width, patch_size, patches: geometry of the vision tower; `width` is D,
             `patches` is P.
-        embed_size: E, what both towers give.
-        context_length: tokens the text tower takes at most.
+        embed_size: E, of both towers' embeddings.
+        context_length: maximum number of tokens in a text.
     """
 
     family: ClassVar[str]
+    architecture: ClassVar[str]
     has_class_token: ClassVar[bool]
+    options: Mapping[str, Option] = MappingProxyType({})
+    name: str = ""
 
     def __init__(
         self, model: nn.Module, tokenizer: Any = None, *, preprocessing: Preprocessing | None = None
@@ -39,6 +58,7 @@ class Backbone(nn.Module):
         config: Any = model.config
         vision, text = config.vision_config, config.text_config
         self.training = model.training
+        self.name = config.name_or_path
         self.model: Any = model
         self.tokenizer = tokenizer
         self.preprocessing = preprocessing or self.default_preprocessing(config)
@@ -49,6 +69,38 @@ class Backbone(nn.Module):
         self.context_length: int = text.max_position_embeddings
         self.patches: int = model.vision_model.embeddings.num_patches  # type: ignore[union-attr, assignment]
         self.blocks: int = len(self.layers)
+
+    @classmethod
+    def load(cls, path: Path, *, tokenizer: Any = None, **options: Any) -> Self:
+        """Load a saved model in float32 and evaluation mode, without touching the network.
+
+        Args:
+            path: a folder as `save` or `transformers` wrote it, or a snapshot of the hub; for a subclass of
+                one's own, whatever it can read.
+            tokenizer: in place of the one saved there.
+            options: of the constructor.
+
+        Raises:
+            ModelError: tokenizer or preprocessing can't be read.
+            CheckpointError: weights missing, superfluous, damaged or of the wrong shape.
+        """
+        model = load_weights(path, getattr(transformers, cls.architecture))
+        if tokenizer is None and has_tokenizer(path):
+            tokenizer = load_tokenizer(path)
+        preprocessing = read_preprocessing(path, cls.default_preprocessing(model.config))
+        return cls(model, tokenizer, preprocessing=preprocessing, **options)
+
+    def save(self, folder: Path) -> None:
+        """Write weights, configuration, tokenizer and preprocessing for `load` and `transformers` to read.
+
+        Raises:
+            OSError: the folder can't be written.
+        """
+        with quiet_transformers():
+            self.model.save_pretrained(folder)
+            if self.tokenizer is not None:
+                self.tokenizer.save_pretrained(folder)
+        write_preprocessing(self.preprocessing, folder, family=self.family)
 
     @classmethod
     def default_preprocessing(cls, config: Any) -> Preprocessing:
@@ -75,6 +127,18 @@ class Backbone(nn.Module):
         return self.preprocessing.std
 
     @property
+    def grid(self) -> tuple[int, int]:
+        """(rows, columns) of the patches that a frame is cut into."""
+        height, width = self.image_size
+        return height // self.patch_size, width // self.patch_size
+
+    @property
+    def logit_scale(self) -> Tensor:
+        """The learned scale of the similarities, as a natural logarithm; a scalar parameter."""
+        scale: Tensor = self.model.logit_scale
+        return scale
+
+    @property
     def layers(self) -> nn.ModuleList:
         """The blocks of the vision tower, modules of `transformers`."""
         layers: nn.ModuleList = self.model.vision_model.encoder.layers
@@ -97,49 +161,48 @@ class Backbone(nn.Module):
             whole_last_block=not self.has_class_token,
         )
 
-    def run(self, x: Tensor, start: int, stop: int, bias: Tensor | None = None) -> Tensor:
-        """Run the part of the vision tower between two reductions.
+    def run(self, tokens: Tokens, start: int, stop: int) -> Tokens:
+        """Run the blocks from `start` to the one before `stop`, 0-based, on sequences x [G, L, D]."""
+        for index in range(start, stop):
+            tokens = self.block(index, tokens)
+        return tokens
 
-        Args:
-            x: frames [G, 3, H, W], normalized, where `start` is 0; else [G, L, D], the residual stream.
-            start, stop: the first block, 0-based, and the one after the last.
-            bias: as in `block`.
+    def run_to_end(self, tokens: Tokens, start: int) -> Tensor:
+        """Run the blocks from `start` on, and pool: x [G, L, D] to [G, E], not normalized."""
+        return self.pool(self.last_block(self.run(tokens, start, self.blocks - 1)))
 
-        Returns:
-            [G, L, D], or where `stop` is `blocks` embeddings [G, E], not normalized.
-        """
-        if start == 0:
-            x = self.embed(x)  # [G, L, D]
-        ends = stop == self.blocks
-        for index in range(start, stop - ends):
-            x = self.block(index, x, bias)
-        return self.finish(x, bias) if ends else x
-
-    def embed(self, frames: Tensor) -> Tensor:
+    def embed(self, frames: Tensor) -> Tokens:
         """Turn frames into the sequences that enter the first block.
 
         Args:
             frames: [F, 3, H, W], normalized.
 
         Returns:
-            [F, L, D], the class token first where there is one.
+            x [F, L, D], the class token first where there is one; positions as `at_patches` makes them.
         """
         raise NotImplementedError
 
-    def block(self, index: int, x: Tensor, bias: Tensor | None = None) -> Tensor:
+    def at_patches(self, x: Tensor) -> Tokens:
+        """Say where the patch tokens of frames [F, L, D] come from; the frame counts as 0 everywhere."""
+        rows, columns = (torch.arange(count, device=x.device, dtype=torch.float32) for count in self.grid)
+        places = torch.cartesian_prod(rows.new_zeros(1), rows, columns)  # [P, 3]
+        return Tokens(x, places.expand(len(x), -1, -1), has_class_token=self.has_class_token)
+
+    def block(self, index: int, tokens: Tokens) -> Tokens:
         """Run one block.
 
         Args:
             index: 0-based.
-            x: [G, L, D], the residual stream.
-            bias: [G, 1, 1, L], added to the attention scores of every query, or None.
+            tokens: x [G, L, D], the residual stream. `tokens.bias` is added to the attention scores of every
+                query; `tokens.positions` are for towers that rotate queries and keys by them.
 
         Returns:
-            [G, L, D].
+            The same with another x.
 
         Raises:
-            ModelError: a bias, with an attention implementation that ignores it.
+            ModelError: tokens weighted by size, with an attention implementation that ignores it.
         """
+        bias = tokens.bias
         if bias is not None:
             implementation = self.model.vision_model.config._attn_implementation
             if implementation not in ("sdpa", "eager"):
@@ -147,31 +210,15 @@ class Backbone(nn.Module):
                     f"attention {implementation!r} can't weight tokens by their size: load the model with "
                     "attn_implementation='sdpa'"
                 )
-            bias = bias.to(x.dtype).expand(-1, -1, x.shape[1], -1)
-        out: Tensor = self.layers[index](x, bias)
-        return out
+            bias = bias.to(tokens.x.dtype).expand(-1, -1, tokens.x.shape[1], -1)
+        return replace(tokens, x=self.layers[index](tokens.x, bias))
 
-    def finish(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """Run the last block and pool.
+    def last_block(self, tokens: Tokens) -> Tokens:
+        """Run the last block, of which only the tokens that `pool` reads are needed."""
+        return self.block(self.blocks - 1, tokens)
 
-        Args:
-            x, bias: as in `block`.
-
-        Returns:
-            [G, E], not normalized.
-        """
-        return self.pool(self.block(self.blocks - 1, x, bias), bias)
-
-    def pool(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """Turn the last block's output into embeddings.
-
-        Args:
-            x: [G, L, D].
-            bias: as in `block`; used where pooling is itself an attention.
-
-        Returns:
-            [G, E], not normalized.
-        """
+    def pool(self, tokens: Tokens) -> Tensor:
+        """Turn what `last_block` returns, x [G, L, D], into embeddings [G, E], not normalized."""
         raise NotImplementedError
 
     def tokenize(self, texts: Sequence[str], *, max_tokens: int | None = None) -> dict[str, Tensor]:
@@ -206,7 +253,7 @@ class Backbone(nn.Module):
     def _token_ids(self, texts: list[str], length: int) -> Tensor:
         raise NotImplementedError
 
-    def text(self, input_ids: Tensor) -> Tensor:
+    def encode_text(self, input_ids: Tensor) -> Tensor:
         """Encode tokenized text.
 
         Args:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from centerclip.clustering import Tokens
 from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone, square
 from centerclip.preprocessing import Preprocessing
@@ -19,6 +20,7 @@ class CLIPBackbone(Backbone):
     """CLIP (`transformers.CLIPModel`): a class token, which is what pooling takes."""
 
     family = "clip"
+    architecture = "CLIPModel"
     has_class_token = True
 
     @classmethod
@@ -30,26 +32,26 @@ class CLIPBackbone(Backbone):
         size: int = self.model.config.projection_dim
         return size
 
-    def embed(self, frames: Tensor) -> Tensor:
+    def embed(self, frames: Tensor) -> Tokens:
         vision = self.model.vision_model
-        out: Tensor = vision.pre_layrnorm(vision.embeddings(frames))  # [F, 1+P, D]
-        return out
+        return self.at_patches(vision.pre_layrnorm(vision.embeddings(frames)))  # x [F, 1+P, D]
 
-    def finish(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """Run the last block for the class token alone, which is all that pooling reads of it, and pool.
+    def last_block(self, tokens: Tokens) -> Tokens:
+        """Run the last block for the class token alone, which is all that pooling reads of it.
 
         It still attends to all tokens. This saves three quarters of the block, a fifteenth of the tower.
         """
         if torch.is_grad_enabled() or self.training:
             # The block as a module, for what hangs on that: checkpointing, dropout, sharded weights.
-            return super().finish(x, bias)
+            return super().last_block(tokens)
+        x, bias = tokens.x, tokens.bias
         layer: Any = self.layers[-1]
         attention = layer.self_attn
         normed = layer.layer_norm1(x)
         heads = (x.shape[0], -1, self.heads, self.width // self.heads)
         query, key, value = (
-            projection(tokens).view(heads).transpose(1, 2)  # [G, h, 1 or L, D/h]
-            for projection, tokens in (
+            projection(part).view(heads).transpose(1, 2)  # [G, h, 1 or L, D/h]
+            for projection, part in (
                 (attention.q_proj, normed[:, :1]),
                 (attention.k_proj, normed),
                 (attention.v_proj, normed),
@@ -59,10 +61,12 @@ class CLIPBackbone(Backbone):
             bias = bias.to(x.dtype)
         seen = scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=attention.scale)
         x = x[:, :1] + attention.out_proj(seen.transpose(1, 2).flatten(2))  # [G, 1, D]
-        return self.pool(x + layer.mlp(layer.layer_norm2(x)))
+        x = x + layer.mlp(layer.layer_norm2(x))
+        return Tokens(x, tokens.positions[:, :0], has_class_token=True)
 
-    def pool(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        out: Tensor = self.model.visual_projection(self.model.vision_model.post_layernorm(x[:, 0]))  # [G, E]
+    def pool(self, tokens: Tokens) -> Tensor:
+        normed = self.model.vision_model.post_layernorm(tokens.class_token)
+        out: Tensor = self.model.visual_projection(normed)  # [G, E]
         return out
 
     def _token_ids(self, texts: list[str], length: int) -> Tensor:

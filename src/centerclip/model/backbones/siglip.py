@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
+from centerclip.clustering import Tokens
 from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone, square
 from centerclip.preprocessing import Preprocessing
@@ -18,6 +19,7 @@ class SiglipBackbone(Backbone):
     """SigLIP and SigLIP 2 of fixed resolution (`transformers.SiglipModel`): pooling by attention."""
 
     family = "siglip"
+    architecture = "SiglipModel"
     has_class_token = False
 
     def __init__(
@@ -38,13 +40,12 @@ class SiglipBackbone(Backbone):
     def embed_size(self) -> int:
         return self.width
 
-    def embed(self, frames: Tensor) -> Tensor:
-        out: Tensor = self.model.vision_model.embeddings(frames)  # [F, P, D]
-        return out
+    def embed(self, frames: Tensor) -> Tokens:
+        return self.at_patches(self.model.vision_model.embeddings(frames))  # x [F, P, D]
 
-    def pool(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        head = self.model.vision_model.head
-        x = self.model.vision_model.post_layernorm(x)
+    def pool(self, tokens: Tokens) -> Tensor:
+        head, bias = self.model.vision_model.head, tokens.bias
+        x = self.model.vision_model.post_layernorm(tokens.x)
         if bias is not None:
             bias = (
                 bias.to(x.dtype).squeeze(1).repeat_interleave(head.attention.num_heads, dim=0)

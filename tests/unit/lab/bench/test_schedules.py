@@ -7,6 +7,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from centerclip.clustering import Clustering, Reducer, Tokens
 from centerclip.lab.bench.schedules import (
     encoding,
     measure_schedules,
@@ -42,25 +43,21 @@ def test_schedules_are_measured_on_the_same_videos() -> None:
 def test_the_tokens_of_a_reduction_are_those_that_the_model_reduces() -> None:
     model = SUBJECT.model.with_(schedule="B2-5,16")
     short, long = reduced_tokens(model, FRAMES)  # 12 frames in 5 segments: three of 2, two of 3
-    assert short.patches.shape == (2 * 3, 2, 16, 32)
+    assert short.tokens.patches.shape == (2 * 3, 2, 16, 32)
     assert long.sequences.shape == (2 * 2, 3 * 16, 32)
-    assert long.class_tokens is not None
+    assert long.tokens.has_class_token
     assert len({tuple(row) for row in long.sequences[0].tolist()}) == 48  # no two are equal
-    (stage,) = model.trace(model.preprocess(FRAMES))
+    (stage,) = model.encode(model.preprocess(FRAMES), trace=True).stages
     assert stage.kept is not None
     assert stage.frame_segments == (0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 4, 4)
     firsts = torch.tensor([[3], [8], [10]]) * 16  # where segments 1, 3 and 4 begin among the video's tokens
-    reduced = short.reduce(model.reducer)
-    assert reduced.kept is not None
-    assert torch.equal(stage.kept[:, [1, 3, 4]], reduced.kept.view(2, 3, 16) + firsts)
+    chosen = model.reducer.choose(short.tokens, short.k)
+    assert isinstance(chosen, Clustering)
+    assert torch.equal(stage.kept[:, [1, 3, 4]], chosen.medoids.view(2, 3, 16) + firsts)
 
 
-class _First:
+class _First(Reducer):
     """Keeps the first tokens, at no cost in operations."""
 
-    name = "first"
-
-    def __call__(self, patches, class_tokens, tokens, *, sizes=None, training=False):  # type: ignore[no-untyped-def]
-        from centerclip.clustering import Reduced
-
-        return Reduced(patches.flatten(1, 2)[:, :tokens], class_tokens.mean(1))
+    def choose(self, tokens: Tokens, k: int) -> torch.Tensor:
+        return torch.arange(k).expand(len(tokens.x), -1)

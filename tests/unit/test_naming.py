@@ -1,0 +1,92 @@
+"""Names with options: read, written, and led to a class without running anything else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from centerclip.errors import ConfigError
+from centerclip.naming import format_name, name_of, parse_name, read_options, resolve, split_names
+
+BUILT_IN = {"ordered": "collections:OrderedDict"}
+
+
+def test_a_list_of_names_is_split_outside_of_parentheses_and_quotes() -> None:
+    text = " kmedoids,spectral(graph=knn, sigma=2.0) ,, my:Own(a='x,)', b=(1,2)),pool,"
+    assert split_names(text) == [
+        "kmedoids",
+        "spectral(graph=knn, sigma=2.0)",
+        "my:Own(a='x,)', b=(1,2))",
+        "pool",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "options"),
+    [
+        ("pool", "pool", {}),
+        ("pool()", "pool", {}),
+        (
+            " my.module:Own.Inner( a = 1, b=-2.5e3, c=true,d=None ) ",
+            "my.module:Own.Inner",
+            {"a": 1, "b": -2500.0, "c": True, "d": None},
+        ),
+        ("a(b=knn, c='1', d=\"x, y\", e=)", "a", {"b": "knn", "c": "1", "d": "x, y", "e": ""}),
+    ],
+)
+def test_names_are_parsed_and_formatted(text: str, name: str, options: dict[str, Any]) -> None:
+    assert parse_name(text) == (name, options)
+    assert parse_name(format_name(name, options)) == (name, options)
+    assert read_options({"name": name, **options}, "thing") == (name, options)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a b", "a(b)", "a(b=1", "a(b=1, b=2)", "a(1=2)", "a(b=1) c", "__import__('os')"]
+)
+def test_other_text_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="can't be read"):
+        parse_name(text)
+
+
+def test_a_name_leads_to_a_class_and_back() -> None:
+    assert resolve("ordered", BUILT_IN, dict, "thing") is OrderedDict
+    assert resolve("collections:OrderedDict", {}, dict, "thing") is OrderedDict
+    assert name_of(OrderedDict, BUILT_IN) == "ordered"
+    assert name_of(OrderedDict, {}) == "collections:OrderedDict"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("other", "thing 'other' is unknown: choose one of ordered, or your own as module:Class"),
+        ("os.system:", "is unknown"),
+        ("os:system('x')", "is unknown"),
+        (".relative:Class", "is unknown"),
+        ("no_such_module:Class", r"can't be imported \(ModuleNotFoundError.*add its folder to PYTHONPATH"),
+        ("collections:NoSuch", r"can't be imported \(AttributeError"),
+        ("stops:Class", r"can't be imported \(SystemExit"),
+        ("os:getcwd", "is not a subclass of dict"),
+        ("collections:deque", "is not a subclass of dict"),
+    ],
+)
+def test_what_leads_nowhere_is_refused(
+    name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stops.py").write_text("raise SystemExit(3)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=message):
+        resolve(name, BUILT_IN, dict, "thing")
+
+
+def test_listing_the_reducers_loads_no_torch() -> None:
+    code = "import sys; from centerclip.naming import REDUCERS; print(*REDUCERS, 'torch' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == [
+        *("kmedoids", "spectral", "pool", "sample", "temporal_shift", "token_shift", "merge"),
+        "False",
+    ]
