@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from centerclip.model.preprocessing import Preprocessing
+from centerclip.preprocessing import Preprocessing
 
 __all__ = ["check_frames"]
 
