@@ -12,6 +12,7 @@ ROOT = Path(centerclip.__file__).parent
 # Order matters only for prefixes: the longest match counts. One package is one level.
 LEVELS = {
     "api": 0,
+    "atomic": 0,
     "errors": 0,
     "records": 0,
     "schedule": 1,

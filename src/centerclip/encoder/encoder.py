@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from centerclip.clustering.reducers import reducer_config
 from centerclip.encoder.decoding import DecodedWindow, Windows, decode_windows
-from centerclip.encoder.device import available_cores, choose_device, prepare, use_threads
+from centerclip.encoder.device import available_cores, choose_device, precision_of, prepare, use_threads
 from centerclip.encoder.indexing import FileResult, Progress, index_files
 from centerclip.encoder.pictures import read_picture
 from centerclip.encoder.pipeline import Pipeline, Step, in_order
@@ -102,6 +102,7 @@ class VideoEncoder:
             frames=self.model.frames,
             embed_size=self.model.embed_size,
             window_seconds=self.window_seconds,
+            precision="int8" if precision_of(self.model) == "int8" else "float",
         )
 
     def encode(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[EncodedVideo | Failed, None, None]:

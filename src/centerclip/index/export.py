@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from centerclip.errors import IndexStoreError
@@ -45,15 +46,15 @@ def _write(table: Any, embed_size: int, vectors_file: Path, rows_file: Path) -> 
     count = int(table.count_rows())
     vectors = np.lib.format.open_memmap(vectors_file, mode="w+", dtype=np.float32, shape=(count, embed_size))
     batches = table.search().select([*WINDOW_COLUMNS, "vector"]).to_batches(_BATCH)
-    schema = batches.schema
-    described = schema.remove(schema.get_field_index("vector"))
-    described = described.append(schema.field("path").with_name("image_path"))
+    names = [*WINDOW_COLUMNS, "image_path"]
+    kinds = batches.schema.append(batches.schema.field("path").with_name("image_path"))
+    schema = pa.schema([(name, kinds.field(name).type) for name in names])
     at = 0
-    with pq.ParquetWriter(rows_file, described) as rows:
+    with pq.ParquetWriter(rows_file, schema) as rows:
         for batch in batches:
             vectors[at : at + batch.num_rows] = batch["vector"].flatten().to_numpy().reshape(-1, embed_size)
-            columns = batch.drop_columns("vector").append_column("image_path", batch["path"])
-            rows.write_batch(columns)
+            columns = [*(batch[name] for name in WINDOW_COLUMNS), batch["path"]]
+            rows.write_batch(pa.record_batch(columns, schema=schema))
             at += batch.num_rows
     vectors.flush()
     return count

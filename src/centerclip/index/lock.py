@@ -20,6 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from centerclip.atomic import write_atomically
 from centerclip.errors import IndexLockedError, IndexStoreError
 
 __all__ = ["writer_lock"]
@@ -58,7 +59,7 @@ def writer_lock(location: str, *, remote: bool, wait_seconds: float) -> Iterator
     note = folder / _NOTE
     try:
         me = {"pid": os.getpid(), "host": socket.gethostname(), "since_seconds": time.time()}
-        note.write_text(json.dumps(me), encoding="utf-8")
+        write_atomically(note, json.dumps(me))
         yield
     finally:
         with suppress(OSError):

@@ -130,12 +130,8 @@ class Snapshot:
     def rows(self, where: str) -> list[StoredWindow]:
         """The windows that meet a condition, in the order of path and time."""
         rows = self._table.search().where(where).select(list(WINDOW_READ)).to_arrow()
-        rows = rows.sort_by([("path", "ascending"), ("start_seconds", "ascending")])
+        rows = rows.sort_by([("path", "ascending"), ("start_ms", "ascending")])
         return to_windows(rows)
-
-    def thumbnail(self, where: str) -> bytes | None:
-        rows = self._table.search().where(where).select(["thumbnail"]).limit(1).to_arrow().to_pylist()
-        return rows[0]["thumbnail"] if rows else None
 
     def _search_memory(
         self, vectors: NDArray[np.float32], top: int, where: str | None, per_video: int | None

@@ -18,7 +18,7 @@ def literal(value: str | float) -> str:
     """Write a value as a SQL literal; a quote is doubled, nothing else is special."""
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
-    return repr(float(value))
+    return repr(value)
 
 
 def equals(column: str, value: str | float) -> str:

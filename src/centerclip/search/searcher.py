@@ -15,7 +15,7 @@ from centerclip.index import Matches, VideoIndex
 from centerclip.index.snapshot import unit_vectors
 from centerclip.index.sql import all_of, differs
 from centerclip.search.encoders import QueryVectors, as_query_encoder
-from centerclip.search.moments import Moment, is_related, join_moments, keep_per_video, segment_bounds
+from centerclip.search.moments import Moment, is_related, join_moments, keep_per_video
 from centerclip.search.query import Query, Term, parse_query
 
 __all__ = ["Curve", "Hit", "Searcher"]
@@ -99,8 +99,8 @@ class Searcher:
 
         Args:
             query: in the language of `query`, or a file, or a parsed query, or an embedding [E].
-            top: at most so many hits.
-            per_video: at most so many moments of the same content; None for no limit.
+            top: maximum number of hits.
+            per_video: maximum number of moments of the same content; None for no limit.
             where: SQL condition on the windows' columns (`duration_seconds > 60 and path like '%/2024/%'`).
             tail: keep the tail.
             files: whether words may name files; see `parse_query`.
@@ -181,18 +181,17 @@ class Searcher:
         if not windows:
             raise QueryError(f"the index has no video {video_id!r}: take it from a hit")
         (vector,) = self._encode([query], files)
-        bounds = [segment_bounds(window) for window in windows]
         return Curve(
             path=windows[0].path,
-            starts=np.concatenate([b[:-1] for b in bounds]),
-            ends=np.concatenate([b[1:] for b in bounds]),
+            starts=np.concatenate([window.bounds[:-1] for window in windows]),
+            ends=np.concatenate([window.bounds[1:] for window in windows]),
             scores=np.concatenate([window.segments @ vector for window in windows]),
         )
 
     def _check(self) -> None:
-        """The index may have come into being since, and by another model."""
+        """The index may have been made since, or made again, with another model."""
         if self.index.model is not None:
-            self.index.check(self._fingerprint, "the model at hand")
+            self.index.check(self._fingerprint, "the model in use")
 
     def _encode(
         self, queries: Sequence[str | Path | Query | NDArray[np.float32]], files: bool

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import FileResponse
 
 from centerclip.serve.problems import Problem
-from centerclip.serve.routes.windows import VideoId, open_video, window_at
+from centerclip.serve.routes.windows import VideoId, open_video
 from centerclip.serve.services import Services, Use
 
 __all__ = ["router"]
@@ -83,10 +83,7 @@ async def get_clip(services: Use, video_id: VideoId, start: _Seconds, end: _Seco
 
 
 def _thumbnail(services: Services, video_id: str, seconds: float) -> bytes:
-    picture = services.index.thumbnail(video_id, seconds)
-    if picture is None:
-        window = window_at(services, video_id, seconds)
-        picture = services.index.thumbnail(video_id, window.window.start_seconds)
+    picture = services.index.picture(video_id, seconds)
     if picture is None:
         raise Problem(404, "there is no such picture any more: search again")
     return picture
