@@ -56,12 +56,6 @@ _STATE = [
     ("windows", pa.int64()),
     ("indexed_seconds", pa.float64()),
 ]
-_PICTURE = [
-    ("path", pa.string()),
-    ("video_id", pa.string()),
-    ("start_ms", pa.int64()),
-    ("jpeg", pa.binary()),
-]
 
 KEYS = {
     "windows": ["path", "start_ms"],
@@ -85,14 +79,20 @@ def schemas(embed_size: int) -> dict[str, pa.Schema]:
 
     A window's row has its vector (E float32), its segments (S * E float16) and their S + 1 bounds.
     """
-    arrays = [
-        ("vector", pa.list_(pa.float32(), embed_size)),
-        ("segments", pa.list_(pa.float16())),
-        ("bounds_ms", pa.list_(pa.int64())),
-    ]
+    vector, segments, bounds = (
+        pa.list_(pa.float32(), embed_size),
+        pa.list_(pa.float16()),
+        pa.list_(pa.int64()),
+    )
     columns = {
-        "windows": _INFO + _WINDOW + arrays,
-        "pictures": _PICTURE,
+        "windows": [
+            *_INFO,
+            *_WINDOW,
+            ("vector", vector),
+            ("segments", segments),
+            ("bounds_ms", pa.list_(pa.int64())),
+        ],
+        "pictures": [*_INFO[:2], _WINDOW[0], ("jpeg", pa.binary())],
         "videos": _INFO + _STATE,
         "meta": [("key", pa.string()), ("value", pa.string())],
     }

@@ -61,8 +61,7 @@ class Store:
     def meta(self) -> Meta | None:
         """What the index says of itself now, None while there is no index.
 
-        An index that was deleted and made again in the same place has another id; whatever was open of the
-        old one is closed.
+        An index that was deleted and made again in the same place has another id.
 
         Raises:
             IndexStoreError: it has another format, or can't be read.
@@ -74,8 +73,6 @@ class Store:
         with store_errors(self.location, "reading what model it belongs to"):
             table = self._try_open("meta") if self.remote or stamp else None
             found = None if table is None else self._read_meta(table)
-        if known is None or found is None or found.id != known.id:
-            self._connection, self._latest = None, {}
         self._meta = stamp, found
         return found
 
@@ -116,12 +113,16 @@ class Store:
                 data = pa.table([values.keys(), values.values()], schema=schema) if name == "meta" else None
                 connection.create_table(name, data=data, schema=schema)
 
-    def write_roots(self, roots: Iterable[Path]) -> None:
-        """Record the roots in place of those there were; the caller holds the lock."""
-        value = json.dumps([str(root) for root in roots])  # in ASCII, also what is no valid UTF-8
+    def add_roots(self, roots: Iterable[str | os.PathLike[str]]) -> None:
+        """Remember roots, made absolute, after those there are; the caller holds the lock."""
+        meta = self.meta()
+        known = [str(root) for root in meta.roots] if meta else []
+        value = list(dict.fromkeys([*known, *map(os.path.abspath, roots)]))
+        if value == known:
+            return
         with store_errors(self.location, "being written"):
-            table = self._open("meta")
-            merge(table, pa.table({"key": ["roots"], "value": [value]}, schema=table.schema))
+            table = self._open("meta")  # JSON is ASCII, also where a name isn't valid UTF-8
+            merge(table, pa.table({"key": ["roots"], "value": [json.dumps(value)]}, schema=table.schema))
 
     def table(self, name: str) -> Any:
         """A handle that stays at the table's present version until told otherwise."""
@@ -192,7 +193,7 @@ class Store:
 def merge(table: Any, rows: pa.Table, gone: str | None = None) -> int:
     """Put rows in place of those with the same key, in one commit, and delete others that meet `gone`.
 
-    Merging costs about 20 ms more than appending, also into 200,000 rows, and no retry can double a row.
+    No retry can double a row. It takes 25 ms for 500 rows, where appending takes 8, also into 200,000 rows.
 
     Args:
         table: one of the index.

@@ -73,9 +73,8 @@ class Writer:
         self._batches = 0
         self._removed = 0
         with store_errors(store.location, "being checked"):
-            self._known = _counts(self._videos)
-            """How many windows each path has."""
-            self._forget(_mismatched(self._pictures, self._windows, self._videos))
+            self._known, broken = _inspect(self._pictures, self._windows, self._videos)
+            self._forget(sorted(broken))
             self._tidy()
 
     def add(self, results: Sequence[EncodedVideo | Failed]) -> list[EncodedVideo | Failed]:
@@ -109,12 +108,8 @@ class Writer:
         return [by_path[path] for path in paths]
 
     def add_roots(self, roots: Iterable[str | os.PathLike[str]]) -> None:
-        """Remember files and folders that the owner gave, exactly these, after those given before."""
-        meta = self._store.meta()
-        before = meta.roots if meta else ()
-        given = dict.fromkeys([*before, *(Path(os.path.abspath(root)) for root in roots)])
-        if len(given) > len(before):
-            self._store.write_roots(given)
+        """Remember the files and folders that the owner gave, and no others; see `VideoIndex.roots`."""
+        self._store.add_roots(roots)
 
     def remove(self, paths: Iterable[Path]) -> int:
         """Forget files; returns how many of them were known."""
@@ -236,9 +231,8 @@ class Writer:
 
     def _verify(self) -> None:
         """Compare what was acknowledged with what a newcomer would read."""
-        pictures, windows, videos = map(self._store.table, ("pictures", "windows", "videos"))
-        wrong = {*_mismatched(pictures, windows, videos)}
-        wrong |= {path for path, _ in _counts(videos).items() ^ self._known.items()}
+        counts, wrong = _inspect(*map(self._store.table, ("pictures", "windows", "videos")))
+        wrong |= {path for path, _ in counts.items() ^ self._known.items()}
         if wrong:
             raise IndexStoreError(
                 f"the index {self._store.location} does not hold what was written for {len(wrong)} "
@@ -251,25 +245,17 @@ def _path(result: EncodedVideo | Failed) -> Path:
     return result.path if isinstance(result, Failed) else result.info.path
 
 
-def _read(table: Any, *columns: str) -> Any:
-    return table.search().select(list(columns)).to_arrow()
-
-
-def _counts(videos: Any) -> dict[str, int]:
-    rows = _read(videos, "path", "windows")
-    return dict(zip(rows["path"].to_pylist(), rows["windows"].to_pylist(), strict=True))
-
-
-def _mismatched(pictures: Any, windows: Any, videos: Any) -> list[str]:
-    """The paths for which the rule is broken: what a killed writer left half done."""
-    rows = _read(videos, "path", "video_id", "windows").to_pylist()
+def _inspect(pictures: Any, windows: Any, videos: Any) -> tuple[dict[str, int], set[str]]:
+    """How many windows each path has by `videos`, and the paths for which the rule is broken."""
+    rows = videos.search().select(["path", "video_id", "windows"]).to_arrow().to_pylist()
     expected = {(row["path"], row["video_id"]): row["windows"] for row in rows if row["windows"]}
     wrong = {key for key, _ in expected.items() ^ _by_content(windows).items()}
-    return sorted({path for path, _ in wrong | (expected.keys() ^ _by_content(pictures).keys())})
+    wrong |= expected.keys() ^ _by_content(pictures).keys()
+    return {row["path"]: row["windows"] for row in rows}, {path for path, _ in wrong}
 
 
 def _by_content(table: Any) -> dict[tuple[str, str], int]:
     """How many rows there are of each path and content."""
     keys = ["path", "video_id"]
-    grouped = _read(table, *keys).group_by(keys).aggregate([([], "count_all")])
+    grouped = table.search().select(keys).to_arrow().group_by(keys).aggregate([([], "count_all")])
     return {(row["path"], row["video_id"]): row["count_all"] for row in grouped.to_pylist()}

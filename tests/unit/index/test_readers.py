@@ -56,25 +56,28 @@ def test_an_index_that_comes_into_being_is_seen(tmp_path: Path) -> None:
     assert reader.model == CARD
 
 
-def make_again(index: VideoIndex, card: ModelCard, path: str) -> VideoIndex:
-    """Delete an index and make it in the same place, with as many commits."""
+def make_again(index: VideoIndex, card: ModelCard, path: str, writes: int = 1) -> VideoIndex:
+    """Delete an index of one write and make it in the same place."""
     shutil.rmtree(index.location)
     made = VideoIndex(index.location)
     made.bind(card)
     with made.writer() as writer:
-        writer.add([random_video(path)])
-    assert made.version == index.version
+        for _ in range(writes):
+            writer.add([random_video(path)])
     return made
 
 
 def test_an_index_made_again_in_the_same_place_is_noticed(index: VideoIndex) -> None:
     reader = VideoIndex(index.location)
     assert best_path(reader, 0) == "/v/0.mp4"
-    again = make_again(index, CARD, "/v/1.mp4")
-    assert best_path(reader, 0) == "/v/1.mp4"
-    assert [str(video.info.path) for video in reader.videos()] == ["/v/1.mp4"]
-    assert reader.picture("id-/v/1.mp4", 0.0) == b"jpeg /v/1.mp4 0 0"
-    assert reader.id == again.id
+    for number, writes in enumerate((1, 3, 1), start=1):  # as many versions as before, more, and fewer
+        before, path = reader.version, f"/v/{number}.mp4"
+        again = make_again(index, CARD, path, writes)
+        assert again.version - before == {1: 0, 2: 4, 3: -4}[number]
+        assert best_path(reader, number) == path
+        assert [str(video.info.path) for video in reader.videos()] == [path]
+        assert reader.picture(f"id-{path}", 0.0) == f"jpeg {path} 0 0".encode()
+        assert (reader.id, reader.version) == (again.id, again.version)
     shutil.rmtree(index.location)
     assert (len(reader), reader.id, reader.model) == (0, None, None)
 
