@@ -20,8 +20,8 @@ _BATCH = 8192
 def write_export(table: Any, embed_size: int, folder: Path) -> int:
     """Write `img_emb/img_emb_0.npy` [N, E] float32 and `metadata/metadata_0.parquet`, row for row.
 
-    The parquet file has the windows' columns and `image_path`, the path once more under the name that
-    clip-retrieval's tools look for. Memory stays flat.
+    The parquet file has the windows' columns and `image_path`, a copy of `path` under the name that
+    clip-retrieval's tools expect. Memory stays flat.
 
     Returns:
         N.
@@ -33,13 +33,13 @@ def write_export(table: Any, embed_size: int, folder: Path) -> int:
     rows_file = folder / "metadata" / "metadata_0.parquet"
     for file in (vectors_file, rows_file):
         if file.exists():
-            raise IndexStoreError(f"{file} exists and is not overwritten: give another folder")
+            raise IndexStoreError(f"{file} exists and is not overwritten: choose another folder")
     try:
         for file in (vectors_file, rows_file):
             file.parent.mkdir(parents=True, exist_ok=True)
         return _write(table, embed_size, vectors_file, rows_file)
     except OSError as error:
-        raise IndexStoreError(f"{folder} can't be written: {error}. Give another folder") from error
+        raise IndexStoreError(f"{folder} can't be written: {error}. Choose another folder") from error
 
 
 def _write(table: Any, embed_size: int, vectors_file: Path, rows_file: Path) -> int:

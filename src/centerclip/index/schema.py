@@ -70,8 +70,8 @@ VIDEO_COLUMNS = tuple(name for name, _ in _INFO + _STATE)
 """What a condition on videos may use."""
 _DESCRIBED = ("path", "video_id", "duration_seconds", "start_ms", "end_ms")
 WINDOW_READ = (*_DESCRIBED, "vector", "segments", "bounds_ms")
-"""What makes a `StoredWindow`. Each further column costs a search of 1,000,000 windows 1 to 7 ms, however few
-the rows."""
+"""What makes a `StoredWindow`. Each further column adds 1 to 7 ms to a search of 1,000,000 windows, even if
+few are found."""
 
 
 def schemas(embed_size: int) -> dict[str, pa.Schema]:
@@ -79,19 +79,13 @@ def schemas(embed_size: int) -> dict[str, pa.Schema]:
 
     A window's row has its vector (E float32), its segments (S * E float16) and their S + 1 bounds.
     """
-    vector, segments, bounds = (
-        pa.list_(pa.float32(), embed_size),
-        pa.list_(pa.float16()),
-        pa.list_(pa.int64()),
-    )
+    arrays = [
+        ("vector", pa.list_(pa.float32(), embed_size)),
+        ("segments", pa.list_(pa.float16())),
+        ("bounds_ms", pa.list_(pa.int64())),
+    ]
     columns = {
-        "windows": [
-            *_INFO,
-            *_WINDOW,
-            ("vector", vector),
-            ("segments", segments),
-            ("bounds_ms", pa.list_(pa.int64())),
-        ],
+        "windows": _INFO + _WINDOW + arrays,
         "pictures": [*_INFO[:2], _WINDOW[0], ("jpeg", pa.binary())],
         "videos": _INFO + _STATE,
         "meta": [("key", pa.string()), ("value", pa.string())],
@@ -112,7 +106,7 @@ class StoredWindow:
     """A window as the index holds it, with its score where a search found it.
 
     `path`, `video_id` and `duration_seconds` are of its file; `vector` [E] and `segments` [S, E] are float32;
-    `bounds` [S + 1] float64 are seconds in the file: segment s lasts from `bounds[s]` to `bounds[s + 1]`.
+    `bounds` [S + 1] float64 are seconds in the file: segment s lasts from `bounds[s]` to `bounds[s + 1]`;
     `score` is the cosine to the query, NaN without one.
     """
 
@@ -139,7 +133,7 @@ class StoredVideo:
 
 
 def stored_path(path: str | Path) -> str:
-    """The form of a path that rows carry: absolute, links kept; bytes that are no UTF-8 become U+FFFD."""
+    """The form of a path that rows carry: absolute, links kept; bytes that aren't UTF-8 become U+FFFD."""
     return os.fsencode(os.path.abspath(path)).decode("utf-8", "replace")
 
 

@@ -50,8 +50,8 @@ class Matches:
     """What a search found for one query vector.
 
     `windows` are in descending order of score. `background` is the median score of the query over the
-    whole index (a fixed sample of a large one), whatever the condition: what an unrelated window scores.
-    `sampled` is how many windows that median is of.
+    whole index (a fixed sample of a large one), ignoring the condition: what an unrelated window scores.
+    `sampled` is how many windows that median is taken over.
     """
 
     windows: tuple[StoredWindow, ...]
@@ -95,7 +95,7 @@ class Snapshot:
     """One version of the table of windows.
 
     Args:
-        table: a handle at that version, which nobody else moves.
+        table: a handle at that version, used by nobody else.
         embed_size: E.
     """
 
@@ -165,7 +165,7 @@ class Snapshot:
 
         if len(vectors) == 1:
             return [look(vectors[0], backgrounds[0])]
-        with ThreadPoolExecutor() as pool:  # the store searches with one thread a query
+        with ThreadPoolExecutor() as pool:  # the store uses one thread per query
             return list(pool.map(look, vectors, backgrounds))
 
     def _nearest(
@@ -303,7 +303,7 @@ def _products(vectors: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDAr
 
 
 def _rank(best: Callable[[int], _Candidates], top: int, per_video: int | None, total: int) -> _Candidates:
-    """Ask for ever more candidates until `top` remain after at most `per_video` of each video are kept."""
+    """Ask for more and more candidates until `top` remain with at most `per_video` of each video."""
     wanted = min(top if per_video is None else top + top // 4, total)
     while True:
         found = best(wanted)

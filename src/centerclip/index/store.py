@@ -55,7 +55,7 @@ class Store:
         self.location = text if self.remote else str(Path(text).expanduser().absolute())
         self._connection: Any = None
         self._latest: dict[str, Any] = {}
-        self._meta: tuple[tuple[int, int] | None, Meta | None] = None, None
+        self._meta: tuple[tuple[int | str, ...] | None, Meta | None] = None, None
         self._refuse_foreign()
 
     def meta(self) -> Meta | None:
@@ -76,11 +76,12 @@ class Store:
         self._meta = stamp, found
         return found
 
-    def _stamp(self) -> tuple[int, int] | None:
+    def _stamp(self) -> tuple[int | str, ...] | None:
         """What differs once `meta` was written or made again; None while there is none."""
+        versions = Path(self.location, "meta.lance", "_versions")
         with suppress(OSError):
-            stat = os.stat(Path(self.location, "meta.lance", "_versions"))
-            return stat.st_ino, stat.st_mtime_ns
+            stat = os.stat(versions)
+            return stat.st_ino, stat.st_mtime_ns, *os.listdir(versions)  # a folder's time may be 4 ms coarse
         return None
 
     def _read_meta(self, table: Any) -> Meta:
@@ -88,7 +89,7 @@ class Store:
         if int(values["format"]) != FORMAT:
             remedy = "index into a new place with `centerclip index PATH --index NEW`, or delete it first"
             if int(values["format"]) > FORMAT:
-                remedy = "upgrade centerclip, or choose another place with --index"
+                remedy = "upgrade centerclip, or choose another --index"
             raise IndexStoreError(
                 f"the index {self.location} has format {values['format']}, but this version of centerclip "
                 f"reads format {FORMAT}: {remedy}"
@@ -105,7 +106,7 @@ class Store:
                 if leftover is not None and leftover.count_rows():
                     raise IndexStoreError(
                         f"{self.location} holds a table {name} with rows, but does not say of which model "
-                        "they are. Nothing was touched; delete it, or give another --index"
+                        "they are. Nothing was changed; delete it, or choose another --index"
                     )
                 connection.drop_table(name)
             values = {"format": str(FORMAT), "id": uuid.uuid4().hex, "model": card.to_json(), "roots": "[]"}
@@ -125,7 +126,7 @@ class Store:
             merge(table, pa.table({"key": ["roots"], "value": [json.dumps(value)]}, schema=table.schema))
 
     def table(self, name: str) -> Any:
-        """A handle that stays at the table's present version until told otherwise."""
+        """A handle that stays at the table's present version but for its own writes."""
         with store_errors(self.location, f"opening its table {name}"):
             return self._open(name)
 
@@ -177,7 +178,7 @@ class Store:
             names = set(os.listdir(self.location))
         elif os.path.exists(self.location):
             raise IndexStoreError(
-                f"{self.location} is a file, but an index is a folder: give another --index"
+                f"{self.location} is a file, but an index is a folder: choose another --index"
             )
         else:
             return
@@ -185,8 +186,8 @@ class Store:
         foreign = sorted(visible - {f"{name}.lance" for name in KEYS})
         if foreign:
             raise IndexStoreError(
-                f"{self.location} is no index: it holds {foreign[0]!r}, which no index does. "
-                "Nothing was touched; give an empty or new folder with --index"
+                f"{self.location} isn't an index: it contains other files ({foreign[0]!r}). "
+                "Nothing was changed; choose an empty or new folder with --index"
             )
 
 

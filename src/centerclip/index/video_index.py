@@ -1,7 +1,7 @@
 """`VideoIndex`: embedded videos in a folder or a bucket, searched by vector.
 
-Readers need no lock and see what a writer commits without opening anew; see `writer` for how the index
-stays whole. The package knows vectors and files' descriptions, and neither models nor how videos are read.
+Readers need no lock and see what a writer commits without opening the index again; see `writer` for how it
+stays whole. The package knows vectors and descriptions of files, but neither models nor how videos are read.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class VideoIndex:
 
     Args:
         location: a folder, or an address in object storage (`s3://bucket/prefix`).
-        create: whether the index may be new; it then comes into being with `bind`.
+        create: whether the index may be new; `bind` then creates it.
 
     Raises:
         IndexStoreError: not there and `create` is false, or the place holds something else.
@@ -111,19 +111,19 @@ class VideoIndex:
         """Make the index one of this model, or check that it is.
 
         Raises:
-            FingerprintError: it belongs to another model, or to windows of another length.
+            FingerprintError: it belongs to another model, or to windows of another length or precision.
         """
         if self.model is None:
             with writer_lock(self.location, remote=self._store.remote, wait_seconds=60):
-                if self.model is None:  # nobody was quicker
+                if self.model is None:  # no other process was faster
                     self._store.create(card)
-        self.check(card.fingerprint, card.name)
         meta = self._described()
+        self.check(card.fingerprint, card.name)
         bound = meta.card
         if bound.window_seconds != card.window_seconds:
             raise FingerprintError(
                 f"the index {self.location} has windows of {bound.window_seconds:g} seconds, not "
-                f"{card.window_seconds:g}: use --window {bound.window_seconds:g}, or another --index"
+                f"{card.window_seconds:g}: use --window {bound.window_seconds:g}, or choose another --index"
             )
         if bound.precision != card.precision:
             remedy = "add --precision int8" if bound.precision == "int8" else "leave out --precision int8"
@@ -143,7 +143,7 @@ class VideoIndex:
         if bound.fingerprint != fingerprint:
             raise FingerprintError(
                 f"the index {self.location} was made by {bound}, not by {name} (fingerprint {fingerprint}): "
-                f"use that model (--model {bound.name} --schedule {bound.schedule}), or another --index"
+                f"use that model (--model {bound.name} --schedule {bound.schedule}) or choose another --index"
             )
 
     @contextmanager
@@ -151,10 +151,10 @@ class VideoIndex:
         """Hold the index for writing, after repairing what a killed writer left half done.
 
         Args:
-            wait_seconds: how long to wait for another writer; 0 not at all, negative for ever.
+            wait_seconds: how long to wait for another writer: 0 not at all, negative without limit.
 
         Raises:
-            IndexLockedError: another process is writing; says which.
+            IndexLockedError: another process is writing; names it.
             IndexStoreError: the index is not yet bound to a model, or was made again since it was.
         """
         expected = self._bound_id or self._described().id
@@ -187,12 +187,12 @@ class VideoIndex:
 
         Args:
             vectors: [Q, E] or [E]; of any length, compared by cosine.
-            top: windows a query, at least 1.
+            top: windows per query, at least 1.
             where: SQL condition on the windows' columns.
-            per_video: at most so many windows of the same content; None for no limit.
+            per_video: maximum number of windows of the same content; None for no limit.
 
         Returns:
-            One `Matches` a query; empty ones while the index is.
+            One `Matches` per query; empty ones while the index is empty.
 
         Raises:
             QueryError: a vector that is zero, not finite or not of size E, or a condition that can't be used.
@@ -308,7 +308,7 @@ class VideoIndex:
     def _missing(self) -> IndexStoreError:
         return IndexStoreError(
             f"there is no index at {self.location}: run `centerclip index PATH` first, "
-            "or give the right place with --index"
+            "or choose the right place with --index"
         )
 
     def _column_values(self, *columns: str) -> Any:

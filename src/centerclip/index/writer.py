@@ -1,4 +1,4 @@
-"""The only hand that changes an index: batches in, rows replaced, and a count at the end.
+"""The only code that changes an index: batches in, rows replaced, and a count at the end.
 
 One rule makes it safe to be killed anywhere: a path has as many rows in `windows` as `videos` says, and these
 and its pictures are of the content that `videos` says (a failed or unknown path has none). A batch writes its
@@ -170,10 +170,10 @@ class Writer:
             if sizes != {self._embed_size}:
                 raise IndexStoreError(
                     f"{path}: embeddings of size {sizes}, but the index {self._store.location} holds "
-                    f"size {self._embed_size}: use the model it was made with, or another --index"
+                    f"size {self._embed_size}: use the model it was made with, or choose another --index"
                 )
             if not (np.isfinite(encoded.vector).all() and np.isfinite(encoded.segments).all()):
-                return Failed(path, "its embedding is not finite: damaged frames, or the model's fault")
+                return Failed(path, "its embedding is not finite: the frames or the model are damaged")
         if not result.windows:
             return Failed(path, "no window of it was encoded")
         starts = {milliseconds(encoded.window.start_seconds) for encoded in result.windows}
@@ -202,9 +202,9 @@ class Writer:
         self._removed = 0
 
     def _build_ann(self, rows: int) -> bool:
-        """Build the ANN index, anew once the rows have doubled; else fold the later ones into it.
+        """Build the ANN index, again once the rows have doubled; else fold the later ones into it.
 
-        Its name tells of how many rows it was made, on which the number of its partitions depends.
+        Its name says how many rows it was built from, which decides the number of its partitions.
         """
         if rows <= EXACT_LIMIT:
             return False

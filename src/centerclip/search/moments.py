@@ -93,7 +93,7 @@ def join_moments(
 
 
 def _best_length(excess: Sequence[float]) -> int:
-    """How many segments to take on one side: up to the highest running sum, if that is above zero."""
+    """How many segments to take on one side: up to the highest running sum if it is above zero."""
     length, highest = 0, 0.0
     for taken, total in enumerate(accumulate(excess), start=1):
         if total > highest:

@@ -66,8 +66,8 @@ class Searcher:
     """Searches an index with the model that made it; safe to use from many threads.
 
     Args:
-        index: what to search; writes to it by any process are seen by the next search.
-        model: a `VideoEncoder`, a `CenterCLIP`, or any `QueryEncoder`, which is not to change from here on.
+        index: what to search; the next search sees what any process has written to it.
+        model: a `VideoEncoder`, a `CenterCLIP`, or any `QueryEncoder`; don't change its weights afterwards.
 
     Raises:
         FingerprintError: the index was made by another model.
@@ -103,7 +103,7 @@ class Searcher:
             per_video: maximum number of moments of the same content; None for no limit.
             where: SQL condition on the windows' columns (`duration_seconds > 60 and path like '%/2024/%'`).
             tail: keep the tail.
-            files: whether words may name files; see `parse_query`.
+            files: whether a query may name files; see `parse_query`.
 
         Returns:
             Hits in descending order of score; none while the index is empty.
@@ -196,7 +196,7 @@ class Searcher:
     def _encode(
         self, queries: Sequence[str | Path | Query | NDArray[np.float32]], files: bool
     ) -> list[NDArray[np.float32]]:
-        """[E] unit for each query; those in words and files are encoded together."""
+        """[E] of unit length for each query; texts and files are encoded together."""
         parsed = [query if isinstance(query, np.ndarray) else _parsed(query, files) for query in queries]
         encoded = iter(self._vectors.encode([query for query in parsed if isinstance(query, Query)]))
         return [next(encoded) if isinstance(query, Query) else self._unit(query) for query in parsed]
@@ -213,7 +213,7 @@ class Searcher:
         where: str | None,
         tail: bool,
     ) -> list[list[Hit]]:
-        """Look at ever more windows until `top` moments are found for each vector."""
+        """Look at more and more windows until `top` moments are found for each vector."""
         each = None if per_video is None else _WINDOWS * per_video
         answers: dict[int, list[Hit]] = {}
         wanted = max(_CANDIDATES, _WINDOWS * top)

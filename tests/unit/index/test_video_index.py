@@ -83,7 +83,7 @@ def test_an_int8_index_asks_for_int8_when_written_and_for_nothing_when_searched(
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "holiday.mp4").write_bytes(b"film")
-    with pytest.raises(IndexStoreError, match=r"no index: it holds 'holiday\.mp4'"):
+    with pytest.raises(IndexStoreError, match=r"isn't an index: it contains other files \('holiday\.mp4'\)"):
         VideoIndex(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["holiday.mp4"]
     with pytest.raises(IndexStoreError, match="is a file"):
