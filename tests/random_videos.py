@@ -21,6 +21,7 @@ CARD = ModelCard(
     frames=12,
     embed_size=EMBED_SIZE,
     window_seconds=WINDOW_SECONDS,
+    precision="float",
 )
 
 
@@ -48,7 +49,10 @@ def random_video(
                 vectors[at],
                 parts[at],
                 np.linspace(at * WINDOW_SECONDS, (at + 1) * WINDOW_SECONDS, segments + 1),
-                ((at * WINDOW_SECONDS, os.fsencode(f"jpeg {path} {at}")),),
+                tuple(
+                    (at * WINDOW_SECONDS + later, os.fsencode(f"jpeg {path} {at} {later}"))
+                    for later in (0, 5)
+                ),
             )
             for at in range(windows)
         ),

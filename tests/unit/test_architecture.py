@@ -12,6 +12,7 @@ ROOT = Path(centerclip.__file__).parent
 # Order matters only for prefixes: the longest match counts. One package is one level.
 LEVELS = {
     "api": 0,
+    "atomic": 0,
     "preprocessing": 0,
     "errors": -1,  # below everything
     "naming": 0,

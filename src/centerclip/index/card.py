@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 __all__ = ["ModelCard"]
 
@@ -12,8 +13,9 @@ __all__ = ["ModelCard"]
 class ModelCard:
     """The model and the settings that every vector of an index was made with.
 
-    `fingerprint` alone decides whether vectors may be compared; the rest tells people which model it is.
-    `embed_size` is E; `frames` is T of one window of at most `window_seconds`.
+    `fingerprint` alone decides whether a query may be compared with the vectors. `embed_size` is E; `frames`
+    is T of one window of at most `window_seconds`. `precision` is "int8", or "float" for float32 and
+    bfloat16, which may share an index. The rest tells people which model it is.
     """
 
     fingerprint: str
@@ -23,6 +25,7 @@ class ModelCard:
     frames: int
     embed_size: int
     window_seconds: float
+    precision: Literal["float", "int8"]
 
     def __str__(self) -> str:
         return f"{self.name} (schedule {self.schedule}, {self.frames} frames, fingerprint {self.fingerprint})"

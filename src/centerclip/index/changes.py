@@ -1,4 +1,4 @@
-"""What has to be done about a set of files: compared with what the index has, by size and time."""
+"""Which of a set of files have to be indexed: compared with what the index has, by size and time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Changes", "FileStamp", "Known", "Moved", "compare"]
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """A file at a moment: another size or modification time means other content."""
+    """A file at one moment: another size or modification time means other content."""
 
     path: Path
     size_bytes: int
@@ -48,7 +48,7 @@ class Known:
 class Moved:
     """An indexed file that is gone, and a new one of the same size and time: very likely the same content.
 
-    Compare the content hash of `new` with `video_id`; where they agree, `Writer.move` saves encoding it anew.
+    If the content hash of `new` is `video_id`, `Writer.move` saves encoding it again.
     """
 
     old: Path
@@ -73,7 +73,7 @@ class Changes:
 
 
 def compare(files: Iterable[FileStamp], known: Mapping[str, Known], roots: Sequence[Path]) -> Changes:
-    """Sort `files` by what has to be done about them; see `Changes`."""
+    """Sort `files` by what has to be done with them; see `Changes`."""
     sorted_: dict[str, list[FileStamp]] = {"new": [], "changed": [], "unchanged": [], "failed": []}
     here = set()
     for file in files:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from centerclip.errors import IndexStoreError
@@ -19,8 +20,8 @@ _BATCH = 8192
 def write_export(table: Any, embed_size: int, folder: Path) -> int:
     """Write `img_emb/img_emb_0.npy` [N, E] float32 and `metadata/metadata_0.parquet`, row for row.
 
-    The parquet file has the windows' columns and `image_path`, the path once more under the name that
-    clip-retrieval's tools look for. Memory stays flat.
+    The parquet file has the windows' columns and `image_path`, a copy of `path` under the name that
+    clip-retrieval's tools expect. Memory stays flat.
 
     Returns:
         N.
@@ -32,28 +33,28 @@ def write_export(table: Any, embed_size: int, folder: Path) -> int:
     rows_file = folder / "metadata" / "metadata_0.parquet"
     for file in (vectors_file, rows_file):
         if file.exists():
-            raise IndexStoreError(f"{file} exists and is not overwritten: give another folder")
+            raise IndexStoreError(f"{file} exists and is not overwritten: choose another folder")
     try:
         for file in (vectors_file, rows_file):
             file.parent.mkdir(parents=True, exist_ok=True)
         return _write(table, embed_size, vectors_file, rows_file)
     except OSError as error:
-        raise IndexStoreError(f"{folder} can't be written: {error}. Give another folder") from error
+        raise IndexStoreError(f"{folder} can't be written: {error}. Choose another folder") from error
 
 
 def _write(table: Any, embed_size: int, vectors_file: Path, rows_file: Path) -> int:
     count = int(table.count_rows())
     vectors = np.lib.format.open_memmap(vectors_file, mode="w+", dtype=np.float32, shape=(count, embed_size))
     batches = table.search().select([*WINDOW_COLUMNS, "vector"]).to_batches(_BATCH)
-    schema = batches.schema
-    described = schema.remove(schema.get_field_index("vector"))
-    described = described.append(schema.field("path").with_name("image_path"))
+    names = [*WINDOW_COLUMNS, "image_path"]
+    kinds = batches.schema.append(batches.schema.field("path").with_name("image_path"))
+    schema = pa.schema([(name, kinds.field(name).type) for name in names])
     at = 0
-    with pq.ParquetWriter(rows_file, described) as rows:
+    with pq.ParquetWriter(rows_file, schema) as rows:
         for batch in batches:
             vectors[at : at + batch.num_rows] = batch["vector"].flatten().to_numpy().reshape(-1, embed_size)
-            columns = batch.drop_columns("vector").append_column("image_path", batch["path"])
-            rows.write_batch(columns)
+            columns = [*(batch[name] for name in WINDOW_COLUMNS), batch["path"]]
+            rows.write_batch(pa.record_batch(columns, schema=schema))
             at += batch.num_rows
     vectors.flush()
     return count

@@ -1,9 +1,8 @@
 """One writer at a time: an operating-system lock with a note of who holds it.
 
-The kernel drops the lock when its holder dies, so a crash never blocks the next run; the note beside it
-only tells people whom they are waiting for. For an index in object storage the lock lies in this machine's
-temporary folder: it keeps apart the writers of one machine, and writers on several machines have to be kept
-apart by their owner.
+The kernel drops the lock when its holder dies, so a crash never blocks the next run; the note beside it only
+says who holds the lock. For an index in object storage the lock is in this machine's temporary folder, so it
+excludes writers on the same machine only; don't write from several machines at once.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from centerclip.atomic import write_atomically
 from centerclip.errors import IndexLockedError, IndexStoreError
 
 __all__ = ["writer_lock"]
@@ -32,12 +32,12 @@ def writer_lock(location: str, *, remote: bool, wait_seconds: float) -> Iterator
     """Hold the lock of the index at `location`.
 
     Args:
-        location: a local folder, which is made where missing, or the address of a bucket.
+        location: a local folder, created if missing, or an address in object storage.
         remote: `location` is such an address.
-        wait_seconds: how long to wait for another writer; 0 not at all, negative for ever.
+        wait_seconds: how long to wait for another writer: 0 not at all, negative without limit.
 
     Raises:
-        IndexLockedError: another writer held it all the time; says which process, host and since when.
+        IndexLockedError: another writer held it all the time; names the process, the host and the time.
         IndexStoreError: the folder can't be written.
     """
     folder = _remote_folder(location) if remote else Path(location)
@@ -48,17 +48,17 @@ def writer_lock(location: str, *, remote: bool, wait_seconds: float) -> Iterator
     except Timeout:
         raise IndexLockedError(
             f"the index {location} is being written by {_holder(folder)}. "
-            "Wait until that is done, or give another --index"
+            "Wait until it has finished, or choose another --index"
         ) from None
     except OSError as error:
         raise IndexStoreError(
             f"the index {location} can't be written: {error.strerror or error}. "
-            "Choose another place with --index, or mend its permissions"
+            "Choose another --index, or change its permissions"
         ) from error
     note = folder / _NOTE
     try:
         me = {"pid": os.getpid(), "host": socket.gethostname(), "since_seconds": time.time()}
-        note.write_text(json.dumps(me), encoding="utf-8")
+        write_atomically(note, json.dumps(me))
         yield
     finally:
         with suppress(OSError):
@@ -77,4 +77,4 @@ def _holder(folder: Path) -> str:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(note["since_seconds"]))
         return f"process {note['pid']} on {note['host']}, since {since}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process"  # it has just begun, or was stopped between lock and note
+        return "another process"  # it has just started, or was killed between lock and note

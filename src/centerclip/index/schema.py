@@ -1,7 +1,8 @@
 """The tables of an index, and how records become rows and rows records.
 
-`windows` has one row a window, `videos` one row a path, `meta` key-value pairs. The columns that
-describe a file stand in both tables, so that one condition works on either.
+`windows` has one row per window, `pictures` one per picture, `videos` one per path, `meta` one per property
+of the index. Columns that describe a file are in both `windows` and `videos`, so that one condition works on
+either. Times are integer milliseconds, because merging by a float key can double rows (lance 4585).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,19 +22,20 @@ from numpy.typing import NDArray
 from centerclip.records import EncodedVideo, Failed, VideoInfo, Window
 
 __all__ = [
-    "META",
-    "VIDEOS",
+    "KEYS",
     "VIDEO_COLUMNS",
     "WINDOW_COLUMNS",
     "WINDOW_READ",
     "StoredVideo",
     "StoredWindow",
+    "milliseconds",
+    "picture_rows",
+    "schemas",
     "stored_path",
     "to_video",
     "to_windows",
     "video_rows",
     "window_rows",
-    "windows_schema",
 ]
 
 _INFO = [
@@ -46,7 +49,7 @@ _INFO = [
     ("frame_rate", pa.float64()),
     ("codec", pa.string()),
 ]
-_WINDOW = [("start_seconds", pa.float64()), ("end_seconds", pa.float64())]
+_WINDOW = [("start_ms", pa.int64()), ("end_ms", pa.int64())]
 _STATE = [
     ("state", pa.string()),
     ("reason", pa.string()),
@@ -54,27 +57,48 @@ _STATE = [
     ("indexed_seconds", pa.float64()),
 ]
 
-META = pa.schema([("key", pa.string()), ("value", pa.string())])
-VIDEOS = pa.schema(_INFO + _STATE)
-
+KEYS = {
+    "windows": ["path", "start_ms"],
+    "pictures": ["path", "start_ms"],
+    "videos": ["path"],
+    "meta": ["key"],
+}
+"""The tables and their primary keys, by which rows are merged."""
 WINDOW_COLUMNS = tuple(name for name, _ in _INFO + _WINDOW)
 """What a condition on windows may use."""
-VIDEO_COLUMNS = tuple(VIDEOS.names)
+VIDEO_COLUMNS = tuple(name for name, _ in _INFO + _STATE)
 """What a condition on videos may use."""
-_DESCRIBED = ("path", "video_id", "duration_seconds", "start_seconds", "end_seconds")
-WINDOW_READ = (*_DESCRIBED, "vector", "segments")
-"""What makes a `StoredWindow`. Each further column costs a search of 1,000,000 windows 1 to 7 ms, however few
-the rows."""
+_DESCRIBED = ("path", "video_id", "duration_seconds", "start_ms", "end_ms")
+WINDOW_READ = (*_DESCRIBED, "vector", "segments", "bounds_ms")
+"""What makes a `StoredWindow`. Each further column adds 1 to 7 ms to a search of 1,000,000 windows, even if
+few are found."""
 
 
-def windows_schema(embed_size: int) -> pa.Schema:
-    """The table of windows: E float32 a vector, S * E float16 segments, S of the window's own."""
+def schemas(embed_size: int) -> dict[str, pa.Schema]:
+    """The schema of each table, with its primary key marked for the store.
+
+    A window's row has its vector (E float32), its segments (S * E float16) and their S + 1 bounds.
+    """
     arrays = [
         ("vector", pa.list_(pa.float32(), embed_size)),
         ("segments", pa.list_(pa.float16())),
-        ("thumbnail", pa.binary()),
+        ("bounds_ms", pa.list_(pa.int64())),
     ]
-    return pa.schema(_INFO + _WINDOW + arrays)
+    columns = {
+        "windows": _INFO + _WINDOW + arrays,
+        "pictures": [*_INFO[:2], _WINDOW[0], ("jpeg", pa.binary())],
+        "videos": _INFO + _STATE,
+        "meta": [("key", pa.string()), ("value", pa.string())],
+    }
+    return {name: pa.schema([_field(KEYS[name], *column) for column in columns[name]]) for name in KEYS}
+
+
+def _field(keys: Sequence[str], name: str, kind: pa.DataType) -> pa.Field:
+    if name not in keys:
+        return pa.field(name, kind)
+    mark = "lance-schema:unenforced-primary-key"
+    position = str(keys.index(name) + 1)
+    return pa.field(name, kind, nullable=False, metadata={mark: "true", f"{mark}:position": position})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +106,7 @@ class StoredWindow:
     """A window as the index holds it, with its score where a search found it.
 
     `path`, `video_id` and `duration_seconds` are of its file; `vector` [E] and `segments` [S, E] are float32;
+    `bounds` [S + 1] float64 are seconds in the file: segment s lasts from `bounds[s]` to `bounds[s + 1]`;
     `score` is the cosine to the query, NaN without one.
     """
 
@@ -91,6 +116,7 @@ class StoredWindow:
     window: Window
     vector: NDArray[np.float32]
     segments: NDArray[np.float32]
+    bounds: NDArray[np.float64]
     score: float = float("nan")
 
 
@@ -107,30 +133,45 @@ class StoredVideo:
 
 
 def stored_path(path: str | Path) -> str:
-    """The form of a path that rows carry: absolute, links kept; bytes that are no UTF-8 become U+FFFD."""
+    """The form of a path that rows carry: absolute, links kept; bytes that aren't UTF-8 become U+FFFD."""
     return os.fsencode(os.path.abspath(path)).decode("utf-8", "replace")
+
+
+def milliseconds(seconds: float) -> int:
+    """The form of an instant that rows carry."""
+    return round(seconds * 1000)
 
 
 def window_rows(videos: Sequence[EncodedVideo], embed_size: int) -> pa.Table:
     """The rows of all windows of `videos`."""
     pairs = [(video.info, encoded) for video in videos for encoded in video.windows]
     columns = _info_columns([info for info, _ in pairs])
-    columns["start_seconds"] = [encoded.window.start_seconds for _, encoded in pairs]
-    columns["end_seconds"] = [encoded.window.end_seconds for _, encoded in pairs]
+    columns["start_ms"] = [milliseconds(encoded.window.start_seconds) for _, encoded in pairs]
+    columns["end_ms"] = [milliseconds(encoded.window.end_seconds) for _, encoded in pairs]
     columns["vector"] = [encoded.vector.astype(np.float32, copy=False) for _, encoded in pairs]
     columns["segments"] = [encoded.segments.astype(np.float16).ravel() for _, encoded in pairs]
-    columns["thumbnail"] = [encoded.pictures[0][1] for _, encoded in pairs]
-    return pa.table(columns, schema=windows_schema(embed_size))
+    columns["bounds_ms"] = [[milliseconds(bound) for bound in encoded.bounds] for _, encoded in pairs]
+    return pa.table(columns, schema=schemas(embed_size)["windows"])
+
+
+def picture_rows(videos: Sequence[EncodedVideo]) -> pa.Table:
+    """The rows of all pictures of `videos`; of several within a millisecond the last."""
+    rows = []
+    for video in videos:
+        pictures = {milliseconds(at): jpeg for encoded in video.windows for at, jpeg in encoded.pictures}
+        file = {"path": stored_path(video.info.path), "video_id": video.info.video_id}
+        rows += [{**file, "start_ms": start, "jpeg": jpeg} for start, jpeg in pictures.items()]
+    return pa.Table.from_pylist(rows, schema=schemas(0)["pictures"])
 
 
 def video_rows(results: Sequence[EncodedVideo | Failed]) -> pa.Table:
-    """The rows of the table of videos, one a result, with the present time."""
+    """The rows of the table of videos, one per result, with the present time."""
     columns = _info_columns([_describe(result) for result in results])
     columns["state"] = ["failed" if isinstance(result, Failed) else "done" for result in results]
     columns["reason"] = [result.reason if isinstance(result, Failed) else "" for result in results]
     columns["windows"] = [0 if isinstance(result, Failed) else len(result.windows) for result in results]
     columns["indexed_seconds"] = [time.time()] * len(results)
-    return pa.table(columns, schema=VIDEOS)
+    return pa.table(columns, schema=schemas(0)["videos"])
 
 
 def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[StoredWindow]:
@@ -139,25 +180,28 @@ def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[S
     vectors = table["vector"].combine_chunks()
     embed_size = vectors.type.list_size
     matrix = vectors.flatten().to_numpy().reshape(-1, embed_size)
-    segments = table["segments"].combine_chunks()
-    offsets = segments.offsets.to_numpy()
-    values = segments.values.to_numpy().astype(np.float32)
-    found = []
-    for at, row in enumerate(described):
-        parts = values[offsets[at] : offsets[at + 1]].reshape(-1, embed_size)  # [S, E]
-        score = float("nan") if scores is None else scores[at]
-        found.append(
-            StoredWindow(
-                path=Path(row["path"]),
-                video_id=row["video_id"],
-                duration_seconds=row["duration_seconds"],
-                window=Window(row["start_seconds"], row["end_seconds"]),
-                vector=matrix[at],
-                segments=parts,
-                score=score,
-            )
+    segments = _rows_of(table["segments"], np.float32)
+    bounds = _rows_of(table["bounds_ms"], np.float64)
+    return [
+        StoredWindow(
+            path=Path(row["path"]),
+            video_id=row["video_id"],
+            duration_seconds=row["duration_seconds"],
+            window=Window(row["start_ms"] / 1000, row["end_ms"] / 1000),
+            vector=matrix[at],
+            segments=segments[at].reshape(-1, embed_size),  # [S, E]
+            bounds=bounds[at] / 1000,
+            score=float("nan") if scores is None else scores[at],
         )
-    return found
+        for at, row in enumerate(described)
+    ]
+
+
+def _rows_of(column: pa.ChunkedArray, kind: Any) -> list[NDArray[Any]]:
+    """The lists of a column as arrays, views of one copy."""
+    lists = column.combine_chunks()
+    values = lists.values.to_numpy().astype(kind)
+    return [values[start:end] for start, end in pairwise(lists.offsets.to_numpy())]
 
 
 def to_video(row: dict[str, Any]) -> StoredVideo:

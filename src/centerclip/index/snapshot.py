@@ -50,8 +50,8 @@ class Matches:
     """What a search found for one query vector.
 
     `windows` are in descending order of score. `background` is the median score of the query over the
-    whole index (a fixed sample of a large one), whatever the condition: what an unrelated window scores.
-    `sampled` is how many windows that median is of.
+    whole index (a fixed sample of a large one), ignoring the condition: what an unrelated window scores.
+    `sampled` is how many windows that median is taken over.
     """
 
     windows: tuple[StoredWindow, ...]
@@ -95,7 +95,7 @@ class Snapshot:
     """One version of the table of windows.
 
     Args:
-        table: a handle at that version, which nobody else moves.
+        table: a handle at that version, used by nobody else.
         embed_size: E.
     """
 
@@ -130,12 +130,8 @@ class Snapshot:
     def rows(self, where: str) -> list[StoredWindow]:
         """The windows that meet a condition, in the order of path and time."""
         rows = self._table.search().where(where).select(list(WINDOW_READ)).to_arrow()
-        rows = rows.sort_by([("path", "ascending"), ("start_seconds", "ascending")])
+        rows = rows.sort_by([("path", "ascending"), ("start_ms", "ascending")])
         return to_windows(rows)
-
-    def thumbnail(self, where: str) -> bytes | None:
-        rows = self._table.search().where(where).select(["thumbnail"]).limit(1).to_arrow().to_pylist()
-        return rows[0]["thumbnail"] if rows else None
 
     def _search_memory(
         self, vectors: NDArray[np.float32], top: int, where: str | None, per_video: int | None
@@ -169,7 +165,7 @@ class Snapshot:
 
         if len(vectors) == 1:
             return [look(vectors[0], backgrounds[0])]
-        with ThreadPoolExecutor() as pool:  # the store searches with one thread a query
+        with ThreadPoolExecutor() as pool:  # the store uses one thread per query
             return list(pool.map(look, vectors, backgrounds))
 
     def _nearest(
@@ -307,7 +303,7 @@ def _products(vectors: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDAr
 
 
 def _rank(best: Callable[[int], _Candidates], top: int, per_video: int | None, total: int) -> _Candidates:
-    """Ask for ever more candidates until `top` remain after at most `per_video` of each video are kept."""
+    """Ask for more and more candidates until `top` remain with at most `per_video` of each video."""
     wanted = min(top if per_video is None else top + top // 4, total)
     while True:
         found = best(wanted)

@@ -18,7 +18,7 @@ def literal(value: str | float) -> str:
     """Write a value as a SQL literal; a quote is doubled, nothing else is special."""
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
-    return repr(float(value))
+    return repr(value)
 
 
 def equals(column: str, value: str | float) -> str:
@@ -44,7 +44,7 @@ def all_of(*conditions: str | None) -> str | None:
 def where_errors(where: str | None, columns: Iterable[str]) -> Iterator[None]:
     """Turn the store's complaint about a user's condition into a `QueryError` of one line.
 
-    Without a condition the store can't be complaining about one, and errors pass through.
+    Without a condition errors pass through.
     """
     try:
         yield
@@ -69,7 +69,7 @@ def store_errors(location: str, doing: str) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError) as error:  # the three kinds lancedb raises
         raise IndexStoreError(
             f"the index {location} failed while {doing}: {_reason(error)}. "
-            "Check that the place can be reached and written, and has room; then run the command again"
+            "Check that the place can be reached and written and has free space; then run the command again"
         ) from error
 
 

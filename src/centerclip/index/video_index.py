@@ -1,7 +1,7 @@
 """`VideoIndex`: embedded videos in a folder or a bucket, searched by vector.
 
-Readers need no lock and see what a writer commits without opening anew; see `writer` for how the index
-stays whole. The package knows vectors and files' descriptions, and neither models nor how videos are read.
+Readers need no lock and see what a writer commits without opening the index again; see `writer` for how it
+stays whole. The package knows vectors and descriptions of files, but neither models nor how videos are read.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from centerclip.index.card import ModelCard
 from centerclip.index.changes import Changes, FileStamp, Known, compare
 from centerclip.index.export import write_export
 from centerclip.index.lock import writer_lock
-from centerclip.index.schema import VIDEO_COLUMNS, StoredVideo, StoredWindow, to_video
+from centerclip.index.schema import VIDEO_COLUMNS, StoredVideo, StoredWindow, milliseconds, to_video
 from centerclip.index.snapshot import Matches, Snapshot, unit_vectors
 from centerclip.index.sql import all_of, equals, store_errors, where_errors
-from centerclip.index.store import Store
+from centerclip.index.store import Meta, Store
 from centerclip.index.writer import Writer
 
 __all__ = ["Stats", "VideoIndex"]
@@ -56,7 +56,7 @@ class VideoIndex:
 
     Args:
         location: a folder, or an address in object storage (`s3://bucket/prefix`).
-        create: whether the index may be new; it then comes into being with `bind`.
+        create: whether the index may be new; `bind` then creates it.
 
     Raises:
         IndexStoreError: not there and `create` is false, or the place holds something else.
@@ -66,8 +66,9 @@ class VideoIndex:
         self._store = Store(location)
         self._lock = Lock()
         self._snapshot: Snapshot | None = None
-        self._card = self._store.card()
-        if self._card is None and not create:
+        self._snapshot_id = ""
+        self._bound_id = ""
+        if self.id is None and not create:
             raise self._missing()
 
     @property
@@ -75,15 +76,29 @@ class VideoIndex:
         return self._store.location
 
     @property
+    def id(self) -> str | None:
+        """Random, and another one for an index made again in the same place; None while there is none."""
+        meta = self._store.meta()
+        return meta.id if meta else None
+
+    @property
     def model(self) -> ModelCard | None:
         """The model all vectors are of; None while the index is new."""
-        if self._card is None:
-            self._card = self._store.card()
-        return self._card
+        meta = self._store.meta()
+        return meta.card if meta else None
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The files and folders its owner gave to index: absolute, the first given first."""
+        meta = self._store.meta()
+        return meta.roots if meta else ()
 
     @property
     def version(self) -> int:
-        """A number that grows with each write, by whichever process; 0 while the index is new."""
+        """A number that grows with each write, by any process; 0 while the index is new.
+
+        It starts again for an index made again in the same place, so what is cached by it needs `id` too.
+        """
         if self.model is None:
             return 0
         return self._store.version("windows") + self._store.version("videos")
@@ -96,20 +111,27 @@ class VideoIndex:
         """Make the index one of this model, or check that it is.
 
         Raises:
-            FingerprintError: it belongs to another model, or to windows of another length.
+            FingerprintError: it belongs to another model, or to windows of another length or precision.
         """
         if self.model is None:
             with writer_lock(self.location, remote=self._store.remote, wait_seconds=60):
-                if self.model is None:  # nobody was quicker
+                if self.model is None:  # no other process was faster
                     self._store.create(card)
-                    self._card = card
+        meta = self._described()
         self.check(card.fingerprint, card.name)
-        bound = self._bound()
+        bound = meta.card
         if bound.window_seconds != card.window_seconds:
             raise FingerprintError(
                 f"the index {self.location} has windows of {bound.window_seconds:g} seconds, not "
-                f"{card.window_seconds:g}: use --window {bound.window_seconds:g}, or another --index"
+                f"{card.window_seconds:g}: use --window {bound.window_seconds:g}, or choose another --index"
             )
+        if bound.precision != card.precision:
+            remedy = "add --precision int8" if bound.precision == "int8" else "leave out --precision int8"
+            raise FingerprintError(
+                f"the index {self.location} was made in {bound.precision} precision, so it can't hold "
+                f"embeddings in {card.precision} precision: {remedy}, or choose another --index"
+            )
+        self._bound_id = meta.id
 
     def check(self, fingerprint: str, name: str = "another model") -> None:
         """Make sure that vectors of the model with this fingerprint may be compared with the index's.
@@ -117,11 +139,11 @@ class VideoIndex:
         Raises:
             FingerprintError: they may not.
         """
-        bound = self._bound()
+        bound = self._described().card
         if bound.fingerprint != fingerprint:
             raise FingerprintError(
                 f"the index {self.location} was made by {bound}, not by {name} (fingerprint {fingerprint}): "
-                f"use that model (--model {bound.name} --schedule {bound.schedule}), or another --index"
+                f"use that model (--model {bound.name} --schedule {bound.schedule}) or choose another --index"
             )
 
     @contextmanager
@@ -129,15 +151,21 @@ class VideoIndex:
         """Hold the index for writing, after repairing what a killed writer left half done.
 
         Args:
-            wait_seconds: how long to wait for another writer; 0 not at all, negative for ever.
+            wait_seconds: how long to wait for another writer: 0 not at all, negative without limit.
 
         Raises:
-            IndexLockedError: another process is writing; says which.
-            IndexStoreError: the index is not yet bound to a model.
+            IndexLockedError: another process is writing; names it.
+            IndexStoreError: the index is not yet bound to a model, or was made again since it was.
         """
-        card = self._bound()
+        expected = self._bound_id or self._described().id
         with writer_lock(self.location, remote=self._store.remote, wait_seconds=wait_seconds):
-            yield Writer(self._store, card.embed_size)
+            meta = self._described()
+            if meta.id != expected:
+                raise IndexStoreError(
+                    f"the index {self.location} was deleted and made again in the meantime, maybe with "
+                    "another model. Nothing was written; run the command again"
+                )
+            yield Writer(self._store, meta.card.embed_size)
 
     def changes(self, files: Iterable[FileStamp], *, roots: Sequence[Path] = ()) -> Changes:
         """Compare files with what the index has of them.
@@ -159,12 +187,12 @@ class VideoIndex:
 
         Args:
             vectors: [Q, E] or [E]; of any length, compared by cosine.
-            top: windows a query, at least 1.
+            top: windows per query, at least 1.
             where: SQL condition on the windows' columns.
-            per_video: at most so many windows of the same content; None for no limit.
+            per_video: maximum number of windows of the same content; None for no limit.
 
         Returns:
-            One `Matches` a query; empty ones while the index is.
+            One `Matches` per query; empty ones while the index is empty.
 
         Raises:
             QueryError: a vector that is zero, not finite or not of size E, or a condition that can't be used.
@@ -185,17 +213,31 @@ class VideoIndex:
         """
         if self.model is None:
             return []
-        start = None if start_seconds is None else equals("start_seconds", start_seconds)
+        start = None if start_seconds is None else equals("start_ms", milliseconds(start_seconds))
         condition = all_of(equals("video_id", video_id), start) or ""
         found = self._read(lambda snapshot: snapshot.rows(condition))
         return [window for window in found if window.path == found[0].path]
 
-    def thumbnail(self, video_id: str, start_seconds: float) -> bytes | None:
-        """The JPEG of a window, None if there is no such window."""
+    def picture(self, video_id: str, seconds: float) -> bytes | None:
+        """The JPEG file of what a content shows at an instant; None if the index doesn't have that content.
+
+        It is the last picture that begins at or before `seconds`, or else the first.
+        """
         if self.model is None:
             return None
-        condition = all_of(equals("video_id", video_id), equals("start_seconds", start_seconds)) or ""
-        return self._read(lambda snapshot: snapshot.thumbnail(condition))
+
+        def read() -> bytes | None:
+            table = self._store.table("pictures")
+            query = table.search().where(equals("video_id", video_id)).select(["start_ms"]).with_row_id(True)
+            rows = query.to_arrow().sort_by("start_ms")
+            if not rows.num_rows:
+                return None
+            after = np.searchsorted(rows["start_ms"].to_numpy(), milliseconds(seconds), side="right")
+            row_id = rows["_rowid"][max(int(after) - 1, 0)].as_py()
+            jpeg: bytes = table.take_row_ids([row_id]).select(["jpeg"]).to_arrow()["jpeg"][0].as_py()
+            return jpeg
+
+        return self._twice(read)
 
     def videos(
         self, where: str | None = None, *, offset: int = 0, limit: int | None = None
@@ -233,7 +275,7 @@ class VideoIndex:
         Raises:
             IndexStoreError: there is no index yet.
         """
-        model = self._bound()
+        model = self._described().card
         videos = self._column_values("state", "duration_seconds")
         done = np.array(videos["state"].to_pylist()) == "done"
         return Stats(
@@ -254,19 +296,19 @@ class VideoIndex:
         Raises:
             IndexStoreError: the folder holds an export already, or can't be written.
         """
-        embed_size = self._bound().embed_size
+        embed_size = self._described().card.embed_size
         return write_export(self._store.table("windows"), embed_size, Path(folder))
 
-    def _bound(self) -> ModelCard:
-        card = self.model
-        if card is None:
+    def _described(self) -> Meta:
+        meta = self._store.meta()
+        if meta is None:
             raise self._missing()
-        return card
+        return meta
 
     def _missing(self) -> IndexStoreError:
         return IndexStoreError(
             f"there is no index at {self.location}: run `centerclip index PATH` first, "
-            "or give the right place with --index"
+            "or choose the right place with --index"
         )
 
     def _column_values(self, *columns: str) -> Any:
@@ -284,8 +326,12 @@ class VideoIndex:
             return read()
 
     def _newest(self) -> Snapshot:
-        card = self._bound()
         with self._lock:
-            if self._snapshot is None or self._snapshot.version != self._store.version("windows"):
-                self._snapshot = Snapshot(self._store.table("windows"), card.embed_size)
+            meta = self._described()
+            version = self._store.version("windows")
+            if self._snapshot is None or (self._snapshot_id, self._snapshot.version) != (meta.id, version):
+                snapshot = Snapshot(self._store.table("windows"), meta.card.embed_size)
+                if self.id != meta.id:
+                    raise IndexStoreError(f"the index {self.location} is just being made again: try again")
+                self._snapshot, self._snapshot_id = snapshot, meta.id
             return self._snapshot

@@ -1,13 +1,14 @@
-"""The only hand that changes an index: batches in, rows replaced, and a count at the end.
+"""The only code that changes an index: batches in, rows replaced, and a count at the end.
 
-One rule makes it safe to be killed anywhere: a path has as many rows in `windows` as `videos` says (none, for
-a failed or unknown one). A batch first replaces its windows in one commit and then records its videos in
-another; between the two the rule is broken for that batch alone, and the next writer forgets such paths,
-so that they are done anew. A redo replaces, it never adds.
+One rule makes it safe to be killed anywhere: a path has as many rows in `windows` as `videos` says, and these
+and its pictures are of the content that `videos` says (a failed or unknown path has none). A batch writes its
+pictures, its windows and then its videos, in one commit each; in between the rule is broken for that batch
+alone, and the next writer forgets such paths, so that they are encoded again. A redo replaces, it never adds.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,16 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from lancedb.index import IvfRq, IvfSq
 
 from centerclip.errors import IndexStoreError
 from centerclip.index.changes import FileStamp
-from centerclip.index.schema import stored_path, video_rows, window_rows
+from centerclip.index.schema import milliseconds, picture_rows, stored_path, video_rows, window_rows
 from centerclip.index.snapshot import EXACT_LIMIT
 from centerclip.index.sql import any_of, equals, store_errors
-from centerclip.index.store import Store
+from centerclip.index.store import Store, merge
 from centerclip.records import EncodedVideo, Failed
 
 __all__ = ["Summary", "Writer"]
@@ -68,17 +67,14 @@ class Writer:
     def __init__(self, store: Store, embed_size: int) -> None:
         self._store = store
         self._embed_size = embed_size
+        self._pictures = store.table("pictures")
         self._windows = store.table("windows")
         self._videos = store.table("videos")
         self._batches = 0
         self._removed = 0
-        self._present: set[str] = set()
-        """Paths that may have rows; whatever is not here can be appended without looking."""
-        self._written: dict[str, int] = {}
-        """Windows of each path that this writer acknowledged; 0 after a failure, none when removed."""
         with store_errors(store.location, "being checked"):
-            self._forget(_mismatched(self._windows, self._videos))
-            self._present = set(_read(self._videos, ["path"])["path"].to_pylist())
+            self._known, broken = _inspect(self._pictures, self._windows, self._videos)
+            self._forget(sorted(broken))
             self._tidy()
 
     def add(self, results: Sequence[EncodedVideo | Failed]) -> list[EncodedVideo | Failed]:
@@ -98,47 +94,48 @@ class Writer:
         if not by_path:
             return []
         batch = list(by_path.values())
-        windows = window_rows([r for r in batch if isinstance(r, EncodedVideo)], self._embed_size)
-        again = [path for path in by_path if path in self._present]
-        self._present.update(by_path)
+        encoded = [result for result in batch if isinstance(result, EncodedVideo)]
+        others = any_of("path", by_path)
         with store_errors(self._store.location, "being written"):
-            self._removed += self._replace(self._windows, ["path", "start_seconds"], windows, again)
-            self._replace(self._videos, ["path"], video_rows(batch), again)
+            merge(self._pictures, picture_rows(encoded), others)
+            self._removed += merge(self._windows, window_rows(encoded, self._embed_size), others)
+            merge(self._videos, video_rows(batch), others)
             self._batches += 1
             if self._batches % _BATCHES == 0:
                 self._compact()
-        counts = {path: 0 if isinstance(r, Failed) else len(r.windows) for path, r in by_path.items()}
-        self._written.update(counts)
+        for path, result in by_path.items():
+            self._known[path] = 0 if isinstance(result, Failed) else len(result.windows)
         return [by_path[path] for path in paths]
+
+    def add_roots(self, roots: Iterable[str | os.PathLike[str]]) -> None:
+        """Remember the files and folders that the owner gave, and no others; see `VideoIndex.roots`."""
+        self._store.add_roots(roots)
 
     def remove(self, paths: Iterable[Path]) -> int:
         """Forget files; returns how many of them were known."""
-        known = sorted({stored_path(path) for path in paths} & self._present)
+        known = sorted({stored_path(path) for path in paths} & self._known.keys())
         with store_errors(self._store.location, "being written"):
             self._forget(known)
-        for path in known:
-            self._written.pop(path, None)
         return len(known)
 
     def move(self, old: Path, new: FileStamp) -> None:
-        """Give a known file its new path, without encoding it anew.
+        """Give a known file its new path, without encoding it again.
 
         Raises:
             IndexStoreError: `old` is not known.
         """
         before, after = stored_path(old), stored_path(new.path)
-        if before not in self._present:
+        if before not in self._known:
             raise IndexStoreError(f"{old} is not in the index {self._store.location}, so it can't be moved")
-        values = {"path": after, "modified_seconds": new.modified_seconds}
+        condition, path = equals("path", before), {"path": after}
+        values = {**path, "modified_seconds": new.modified_seconds}
         with store_errors(self._store.location, "being written"):
-            if after in self._present:
+            if after in self._known:
                 self._forget([after])
-            self._removed += self._windows.update(where=equals("path", before), values=values).rows_updated
-            self._videos.update(where=equals("path", before), values=values)
-        self._present = self._present - {before} | {after}
-        self._written.pop(after, None)
-        if before in self._written:
-            self._written[after] = self._written.pop(before)
+            self._pictures.update(where=condition, values=path)
+            self._removed += self._windows.update(where=condition, values=values).rows_updated
+            self._videos.update(where=condition, values=values)
+        self._known[after] = self._known.pop(before)
 
     def finish(self) -> Summary:
         """Compact, build the ANN index where it pays, count and read back.
@@ -173,30 +170,25 @@ class Writer:
             if sizes != {self._embed_size}:
                 raise IndexStoreError(
                     f"{path}: embeddings of size {sizes}, but the index {self._store.location} holds "
-                    f"size {self._embed_size}: use the model it was made with, or another --index"
+                    f"size {self._embed_size}: use the model it was made with, or choose another --index"
                 )
             if not (np.isfinite(encoded.vector).all() and np.isfinite(encoded.segments).all()):
-                return Failed(path, "its embedding is not finite: damaged frames, or the model's fault")
+                return Failed(path, "its embedding is not finite: the frames or the model are damaged")
         if not result.windows:
             return Failed(path, "no window of it was encoded")
+        starts = {milliseconds(encoded.window.start_seconds) for encoded in result.windows}
+        if len(starts) < len(result.windows):
+            return Failed(path, "two windows of it start within a millisecond; index with a longer --window")
         return result
-
-    def _replace(self, table: Any, keys: list[str], rows: pa.Table, again: list[str]) -> int:
-        """Put in `rows`, and take out all others of the paths `again`, in one commit."""
-        if not again:
-            if rows.num_rows:
-                table.add(rows)
-            return 0
-        merge = table.merge_insert(keys).when_matched_update_all().when_not_matched_insert_all()
-        done = merge.when_not_matched_by_source_delete(any_of("path", again)).execute(rows)
-        return int(done.num_updated_rows + done.num_deleted_rows)
 
     def _forget(self, paths: Sequence[str]) -> None:
         for at in range(0, len(paths), _PATHS):
             condition = any_of("path", paths[at : at + _PATHS])
+            self._pictures.delete(condition)
             self._removed += self._windows.delete(condition).num_deleted_rows
             self._videos.delete(condition)
-        self._present.difference_update(paths)
+        for path in paths:
+            self._known.pop(path, None)
 
     def _tidy(self) -> None:
         """Compact when that is due; a table of one piece costs nothing and loses its old versions' files."""
@@ -205,14 +197,14 @@ class Writer:
             self._compact()
 
     def _compact(self) -> None:
-        for table in (self._windows, self._videos):
+        for table in (self._pictures, self._windows, self._videos):
             table.optimize(cleanup_older_than=_KEEP_VERSIONS)
         self._removed = 0
 
     def _build_ann(self, rows: int) -> bool:
-        """Build the ANN index, anew once the rows have doubled; else fold the later ones into it.
+        """Build the ANN index, again once the rows have doubled; else fold the later ones into it.
 
-        Its name tells of how many rows it was made, on which the number of its partitions depends.
+        Its name says how many rows it was built from, which decides the number of its partitions.
         """
         if rows <= EXACT_LIMIT:
             return False
@@ -239,16 +231,13 @@ class Writer:
 
     def _verify(self) -> None:
         """Compare what was acknowledged with what a newcomer would read."""
-        windows, videos = self._store.table("windows"), self._store.table("videos")
-        wrong = _mismatched(windows, videos)
-        stored = _read(videos, ["path", "windows"])
-        counts = dict(zip(stored["path"].to_pylist(), stored["windows"].to_pylist(), strict=True))
-        wrong += [path for path, count in self._written.items() if counts.get(path) != count]
+        counts, wrong = _inspect(*map(self._store.table, ("pictures", "windows", "videos")))
+        wrong |= {path for path, _ in counts.items() ^ self._known.items()}
         if wrong:
             raise IndexStoreError(
-                f"the index {self._store.location} does not hold what was written for {len(set(wrong))} "
-                f"files, {wrong[0]} among them: the disk or another program changed it. "
-                "Run the command again, which does these files anew"
+                f"the index {self._store.location} does not hold what was written for {len(wrong)} "
+                f"files, {min(wrong)} among them: the disk or another program changed it. "
+                "Run the command again, which encodes these files again"
             )
 
 
@@ -256,14 +245,17 @@ def _path(result: EncodedVideo | Failed) -> Path:
     return result.path if isinstance(result, Failed) else result.info.path
 
 
-def _read(table: Any, columns: list[str]) -> pa.Table:
-    return table.search().select(columns).to_arrow()
+def _inspect(pictures: Any, windows: Any, videos: Any) -> tuple[dict[str, int], set[str]]:
+    """How many windows each path has by `videos`, and the paths for which the rule is broken."""
+    rows = videos.search().select(["path", "video_id", "windows"]).to_arrow().to_pylist()
+    expected = {(row["path"], row["video_id"]): row["windows"] for row in rows if row["windows"]}
+    wrong = {key for key, _ in expected.items() ^ _by_content(windows).items()}
+    wrong |= expected.keys() ^ _by_content(pictures).keys()
+    return {row["path"]: row["windows"] for row in rows}, {path for path, _ in wrong}
 
 
-def _mismatched(windows: Any, videos: Any) -> list[str]:
-    """The paths with other rows in `windows` than `videos` says: what a killed writer left half done."""
-    counted = pc.value_counts(_read(windows, ["path"])["path"].combine_chunks())
-    found = {pair["values"]: pair["counts"] for pair in counted.to_pylist()}
-    table = _read(videos, ["path", "windows"])
-    told = dict(zip(table["path"].to_pylist(), table["windows"].to_pylist(), strict=True))
-    return sorted(path for path in found.keys() | told.keys() if found.get(path, 0) != told.get(path, 0))
+def _by_content(table: Any) -> dict[tuple[str, str], int]:
+    """How many rows there are of each path and content."""
+    keys = ["path", "video_id"]
+    grouped = table.search().select(keys).to_arrow().group_by(keys).aggregate([([], "count_all")])
+    return {(row["path"], row["video_id"]): row["count_all"] for row in grouped.to_pylist()}

@@ -110,7 +110,8 @@ def sync(
         return
     index.bind(encoder.card())
     with index.writer(wait_seconds=options.wait_seconds) as writer:
-        writer.add_roots(places)
+        if not options.retry_failed:
+            writer.add_roots(places)
         changes = index.changes(files, roots=places)
         reasons = {video.info.path: video.reason for video in index.failed()}
         if options.retry_failed:

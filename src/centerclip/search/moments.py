@@ -16,10 +16,7 @@ from numpy.typing import NDArray
 
 from centerclip.index import StoredWindow
 
-__all__ = ["Moment", "best_run", "is_related", "join_moments", "keep_per_video", "segment_bounds"]
-
-_TOUCH_SECONDS = 1e-3
-"""Windows of one file follow each other without a gap but for rounding."""
+__all__ = ["Moment", "best_run", "is_related", "join_moments", "keep_per_video"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,16 +62,6 @@ def best_run(scores: NDArray[np.floating], background: float) -> tuple[int, int]
     return best - _best_length(excess[:best][::-1]), best + 1 + _best_length(excess[best + 1 :])
 
 
-def segment_bounds(window: StoredWindow) -> NDArray[np.float64]:
-    """[S + 1] seconds between the segments: S equal parts of the window."""
-    steps = np.arange(len(window.segments) + 1, dtype=np.float64)
-    return window.window.start_seconds + _segment_seconds(window) * steps
-
-
-def _segment_seconds(window: StoredWindow) -> float:
-    return (window.window.end_seconds - window.window.start_seconds) / len(window.segments)
-
-
 def join_moments(
     windows: Iterable[StoredWindow], query: NDArray[np.float32], background: float
 ) -> list[Moment]:
@@ -94,8 +81,8 @@ def join_moments(
     for window in sorted(once.values(), key=_place):
         scores = window.segments @ query
         first, end = best_run(scores, background)
-        begins, each = window.window.start_seconds, _segment_seconds(window)
-        moment = Moment(window, begins + first * each, begins + end * each, float(scores.max()))
+        start, stop = window.bounds[[first, end]].tolist()
+        moment = Moment(window, start, stop, float(scores.max()))
         touches = last is not None and reaches and first == 0 and _follows(last, window)
         if touches and _alike(moments[-1], moment, background):
             moments[-1] = _joined(moments[-1], moment)
@@ -106,7 +93,7 @@ def join_moments(
 
 
 def _best_length(excess: Sequence[float]) -> int:
-    """How many segments to take on one side: up to the highest running sum, if that is above zero."""
+    """How many segments to take on one side: up to the highest running sum if it is above zero."""
     length, highest = 0, 0.0
     for taken, total in enumerate(accumulate(excess), start=1):
         if total > highest:
@@ -119,8 +106,7 @@ def _place(window: StoredWindow) -> tuple[str, float]:
 
 
 def _follows(last: StoredWindow, window: StoredWindow) -> bool:
-    gap = window.window.start_seconds - last.window.end_seconds
-    return last.path == window.path and abs(gap) <= _TOUCH_SECONDS
+    return last.path == window.path and last.window.end_seconds == window.window.start_seconds
 
 
 def _alike(first: Moment, second: Moment, background: float) -> bool:

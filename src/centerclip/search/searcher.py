@@ -15,7 +15,7 @@ from centerclip.index import Matches, VideoIndex
 from centerclip.index.snapshot import unit_vectors
 from centerclip.index.sql import all_of, differs
 from centerclip.search.encoders import QueryVectors, as_query_encoder
-from centerclip.search.moments import Moment, is_related, join_moments, keep_per_video, segment_bounds
+from centerclip.search.moments import Moment, is_related, join_moments, keep_per_video
 from centerclip.search.query import Query, Term, parse_query
 
 __all__ = ["Curve", "Hit", "Searcher"]
@@ -66,8 +66,8 @@ class Searcher:
     """Searches an index with the model that made it; safe to use from many threads.
 
     Args:
-        index: what to search; writes to it by any process are seen by the next search.
-        model: a `VideoEncoder`, a `CenterCLIP`, or any `QueryEncoder`, which is not to change from here on.
+        index: what to search; the next search sees what any process has written to it.
+        model: a `VideoEncoder`, a `CenterCLIP`, or any `QueryEncoder`; don't change its weights afterwards.
 
     Raises:
         FingerprintError: the index was made by another model.
@@ -100,11 +100,11 @@ class Searcher:
 
         Args:
             query: in the language of `query`, or a file, or a parsed query, or an embedding [E].
-            top: at most so many hits.
-            per_video: at most so many moments of the same content; None for no limit.
+            top: maximum number of hits.
+            per_video: maximum number of moments of the same content; None for no limit.
             where: SQL condition on the windows' columns (`duration_seconds > 60 and path like '%/2024/%'`).
             tail: keep the tail.
-            files: whether words may name files; see `parse_query`.
+            files: whether a query may name files; see `parse_query`.
 
         Returns:
             Hits in descending order of score; none while the index is empty.
@@ -182,23 +182,22 @@ class Searcher:
         if not windows:
             raise QueryError(f"the index has no video {video_id!r}: take it from a hit")
         (vector,) = self._encode([query], files)
-        bounds = [segment_bounds(window) for window in windows]
         return Curve(
             path=windows[0].path,
-            starts=np.concatenate([b[:-1] for b in bounds]),
-            ends=np.concatenate([b[1:] for b in bounds]),
+            starts=np.concatenate([window.bounds[:-1] for window in windows]),
+            ends=np.concatenate([window.bounds[1:] for window in windows]),
             scores=np.concatenate([window.segments @ vector for window in windows]),
         )
 
     def _check(self) -> None:
-        """The index may have come into being since, and by another model."""
+        """The index may have been made since, or made again, with another model."""
         if self.index.model is not None:
-            self.index.check(self._fingerprint, "the model at hand")
+            self.index.check(self._fingerprint, "the model in use")
 
     def _encode(
         self, queries: Sequence[str | Path | Query | NDArray[np.float32]], files: bool
     ) -> list[NDArray[np.float32]]:
-        """[E] unit for each query; those in words and files are encoded together."""
+        """[E] of unit length for each query; texts and files are encoded together."""
         parsed = [query if isinstance(query, np.ndarray) else _parsed(query, files) for query in queries]
         encoded = iter(self.vectors.encode([query for query in parsed if isinstance(query, Query)]))
         return [next(encoded) if isinstance(query, Query) else self._unit(query) for query in parsed]
@@ -215,7 +214,7 @@ class Searcher:
         where: str | None,
         tail: bool,
     ) -> list[list[Hit]]:
-        """Look at ever more windows until `top` moments are found for each vector."""
+        """Look at more and more windows until `top` moments are found for each vector."""
         each = None if per_video is None else _WINDOWS * per_video
         answers: dict[int, list[Hit]] = {}
         wanted = max(_CANDIDATES, _WINDOWS * top)

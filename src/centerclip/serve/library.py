@@ -35,8 +35,8 @@ class Library:
 
     Args:
         index: knows them.
-        folders: what a job indexes and what visitors see paths relative to. If there are none, `_roots_of`
-            decides.
+        folders: what a job indexes and what visitors see paths relative to; by default the roots that the
+            index's owner gave.
     """
 
     def __init__(self, index: VideoIndex, folders: Iterable[Path] = ()) -> None:
@@ -139,7 +139,7 @@ class Library:
                 return
             videos = self.index.videos() if version else []
             parents = {video.info.path.parent for video in videos}
-            self._roots = self._given or _roots_of(parents)
+            self._roots = self._given or self.index.roots
             files = {video.info.path for video in videos}
             self._tops = _labelled(root.parent if root in files else root for root in self._roots)
             self._stats = self.index.stats() if version else None
@@ -150,15 +150,6 @@ class Library:
 def is_playable(video: StoredVideo) -> bool:
     """Whether browsers play the file itself, judging by its suffix and codec."""
     return video.info.codec in _PLAYABLE.get(video.info.path.suffix.lower(), ())
-
-
-def _roots_of(folders: set[Path]) -> tuple[Path, ...]:
-    """What a job indexes unless the server was given folders: the top ones, or the parent they share."""
-    top = sorted(folder for folder in folders if not folders & set(folder.parents))
-    parents = {folder.parent for folder in top}
-    if len(top) > 1 and len(parents) == 1 and len((shared := parents.pop()).parts) > 2:
-        return (shared,)
-    return tuple(top)
 
 
 def _labelled(roots: Iterable[Path]) -> dict[str, Path]:

@@ -13,15 +13,18 @@ import numpy as np
 import pytest
 
 from centerclip.index import VideoIndex, Writer
+from centerclip.index.schema import KEYS
 
 
-def content(location: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """All rows, but for the time of their recording."""
+def content(location: Path) -> dict[str, list[dict[str, Any]]]:
+    """All rows of files, but for the time of their recording."""
     store = VideoIndex(location, create=False)._store
-    windows = store.table("windows").to_arrow().to_pylist()
-    videos = store.table("videos").to_arrow().drop_columns(["indexed_seconds"]).to_pylist()
-    windows.sort(key=lambda row: (row["path"], row["start_seconds"]))
-    return windows, sorted(videos, key=lambda row: row["path"])
+    tables = {name: store.table(name).to_arrow() for name in ("windows", "pictures", "videos")}
+    tables["videos"] = tables["videos"].drop_columns(["indexed_seconds"])
+    return {
+        name: table.sort_by([(key, "ascending") for key in KEYS[name]]).to_pylist()
+        for name, table in tables.items()
+    }
 
 
 class Folders:
@@ -73,7 +76,7 @@ def check_rerun(location: Path, folders: Folders) -> None:
 
 
 def test_the_undisturbed_run_is_as_meant(folders: Folders) -> None:
-    windows, videos = folders.whole
+    windows, videos = folders.whole["windows"], folders.whole["videos"]
     done = {row["path"]: row["windows"] for row in videos if row["state"] == "done"}
     new = {f"/v/{at}.mp4": 2 + at % 3 for at in range(8, 14)}
     kept = {"/v/0.mp4": 3, "/v/1.mp4": 2, "/v/5.mp4": 3, "/v/6.mp4": 1, "/v/7.mp4": 2}

@@ -1,5 +1,9 @@
 """Readers beside a writer: they see what is committed, and are never broken by it."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
@@ -8,8 +12,9 @@ from typing import Any
 import pytest
 from random_videos import CARD, random_units, random_video
 
-from centerclip.errors import IndexStoreError
-from centerclip.index import VideoIndex, snapshot
+from centerclip.errors import FingerprintError, IndexStoreError
+from centerclip.index import ModelCard, VideoIndex, snapshot, video_index
+from centerclip.index.lock import writer_lock
 from centerclip.index.snapshot import Snapshot
 
 
@@ -51,6 +56,59 @@ def test_an_index_that_comes_into_being_is_seen(tmp_path: Path) -> None:
     assert reader.model == CARD
 
 
+def make_again(index: VideoIndex, card: ModelCard, path: str, writes: int = 1) -> VideoIndex:
+    """Delete an index of one write and make it in the same place."""
+    shutil.rmtree(index.location)
+    made = VideoIndex(index.location)
+    made.bind(card)
+    with made.writer() as writer:
+        for _ in range(writes):
+            writer.add([random_video(path)])
+    return made
+
+
+def test_an_index_made_again_in_the_same_place_is_noticed(index: VideoIndex) -> None:
+    reader = VideoIndex(index.location)
+    assert best_path(reader, 0) == "/v/0.mp4"
+    for number, writes in enumerate((1, 3, 1), start=1):  # as many versions as before, more, and fewer
+        before, path = reader.version, f"/v/{number}.mp4"
+        again = make_again(index, CARD, path, writes)
+        assert again.version - before == {1: 0, 2: 4, 3: -4}[number]
+        assert best_path(reader, number) == path
+        assert [str(video.info.path) for video in reader.videos()] == [path]
+        assert reader.picture(f"id-{path}", 0.0) == f"jpeg {path} 0 0".encode()
+        assert (reader.id, reader.version) == (again.id, again.version)
+    shutil.rmtree(index.location)
+    assert (len(reader), reader.id, reader.model) == (0, None, None)
+
+
+def test_an_index_made_again_by_another_model_is_refused(index: VideoIndex) -> None:
+    reader = VideoIndex(index.location)
+    reader.bind(CARD)
+    assert best_path(reader, 0) == "/v/0.mp4"
+    make_again(index, replace(CARD, fingerprint="ffff", name="other"), "/v/1.mp4")
+    with pytest.raises(FingerprintError, match="made by other"):
+        reader.check(CARD.fingerprint, "tiny")
+    with pytest.raises(IndexStoreError, match="made again in the meantime"), reader.writer():
+        pass
+    with pytest.raises(FingerprintError, match="made by other"):
+        reader.bind(CARD)
+
+
+def test_an_index_made_again_while_a_writer_waits_is_not_written(
+    index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def wait(location: str, **options: Any) -> Iterator[None]:
+        monkeypatch.setattr(video_index, "writer_lock", writer_lock)
+        make_again(index, CARD, "/v/1.mp4")
+        yield
+
+    monkeypatch.setattr(video_index, "writer_lock", wait)
+    with pytest.raises(IndexStoreError, match="Nothing was written"), VideoIndex(index.location).writer():
+        pass
+
+
 def test_an_unchanged_index_is_read_once(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     loads = []
     read = Snapshot._read
@@ -77,7 +135,7 @@ def test_files_cleaned_up_under_a_reader_are_looked_for_in_the_new_version(
 
     monkeypatch.setattr(Snapshot, "_allowed", after_cleanup)
     vector = random_video("/v/1.mp4").windows[1].vector
-    (best,) = reader.search(vector, top=1, where="start_seconds > 0")[0].windows
+    (best,) = reader.search(vector, top=1, where="start_ms > 0")[0].windows
     assert (str(best.path), best.window.start_seconds) == ("/v/1.mp4", 12.0)
 
 
@@ -102,7 +160,7 @@ def test_threads_search_while_a_writer_adds_compacts_and_removes(
         try:
             while not stop.is_set():
                 assert best_path(reader, 0) == "/v/0.mp4"
-                assert reader.search(random_units(1), top=3, where="start_seconds = 0")[0].windows
+                assert reader.search(random_units(1), top=3, where="start_ms = 0")[0].windows
                 searches.append(1)
         except BaseException as error:  # reported by the main thread
             errors.append(error)

@@ -88,7 +88,7 @@ def test_the_background_is_the_median_over_all_windows(searched: VideoIndex) -> 
 def test_a_condition_restricts_what_is_searched(searched: VideoIndex) -> None:
     query = random_units(4)
     (every,) = searched.search(query, top=1000)
-    where = "path like '/v/1%' and start_seconds > 0 or path = '/v/5.mp4'"
+    where = "path like '/v/1%' and start_ms > 0 or path = '/v/5.mp4'"
     (some,) = searched.search(query, top=1000, where=where)
 
     def meets(path: str, start: float) -> bool:

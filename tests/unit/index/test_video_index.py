@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import lancedb
@@ -13,8 +14,8 @@ import pytest
 from random_videos import CARD, EMBED_SIZE, random_units, random_video
 
 from centerclip.errors import FingerprintError, IndexStoreError, QueryError
-from centerclip.index import VideoIndex, store
-from centerclip.records import Failed
+from centerclip.index import VideoIndex
+from centerclip.records import Failed, Window
 
 AWKWARD = ["/v/it's.mp4", '/v/"50%" off_.mp4', "/v/Küche 日本 🎬.mp4", "/v/back\\slash.mp4", "/v/--;drop.mp4"]
 
@@ -43,7 +44,7 @@ def test_a_new_index_is_empty_and_comes_into_being_when_bound(tmp_path: Path) ->
     assert (len(index), index.version, index.videos(), index.failed()) == (0, 0, [], [])
     assert index.search(np.ones(3))[0].windows == ()
     assert index.windows("x") == []
-    assert index.thumbnail("x", 0.0) is None
+    assert (index.picture("x", 0.0), index.id, index.roots) == (None, None, ())
     assert not (tmp_path / "a").exists()
     index.bind(CARD)
     assert VideoIndex(tmp_path / "a" / "b", create=False).model == CARD
@@ -63,22 +64,26 @@ def test_a_missing_index_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def test_another_model_is_refused_with_the_remedy(index: VideoIndex) -> None:
-    other = CARD.__class__(**{**_fields(CARD), "fingerprint": "ffff", "name": "other"})
     with pytest.raises(FingerprintError, match=r"made by tiny .*--model tiny --schedule B6-4,49.*--index"):
-        index.bind(other)
-    longer = CARD.__class__(**{**_fields(CARD), "window_seconds": 20.0})
+        index.bind(replace(CARD, fingerprint="ffff", name="other"))
     with pytest.raises(FingerprintError, match="windows of 12 seconds, not 20: use --window 12"):
-        index.bind(longer)
+        index.bind(replace(CARD, window_seconds=20.0))
+    with pytest.raises(FingerprintError, match="made in float precision.*leave out --precision int8"):
+        index.bind(replace(CARD, precision="int8"))
     index.bind(CARD)
 
 
-def _fields(card: object) -> dict[str, object]:
-    return {name: getattr(card, name) for name in card.__slots__}  # type: ignore[attr-defined]
+def test_an_int8_index_asks_for_int8_when_written_and_for_nothing_when_searched(tmp_path: Path) -> None:
+    index = VideoIndex(tmp_path)
+    index.bind(replace(CARD, precision="int8"))
+    with pytest.raises(FingerprintError, match="made in int8 precision.*add --precision int8"):
+        index.bind(CARD)
+    index.check(CARD.fingerprint)
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "holiday.mp4").write_bytes(b"film")
-    with pytest.raises(IndexStoreError, match=r"no index: it holds 'holiday\.mp4'"):
+    with pytest.raises(IndexStoreError, match=r"isn't an index: it contains other files \('holiday\.mp4'\)"):
         VideoIndex(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["holiday.mp4"]
     with pytest.raises(IndexStoreError, match="is a file"):
@@ -116,19 +121,13 @@ def test_rows_of_an_unknown_model_are_left_alone(tmp_path: Path) -> None:
     assert lancedb.connect(tmp_path).open_table("windows").count_rows() == 1
 
 
-def test_a_newer_format_is_refused(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "FORMAT", 0)
-    with pytest.raises(IndexStoreError, match=r"has format 1, .* up to 0: upgrade centerclip"):
+@pytest.mark.parametrize(
+    ("number", "remedy"), [("1", "centerclip index PATH --index NEW"), ("3", "upgrade centerclip")]
+)
+def test_another_format_is_refused_with_the_remedy(index: VideoIndex, number: str, remedy: str) -> None:
+    index._store.table("meta").update(where="key = 'format'", values={"value": number})
+    with pytest.raises(IndexStoreError, match=f"has format {number}, .* reads format 2: .*{remedy}"):
         VideoIndex(index.location)
-
-
-def test_an_older_format_is_migrated_once(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
-    migrated = []
-    monkeypatch.setattr(store, "FORMAT", 3)
-    monkeypatch.setattr(store, "MIGRATIONS", {at: lambda db, at=at: migrated.append(at) for at in (1, 2)})
-    assert len(VideoIndex(index.location)) == 15
-    assert VideoIndex(index.location).model == CARD
-    assert migrated == [1, 2]
 
 
 def test_a_damaged_index_is_an_error_of_one_sentence(index: VideoIndex) -> None:
@@ -145,7 +144,7 @@ def test_awkward_paths_come_back_and_can_be_found(index: VideoIndex, path: str) 
     literal = path.replace("'", "''")
     found = index.search(wanted, top=1, where=f"path = '{literal}'")[0].windows
     assert [str(window.path) for window in found] == [path]
-    assert index.thumbnail(f"id-{path}", 0.0) == f"jpeg {path} 0".encode()
+    assert index.picture(f"id-{path}", 0.0) == f"jpeg {path} 0 0".encode()
     assert len(index.windows(f"id-{path}")) == 1 + AWKWARD.index(path)
 
 
@@ -160,9 +159,27 @@ def test_windows_of_a_video_come_in_time_order_and_whole(index: VideoIndex) -> N
     for window, encoded in zip(stored, video.windows, strict=True):
         np.testing.assert_array_equal(window.vector, encoded.vector)
         np.testing.assert_array_equal(window.segments, encoded.segments.astype(np.float16))
+        np.testing.assert_array_equal(window.bounds, encoded.bounds)
     (second,) = index.windows(video.info.video_id, 12.0)
     assert second.window.start_seconds == 12.0
     assert index.windows(video.info.video_id, 13.0) == []
+
+
+def test_times_are_kept_to_the_millisecond_and_windows_still_touch(tmp_path: Path) -> None:
+    third = 100 / 3
+    first, second = random_video("/v/a.mp4").windows
+    first = replace(first, window=Window(0, third), bounds=np.array([0, 6.5, 7.50049, 8.5, third]))
+    second = replace(second, window=Window(third, 2 * third), bounds=np.linspace(third, 2 * third, 5))
+    index = VideoIndex(tmp_path)
+    index.bind(CARD)
+    with index.writer() as writer:
+        writer.add([replace(random_video("/v/a.mp4"), windows=(first, second))])
+    before, after = index.windows("id-/v/a.mp4")
+    assert before.window == Window(0.0, 33.333)
+    assert before.bounds.tolist() == [0.0, 6.5, 7.5, 8.5, 33.333]
+    assert after.window.start_seconds == after.bounds[0] == 33.333
+    (found,) = index.windows("id-/v/a.mp4", third)
+    assert found.window == after.window
 
 
 def test_a_video_is_found_by_its_content(index: VideoIndex) -> None:
@@ -171,6 +188,23 @@ def test_a_video_is_found_by_its_content(index: VideoIndex) -> None:
     assert str(found.info.path) == AWKWARD[0]
     assert index.video("none") is None
     assert VideoIndex(f"{index.location}-new").video("none") is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "at", "later"),
+    [(0.0, 0, 0), (4.99, 0, 0), (5.0, 0, 5), (11.9, 0, 5), (12.0, 12, 0), (30.0, 24, 5), (999.0, 36, 5)],
+)
+def test_the_picture_is_the_one_shown_at_that_instant(
+    index: VideoIndex, seconds: float, at: int, later: int
+) -> None:
+    expected = f"jpeg {AWKWARD[3]} {at // 12} {later}".encode()
+    assert index.picture(f"id-{AWKWARD[3]}", seconds) == expected
+    assert index.picture("none", seconds) is None
+
+
+def test_before_the_first_picture_the_first_is_shown(index: VideoIndex) -> None:
+    index._store.table("pictures").delete("start_ms = 0")
+    assert index.picture(f"id-{AWKWARD[3]}", 0.0) == f"jpeg {AWKWARD[3]} 0 5".encode()
 
 
 def test_videos_are_listed_by_path_in_pages(index: VideoIndex) -> None:
@@ -217,6 +251,11 @@ def test_stats_add_up(index: VideoIndex) -> None:
     assert stats.size_bytes == on_disk
 
 
+def test_a_file_that_vanishes_is_not_counted(index: VideoIndex) -> None:
+    Path(index.location, "gone").symlink_to("nothing")
+    assert index.stats().size_bytes > 0
+
+
 def test_export_is_read_by_numpy_and_parquet(index: VideoIndex, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert index.export(out) == 15
@@ -225,7 +264,7 @@ def test_export_is_read_by_numpy_and_parquet(index: VideoIndex, tmp_path: Path) 
     assert vectors.shape == (15, EMBED_SIZE)
     for vector, row in zip(vectors, rows, strict=True):
         assert row["image_path"] == row["path"]
-        (window,) = index.windows(row["video_id"], row["start_seconds"])
+        (window,) = index.windows(row["video_id"], row["start_ms"] / 1000)
         np.testing.assert_array_equal(vector, window.vector)
     with pytest.raises(IndexStoreError, match="not overwritten"):
         index.export(out)

@@ -11,9 +11,10 @@ import pytest
 from random_videos import CARD, random_units, random_video
 
 from centerclip.errors import IndexStoreError
-from centerclip.index import FileStamp, VideoIndex, Writer
+from centerclip.index import FileStamp, VideoIndex
 from centerclip.index import writer as writer_module
-from centerclip.records import EncodedVideo, Failed
+from centerclip.index.store import merge
+from centerclip.records import EncodedVideo, Failed, Window
 
 
 @pytest.fixture
@@ -23,30 +24,32 @@ def index(tmp_path: Path) -> VideoIndex:
     return made
 
 
-def windows_of(index: VideoIndex) -> dict[str, list[bytes | None]]:
-    """The thumbnails of each path's windows in time order."""
-    rows = index._store.table("windows").to_arrow().sort_by("start_seconds").to_pylist()
-    found: dict[str, list[bytes | None]] = {}
-    for row in rows:
-        found.setdefault(row["path"], []).append(row["thumbnail"])
+def stored(index: VideoIndex) -> dict[str, list[Any]]:
+    """The vectors and then the pictures of each path, in time order."""
+    found: dict[str, list[Any]] = {}
+    for table, column in (("windows", "vector"), ("pictures", "jpeg")):
+        for row in index._store.table(table).to_arrow().sort_by("start_ms").to_pylist():
+            found.setdefault(row["path"], []).append(row[column])
     return found
 
 
-def thumbnails(video: EncodedVideo) -> list[bytes]:
-    return [window.pictures[0][1] for window in video.windows]
+def content(video: EncodedVideo) -> list[Any]:
+    """What `stored` has of a video's path."""
+    vectors = [window.vector.tolist() for window in video.windows]
+    return vectors + [jpeg for window in video.windows for _, jpeg in window.pictures]
 
 
 def test_adding_twice_changes_nothing(index: VideoIndex) -> None:
     videos = [random_video(f"/v/{at}.mp4", windows=1 + at) for at in range(4)]
     with index.writer() as writer:
         writer.add(videos)
-        once = windows_of(index)
+        once = stored(index)
         writer.add(videos)
-        assert windows_of(index) == once == {str(v.info.path): thumbnails(v) for v in videos}
+        assert stored(index) == once == {str(v.info.path): content(v) for v in videos}
     with index.writer() as writer:
         writer.add(videos)
         summary = writer.finish()
-    assert windows_of(index) == once
+    assert stored(index) == once
     assert (summary.videos, summary.windows, summary.failed, summary.search) == (4, 10, 0, "exact")
 
 
@@ -56,10 +59,10 @@ def test_a_redo_replaces_however_many_windows_there_were(index: VideoIndex) -> N
         with index.writer() as writer:
             writer.add([changed, random_video("/v/b.mp4")])
             writer.finish()
-        assert windows_of(index)["/v/a.mp4"] == thumbnails(changed)
-        assert len(windows_of(index)["/v/b.mp4"]) == 2
-        (stored,) = index.videos("path = '/v/a.mp4'")
-        assert (stored.windows, stored.info) == (windows, changed.info)
+        assert stored(index)["/v/a.mp4"] == content(changed)
+        assert stored(index)["/v/b.mp4"] == content(random_video("/v/b.mp4"))
+        (recorded,) = index.videos("path = '/v/a.mp4'")
+        assert (recorded.windows, recorded.info) == (windows, changed.info)
 
 
 def test_of_equal_paths_in_a_batch_the_later_counts(index: VideoIndex) -> None:
@@ -95,10 +98,10 @@ def test_a_file_that_now_fails_loses_its_windows_and_may_come_back(index: VideoI
     with index.writer() as writer:
         writer.add([video, random_video("/v/b.mp4")])
         writer.add([Failed(Path("/v/a.mp4"), "damaged")])
-        assert set(windows_of(index)) == {"/v/b.mp4"}
+        assert set(stored(index)) == {"/v/b.mp4"}
         writer.add([video])
         writer.finish()
-    assert windows_of(index)["/v/a.mp4"] == thumbnails(video)
+    assert stored(index)["/v/a.mp4"] == content(video)
     assert index.failed() == []
 
 
@@ -106,22 +109,23 @@ def test_what_would_poison_the_index_becomes_a_failure(index: VideoIndex) -> Non
     good = random_video("/v/a.mp4")
     window = good.windows[0]
     spoiled = replace(window, vector=window.vector * np.float32("nan"))
-    unnamed = random_video(os.fsdecode(b"/v/caf\xe9.mp4"))
-    results = [
-        replace(good, windows=(spoiled,)),
-        unnamed,
-        replace(random_video("/v/c.mp4"), windows=()),
-        good,
-    ]
+    soon = replace(window, window=Window(0.0004, 12))
+    wrong = {
+        "/v/nan.mp4": ((spoiled,), "not finite"),
+        os.fsdecode(b"/v/caf\xe9.mp4"): ((window,), "UTF-8"),
+        "/v/c.mp4": ((), "no window"),
+        "/v/short.mp4": ((window, soon), "within a millisecond"),
+    }
+    videos = [replace(random_video(path), windows=windows) for path, (windows, _) in wrong.items()]
     with index.writer() as writer:
-        added = writer.add([replace(results[0], info=random_video("/v/nan.mp4").info), *results[1:]])
+        *failed, last = writer.add([*videos, good])
         writer.finish()
-    assert [type(result) for result in added] == [Failed, Failed, Failed, EncodedVideo]
-    reasons = [result.reason for result in added if isinstance(result, Failed)]
-    assert "not finite" in reasons[0]
-    assert "UTF-8" in reasons[1]
-    assert "no window" in reasons[2]
-    assert [str(video.info.path) for video in index.failed()] == ["/v/c.mp4", "/v/caf�.mp4", "/v/nan.mp4"]
+    assert last == good
+    for result, (_, reason) in zip(failed, wrong.values(), strict=True):
+        assert isinstance(result, Failed)
+        assert reason in result.reason
+    names = [video.info.path.name for video in index.failed()]
+    assert names == ["c.mp4", "caf�.mp4", "nan.mp4", "short.mp4"]
 
 
 def test_embeddings_of_another_size_are_an_error(index: VideoIndex) -> None:
@@ -146,7 +150,7 @@ def test_removing_forgets_files_and_tells_how_many(index: VideoIndex) -> None:
         assert writer.remove([Path("/v/it's.mp4"), Path("/v/c.mp4"), Path("/v/unknown.mp4")]) == 2
         assert writer.remove([Path("/v/it's.mp4")]) == 0
         assert writer.finish().videos == 1
-    assert set(windows_of(index)) == {"/v/b.mp4"}
+    assert set(stored(index)) == {"/v/b.mp4"}
     assert index.failed() == []
 
 
@@ -167,25 +171,31 @@ def test_a_moved_file_keeps_its_embeddings(index: VideoIndex) -> None:
         with pytest.raises(IndexStoreError, match="can't be moved"):
             writer.move(Path("/v/old name's.mp4"), new)
         writer.finish()
-    assert windows_of(index) == {"/w/new.mp4": thumbnails(video)}
+    assert stored(index) == {"/w/new.mp4": content(video)}
     assert index.changes([new]).unchanged == (new,)
     assert index.videos()[0].info.video_id == video.info.video_id
 
 
 def test_what_a_killed_writer_left_half_done_is_forgotten_and_redone(index: VideoIndex) -> None:
-    videos = [random_video(f"/v/{at}.mp4") for at in range(4)]
+    videos = [random_video(f"/v/{at}.mp4") for at in range(7)]
     with index.writer() as writer:
         writer.add(videos)
         writer.finish()
-    store = index._store
-    store.table("videos").delete("path = '/v/0.mp4'")  # windows without their video
-    store.table("windows").delete("path = '/v/1.mp4' and start_seconds = 0")  # and one short
+    broken = {
+        "videos": "path = '/v/0.mp4'",
+        "windows": "path = '/v/1.mp4' and start_ms = 0",
+        "pictures": "path = '/v/2.mp4'",
+    }
+    for name, condition in broken.items():
+        index._store.table(name).delete(condition)
+    for at, name in ((3, "windows"), (4, "pictures")):  # as many rows, but of other content
+        index._store.table(name).update(where=f"path = '/v/{at}.mp4'", values={"video_id": "other"})
     with index.writer() as writer:
-        assert set(windows_of(index)) == {"/v/2.mp4", "/v/3.mp4"}
+        assert set(stored(index)) == {"/v/5.mp4", "/v/6.mp4"}
         files = [FileStamp(v.info.path, v.info.size_bytes, v.info.modified_seconds) for v in videos]
-        assert [str(file.path) for file in index.changes(files).new] == ["/v/0.mp4", "/v/1.mp4"]
-        writer.add(videos[:2])
-        assert writer.finish().windows == 8
+        assert [file.path.stem for file in index.changes(files).new] == ["0", "1", "2", "3", "4"]
+        writer.add(videos[:5])
+        assert writer.finish().windows == 14
 
 
 def test_finish_notices_what_is_not_there(index: VideoIndex) -> None:
@@ -199,7 +209,7 @@ def test_finish_notices_what_is_not_there(index: VideoIndex) -> None:
 def test_finish_notices_a_video_that_vanished_without_a_trace(index: VideoIndex) -> None:
     with index.writer() as writer:
         writer.add([random_video("/v/a.mp4"), random_video("/v/b.mp4")])
-        for name in ("windows", "videos"):
+        for name in ("pictures", "windows", "videos"):
             index._store.table(name).delete("path = '/v/b.mp4'")
         with pytest.raises(IndexStoreError, match=r"/v/b\.mp4"):
             writer.finish()
@@ -208,20 +218,19 @@ def test_finish_notices_a_video_that_vanished_without_a_trace(index: VideoIndex)
 def test_a_failed_write_is_one_sentence_and_a_retry_does_not_duplicate(
     index: VideoIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace_rows = Writer._replace
     calls = []
 
-    def fail_once(self: Writer, table: Any, *rest: Any) -> int:
+    def fail_once(table: Any, *rest: Any) -> int:
         calls.append(table.name)
-        if len(calls) == 2:
+        if len(calls) == 3:
             raise OSError("No space left on device")
-        return replace_rows(self, table, *rest)
+        return merge(table, *rest)
 
-    monkeypatch.setattr(Writer, "_replace", fail_once)
+    monkeypatch.setattr(writer_module, "merge", fail_once)
     with index.writer() as writer:
         with pytest.raises(IndexStoreError, match="being written: No space left on device"):
-            writer.add([random_video("/v/a.mp4")])
-        assert calls == ["windows", "videos"]
+            writer.add([random_video("/v/a.mp4", windows=3)])
+        assert calls == ["pictures", "windows", "videos"]
         writer.add([random_video("/v/a.mp4")])
         assert writer.finish().windows == 2
 
@@ -234,8 +243,20 @@ def test_many_small_batches_are_compacted(index: VideoIndex, monkeypatch: pytest
         assert index._store.table("windows").stats()["fragment_stats"]["num_fragments"] < 8
         monkeypatch.setattr(writer_module, "_FRAGMENTS", 2)
         assert writer.finish().windows == 20
-    for name in ("windows", "videos"):
+    for name in ("pictures", "windows", "videos"):
         assert index._store.table(name).stats()["fragment_stats"]["num_fragments"] == 1
+
+
+def test_roots_are_kept_as_given_in_the_order_given(
+    index: VideoIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    odd = os.fsdecode(b"/v/caf\xe9")
+    with index.writer() as writer:
+        writer.add_roots(["/v/b", "a", odd])
+        writer.add_roots([Path("/v/a.mp4"), "/v/b"])
+    roots = (Path("/v/b"), tmp_path / "a", Path(odd), Path("/v/a.mp4"))
+    assert index.roots == VideoIndex(index.location).roots == roots
 
 
 def test_an_empty_batch_is_no_write(index: VideoIndex) -> None:

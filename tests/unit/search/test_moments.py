@@ -8,7 +8,7 @@ import pytest
 
 from centerclip.index import StoredWindow
 from centerclip.records import Window
-from centerclip.search.moments import best_run, join_moments, keep_per_video, segment_bounds
+from centerclip.search.moments import best_run, join_moments, keep_per_video
 
 
 @pytest.mark.parametrize(
@@ -35,15 +35,21 @@ LOW, HIGH, HIGHEST = [0.1, 0.995], [0.9, 0.436], [1.0, 0.0]  # scores 0.1, 0.9 a
 
 def window(start: float, segments: list[list[float]], *, path: str = "/v/a.mp4") -> StoredWindow:
     span, parts = Window(start, start + 12), np.array(segments, np.float32)
-    return StoredWindow(Path(path), "id", 100.0, span, np.zeros(2, np.float32), parts, 0.5)
+    bounds = np.linspace(start, start + 12, len(segments) + 1)
+    return StoredWindow(Path(path), "id", 100.0, span, np.zeros(2, np.float32), parts, bounds, 0.5)
 
 
 def spans(windows: list[StoredWindow]) -> list[tuple[float, float, float]]:
     return [(m.start, m.end, round(m.score, 6)) for m in join_moments(windows, QUERY, 0.0)]
 
 
-def test_segments_are_equal_parts_of_the_window() -> None:
-    np.testing.assert_allclose(segment_bounds(window(24, [LOW] * 4)), [24, 27, 30, 33, 36])
+def test_a_moment_lies_where_its_segments_do() -> None:
+    # A picture that stands still until 6.5 s, then frames at 7.5 and 8.5 s.
+    bounds = np.array([0, 6.5, 7.5, 8.5, 12])
+    still = replace(window(0, [LOW, HIGHEST, HIGH, LOW]), bounds=bounds)
+    assert spans([still]) == [(6.5, 8.5, 1.0)]
+    until_the_end = replace(window(0, [LOW, LOW, LOW, HIGHEST]), bounds=bounds)
+    assert spans([until_the_end, window(12, [HIGH, LOW])]) == [(8.5, 18, 1.0)]
 
 
 def test_runs_that_touch_across_windows_join() -> None:
@@ -81,11 +87,6 @@ def test_a_moment_does_not_go_on_into_an_unrelated_window() -> None:
     middling = [0.6, 0.8]
     assert spans([window(0, [LOW, HIGH]), window(12, [LOW, LOW])]) == [(6, 12, 0.9), (12, 24, 0.1)]
     assert spans([window(0, [LOW, HIGH]), window(12, [middling, LOW])]) == [(6, 18, 0.9)]
-
-
-def test_rounding_between_windows_is_no_gap() -> None:
-    second = replace(window(12, [HIGH, LOW]), window=Window(12.0000001, 24))
-    assert len(join_moments([window(0, [LOW, HIGH]), second], QUERY, 0.0)) == 1
 
 
 def test_at_most_so_many_of_a_video() -> None:

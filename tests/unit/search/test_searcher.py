@@ -106,7 +106,7 @@ def test_joining_does_not_leave_fewer_hits_than_there_are(searcher: Searcher) ->
 
 
 def test_a_condition_narrows_the_search(searcher: Searcher) -> None:
-    hits = searcher.search("dog", where="path like '%/across.mp4' and start_seconds > 30")
+    hits = searcher.search("dog", where="path like '%/across.mp4' and start_ms > 30000")
     assert [(hit.start, hit.end) for hit in hits] == [(51.0, 54.0)]
     with pytest.raises(QueryError, match="nope"):
         searcher.search("dog", where="nope")

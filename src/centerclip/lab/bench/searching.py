@@ -1,4 +1,4 @@
-"""Search over many windows: how soon and how well, against looking at every vector."""
+"""Search over many windows: how fast and how well, compared with looking at every vector."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from centerclip.search import Searcher
 __all__ = ["measure_search"]
 
 _SEGMENTS = 4
-_WINDOWS_A_VIDEO = 10
+_WINDOWS_PER_VIDEO = 10
 _WINDOW_SECONDS = 12.0
-_VIDEOS_A_BATCH = 1000
+_VIDEOS_PER_BATCH = 1000
 _TOP = 10
-_A_TURN = 50
+_QUERIES_PER_TURN = 50
 _COSINE = 0.3
-"""Of a query with the video it is about: as far off as sentences are from what they tell of."""
+"""Of a query with the video it is about: as low as that of a sentence with the video it describes."""
 _RECALL_GOAL, _P95_GOAL = at_least(0.95), at_most(0.05)
 
 
@@ -69,10 +69,10 @@ def _measure(
     first = _seconds(search, asked)
     here: list[float] = []
     rival: list[float] = []
-    # In turns of many queries each: a thread of the rival's matrix product spins for some 20 ms after it and
+    # In turns of many queries each: after the rival's matrix product its threads spin for some 20 ms, which
     # would keep a core from the next search here.
-    for start in range(0, queries, _A_TURN):
-        turn = asked[start : start + _A_TURN]
+    for start in range(0, queries, _QUERIES_PER_TURN):
+        turn = asked[start : start + _QUERIES_PER_TURN]
         here += _seconds(search, turn)
         rival += _seconds(partial(exact_search, vectors, top=_TOP), turn)
     count = len(vectors)
@@ -90,7 +90,7 @@ def _measure(
     )
     yield Row(
         "search",
-        f"95 of 100 queries over {count:,} windows take at most",
+        f"95th percentile of search time over {count:,} windows",
         Spread(p95, p95, p95),
         "s",
         against="exact search in numpy",
@@ -102,13 +102,13 @@ def _measure(
     )
     yield Row(
         "search",
-        f"95 of 100 of them over {count:,} windows, asked for the first time",
+        f"95th percentile over {count:,} windows, first time asked",
         Spread(first_p95, first_p95, first_p95),
         "s",
         against="asked again, as above",
         ours=float(np.median(first)),
         rival=float(np.median(here)),
-        note="what they find comes from the disk where the system has dropped the files from memory",
+        note="results come from the disk if the system has dropped the files from memory",
         details={"windows": count},
     )
 
@@ -127,14 +127,14 @@ def _p95(seconds: list[float]) -> float:
 
 
 def _fill(index: VideoIndex, card: ModelCard, windows: int) -> NDArray[np.float32]:
-    """Write windows as an indexing run does, and give their vectors [N, E] in the order of their numbers."""
+    """Write windows as an indexing run does; returns their vectors [N, E] in the order of their numbers."""
     rng = np.random.default_rng(SEED)
     index.bind(card)
     written = []
-    videos = windows // _WINDOWS_A_VIDEO
+    videos = windows // _WINDOWS_PER_VIDEO
     with index.writer() as writer:
-        for start in range(0, videos, _VIDEOS_A_BATCH):
-            vectors, segments = _made_up(rng, min(_VIDEOS_A_BATCH, videos - start), card.embed_size)
+        for start in range(0, videos, _VIDEOS_PER_BATCH):
+            vectors, segments = _made_up(rng, min(_VIDEOS_PER_BATCH, videos - start), card.embed_size)
             writer.add([_video(start + at, vectors[at], segments[at]) for at in range(len(vectors))])
             written.append(vectors.reshape(-1, card.embed_size))
         writer.finish()
@@ -149,9 +149,9 @@ def _made_up(
     Cosines of about 0.8 between a window and its video and between a segment and its window.
     """
     centers = rng.standard_normal((videos, 1, embed_size), np.float32)
-    noise = rng.standard_normal((videos, _WINDOWS_A_VIDEO, embed_size), np.float32)
+    noise = rng.standard_normal((videos, _WINDOWS_PER_VIDEO, embed_size), np.float32)
     vectors = _unit(centers + 0.75 * noise)
-    parts = rng.standard_normal((videos, _WINDOWS_A_VIDEO, _SEGMENTS, embed_size), np.float32)
+    parts = rng.standard_normal((videos, _WINDOWS_PER_VIDEO, _SEGMENTS, embed_size), np.float32)
     segments = _unit(vectors[:, :, None] + 0.75 * embed_size**-0.5 * parts)
     return vectors, segments
 
@@ -159,8 +159,8 @@ def _made_up(
 def _queries(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """[Q, E] unit: each of `_COSINE` with the mean direction of some video's windows."""
     rng = np.random.default_rng(SEED + 1)
-    videos = rng.choice(len(vectors) // _WINDOWS_A_VIDEO, count, replace=False)
-    about = _unit(vectors.reshape(-1, _WINDOWS_A_VIDEO, vectors.shape[1])[videos].mean(1))
+    videos = rng.choice(len(vectors) // _WINDOWS_PER_VIDEO, count, replace=False)
+    about = _unit(vectors.reshape(-1, _WINDOWS_PER_VIDEO, vectors.shape[1])[videos].mean(1))
     away = rng.standard_normal(about.shape, np.float32)
     away = _unit(away - (away * about).sum(1, keepdims=True) * about)
     return _COSINE * about + np.float32((1 - _COSINE**2) ** 0.5) * away
@@ -175,7 +175,7 @@ def _video(number: int, vectors: NDArray[np.float32], segments: NDArray[np.float
     info = VideoInfo(
         path=Path(f"/videos/{number:07d}.mp4"),
         video_id=f"{number:032x}",
-        duration_seconds=_WINDOWS_A_VIDEO * _WINDOW_SECONDS - number % 1000 / 100,
+        duration_seconds=_WINDOWS_PER_VIDEO * _WINDOW_SECONDS - number % 1000 / 100,
         width=640,
         height=360,
         frame_rate=25.0,
@@ -198,4 +198,4 @@ def _window(start: float, vector: NDArray[np.float32], parts: NDArray[np.float32
 
 def _number(path: Path, window: Window) -> int:
     """The row of a window in the matrix of all vectors."""
-    return int(path.stem) * _WINDOWS_A_VIDEO + round(window.start_seconds / _WINDOW_SECONDS)
+    return int(path.stem) * _WINDOWS_PER_VIDEO + round(window.start_seconds / _WINDOW_SECONDS)

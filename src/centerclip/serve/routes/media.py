@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, HTTPException, Query, Response
 from fastapi.responses import FileResponse
 
-from centerclip.serve.routes.windows import VideoId, open_video, window_at
+from centerclip.serve.routes.windows import VideoId, open_video
 from centerclip.serve.services import Services, Use
 
 __all__ = ["router"]
@@ -82,11 +82,7 @@ async def get_excerpt(services: Use, video_id: VideoId, start: _Seconds, end: _S
 
 
 def _picture(services: Services, video_id: str, seconds: float) -> bytes:
-    """The picture stored for an instant, which is that of the window around it."""
-    picture = services.index.thumbnail(video_id, seconds)
-    if picture is None:
-        window = window_at(services, video_id, seconds)
-        picture = services.index.thumbnail(video_id, window.window.start_seconds)
+    picture = services.index.picture(video_id, seconds)
     if picture is None:
         raise HTTPException(404, "this picture is no longer available: search again")
     return picture
