@@ -74,7 +74,7 @@ class WordEncoder:
     def encode_picture(self, path: Path) -> np.ndarray:
         return self._direction(f"picture {path.name}")
 
-    def encode_clip(self, path: Path) -> np.ndarray:
+    def encode_file(self, path: Path) -> np.ndarray:
         return self._direction(f"clip {path.name}")
 
     def _direction(self, name: str) -> np.ndarray:

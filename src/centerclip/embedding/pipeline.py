@@ -120,7 +120,7 @@ class _Pipeline(Generic[_E]):
         try:
             while True:
                 self._read_on()
-                if len(self._batch) >= self._batch_size or (self._batch and not self._decoding):
+                while len(self._batch) >= self._batch_size or (self._batch and not self._decoding):
                     self._submit_batch()
                 if not (self._decoding or self._encoding):
                     return
@@ -176,11 +176,10 @@ class _Pipeline(Generic[_E]):
     def _take_read(self, future: Future[DecodedWindow | Part | None]) -> None:
         stream = self._reading.pop(future)
         file = stream.file
-        try:
-            read = future.result()
-        except BaseException as error:
-            file.failure = file.failure or _reason(file.item.path, error)
-            read = None
+        error = future.exception()
+        read = None if error is not None else future.result()
+        if error is not None and file.failure is None:
+            file.failure = _reason(file.item.path, error)
         if isinstance(read, Part):
             file.streams += 1
             self._unread.append(_Stream(file, read.decode))
@@ -195,8 +194,8 @@ class _Pipeline(Generic[_E]):
             self._unread.appendleft(stream)  # what is open goes on before anything else is opened
 
     def _submit_batch(self) -> None:
-        alone = not (self._decoding or self._encoding)
-        batch, self._batch = self._batch, []
+        batch, self._batch = self._batch[: self._batch_size], self._batch[self._batch_size :]
+        alone = not (self._decoding or self._encoding or self._batch)
         future = self._encoders.submit(self._encode_batch, [window for _, window in batch], alone)
         self._encoding[future] = [(file, window.window) for file, window in batch]
 

@@ -194,7 +194,7 @@ def test_several_models_share_the_decoded_frames(model: CenterCLIP, videos: list
 
 def test_segments_keep_their_times_where_a_picture_stands_still(model: CenterCLIP, tmp_path: Path) -> None:
     """A screen recording of 10 seconds that stands still until 6.5 s, then changes at 7.5 and 8.5 s."""
-    path = make_video(tmp_path / "still.mkv", frames=5, instants=[0, 65, 75, 85, 99], rate=10)
+    path = make_video(tmp_path / "still.mkv", frames=5, instants=[0, 6500, 7500, 8500, 9900], rate=10)
     encoder = VideoEncoder(model.with_(frames=10), device="cpu", precision="float32")
     (video,) = encoded(encoder, path)
     (window,) = video.windows

@@ -49,9 +49,11 @@ def test_several_folders_have_different_names(tmp_path: Path) -> None:
     }
 
 
-def test_the_top_indexed_folders_are_the_default(tmp_path: Path) -> None:
+def test_jobs_index_only_what_the_owner_of_the_index_gave(tmp_path: Path) -> None:
     library = library_of(tmp_path, "/home/me/v/a/1.mp4", "/home/me/v/a/b/2.mp4", "/home/me/v/c/3.mp4")
-    assert library.roots() == [Path("/home/me/v")]
+    with library.index.writer() as writer:
+        writer.add_roots(["/home/me/v/a", "/home/me/v/c"])
+    assert library.roots() == [Path("/home/me/v/a"), Path("/home/me/v/c")]  # not the folder around both
     assert library.folders() == ["a", "a/b", "c"]
     assert library.folder_of(Path("/elsewhere/deep/4.mp4")) == "deep"  # never absolute
 
