@@ -13,21 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "Points",
-    "Shape",
-    "Thing",
-    "arc",
-    "blob",
-    "ellipse",
-    "pie",
-    "poly",
-    "rect",
-    "ring",
-    "sector",
-    "star",
-    "tube",
-]
+__all__ = ["SHAPES", "Points", "Shape", "Thing"]
 
 Points = NDArray[np.float64]
 
@@ -105,16 +91,14 @@ def poly(fill: str, *flat: float) -> Shape:
     return Shape(_points(flat), fill)
 
 
-def ellipse(fill: str, x: float, y: float, rx: float, ry: float | None = None, turn: float = 0) -> Shape:
-    """An ellipse, or a circle without `ry`; `turn` in degrees clockwise."""
-    return sector(fill, x, y, rx, ry, turn=turn)
-
-
-def sector(
+def ellipse(
     fill: str, x: float, y: float, rx: float, ry: float | None = None,
     start: float = 0, end: float = 360, turn: float = 0,
 ) -> Shape:  # fmt: skip
-    """The part of an ellipse cut off by the chord from `start` to `end`, degrees clockwise from the right."""
+    """An ellipse, or a circle without `ry`; from `start` to `end` only the part that this chord cuts off.
+
+    Angles are in degrees, clockwise from the right.
+    """
     steps = max(8, int(28 * abs(end - start) / 360))
     angles = np.radians(np.linspace(start, end, steps, endpoint=abs(end - start) < 360))
     points = np.stack([x + rx * np.cos(angles), y + (ry or rx) * np.sin(angles)], axis=1)
@@ -179,17 +163,9 @@ def arc(
     return tube(fill, width, *path.ravel(), smooth=False)
 
 
-def ring(fill: str, width: float, x: float, y: float, radius: float) -> tuple[Shape, Shape]:
-    """A band all around, in two halves: one polygon cannot have a hole."""
-    return (
-        arc(fill, width, x, y, radius, start=0, end=180),
-        arc(fill, width, x, y, radius, start=180, end=360),
-    )
-
-
 def pie(fill: str, x: float, y: float, radius: float, start: float, end: float) -> Shape:
     """A slice from `start` to `end` degrees clockwise from the right."""
-    edge = sector(fill, x, y, radius, start=start, end=end).points
+    edge = ellipse(fill, x, y, radius, start=start, end=end).points
     return Shape(np.concatenate([[(x, y)], edge]), fill)
 
 
@@ -198,3 +174,7 @@ def star(fill: str, x: float, y: float, outer: float, inner: float, tips: int = 
     angles = np.pi * np.arange(2 * tips) / tips - np.pi / 2
     radii = np.where(np.arange(2 * tips) % 2 == 0, outer, inner)
     return Shape(np.stack([x + radii * np.cos(angles), y + radii * np.sin(angles)], axis=1), fill)
+
+
+SHAPES = {make.__name__: make for make in (arc, blob, ellipse, pie, poly, rect, star, tube)}
+"""What a row of `things.toml` may be, by name."""

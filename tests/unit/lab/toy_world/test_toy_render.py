@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from centerclip.errors import DatasetError
-from centerclip.lab.toy_world import contact_sheet, render_toy_world, sample_scene, toy_world
+from centerclip.lab.toy_world import render_toy_world, sample_scene, toy_world
 from centerclip.lab.toy_world.encode import write_video
 from centerclip.lab.toy_world.render import FPS, SIZE
 from centerclip.lab.toy_world.scenes import draw_frames
@@ -105,11 +105,3 @@ def test_reader_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "test/000001.mp4").unlink()
     with pytest.raises(DatasetError, match=r"1 of 2 videos .*000001\.mp4.*again"):
         toy_world(tmp_path, "test")
-
-
-def test_contact_sheets_show_things_and_scenes() -> None:
-    rng = np.random.default_rng(0)
-    things, scenes = contact_sheet(), contact_sheet([sample_scene(rng) for _ in range(3)], columns=2)
-    assert things.width > 900 < things.height
-    assert scenes.width > 480
-    assert len(scenes.getcolors(1 << 20)) > 50
