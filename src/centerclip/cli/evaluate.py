@@ -34,7 +34,7 @@ def evaluate(
             "Go on without videos that are not there or can't be decoded, and name them.", "--allow-missing"
         ),
     ] = False,
-    model: options.Model = None,
+    model: options.AnyModel = None,
     schedule: Annotated[
         list[str] | None,
         option(

@@ -1,10 +1,18 @@
-"""Dual encoders with a token schedule: `CenterCLIP`, its backbones, and models on disk and by name."""
+"""Dual encoders with a token schedule: `CenterCLIP`, its backbones, and models on disk and by name.
 
-from centerclip.model.backbones import Backbone, CLIPBackbone, SiglipBackbone, make_backbone
-from centerclip.model.centerclip import CenterCLIP
-from centerclip.model.loading import default_schedule
-from centerclip.model.preprocessing import Preprocessing
-from centerclip.model.trace import Stage
+Names are loaded when they are first used, so that `hub` and `registry` need no torch.
+"""
+
+from typing import TYPE_CHECKING
+
+from centerclip.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from centerclip.model.backbones import Backbone, CLIPBackbone, SiglipBackbone, make_backbone
+    from centerclip.model.centerclip import CenterCLIP
+    from centerclip.model.loading import default_schedule
+    from centerclip.model.preprocessing import Preprocessing
+    from centerclip.model.trace import Stage
 
 __all__ = [
     "Backbone",
@@ -16,3 +24,17 @@ __all__ = [
     "default_schedule",
     "make_backbone",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Backbone": "centerclip.model.backbones",
+        "CLIPBackbone": "centerclip.model.backbones",
+        "CenterCLIP": "centerclip.model.centerclip",
+        "Preprocessing": "centerclip.model.preprocessing",
+        "SiglipBackbone": "centerclip.model.backbones",
+        "Stage": "centerclip.model.trace",
+        "default_schedule": "centerclip.model.loading",
+        "make_backbone": "centerclip.model.backbones",
+    },
+)

@@ -22,9 +22,9 @@ from torch import Tensor
 from centerclip.errors import CheckpointError, ModelError
 from centerclip.model.backbones import Backbone, make_backbone
 from centerclip.model.preprocessing import read_preprocessing, write_preprocessing
+from centerclip.model.registry import TEMPORAL_FILE
 
 __all__ = [
-    "TEMPORAL_FILE",
     "Settings",
     "has_tokenizer",
     "load_folder",
@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 _SETTINGS_FILE = "centerclip.json"
-TEMPORAL_FILE = "temporal.safetensors"
 # A reader that knows no temporal embedding would leave it out unseen: only models that have one are of 2.
 _FORMAT_VERSION, _TEMPORAL_VERSION = 1, 2
 _MODELS = {"clip": "CLIPModel", "siglip": "SiglipModel"}
