@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["SearchCommand", "search", "show_hits"]
 
 _BAR = 8
-"""Cells of the bar that draws a hit's strength."""
+"""Width of the bar that shows a hit's strength, in characters."""
 
 
 class SearchCommand(TyperCommand):
-    """A command whose words may begin with a minus sign, as in `centerclip search -people + beach`."""
+    """A command whose words may start with a minus sign, as in `centerclip search -people + beach`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Move what is no option of this command behind a `--`, in its order, so that it counts as query."""
+        """Move all that isn't an option of this command behind `--`, so that it belongs to the query."""
         takes_value = {
             name: not getattr(param, "is_flag", False) and not getattr(param, "count", False)
             for param in self.get_params(ctx)
@@ -50,36 +50,35 @@ class SearchCommand(TyperCommand):
 
 def search(
     query: Annotated[list[str], argument("QUERY")],
-    top: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many moments.")] = 10,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Maximum number of moments.")] = 10,
     per_video: Annotated[
-        int, typer.Option(min=1, metavar="N", help="At most so many moments of the same video.")
+        int, typer.Option(min=1, metavar="N", help="Maximum number of moments per video.")
     ] = 1,
-    moments: Annotated[bool, option("All moments of a video, however many.", "--moments")] = False,
-    where: Annotated[str | None, option("Only where this SQL condition holds.", metavar="SQL")] = None,
-    tail: Annotated[
-        bool, option("Also hits nearer to an unrelated video than to the best hit.", "--tail")
-    ] = False,
+    moments: Annotated[bool, option("Don't limit moments per video.", "--moments")] = False,
+    where: Annotated[str | None, option("Search only where this SQL condition holds.", metavar="SQL")] = None,
+    tail: Annotated[bool, option("Include weak matches.", "--tail")] = False,
     json: options.Json = False,
-    paths: Annotated[bool, option("Print only the videos' paths, each once, one a line.", "--paths")] = False,
-    null: Annotated[bool, option("Like --paths, each ended by a zero byte.", "--null", "-0")] = False,
+    paths: Annotated[bool, option("Print only the paths of the videos, one per line.", "--paths")] = False,
+    null: Annotated[bool, option("Like --paths, but end each with a zero byte.", "--null", "-0")] = False,
     index: options.IndexLocation = None,
     model: options.Model = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "torch",
 ) -> None:
-    """Print the moments that fit a query, best first.
+    """Print the moments that match a query, best first.
 
-    A query is words, or a picture or video file (./beach.jpg), or several of these joined by + and -
-    between spaces, each with a weight if wanted (2:beach). The model is the one that made the index.
+    A query is words, a picture or video file (./beach.jpg), or several of these joined by + and -
+    with spaces around them. Each may have a weight (2:beach). The model is the one that made the index.
 
-    Scores are cosines: they rank the hits of one query and mean nothing beyond it. The bar shows where
-    a hit lies between an unrelated video and the best hit.
+    Scores are cosines. They rank the hits of one query and can't be compared with another query's. The
+    bar shows where a hit lies between an unrelated video and the best hit.
 
     Conditions are SQL over path, duration_seconds, start_seconds, end_seconds, width, height,
     frame_rate, codec, size_bytes, modified_seconds and video_id.
 
-    Piped, one moment a line, tab-separated: path, start and end in seconds, score, strength from 0 to 1.
+    Piped output has one moment per line, tab-separated: path, start and end in seconds, score, and
+    strength from 0 to 1.
 
     \b
     Examples:
@@ -119,7 +118,7 @@ def _fields(hit: Hit) -> tuple[object, ...]:
 
 
 def show_hits(hits: Sequence[Hit], *, last: str = "", extras: Sequence[str] = ()) -> None:
-    """Print hits as a table, one line each; `extras` fills one more column, headed `last`."""
+    """Print hits as a table, one per line; `extras` is one more column with the heading `last`."""
     from rich.style import Style
     from rich.text import Text
 
@@ -150,7 +149,7 @@ def _bar(strength: float) -> str:
 
 def _why_nothing(windows: int, where: str | None) -> str:
     if not windows:
-        return "Nothing found: the index is empty; centerclip index PATH fills it."
+        return "Nothing found: the index is empty. Add videos: centerclip index PATH"
     if where:
-        return f"Nothing found: no video meets {where!r}, which may be too narrow."
+        return f"Nothing found: no results match {where!r}. Try a wider condition."
     return "Nothing found."
