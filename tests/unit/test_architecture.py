@@ -79,7 +79,7 @@ def test_imports_point_to_lower_levels(path: Path) -> None:
 
 def test_the_product_knows_the_laboratory_by_name_only() -> None:
     naming = {unit_of(path) for path in MODULES if "centerclip.lab" in path.read_text(encoding="utf-8")}
-    assert naming == {"cli", "datasets", "lab"}  # no import of it: the levels forbid that to all below
+    assert naming <= {"cli", "datasets", "lab"}  # the levels forbid everybody else's imports of it
 
 
 def test_every_module_has_a_level() -> None:

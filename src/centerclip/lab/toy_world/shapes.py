@@ -1,7 +1,6 @@
 """Vector shapes: filled polygons in a thing's own coordinates, x to the right and y down, about -1 to 1.
 
-Everything, curves too, is a polygon, so that moving, turning and resizing a thing is one matrix product.
-Knows no pixel.
+Everything is a polygon, even curves, so that moving, turning and resizing a thing is one matrix product.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ class Shape:
 class Thing:
     """Something a child can name: its shapes from back to front, looking to the right.
 
-    `names` are its nouns, the first being its key. `way` says how it gets from place to place and so
-    which verbs fit (`grammar.WAYS`) and where in the picture it belongs.
+    `names` are its nouns; the first is its key. `way` is how it gets from place to place, which decides the
+    verbs that fit (`grammar.WAYS`) and where in the picture it belongs.
     """
 
     names: tuple[str, ...]
@@ -48,22 +47,22 @@ class Thing:
 
     @cached_property
     def points(self) -> Points:
-        """[N, 2]: the points of all shapes, one after the other."""
+        """[N, 2]: the points of all shapes in order."""
         return np.concatenate([shape.points for shape in self.shapes])
 
     @cached_property
     def ends(self) -> list[int]:
-        """Where each shape's points end in `points`."""
+        """The end of each shape's points in `points`."""
         return [int(end) for end in np.cumsum([len(shape.points) for shape in self.shapes])]
 
     @cached_property
     def outward(self) -> Points:
-        """[N, 2]: which way each of `points` goes, and how far, for its shape to grow by 1 on all sides."""
+        """[N, 2]: how each of `points` moves when its shape grows by 1 on all sides."""
         return np.concatenate([_outward(shape.points) for shape in self.shapes])
 
 
 def _outward(points: Points) -> Points:
-    """The miter of each corner, no longer than 1.8 lest sharp tips become spikes."""
+    """The miter of each corner, at most 1.8 long, so that sharp tips don't become spikes."""
     to = points - np.roll(points, 1, axis=0)
     to /= np.maximum(np.linalg.norm(to, axis=1, keepdims=True), 1e-9)
     area = np.sum(points[:, 0] * np.roll(points[:, 1], -1) - np.roll(points[:, 0], -1) * points[:, 1])
@@ -122,7 +121,7 @@ def rect(fill: str, x0: float, y0: float, x1: float, y1: float, round: float = 0
 
 
 def _smooth(points: Points, closed: bool) -> Points:
-    """Run a Catmull-Rom curve through the points, 5 steps a stretch."""
+    """Run a Catmull-Rom curve through the points, with 5 steps from one to the next."""
     n = len(points)
     steps = np.linspace(0, 1, 5, endpoint=False)[:, None]
     curve = []

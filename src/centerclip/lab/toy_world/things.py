@@ -1,7 +1,4 @@
-"""All things of the toy world by name, in a fixed order that the hold-out rule counts on.
-
-What they look like is data: `things.toml` says how.
-"""
+"""All things of the toy world by name, read from `things.toml`. The hold-out rule relies on their order."""
 
 from __future__ import annotations
 
