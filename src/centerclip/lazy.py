@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
 from typing import Any
 
-__all__ = ["lazy_names"]
+__all__ = ["lazy_names", "postpone"]
 
 
 def lazy_names(
@@ -29,3 +31,24 @@ def lazy_names(
         return value
 
     return load, lambda: sorted({*vars(sys.modules[package]), *modules})
+
+
+class _Postponed(ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        object.__setattr__(self, "__class__", ModuleType)
+        assert self.__spec__ is not None
+        assert self.__spec__.loader is not None
+        self.__spec__.loader.exec_module(self)
+        return getattr(self, name)
+
+
+def postpone(package: str) -> None:
+    """Let a package's submodules be imported without running its `__init__`.
+
+    It runs when one of its own names is asked for. Does nothing if the package is loaded already or not
+    installed. (`importlib.util.LazyLoader` can't do this: it runs a package when a submodule is imported.)
+    """
+    if package not in sys.modules and (spec := find_spec(package)):
+        module = module_from_spec(spec)
+        module.__class__ = _Postponed
+        sys.modules[package] = module

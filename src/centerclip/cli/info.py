@@ -124,7 +124,7 @@ def _show(lines: Sequence[tuple[str, str]], failed: Sequence[StoredVideo]) -> No
 
 def _write_facts(stats: Stats | None, failed: Sequence[StoredVideo], machine: dict[str, Any]) -> None:
     index = {} if stats is None else asdict(stats)
-    model = index.pop("model", {})
+    model = {name: value for name, value in index.pop("model", {}).items() if name != "probe"}
     versions = machine.pop("versions")
     for facts, prefix in ((index, ""), (model, "model."), (machine, ""), (versions, "version.")):
         for name, value in facts.items():

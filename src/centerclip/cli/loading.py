@@ -1,18 +1,23 @@
-"""Models by name, and what an index remembers of its own. Everything heavy is imported from here on."""
+"""Models by name, and what an index remembers of its own."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from centerclip.cli.output import note
 from centerclip.cli.progress import waiting
-from centerclip.encoder import VideoEncoder
-from centerclip.index import ModelCard
-from centerclip.model import CenterCLIP
+from centerclip.errors import ModelError
 from centerclip.model.registry import DEFAULT_MODEL
 from centerclip.schedule import check_schedule
 
-__all__ = ["load_encoder", "load_model", "model_name"]
+if TYPE_CHECKING:
+    from centerclip.encoder import VideoEncoder
+    from centerclip.index import ModelCard
+    from centerclip.model import CenterCLIP
+    from centerclip.model.text import TextTower
+
+__all__ = ["SentenceEncoder", "load_encoder", "load_model", "load_sentence_encoder", "model_name"]
 
 
 def model_name(given: str | None) -> str:
@@ -38,14 +43,11 @@ def load_model(
     """
     if schedule is not None:
         check_schedule(schedule)  # before a large file is read
+    from centerclip.model import CenterCLIP
+
     with waiting(f"Loading {name}"):
         model = CenterCLIP.from_pretrained(name, schedule=schedule, frames=frames)
-    if name == "nano":
-        note(
-            "nano is a toy model: it knows only the drawn things of the toy world. "
-            "Real footage needs a real model: --model NAME, see centerclip models.",
-            style="yellow",
-        )
+    _say_if_toy(name)
     if reducer not in (None, model.reducer.name):
         model = CenterCLIP(
             model.backbone,
@@ -76,6 +78,8 @@ def load_encoder(
         given: a model's name, if its user named one.
         card: of the index, if it has one.
     """
+    from centerclip.encoder import VideoEncoder
+
     name = model_name(given or (card.name if card else None))
     own = card if card and card.name == name else None
     model = load_model(
@@ -94,3 +98,46 @@ def load_encoder(
         workers=workers,
         name=name,
     )
+
+
+class SentenceEncoder:
+    """What `Searcher` needs for a query without files: the text tower of the index's own model."""
+
+    def __init__(self, tower: TextTower, fingerprint: str) -> None:
+        self.encode_text = tower.encode_text
+        self.fingerprint = fingerprint
+
+    def encode_picture(self, path: Path, /) -> Any:
+        raise NotImplementedError
+
+    encode_clip = encode_picture
+
+
+def load_sentence_encoder(card: ModelCard) -> SentenceEncoder | None:
+    """Load the text tower of the index's model without torch, which saves 5 s.
+
+    Returns:
+        None where this can't be done, or the model is not the one that made the index; loading the whole
+        model shows why.
+    """
+    from centerclip.model.hub import find_model
+    from centerclip.model.text import TextTower
+
+    folder = find_model(card.name)
+    try:
+        tower = TextTower(folder)
+    except ModelError:
+        return None
+    if not tower.matches(card.probe):
+        return None
+    _say_if_toy(card.name)
+    return SentenceEncoder(tower, card.fingerprint)
+
+
+def _say_if_toy(name: str) -> None:
+    if name == "nano":
+        note(
+            "nano is a toy model: it knows only the drawn things of the toy world. "
+            "Real footage needs a real model: --model NAME, see centerclip models.",
+            style="yellow",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,12 +14,14 @@ from centerclip.cli import options
 from centerclip.cli.formats import clock, short_path, shorten
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, stdout, table, write_json, write_paths, write_tabs
+from centerclip.errors import QueryError
 
 if TYPE_CHECKING:
     from centerclip.search import Hit
 
 __all__ = ["SearchCommand", "search", "show_hits"]
 
+_SQL_WORDS = "and or not like ilike in is null between escape true false case when then else end as"
 _BAR = 8
 """Width of the bar that shows a hit's strength, in characters."""
 
@@ -88,15 +91,19 @@ def search(
       centerclip search "a red car" --where "duration_seconds > 60 and path like '%/2024/%'"
       centerclip search "fireworks" --paths --null | xargs -0 mpv
     """
+    from centerclip.cli.loading import load_encoder, load_sentence_encoder
     from centerclip.index import VideoIndex
     from centerclip.search import Searcher, parse_query
 
     wanted = parse_query(" ".join(query))
+    if where is not None:
+        _check_condition(where)
     store = VideoIndex(options.index_location(index), create=False)
 
-    from centerclip.cli.loading import load_encoder  # loads torch, which an error so far did not need
-
-    encoder = load_encoder(model, store.model, device=device, precision=precision, backend=backend)
+    only_words = all(isinstance(term.content, str) for term in wanted.terms)
+    plain = (model, device, precision, backend) == (None, "auto", "auto", "torch")
+    quick = load_sentence_encoder(store.model) if only_words and plain and store.model else None
+    encoder = quick or load_encoder(model, store.model, device=device, precision=precision, backend=backend)
     hits = Searcher(store, encoder).search(
         wanted, top=top, per_video=None if moments else per_video, where=where, tail=tail
     )
@@ -110,6 +117,29 @@ def search(
         write_tabs(*map(_fields, hits))
     if not hits:
         note(_why_nothing(len(store), where))
+
+
+def _check_condition(where: str) -> None:
+    """Find the plain mistakes before anything is loaded; the rest is left to the store."""
+    from centerclip.index.schema import WINDOW_COLUMNS
+
+    bare = re.sub(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`", "()", where)  # quoted texts and names
+    # Neither a function, nor the type in front of a text, nor the type after AS.
+    names = re.findall(r"(?<![\w.])(?<!as )[A-Za-z_]\w*(?!\w|\s*\()", bare, re.IGNORECASE)
+    known = {*WINDOW_COLUMNS, *_SQL_WORDS.split()}
+    unknown = [name for name in names if name.lower() not in known]
+    if set(bare) & set("'\"`"):
+        problem = "a quote is missing"
+    elif bare.count("(") != bare.count(")"):
+        problem = "a parenthesis is missing"
+    elif unknown:
+        problem = f"there is no column {unknown[0]!r}"
+    else:
+        return
+    raise QueryError(
+        f"the condition {where!r} can't be used: {problem}. "
+        f"Write SQL over the columns {', '.join(WINDOW_COLUMNS)}"
+    )
 
 
 def _fields(hit: Hit) -> tuple[object, ...]:

@@ -26,6 +26,7 @@ from centerclip.encoder.pipeline import Pipeline, Step, in_order
 from centerclip.errors import ConfigError
 from centerclip.index import ModelCard, Summary, VideoIndex
 from centerclip.model import CenterCLIP
+from centerclip.model.text import probe
 from centerclip.records import EncodedVideo, EncodedWindow, Failed
 
 __all__ = ["VideoEncoder"]
@@ -102,6 +103,7 @@ class VideoEncoder:
             frames=self.model.frames,
             embed_size=self.model.embed_size,
             window_seconds=self.window_seconds,
+            probe=probe(self.encode_text) if self.model.backbone.tokenizer is not None else "",
         )
 
     def encode(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[EncodedVideo | Failed, None, None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 __all__ = ["ModelCard"]
 
@@ -13,7 +13,8 @@ class ModelCard:
     """The model and the settings that every vector of an index was made with.
 
     `fingerprint` alone decides whether vectors may be compared; the rest tells people which model it is.
-    `embed_size` is E; `frames` is T of one window of at most `window_seconds`.
+    `probe` tells the text tower alone (`centerclip.model.text`), "" where there is no tokenizer. `embed_size`
+    is E; `frames` is T of one window of at most `window_seconds`.
     """
 
     fingerprint: str
@@ -23,6 +24,7 @@ class ModelCard:
     frames: int
     embed_size: int
     window_seconds: float
+    probe: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.name} (schedule {self.schedule}, {self.frames} frames, fingerprint {self.fingerprint})"

@@ -14,7 +14,6 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
-import lancedb
 import pyarrow as pa
 
 from centerclip.errors import IndexStoreError
@@ -90,6 +89,8 @@ class Store:
         """The number of the table's newest version; about a millisecond on a local disk."""
         with store_errors(self.location, f"looking at its table {name}"):
             if name not in self._latest:
+                from centerclip.index.lance import lancedb
+
                 fresh = lancedb.connect(self.location, read_consistency_interval=timedelta(0))
                 self._latest[name] = fresh.open_table(name)
             return int(self._latest[name].version)
@@ -103,6 +104,8 @@ class Store:
 
     def _connect(self) -> Any:
         if self._connection is None:
+            from centerclip.index.lance import lancedb  # takes 0.7 s, which an error so far did not need
+
             self._connection = lancedb.connect(self.location)
         return self._connection
 

@@ -16,6 +16,9 @@ from centerclip.cli.reference import reference
 from centerclip.cli.search import SearchCommand
 from centerclip.encoder.device import choose_device, choose_dtype
 from centerclip.errors import QueryError
+from centerclip.index import ModelCard, VideoIndex
+from centerclip.model.registry import NANO_FOLDER
+from centerclip.model.text import TextTower, probe
 
 ROOT = Path(__file__).parents[3]
 
@@ -110,6 +113,7 @@ def test_a_query_may_begin_with_a_minus_sign(args: list[str], query: list[str], 
     assert (params["query"], params["top"], params["null"]) == (query, top, "-0" in args)
 
 
+REST_CLIENT = "lance_namespace_urllib3_client.api"
 HEAVY = {"av", "lancedb", "numpy", "pyarrow", "torch", "transformers"}
 
 
@@ -122,12 +126,22 @@ HEAVY = {"av", "lancedb", "numpy", "pyarrow", "torch", "transformers"}
         (["serch"], 2, HEAVY),
         (["search", "x", "--top", "0"], 2, HEAVY),
         (["models"], 0, HEAVY),
-        (["info"], 0, {"av", "torch", "transformers"}),
+        (["info"], 0, {"av", "lancedb", "torch", "transformers"}),
+        (["search", "a + "], 1, {"av", "lancedb", "torch", "transformers"}),
+        (["search", "x", "--where", "banana > 3"], 1, {"av", "lancedb", "torch", "transformers"}),
+        (["search", "x", "--index", "gone"], 1, {"av", "lancedb", "torch", "transformers"}),
+        (["info", "--index", "INDEX"], 0, {"av", "torch", "transformers", REST_CLIENT}),
+        (["search", "a red car", "--index", "INDEX"], 0, {"av", "torch", "transformers", REST_CLIENT}),
     ],
 )
 def test_light_commands_load_no_heavy_package(
     args: list[str], code: int, unused: set[str], tmp_path: Path
 ) -> None:
+    if "INDEX" in args:
+        tower = TextTower(NANO_FOLDER)
+        card = ModelCard("0123abcd", "nano", "none", "kmedoids", 12, 128, 12.0, probe(tower.encode_text))
+        VideoIndex(tmp_path).bind(card)
+        args = [str(tmp_path) if word == "INDEX" else word for word in args]
     script = f"import sys; from centerclip.cli import main; print(main({args}), {unused} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script],
