@@ -69,7 +69,7 @@ class TextTower:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             with safe_open(folder / "model.safetensors", framework="numpy") as file:
                 names = [name for name in file.keys() if name.startswith("text_")]  # noqa: SIM118
-                self._weights = {name: file.get_tensor(name).astype(np.float32) for name in names}
+                self._weights = {name: file.get_tensor(name).astype(np.float32, copy=False) for name in names}
             self._tokenizer.no_padding()
             self._tokenizer.enable_truncation(len(self._weights[f"{_EMBEDDINGS}.position_embedding.weight"]))
             self._blocks = sum(name.endswith("layer_norm1.weight") for name in names)
