@@ -3,20 +3,8 @@
 Names are loaded when they are first used, so that importing the package costs nothing.
 """
 
-from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from centerclip import metrics as metrics
-    from centerclip.clustering import kmedoids as kmedoids
-    from centerclip.clustering import spectral_clustering as spectral_clustering
-    from centerclip.embedding import VideoEncoder as VideoEncoder
-    from centerclip.evaluation import evaluate as evaluate
-    from centerclip.index import VideoIndex as VideoIndex
-    from centerclip.model import CenterCLIP as CenterCLIP
-    from centerclip.search import Hit as Hit
-    from centerclip.search import Searcher as Searcher
+from typing import TYPE_CHECKING
 
 from centerclip.errors import (
     CenterCLIPError,
@@ -31,20 +19,19 @@ from centerclip.errors import (
     ScheduleError,
     VideoError,
 )
+from centerclip.lazy import lazy_names
 from centerclip.schedule import Reduction, TokenSchedule
 
-__version__ = version("centerclip")
+if TYPE_CHECKING:
+    from centerclip import metrics
+    from centerclip.clustering import kmedoids, spectral_clustering
+    from centerclip.embedding import VideoEncoder
+    from centerclip.evaluation import evaluate
+    from centerclip.index import VideoIndex
+    from centerclip.model import CenterCLIP
+    from centerclip.search import Hit, Searcher
 
-_LAZY = {
-    "CenterCLIP": "centerclip.model",
-    "Hit": "centerclip.search",
-    "Searcher": "centerclip.search",
-    "VideoEncoder": "centerclip.embedding",
-    "VideoIndex": "centerclip.index",
-    "evaluate": "centerclip.evaluation",
-    "kmedoids": "centerclip.clustering",
-    "spectral_clustering": "centerclip.clustering",
-}
+__version__ = version("centerclip")
 
 __all__ = [
     "CenterCLIP",
@@ -71,16 +58,17 @@ __all__ = [
     "spectral_clustering",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "metrics":
-        return import_module("centerclip.metrics")
-    if name in _LAZY:
-        value = getattr(import_module(_LAZY[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'centerclip' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "CenterCLIP": "centerclip.model",
+        "Hit": "centerclip.search",
+        "Searcher": "centerclip.search",
+        "VideoEncoder": "centerclip.encoder",
+        "VideoIndex": "centerclip.index",
+        "evaluate": "centerclip.evaluation",
+        "kmedoids": "centerclip.clustering",
+        "metrics": "centerclip.metrics",
+        "spectral_clustering": "centerclip.clustering",
+    },
+)

@@ -7,7 +7,9 @@ A name leads to a class by importing its module and nothing else: nothing that a
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -20,6 +22,8 @@ __all__ = [
     "REDUCER_CLASSES",
     "Option",
     "format_name",
+    "import_object",
+    "look_here",
     "name_of",
     "parse_name",
     "read_options",
@@ -141,18 +145,38 @@ def resolve(name: str, builtin: Mapping[str, str], kind: type[T], what: str) -> 
         raise ConfigError(
             f"{what} {name!r} is unknown: choose one of {', '.join(builtin)}, or your own as module:Class"
         )
-    try:
-        found: Any = importlib.import_module(match[1])
-        for part in match[2].split("."):
-            found = getattr(found, part)
-    except (Exception, SystemExit) as error:  # whatever the module does when it is imported
-        raise ConfigError(
-            f"{what} {name} can't be imported ({type(error).__name__}: {error}): install it or add its "
-            "folder to PYTHONPATH"
-        ) from error
+    found = import_object(match[0], what)
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise ConfigError(f"{what} {name} is not a subclass of {kind.__name__}: derive the class from it")
     return found
+
+
+def import_object(place: str, what: str) -> Any:
+    """Import `module:object`; the module's own code runs, and nothing else.
+
+    Raises:
+        ConfigError: the text has another form, or the object can't be imported.
+    """
+    module, _, attributes = place.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for attribute in attributes.split("."):
+            found = getattr(found, attribute)
+    except (Exception, SystemExit) as error:  # whatever the module does when it is imported
+        raise ConfigError(
+            f"{what} {place} can't be imported ({type(error).__name__}: {error}): install it or add its "
+            "folder to PYTHONPATH"
+        ) from error
+    return found
+
+
+def look_here() -> None:
+    """Let `module:Class` be found in the working folder, as `python -m` does.
+
+    For names that the user typed; a name in a downloaded model must not lead to a file that lies about.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
 
 
 def _parse_value(text: str) -> Option:

@@ -90,7 +90,7 @@ def test_what_cannot_be_shown_is_said(run: Run, model: Path, broken: Path, tmp_p
         refused = run("inspect", *args, "--model", model)
         assert refused.code == code, (args, refused.err)
         assert words in refused.err, args
-        assert "fault in centerclip" not in refused.err
+        assert "bug in centerclip" not in refused.err
         assert refused.out == ""
     assert list(Path.cwd().iterdir()) == []
 

@@ -41,7 +41,7 @@ def test_hits_can_be_limited(run: Run, indexed: Path, footage: Path) -> None:
     assert [Path(row[0]).name for row in where.rows] == ["long one.mp4"]
     nothing = run(*args, "--where", "duration_seconds > 999")
     assert (nothing.code, nothing.out) == (0, "")
-    assert "no video meets" in nothing.err
+    assert "no results match" in nothing.err
 
 
 def test_a_query_may_subtract_and_name_files(run: Run, indexed: Path, footage: Path) -> None:

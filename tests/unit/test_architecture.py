@@ -16,6 +16,7 @@ LEVELS = {
     "preprocessing": 0,
     "errors": -1,  # below everything
     "naming": 0,
+    "lazy": 0,
     "records": 0,
     "schedule": 1,
     "clustering": 1,
@@ -79,6 +80,11 @@ def test_imports_point_to_lower_levels(path: Path) -> None:
         if parts[0] == "centerclip" and parts[1:] and parts[1] in LEVELS and parts[1] != unit:
             assert LEVELS[parts[1]] < LEVELS[unit], f"{unit} imports {name}, which is not below it"
         assert parts[0] not in FORBIDDEN.get(unit, set()), f"{unit} must not know {parts[0]}"
+
+
+def test_the_product_knows_the_laboratory_by_name_only() -> None:
+    naming = {unit_of(path) for path in MODULES if "centerclip.lab" in path.read_text(encoding="utf-8")}
+    assert naming <= {"cli", "datasets", "lab"}  # the levels forbid everybody else's imports of it
 
 
 def test_every_module_has_a_level() -> None:

@@ -1,6 +1,6 @@
-"""The command line: arguments, progress, exit codes. Each command imports the rest of the package itself.
+"""The command line: arguments, progress, exit codes.
 
-A command's module shows what it does in the order in which it does it; what commands share is in
+A command imports what it needs when it runs, so that help and errors are quick. What commands share is in
 `options`, `loading`, `output`, `progress`, `stopping` and `formats`.
 """
 

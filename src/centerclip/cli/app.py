@@ -1,4 +1,4 @@
-"""The `centerclip` program: its commands, and what becomes of their errors.
+"""The `centerclip` program: its commands, and how their errors are shown.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some files failed, 130 stopped by Ctrl-C.
 """
@@ -38,12 +38,12 @@ _QUIET = {
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
     "HF_HUB_VERBOSITY": "error",
 }
-"""Keeps the libraries' own remarks off the terminal; whoever sets these himself is obeyed."""
+"""Keeps the libraries' own messages off the terminal, unless the user has set these."""
 
 
 class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; here because typer ends these two in its own way further up."""
+        """Run a command; typer would handle these two exceptions in its own way further up."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -64,15 +64,13 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def _root(
     ctx: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error; works after a command too.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Find moments in your own videos with a sentence.
 
-    Index once, then search: results go to stdout (a table, or lines with tabs when piped), all else to
-    stderr. `centerclip demo` shows it on a small library of drawn videos.
+    Index once, then search. Results go to stdout (a table, or tab-separated lines when piped),
+    everything else to stderr. Try it with `centerclip demo`, on a small library of drawn videos.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some files failed, 130 stopped by Ctrl-C.
     """
@@ -92,7 +90,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(inspect)
 app.command()(train)
-for _name in ("demo", "bench", "study", "toy_world"):  # the laboratory's, found by name
+for _name in ("demo", "bench", "study", "toy_world"):  # of the laboratory, which the product finds by name
     app.command()(getattr(import_module(f"centerclip.lab.commands.{_name}"), _name))
 
 
@@ -100,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line.
 
     Args:
-        argv: without the program's name; the process's own if None.
+        argv: arguments without the program's name; those of the process if None.
 
     Returns:
         The exit code.
@@ -124,14 +122,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             _show(error, str(error), debug)
         except OSError as error:
             _show(error, f"{error.filename or 'the system'}: {error.strerror or error}", debug)
-        except Exception as error:  # the last resort: a fault of ours must not look like one of the user's
+        except Exception as error:  # a bug here must not look like a mistake of the user
             fault = f"unexpected {type(error).__name__}: {str(error).rstrip('.')}"
-            _show(error, f"{fault}. This is a fault in centerclip; --debug tells more", debug)
+            _show(error, f"{fault}. This is a bug in centerclip; --debug shows more", debug)
         return 1
 
 
 def _take_debug(args: list[str]) -> bool:
-    """Whether `--debug` stands among the options, wherever; it is taken out."""
+    """Remove `--debug` from anywhere among the options; return whether it was there."""
     options = args[: args.index("--")] if "--" in args else args
     if "--debug" in options:
         args.remove("--debug")
@@ -146,7 +144,7 @@ def _set_streams_up() -> None:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     for stream in (sys.stdout, sys.stderr):
         utf8 = stream.encoding.lower().replace("-", "") == "utf8"
-        if hasattr(stream, "reconfigure"):  # a name of bytes that are no text goes out as it came in
+        if hasattr(stream, "reconfigure"):  # file names that aren't valid text go out unchanged
             stream.reconfigure(errors="surrogateescape" if utf8 else "replace")
 
 
@@ -169,6 +167,6 @@ def _complain(text: str, remedy: str = "") -> None:
 
 
 def _reader_gone() -> int:
-    """Whoever read our output has had enough, as `head` has: be quiet, at exit too."""
+    """The reader of our output has closed the pipe, like `head`: print nothing more, even at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1

@@ -54,7 +54,7 @@ def evaluate(
         bool,
         option("Leave out videos that are missing or can't be decoded, and list them.", "--allow-missing"),
     ] = False,
-    model: options.Model = None,
+    model: options.AnyModel = None,
     schedule: Annotated[
         list[str] | None,
         option(

@@ -28,6 +28,8 @@ def index(
     index: options.IndexLocation = None,
     model: options.Model = None,
     schedule: options.Schedule = None,
+    reducer: options.Reducer = None,
+    backbone: options.Backbone = None,
     window: Annotated[
         float | None,
         option("Cut longer videos into windows this long; by default 12.", metavar="SEC", min=0.1),
@@ -92,6 +94,8 @@ def index(
         model,
         store.model,
         schedule=schedule,
+        reducer=reducer,
+        backbone=backbone,
         window_seconds=window,
         device=device,
         precision=precision,

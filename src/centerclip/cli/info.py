@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from centerclip.cli import options
@@ -17,18 +19,20 @@ if TYPE_CHECKING:
 
 __all__ = ["info"]
 
+_GPUS = ("nvidia*", "nvhost*", "nvmap", "kfd", "dxg")
+"""Device files of NVIDIA's drivers (also on Jetson), of AMD's, and of the Windows subsystem for Linux."""
 _PACKAGES = ("centerclip", "torch", "transformers", "av", "lancedb", "pyarrow", "numpy")
 
 
 def info(index: options.IndexLocation = None, json: options.Json = False) -> None:
     """Show what the index holds and what this machine can do.
 
-    Piped, one fact a line, tab-separated: its name and its value; for a failed file the word failed, its
-    path and the reason.
+    Piped output has one fact per line, tab-separated: name and value; for a failed file the word
+    "failed", its path and the reason.
     """
     from centerclip.index import VideoIndex
 
-    # An index that was named has to be there; the default one may be yet to come.
+    # An index that was named has to exist; the default one may not have been made yet.
     store = VideoIndex(options.index_location(index), create=index is None)
     stats = store.stats() if store.model else None
     failed = store.failed()
@@ -41,21 +45,38 @@ def info(index: options.IndexLocation = None, json: options.Json = False) -> Non
     else:
         _write_facts(stats, failed, machine)
     if stats is None:
-        note(f"There is no index at {short_path(store.location)} yet: centerclip index PATH makes it.")
+        note(f"There is no index at {short_path(store.location)} yet. Create one: centerclip index PATH")
 
 
 def _installation() -> dict[str, Any]:
-    from centerclip.embedding.device import available_cores, choose_device, choose_dtype
-
-    device = choose_device("auto")
+    device, precision = _device_and_precision()
     return {
         "versions": {name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "device": str(device),
-        "precision": str(choose_dtype("auto", device)).removeprefix("torch."),
-        "cores": available_cores(),
+        "device": device,
+        "precision": precision,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
     }
+
+
+def _device_and_precision() -> tuple[str, str]:
+    """What `auto` stands for; without a GPU the system's own files tell, as importing torch takes 2 s."""
+    if (flags := _cpu_flags()) and not any(any(Path("/dev").glob(name)) for name in _GPUS):
+        return "cpu", "bfloat16" if flags & {"avx512_bf16", "amx_bf16"} else "float32"
+    from centerclip.encoder.device import choose_device, choose_dtype
+
+    device = choose_device("auto")
+    return str(device), str(choose_dtype("auto", device)).removeprefix("torch.")
+
+
+def _cpu_flags() -> set[str]:
+    """The abilities of the processor as Linux on x86 lists them; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
 
 
 def _index_lines(stats: Stats) -> list[tuple[str, str]]:
@@ -68,7 +89,7 @@ def _index_lines(stats: Stats) -> list[tuple[str, str]]:
         ("index", f"{short_path(stats.location)} ({size(stats.size_bytes)})"),
         ("holds", f"{held}, {count(stats.failed, 'failed file')}" if stats.failed else held),
         ("model", f"{short_path(model.name)} (fingerprint {model.fingerprint})"),
-        ("schedule", f"{model.schedule} by {model.reducer}, {model.frames} frames a window"),
+        ("schedule", f"{model.schedule} by {model.reducer}, {model.frames} frames per window"),
         ("windows", f"at most {model.window_seconds:g} s, vectors of {model.embed_size}"),
         ("search", "exact" if stats.search == "exact" else "approximate (ANN index)"),
         ("", ""),
@@ -103,7 +124,7 @@ def _show(lines: Sequence[tuple[str, str]], failed: Sequence[StoredVideo]) -> No
 
 def _write_facts(stats: Stats | None, failed: Sequence[StoredVideo], machine: dict[str, Any]) -> None:
     index = {} if stats is None else asdict(stats)
-    model = index.pop("model", {})
+    model = {name: value for name, value in index.pop("model", {}).items() if name != "probe"}
     versions = machine.pop("versions")
     for facts, prefix in ((index, ""), (model, "model."), (machine, ""), (versions, "version.")):
         for name, value in facts.items():

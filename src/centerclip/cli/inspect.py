@@ -36,7 +36,7 @@ def inspect(
     frames: Annotated[
         int | None, option("Frames of a window; by default the model's.", metavar="N", min=1)
     ] = None,
-    model: options.Model = None,
+    model: options.AnyModel = None,
     schedule: options.Schedule = None,
     reducer: Annotated[
         list[str] | None,

@@ -1,4 +1,4 @@
-"""`centerclip models`: which models are known by name, and which of them are on this machine."""
+"""`centerclip models`: models known by name, and which of them are on this machine."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["models"]
 
 
 def models(json: options.Json = False) -> None:
-    """List models known by name, and which are on this machine.
+    """List known models and whether they are on this machine.
 
-    The list is a suggestion: any CLIP, SigLIP or SigLIP 2 (of fixed resolution) on the hub works by its
-    name, and any folder of one by its path.
+    The list is a suggestion. Any CLIP, SigLIP or SigLIP 2 (fixed resolution) works by its name on the
+    hub or by the path of its folder.
 
-    Piped, one model a line, tab-separated: name, license, parameters in millions, yes or no for being on
-    this machine, note.
+    Piped output has one model per line, tab-separated: name, license, parameters in millions, "yes" if
+    it is on this machine or else "no", note.
     """
     from centerclip.model.hub import is_local
     from centerclip.model.registry import DEFAULT_MODEL
@@ -38,5 +38,5 @@ def models(json: options.Json = False) -> None:
         rows.add_row(model.name, f"{model.parameters or '<1'} M", "yes" if local else "", model.note)
     stdout().print(rows)
     licenses = " or ".join(sorted({model.license for model, _ in listed}))
-    note(f"Sizes in parameters; licensed {licenses}.", style="dim")
-    note("Any other CLIP or SigLIP of the hub works by its name too.", style="dim")
+    note(f"Sizes are numbers of parameters. Licenses: {licenses}.", style="dim")
+    note("Any other CLIP or SigLIP on the hub works by its name too.", style="dim")

@@ -8,84 +8,105 @@ from typing import Annotated, Any
 import platformdirs
 import typer
 
+from centerclip.model.registry import DEFAULT_MODEL
+from centerclip.naming import REDUCERS
+
 __all__ = [
+    "AnyModel",
+    "Backbone",
     "Backend",
     "Device",
     "IndexLocation",
     "Json",
     "Model",
     "Precision",
+    "Reducer",
     "Schedule",
     "argument",
     "default_folder",
     "index_location",
+    "model_option",
     "option",
 ]
 
 
 def argument(name: str) -> Any:
-    """An argument that the command's text explains; typer's own row for it would name a Python type."""
+    """An argument that the command's text explains; typer's own line about it would name a Python type."""
     return typer.Argument(metavar=name, hidden=True)
 
 
 def option(text: str, *names: str, metavar: str | None = None, **more: Any) -> Any:
-    """An option whose help says in words what holds when it is not given."""
+    """An option whose help states the default in words."""
     return typer.Option(*names, help=text, metavar=metavar, show_default=False, **more)
+
+
+def model_option(default: str) -> Any:
+    """The option `--model`; `default` says which model is used without it."""
+    return option(
+        f"Model: a name on the hub, a folder, or nano (small and bundled). Default: {default}.",
+        "--model",
+        metavar="NAME",
+        envvar="CENTERCLIP_MODEL",
+    )
 
 
 IndexLocation = Annotated[
     str | None,
     option(
-        "The index: a folder, or an address such as s3://bucket/prefix; by default in your data folder.",
+        "Index: a folder, or an address such as s3://bucket/prefix. Default: a folder in your data folder.",
         "--index",
         metavar="PLACE",
         envvar="CENTERCLIP_INDEX",
     ),
 ]
-Model = Annotated[
-    str | None,
-    option(
-        "A model's name on the hub, its folder, or nano, the small bundled one; by default the index's, "
-        "or laion/CLIP-ViT-B-32-laion2B-s34B-b79K.",
-        "--model",
-        metavar="NAME",
-        envvar="CENTERCLIP_MODEL",
-    ),
-]
+Model = Annotated[str | None, model_option(f"the index's own, or for a new index {DEFAULT_MODEL}")]
+AnyModel = Annotated[str | None, model_option(DEFAULT_MODEL)]
+"""For commands without an index."""
 Schedule = Annotated[
     str | None,
     option(
-        "Token schedule: none, stages such as B6-4,49, or fast, balanced or best; by default the model's.",
+        "Token schedule: none, fast, balanced, best, or stages such as B6-4,49. Default: the model's own.",
         metavar="STAGES",
     ),
 ]
+Reducer = Annotated[
+    str | None,
+    option(
+        f"How tokens are reduced: {', '.join(REDUCERS)}, with options as in 'spectral(graph=knn)', or your own "
+        "as module:Class. Default: the model's own.",
+        metavar="NAME",
+    ),
+]
+Backbone = Annotated[
+    str | None,
+    option("Your own model adapter as module:Class. Default: the model's own.", metavar="NAME"),
+]
 Device = Annotated[
-    str, option("Where to compute: cpu, cuda, cuda:1; by default a GPU where there is one.", metavar="NAME")
+    str, option("Device: cpu, cuda, or cuda:1. Default: the first GPU, or the CPU.", metavar="NAME")
 ]
 Precision = Annotated[
     str,
     option(
-        "float32, bfloat16, or int8 on a CPU; by default bfloat16 where the processor is quick at it.",
+        "float32, bfloat16, or int8 (CPU only). Default: bfloat16 where the hardware supports it natively.",
         metavar="NAME",
     ),
 ]
 Backend = Annotated[
     str,
     option(
-        "Whose kernels compute on a CPU: torch or openvino, which on some processors is faster; by default "
-        "torch.",
+        "CPU inference backend: torch, or openvino, which is faster on some CPUs. Default: torch.",
         metavar="NAME",
         envvar="CENTERCLIP_BACKEND",
     ),
 ]
-Json = Annotated[bool, option("Print JSON, one object a line.", "--json")]
+Json = Annotated[bool, option("Print JSON, one object per line.", "--json")]
 
 
 def default_folder(name: str) -> Path:
-    """A folder of this program in the platform's place for users' data, such as ~/.local/share."""
+    """A folder of this program in the user's data folder, such as ~/.local/share."""
     return platformdirs.user_data_path("centerclip", appauthor=False) / name
 
 
 def index_location(given: str | None) -> str:
-    """Where the index is: what was given, or the user's own one."""
+    """The index that was given, or the user's own."""
     return given or str(default_folder("index"))

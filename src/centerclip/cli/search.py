@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,21 +14,23 @@ from centerclip.cli import options
 from centerclip.cli.formats import clock, short_path, shorten
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, stdout, table, write_json, write_paths, write_tabs
+from centerclip.errors import QueryError
 
 if TYPE_CHECKING:
     from centerclip.search import Hit
 
 __all__ = ["SearchCommand", "search", "show_hits"]
 
+_SQL_WORDS = "and or not like ilike in is null between escape true false case when then else end as"
 _BAR = 8
-"""Cells of the bar that draws a hit's strength."""
+"""Width of the bar that shows a hit's strength, in characters."""
 
 
 class SearchCommand(TyperCommand):
-    """A command whose words may begin with a minus sign, as in `centerclip search -people + beach`."""
+    """A command whose words may start with a minus sign, as in `centerclip search -people + beach`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Move what is no option of this command behind a `--`, in its order, so that it counts as query."""
+        """Move all that isn't an option of this command behind `--`, so that it belongs to the query."""
         takes_value = {
             name: not getattr(param, "is_flag", False) and not getattr(param, "count", False)
             for param in self.get_params(ctx)
@@ -50,36 +53,35 @@ class SearchCommand(TyperCommand):
 
 def search(
     query: Annotated[list[str], argument("QUERY")],
-    top: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many moments.")] = 10,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Maximum number of moments.")] = 10,
     per_video: Annotated[
-        int, typer.Option(min=1, metavar="N", help="At most so many moments of the same video.")
+        int, typer.Option(min=1, metavar="N", help="Maximum number of moments per video.")
     ] = 1,
-    moments: Annotated[bool, option("All moments of a video, however many.", "--moments")] = False,
-    where: Annotated[str | None, option("Only where this SQL condition holds.", metavar="SQL")] = None,
-    tail: Annotated[
-        bool, option("Also hits nearer to an unrelated video than to the best hit.", "--tail")
-    ] = False,
+    moments: Annotated[bool, option("Don't limit moments per video.", "--moments")] = False,
+    where: Annotated[str | None, option("Search only where this SQL condition holds.", metavar="SQL")] = None,
+    tail: Annotated[bool, option("Include weak matches.", "--tail")] = False,
     json: options.Json = False,
-    paths: Annotated[bool, option("Print only the videos' paths, each once, one a line.", "--paths")] = False,
-    null: Annotated[bool, option("Like --paths, each ended by a zero byte.", "--null", "-0")] = False,
+    paths: Annotated[bool, option("Print only the paths of the videos, one per line.", "--paths")] = False,
+    null: Annotated[bool, option("Like --paths, but end each with a zero byte.", "--null", "-0")] = False,
     index: options.IndexLocation = None,
     model: options.Model = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "torch",
 ) -> None:
-    """Print the moments that fit a query, best first.
+    """Print the moments that match a query, best first.
 
-    A query is words, or a picture or video file (./beach.jpg), or several of these joined by + and -
-    between spaces, each with a weight if wanted (2:beach). The model is the one that made the index.
+    A query is words, a picture or video file (./beach.jpg), or several of these joined by + and -
+    with spaces around them. Each may have a weight (2:beach). The model is the one that made the index.
 
-    Scores are cosines: they rank the hits of one query and mean nothing beyond it. The bar shows where
-    a hit lies between an unrelated video and the best hit.
+    Scores are cosines. They rank the hits of one query and can't be compared with another query's. The
+    bar shows where a hit lies between an unrelated video and the best hit.
 
     Conditions are SQL over path, duration_seconds, start_seconds, end_seconds, width, height,
     frame_rate, codec, size_bytes, modified_seconds and video_id.
 
-    Piped, one moment a line, tab-separated: path, start and end in seconds, score, strength from 0 to 1.
+    Piped output has one moment per line, tab-separated: path, start and end in seconds, score, and
+    strength from 0 to 1.
 
     \b
     Examples:
@@ -89,15 +91,19 @@ def search(
       centerclip search "a red car" --where "duration_seconds > 60 and path like '%/2024/%'"
       centerclip search "fireworks" --paths --null | xargs -0 mpv
     """
+    from centerclip.cli.loading import load_encoder, load_sentence_encoder
     from centerclip.index import VideoIndex
     from centerclip.search import Searcher, parse_query
 
     wanted = parse_query(" ".join(query))
+    if where is not None:
+        _check_condition(where)
     store = VideoIndex(options.index_location(index), create=False)
 
-    from centerclip.cli.loading import load_encoder  # loads torch, which an error so far did not need
-
-    encoder = load_encoder(model, store.model, device=device, precision=precision, backend=backend)
+    only_words = all(isinstance(term.content, str) for term in wanted.terms)
+    plain = (model, device, precision, backend) == (None, "auto", "auto", "torch")
+    quick = load_sentence_encoder(store.model) if only_words and plain and store.model else None
+    encoder = quick or load_encoder(model, store.model, device=device, precision=precision, backend=backend)
     hits = Searcher(store, encoder).search(
         wanted, top=top, per_video=None if moments else per_video, where=where, tail=tail
     )
@@ -113,13 +119,36 @@ def search(
         note(_why_nothing(len(store), where))
 
 
+def _check_condition(where: str) -> None:
+    """Find the plain mistakes before anything is loaded; the rest is left to the store."""
+    from centerclip.index.schema import WINDOW_COLUMNS
+
+    bare = re.sub(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`", "()", where)  # quoted texts and names
+    # Neither a function, nor the type in front of a text, nor the type after AS.
+    names = re.findall(r"(?<![\w.])(?<!as )[A-Za-z_]\w*(?!\w|\s*\()", bare, re.IGNORECASE)
+    known = {*WINDOW_COLUMNS, *_SQL_WORDS.split()}
+    unknown = [name for name in names if name.lower() not in known]
+    if set(bare) & set("'\"`"):
+        problem = "a quote is missing"
+    elif bare.count("(") != bare.count(")"):
+        problem = "a parenthesis is missing"
+    elif unknown:
+        problem = f"there is no column {unknown[0]!r}"
+    else:
+        return
+    raise QueryError(
+        f"the condition {where!r} can't be used: {problem}. "
+        f"Write SQL over the columns {', '.join(WINDOW_COLUMNS)}"
+    )
+
+
 def _fields(hit: Hit) -> tuple[object, ...]:
     times = (f"{hit.start:.2f}", f"{hit.end:.2f}")
     return hit.path, *times, f"{hit.score:.4f}", f"{hit.strength:.2f}"
 
 
 def show_hits(hits: Sequence[Hit], *, last: str = "", extras: Sequence[str] = ()) -> None:
-    """Print hits as a table, one line each; `extras` fills one more column, headed `last`."""
+    """Print hits as a table, one per line; `extras` is one more column with the heading `last`."""
     from rich.style import Style
     from rich.text import Text
 
@@ -150,7 +179,7 @@ def _bar(strength: float) -> str:
 
 def _why_nothing(windows: int, where: str | None) -> str:
     if not windows:
-        return "Nothing found: the index is empty; centerclip index PATH fills it."
+        return "Nothing found: the index is empty. Add videos: centerclip index PATH"
     if where:
-        return f"Nothing found: no video meets {where!r}, which may be too narrow."
+        return f"Nothing found: no results match {where!r}. Try a wider condition."
     return "Nothing found."

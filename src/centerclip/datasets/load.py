@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from importlib import import_module
 from pathlib import Path
 
 from centerclip.datasets import activitynet, didemo, lsmdc, manifest, msrvtt, msvd, toy_world
@@ -12,6 +10,7 @@ from centerclip.datasets.assembly import assemble
 from centerclip.datasets.dataset import Dataset
 from centerclip.datasets.spec import Annotations, DatasetSpec
 from centerclip.errors import DatasetError
+from centerclip.naming import import_object, look_here
 
 __all__ = [
     "DATASETS",
@@ -51,25 +50,18 @@ def find_dataset(name: str | DatasetSpec) -> DatasetSpec:
 
     Raises:
         DatasetError: there is no such data set, or the object isn't a `DatasetSpec`.
+        ConfigError: the object can't be imported.
     """
     if isinstance(name, DatasetSpec):
         return name
     if name in DATASETS:
         return DATASETS[name]
-    module, colon, attribute = name.partition(":")
-    if not colon:
+    if ":" not in name:
         raise DatasetError(
             f"unknown data set {name!r}: choose one of {', '.join(DATASETS)}, or name your own module:object"
         )
-    if os.getcwd() not in sys.path:  # `python -m` looks there, the installed command doesn't
-        sys.path.append(os.getcwd())
-    try:
-        spec = getattr(import_module(module), attribute)
-    except Exception as error:  # importing the module runs its owner's code
-        raise DatasetError(
-            f"data set {name!r} can't be imported ({error}): start in the module's folder, or add that "
-            "folder to PYTHONPATH"
-        ) from error
+    look_here()
+    spec = import_object(name, "data set")
     if not isinstance(spec, DatasetSpec):
         raise DatasetError(f"{name} is a {type(spec).__name__}; it must be a centerclip.datasets.DatasetSpec")
     return spec

@@ -20,6 +20,7 @@ from centerclip.embedding.pictures import read_picture
 from centerclip.errors import ConfigError, VideoError
 from centerclip.index import ModelCard
 from centerclip.model import CenterCLIP
+from centerclip.model.text import probe
 from centerclip.records import EncodedVideo, Failed, Item, Window
 
 __all__ = ["VideoEncoder", "encode_texts"]
@@ -97,6 +98,7 @@ class VideoEncoder:
             embed_size=self.model.embed_size,
             window_seconds=self.window_seconds,
             precision="int8" if precision_of(self.model) == "int8" else "float",
+            probe="" if self.model.backbone.tokenizer is None else probe(self.encode_text),
         )
 
     def encode(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[EncodedVideo | Failed, None, None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 __all__ = ["ModelCard"]
@@ -15,7 +15,8 @@ class ModelCard:
 
     `fingerprint` alone decides whether a query may be compared with the vectors. `embed_size` is E; `frames`
     is T of one window of at most `window_seconds`. `precision` is "int8", or "float" for float32 and
-    bfloat16, which may share an index. The rest tells people which model it is.
+    bfloat16, which may share an index. `probe` identifies the text tower alone (`centerclip.model.text`); it
+    is "" without a tokenizer. The rest tells people which model it is.
     """
 
     fingerprint: str
@@ -26,6 +27,7 @@ class ModelCard:
     embed_size: int
     window_seconds: float
     precision: Literal["float", "int8"]
+    probe: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.name} (schedule {self.schedule}, {self.frames} frames, fingerprint {self.fingerprint})"

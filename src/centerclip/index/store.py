@@ -16,7 +16,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import lancedb
 import pyarrow as pa
 
 from centerclip.errors import IndexStoreError
@@ -135,6 +134,8 @@ class Store:
         with store_errors(self.location, f"looking at its table {name}"):
             latest = self._latest.get(name)
             if latest is None:
+                from centerclip.index.lance import lancedb
+
                 fresh = lancedb.connect(self.location, read_consistency_interval=timedelta(0))
                 latest = self._latest[name] = fresh.open_table(name)
             return int(latest.version)
@@ -152,6 +153,8 @@ class Store:
 
     def _connect(self) -> Any:
         if self._connection is None:
+            from centerclip.index.lance import lancedb  # takes 0.7 s, which an error so far did not need
+
             self._connection = lancedb.connect(self.location)
         return self._connection
 

@@ -14,7 +14,6 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
-from lancedb.query import ColumnOrdering
 from numpy.typing import ArrayLike
 
 from centerclip.errors import FingerprintError, IndexStoreError, QueryError
@@ -252,6 +251,8 @@ class VideoIndex:
 
         def read() -> list[StoredVideo]:
             query = self._store.table("videos").search().offset(offset).limit(limit)
+            from lancedb.query import ColumnOrdering
+
             query = query.order_by([ColumnOrdering(column_name="path", ascending=True)])
             if where:
                 query = query.where(all_of(where))

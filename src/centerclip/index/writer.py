@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lancedb.index import IvfRq, IvfSq
 
 from centerclip.errors import IndexStoreError
 from centerclip.index.changes import FileStamp
@@ -218,12 +217,14 @@ class Writer:
             self._windows.drop_index(index.name)
         return True
 
-    def _ann_config(self) -> IvfRq | IvfSq:
+    def _ann_config(self) -> Any:
         """Three bits a number, in few and large partitions, so that a search can look at all of them.
 
         Over 1,000,000 x 512 that takes 25 ms on one core, in memory of 217 MB. Cosine, because with dot the
         partitions come out so uneven that a query takes five times as long.
         """
+        from lancedb.index import IvfRq, IvfSq
+
         if self._embed_size % 8 == 0:
             return IvfRq(distance_type="cosine", num_bits=3, target_partition_size=_PARTITION)
         # The store has the other for multiples of 8 only.

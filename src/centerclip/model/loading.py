@@ -9,8 +9,9 @@ from typing import Any
 
 from centerclip.errors import ModelError
 from centerclip.model.backbones import Backbone, find_backbone, make_backbone
-from centerclip.model.checkpoints import OPEN_CLIP_CONFIG, read_checkpoint, read_open_clip_config
+from centerclip.model.checkpoints import read_checkpoint, read_open_clip_config
 from centerclip.model.hub import OPEN_CLIP_WEIGHTS, find_model
+from centerclip.model.registry import OPEN_CLIP_CONFIG
 from centerclip.model.storage import Settings, has_tokenizer, load_tokenizer, read_json, read_settings
 from centerclip.naming import BACKBONE_CLASSES
 from centerclip.schedule import TokenSchedule, resolve_schedule

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["DEFAULT_MODEL", "NANO_FOLDER", "KnownModel", "models"]
+__all__ = ["DEFAULT_MODEL", "NANO_FOLDER", "OPEN_CLIP_CONFIG", "TEMPORAL_FILE", "KnownModel", "models"]
 
 DEFAULT_MODEL = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
 """Permissive, and stronger than OpenAI's of the same size, which stays the choice for the paper's figures."""
 
 NANO_FOLDER = Path(__file__).with_name("nano")
+
+OPEN_CLIP_CONFIG = "open_clip_config.json"
+TEMPORAL_FILE = "temporal.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from centerclip.errors import CheckpointError, ModelError
+from centerclip.model.registry import TEMPORAL_FILE
 
 __all__ = [
-    "TEMPORAL_FILE",
     "Settings",
     "has_tokenizer",
     "load_tokenizer",
@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 _SETTINGS_FILE = "centerclip.json"
-TEMPORAL_FILE = "temporal.safetensors"
 # A reader that knows no temporal embedding would leave it out unseen: only models that have one are of 2.
 _FORMAT_VERSION, _TEMPORAL_VERSION = 1, 2
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")

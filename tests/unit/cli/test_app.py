@@ -1,5 +1,6 @@
 """What becomes of errors and of odd command lines; the commands themselves are in tests/e2e."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,12 +8,17 @@ from pathlib import Path
 
 import pytest
 import typer
+from centerclip.encoder.device import choose_device, choose_dtype
 
 from centerclip.cli import app as app_module
 from centerclip.cli import main
+from centerclip.cli.info import _device_and_precision
 from centerclip.cli.reference import reference
 from centerclip.cli.search import SearchCommand
 from centerclip.errors import QueryError
+from centerclip.index import ModelCard, VideoIndex
+from centerclip.model.registry import NANO_FOLDER
+from centerclip.model.text import TextTower, probe
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,7 +47,7 @@ def fail_with(error: BaseException) -> Callable[[], None]:
         (
             ZeroDivisionError("oh."),
             1,
-            "unexpected ZeroDivisionError: oh. This is a fault in centerclip; --debug",
+            "unexpected ZeroDivisionError: oh. This is a bug in centerclip; --debug",
         ),
         (KeyboardInterrupt(), 130, "Stopped.\n"),
         (typer.Exit(3), 3, ""),
@@ -107,16 +113,51 @@ def test_a_query_may_begin_with_a_minus_sign(args: list[str], query: list[str], 
     assert (params["query"], params["top"], params["null"]) == (query, top, "-0" in args)
 
 
-def test_help_and_version_are_quick() -> None:
-    script = (
-        "import sys; from centerclip.cli import main; "
-        "codes = [main(args.split()) for args in ('--help', '--version', 'index --help')]; "
-        "print(codes, {'torch', 'transformers', 'lancedb', 'av', 'numpy', 'pyarrow'} & set(sys.modules))"
+REST_CLIENT = "lance_namespace_urllib3_client.api"
+HEAVY = {"av", "lancedb", "numpy", "pyarrow", "torch", "transformers"}
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "unused"),
+    [
+        (["--help"], 0, HEAVY),
+        (["--version"], 0, HEAVY),
+        (["index", "--help"], 0, HEAVY),
+        (["serch"], 2, HEAVY),
+        (["search", "x", "--top", "0"], 2, HEAVY),
+        (["models"], 0, HEAVY),
+        (["info"], 0, {"av", "lancedb", "torch", "transformers"}),
+        (["search", "a + "], 1, {"av", "lancedb", "torch", "transformers"}),
+        (["search", "x", "--where", "banana > 3"], 1, {"av", "lancedb", "torch", "transformers"}),
+        (["search", "x", "--index", "gone"], 1, {"av", "lancedb", "torch", "transformers"}),
+        (["info", "--index", "INDEX"], 0, {"av", "torch", "transformers", REST_CLIENT}),
+        (["search", "a red car", "--index", "INDEX"], 0, {"av", "torch", "transformers", REST_CLIENT}),
+    ],
+)
+def test_light_commands_load_no_heavy_package(
+    args: list[str], code: int, unused: set[str], tmp_path: Path
+) -> None:
+    if "INDEX" in args:
+        tower = TextTower(NANO_FOLDER)
+        card = ModelCard("0123abcd", "nano", "none", "kmedoids", 12, 128, 12.0, probe(tower.encode_text))
+        VideoIndex(tmp_path).bind(card)
+        args = [str(tmp_path) if word == "INDEX" else word for word in args]
+    script = f"import sys; from centerclip.cli import main; print(main({args}), {unused} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "XDG_DATA_HOME": str(tmp_path)},
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert done.stderr == ""
-    assert done.stdout.splitlines()[-1] == "[0, 0, 0] set()"
-    assert "\ncenterclip 0." in done.stdout
+    assert done.stdout.splitlines()[-1] == f"{code} set()"
+
+
+@pytest.mark.skipif(any(Path("/dev").glob("nvidia*")), reason="there torch itself says what it computes in")
+def test_info_states_the_device_and_precision_that_torch_would_choose() -> None:
+    device = choose_device("auto")
+    precision = str(choose_dtype("auto", device)).removeprefix("torch.")
+    assert _device_and_precision() == (str(device), precision)
 
 
 def test_it_runs_as_a_module() -> None:

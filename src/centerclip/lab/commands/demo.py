@@ -31,7 +31,7 @@ _TOP = 3
 
 @dataclass(frozen=True)
 class _Question:
-    """A query, and what the scene that answers it shows; nothing is known of the user's own videos."""
+    """A query, and what the right scene shows, which is unknown for the user's own videos."""
 
     text: str
     thing: str = ""
@@ -54,20 +54,20 @@ _OWN_QUESTIONS = (
 
 
 def demo(
-    model: options.Model = "nano",
-    videos: Annotated[Path | None, option("Your own videos instead.", metavar="FOLDER")] = None,
+    model: Annotated[str, options.model_option("nano")] = "nano",
+    videos: Annotated[Path | None, option("Use your own videos instead.", metavar="FOLDER")] = None,
     folder: Annotated[
-        Path | None, option("Where videos and index go; by default in your data folder.", metavar="WHERE")
+        Path | None, option("Folder for videos and index. Default: in your data folder.", metavar="FOLDER")
     ] = None,
     device: options.Device = "auto",
 ) -> None:
-    """Draw a small library of videos, index and search it.
+    """Draw a small library of videos, index it and search it.
 
     Takes a minute the first time and seconds after that. The bundled toy model knows the drawn world
-    and nothing else; the library says what happens when, so each moment found is checked.
+    and nothing else. The library records what happens when, so each moment found is checked.
 
-    Piped, one moment a line, tab-separated: query, path, start and end in seconds, score, and, of the
-    drawn library, right or wrong.
+    Piped output has one moment per line, tab-separated: query, path, start and end in seconds, score,
+    and for the drawn library "right" or "wrong".
 
     \b
     Examples:
@@ -83,7 +83,7 @@ def demo(
     library = videos or _draw_library(home / "library")
     check_videos([library])
     encoder = load_encoder(model, None, device=device)
-    # One index a library and model, so that neither another folder nor a newer model meets an old index.
+    # One index per library and model, so that another folder or a newer model never meets an old index.
     key = hashlib.blake2b(bytes(library.absolute()), digest_size=4).hexdigest()
     store = VideoIndex(home / f"index-{key}-{encoder.fingerprint}")
     note(f"Videos are in {short_path(library.absolute())}")
@@ -114,7 +114,7 @@ def _draw_library(folder: Path) -> Path:
 
     try:
         library_moments(folder)
-        workers = 1  # drawn before: starting processes would take longer than looking at the files
+        workers = 1  # drawn earlier: starting processes would take longer than checking the files
     except DatasetError:
         workers = None
     with Bar("Drawing", unit="videos") as bar:
@@ -122,7 +122,7 @@ def _draw_library(folder: Path) -> Path:
 
 
 def _is_right(hit: Hit, question: _Question, moments: Sequence[Moment], library: Path) -> bool:
-    """Whether the middle of a found moment lies in a scene that answers the question."""
+    """Whether the middle of a moment lies in a scene that answers the question."""
     middle = (hit.start + hit.end) / 2
     return any(
         question.answered_by(moment)
@@ -144,10 +144,10 @@ def _show(question: _Question, hits: Sequence[Hit], marks: Sequence[bool] = ()) 
 
 
 def _say_goodbye(location: str, model: str) -> None:
-    note("Ask these videos something else:")
+    note("Try another search in these videos:")
     note(f'centerclip search --index {shlex.quote(short_path(location))} "a black cat"', indent=2)
-    note("Search your own videos, with a real model that is downloaded the first time:")
+    note("Search your own videos with a real model, which is downloaded the first time:")
     note("centerclip index ~/Videos", indent=2)
     note('centerclip search "a dog catches a frisbee"', indent=2)
     if model == "nano":
-        note("nano, the model of this demo, knows the toy world only.")
+        note("nano, the model of this demo, knows only the toy world.")

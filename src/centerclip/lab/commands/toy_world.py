@@ -1,4 +1,4 @@
-"""`centerclip toy-world`: the drawn data set, rendered to a folder."""
+"""`centerclip toy-world`: render the drawn data set to a folder."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ __all__ = ["toy_world"]
 
 
 def toy_world(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the videos and captions go.")],
-    train: Annotated[int, typer.Option(min=0, metavar="N", help="Videos to train on.")] = 12_000,
-    val: Annotated[int, typer.Option(min=0, metavar="N", help="Videos to choose a model by.")] = 300,
-    test: Annotated[int, typer.Option(min=0, metavar="N", help="Videos to measure recall on.")] = 500,
-    seed: Annotated[int, typer.Option(metavar="N", help="Every video follows from it.")] = 0,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the videos and captions.")],
+    train: Annotated[int, typer.Option(min=0, metavar="N", help="Training videos.")] = 12_000,
+    val: Annotated[int, typer.Option(min=0, metavar="N", help="Validation videos.")] = 300,
+    test: Annotated[int, typer.Option(min=0, metavar="N", help="Test videos.")] = 500,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed; equal seeds give equal videos.")] = 0,
     directions: Annotated[
-        bool, typer.Option("--directions", help="With motions that only the order of frames tells apart.")
+        bool, typer.Option("--directions", help="Add motions that only the order of frames tells apart.")
     ] = False,
     narrow: Annotated[
-        bool, typer.Option("--narrow", help="With hardly anything but such motions, of few things.")
+        bool, typer.Option("--narrow", help="Show only such motions, of a few things.")
     ] = False,
 ) -> None:
     """Render the toy world: short videos of drawn things that move, with captions.
 
     A data set for training and evaluation that needs no download. The val and test splits show
-    combinations that the train split never does. A run that was stopped goes on where it was.
+    combinations that the train split never shows. A stopped run continues where it was.
 
     \b
     Example:

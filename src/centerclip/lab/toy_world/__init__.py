@@ -11,14 +11,12 @@ from centerclip.lab.toy_world.library import Moment, library_moments, render_lib
 from centerclip.lab.toy_world.render import render_toy_world
 from centerclip.lab.toy_world.sampling import sample_clip, sample_scene
 from centerclip.lab.toy_world.scenes import Actor, Scene, draw
-from centerclip.lab.toy_world.sheets import contact_sheet
 
 __all__ = [
     "Actor",
     "Moment",
     "Scene",
     "captions",
-    "contact_sheet",
     "draw",
     "library_moments",
     "render_library",

@@ -1,7 +1,7 @@
 """Pixels: a picture painted in unit coordinates, and things drawn smoothly onto finished pictures.
 
-The middle of a picture is (0, 0), its upper edge y = -1 and its lower y = 1, whatever its size. Edges are
-smoothed by painting larger and averaging down.
+The middle of a picture of any size is (0, 0), its upper edge y = -1 and its lower edge y = 1. Edges are
+smoothed by painting at a larger size and averaging.
 """
 
 from __future__ import annotations
@@ -17,14 +17,11 @@ from centerclip.lab.toy_world.shapes import Thing
 __all__ = ["Canvas", "draw_thing"]
 
 _FINER = 3
-"""Painted pixels a side of a pixel: 2 leaves visible stairs, 4 costs twice the time for little."""
+"""Painted pixels per side of a pixel: 2 leaves visible steps, 4 takes twice the time for little gain."""
 
 
 class Canvas:
-    """A background in the making.
-
-    `aspect` is the x of the right edge.
-    """
+    """A background that is being painted; `aspect` is the x of its right edge."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         height, width = size
@@ -41,7 +38,7 @@ class Canvas:
         return self._image.reduce(_FINER)
 
     def gradient(self, top: RGB, bottom: RGB) -> None:
-        """Fill everything, from `top` to `bottom`."""
+        """Fill the whole picture, from the color `top` to `bottom`."""
         width, height = self._image.size
         for y in range(0, height, _FINER):
             self._draw.rectangle((0, y, width, y + _FINER), mix(top, bottom, y / height))
@@ -50,7 +47,7 @@ class Canvas:
         self._draw.polygon(self._pixels(np.array(flat)), color)
 
     def ground(self, color: RGB, x: NDArray[np.float64], top: NDArray[np.float64]) -> None:
-        """Fill all below the line through (x, top)."""
+        """Fill everything below the line through the points (x, top)."""
         line = np.stack([x, top], axis=1).ravel()
         self.poly(color, *line.tolist(), self.aspect, 1.05, -self.aspect, 1.05)
 
@@ -65,16 +62,16 @@ class Canvas:
 
 
 def draw_thing(picture: Image.Image, thing: Thing, pose: Pose, *, main: RGB, outline: RGB) -> None:
-    """Draw a thing onto a picture, in place, smoothly and with an outline.
+    """Draw a thing with an outline and smooth edges onto a picture, in place.
 
-    Only the box around the thing is painted larger, over what is already there, and averaged down.
+    Only the box around the thing is enlarged, painted and averaged.
 
     Args:
         picture: RGB.
         thing: its `main` fills get the color `main`.
-        pose: where, how large, how turned; nothing is drawn if it is not visible.
+        pose: position, size and angle; nothing is drawn if it isn't visible.
         main: the named color.
-        outline: color of the line around every shape.
+        outline: the color of the line around every shape.
     """
     if not pose.visible:
         return

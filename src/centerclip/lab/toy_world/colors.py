@@ -34,7 +34,7 @@ PAINTS: dict[str, RGB] = {
     "flame": (255, 150, 40),
     "rose": (244, 150, 150),
 }
-"""Paints of details, the same whatever the thing's color."""
+"""Paints of details, which don't depend on the thing's color."""
 
 
 def mix(a: RGB, b: RGB, share: float) -> RGB:

@@ -1,7 +1,4 @@
-"""Pictures to an H.264 file.
-
-The only place of the toy world that knows PyAV.
-"""
+"""Writes pictures to an H.264 file. The only module of the toy world that knows PyAV."""
 
 from __future__ import annotations
 
@@ -20,8 +17,8 @@ _X264: dict[str, object] = {
     "preset": "veryfast",
     "crf": "23",
     "sc_threshold": "0",
-    # Its macroblock tree reads memory that it has not written: with it, 6 of 18 clips came out different
-    # under another MALLOC_PERTURB_ (x264 of PyAV 18), without it none.
+    # The macroblock tree reads memory that it hasn't written: with it, 6 of 18 videos changed with
+    # MALLOC_PERTURB_ (x264 of PyAV 18), without it none.
     "x264-params": "no-mbtree=1",
 }
 
@@ -32,7 +29,7 @@ def write_video(
     """Write an mp4 file that is either complete or not there.
 
     Every scene begins with a key frame, so that a reader finds the cuts. One thread and bit-exact headers
-    make equal pictures equal bytes.
+    turn equal pictures into equal bytes.
 
     Args:
         path: the file; its folder exists.

@@ -1,7 +1,7 @@
 """What people would write about a scene: sentences with synonyms and varied word order.
 
-A full caption names color, thing, motion and place of everything in the scene; a short one, as people type
-into a search box, only some of that. All lowercase. Knows the scene's description and no pixel.
+A full caption names color, thing, motion and place of everything in the scene. A short one, like the words
+that people type into a search box, names only some of that. All captions are in lower case.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Verb = tuple[str, str]
 """A verb as in "it spins" and as in "spinning"."""
 
 _MAX_WORDS = 24
-"""Keeps captions, in tokens too, within the 32 of the data sets' protocols."""
+"""Keeps captions within the 32 tokens of the data sets' protocols."""
 
 _SIZES = {"small": ("small", "little", "tiny"), "plain": ("",), "big": ("big", "large", "huge")}
 _COLOR_WORDS = {"purple": ("purple", "violet"), "gray": ("gray", "grey")}
@@ -37,7 +37,7 @@ WAYS: dict[str, tuple[Verb, ...]] = {
     "roll": (("rolls", "rolling"), ("moves", "moving"), ("slides", "sliding")),
     "slide": (("moves", "moving"), ("slides", "sliding"), ("glides", "gliding")),
 }
-"""How each kind of thing gets from place to place (`Thing.way`)."""
+"""Verbs for each way of getting from place to place (`Thing.way`)."""
 
 _VERBS: dict[str, tuple[Verb, ...]] = {
     "rises": (("floats up", "floating up"), ("rises", "rising"), ("goes up", "going up")),
@@ -71,13 +71,12 @@ def captions(
     Args:
         scenes: what to describe; of several scenes each has one thing.
         rng: chooses the words.
-        n: how many.
-        short: let a good third of the captions say only a part, like a search query. The first caption is
-            always full.
+        n: the number of captions.
+        short: make more than a third of the captions short, like search queries. The first is always full.
 
     Returns:
-        At least one caption; fewer than n where there are no more. Those of more than 24 words are left
-        out, unless there is none shorter.
+        At least one caption, fewer than n if there are no more. Captions of more than 24 words are left out,
+        unless there is no shorter one.
     """
     scenes = [scenes] if isinstance(scenes, Scene) else list(scenes)
     made: dict[str, None] = {}
@@ -96,10 +95,9 @@ def captions(
 
 
 def reversed_caption(caption: str) -> str | None:
-    """Say of the same video what would be true if it ran backwards; None if nothing would change.
+    """Write the caption of the same video run backwards; None if it wouldn't change.
 
-    Every direction is exchanged for its opposite: left and right, rising and sinking, growing and
-    shrinking.
+    Every direction is replaced by its opposite: left and right, rising and sinking, growing and shrinking.
     """
     words, opposites = _opposites()
     reverse = words.sub(lambda found: opposites[found.group()], caption)
@@ -108,7 +106,7 @@ def reversed_caption(caption: str) -> str | None:
 
 @cache
 def _opposites() -> tuple[re.Pattern[str], dict[str, str]]:
-    """A pattern for all words that name a direction, and the opposite of each."""
+    """A pattern of all words that name a direction, and the opposite of each."""
     pairs = list(zip(_HEADINGS[1], _HEADINGS[-1], strict=True))
     for motion, reverse in (("rises", "sinks"), ("grows", "shrinks")):
         for verb, other in zip(_VERBS[motion], _VERBS[reverse], strict=True):
@@ -122,7 +120,7 @@ def _one(rng: np.random.Generator, choices: Sequence[str]) -> str:
 
 
 def _noun(actor: Actor, rng: np.random.Generator, *, size: bool = True, article: bool = True) -> str:
-    """ "a small red car"; synonyms now and then, so that the plain noun stays the usual one."""
+    """Such as "a small red car"; synonyms are rarer than the plain noun."""
     names = THINGS[actor.thing].names
     name = names[0] if rng.random() < 0.7 else _one(rng, names)
     colors = _COLOR_WORDS.get(actor.color, (actor.color,))
@@ -149,7 +147,7 @@ def _where(scene: Scene, rng: np.random.Generator, *, going: bool = False) -> st
 
 
 def _alone(scene: Scene, rng: np.random.Generator) -> str:
-    """A full sentence on a scene with one thing."""
+    """A full sentence about a scene with one thing."""
     (actor,) = scene.actors
     noun, (does, doing) = _noun(actor, rng), _verb(actor, scene, rng)
     where = _where(scene, rng, going=actor.motion == "moves")
@@ -169,7 +167,7 @@ def _alone(scene: Scene, rng: np.random.Generator) -> str:
 
 
 def _together(scene: Scene, rng: np.random.Generator) -> str:
-    """A full sentence on a scene with two or three things, in any order."""
+    """A full sentence about a scene with two or three things, in any order."""
     actors = [scene.actors[i] for i in rng.permutation(len(scene.actors))]
     clauses = [(_noun(actor, rng, size=len(actors) < 3), *_verb(actor, scene, rng)) for actor in actors]
     where = _where(scene, rng)
@@ -198,7 +196,7 @@ def _full(scenes: Sequence[Scene], rng: np.random.Generator) -> str:
 
 
 def _short(scene: Scene, rng: np.random.Generator) -> str:
-    """Part of what is to be said: a thing, a motion, a place, or two of them."""
+    """Part of a full caption: a thing, a motion, a place, or two of them."""
     actor = scene.actors[int(rng.integers(len(scene.actors)))]
     does, doing = _verb(actor, scene, rng)
     size = rng.random() < 0.5

@@ -1,7 +1,7 @@
-"""A small video library in the toy world, like one that somebody might keep: named files in folders.
+"""A small library of toy world videos, like one that somebody might keep: named files in folders.
 
-Some videos are one scene of a few seconds, some many scenes one after another; `library.json` says what
-happens when, so that one can look whether a found moment is right.
+Some videos are one scene of a few seconds, some are many scenes one after another. `library.json` records
+what happens when, so that found moments can be checked.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Moment:
-    """One scene of a library's video: where it is and what it shows.
+    """One scene of a video in the library.
 
-    `video` is the file's path within the library. `caption` is a full sentence; `place` and `things` (color
-    and noun of each) are what it names.
+    `video` is the file's path within the library. `caption` is a full sentence about `place` and `things`
+    (color and noun of each).
     """
 
     video: str
@@ -58,10 +58,10 @@ def render_library(
     Equal seeds give equal files. Videos already there are kept.
 
     Args:
-        folder: made if missing.
-        seed: varies positions, backgrounds and captions, not what happens.
-        workers: processes; one per usable core if not given.
-        progress: called with the videos done and the videos in all after every video.
+        folder: created if missing.
+        seed: varies positions, backgrounds and captions, but not what happens.
+        workers: number of processes; by default one per usable core.
+        progress: called after every video with the number of finished videos and of all videos.
 
     Returns:
         The folder.
@@ -73,7 +73,7 @@ def render_library(
     settle(folder, {"library": _VERSION, "seed": seed})
     for name in SCRIPTS:
         (folder / name).parent.mkdir(exist_ok=True)
-    # the long ones first, or one process would be left alone with the last of them
+    # The long ones first, so that no process is left working alone at the end.
     names = sorted(SCRIPTS, key=lambda name: -len(SCRIPTS[name]))
     moments: list[Moment] = []
     for done, found in enumerate(in_processes(partial(_render, folder, seed), names, workers, chunk=1), 1):
@@ -87,10 +87,10 @@ def render_library(
 
 
 def library_moments(folder: str | Path) -> list[Moment]:
-    """Read what happens when in a rendered library, by video and time.
+    """Read what happens when in a rendered library, sorted by video and time.
 
     Raises:
-        DatasetError: no library there.
+        DatasetError: the folder holds no library.
     """
     path = Path(folder) / _LIST
     if not path.exists():
@@ -100,7 +100,7 @@ def library_moments(folder: str | Path) -> list[Moment]:
 
 
 def _render(folder: Path, seed: int, name: str) -> list[Moment]:
-    """Render one video unless it is there, and return its moments."""
+    """Render one video unless it exists, and return its moments."""
     rng = np.random.default_rng([seed, list(SCRIPTS).index(name)])
     scenes = [stage(rng, place, roles, seconds=seconds) for place, seconds, roles in SCRIPTS[name]]
     moments = _moments(name, scenes, rng)

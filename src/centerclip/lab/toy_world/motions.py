@@ -1,7 +1,7 @@
 """Ways of moving: the pose of a thing at any instant of its scene.
 
-Positions are in the picture's unit coordinates (`canvas`). All motion stays near the central square, for a
-model looks at that square only.
+Positions are in the picture's unit coordinates (`canvas`). All motion stays near the central square, which
+is all that a model sees.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from math import cos, pi, sin
 __all__ = ["MOTIONS", "TIMED_MOTIONS", "Pose", "Track", "pose_at"]
 
 MOTIONS = ("moves", "rises", "spins", "bounces", "circles", "grows", "blinks", "stays", "shakes")
-"""Motions that a bag of frames tells apart, in a fixed order that the hold-out rule counts on."""
+"""Motions that can be told apart without the order of frames. The hold-out rule relies on their order."""
 
 TIMED_MOTIONS = ("sinks", "shrinks")
-"""The reverse of `rises` and `grows`: the same frames in another order. Only with `directions`."""
+"""The reverse of `rises` and `grows`: the same frames in reverse order. Only with `directions`."""
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a thing is, how large (its unit in the picture's), how turned (radians clockwise)."""
+    """Position, size (in the picture's unit) and angle (radians clockwise) of a thing."""
 
     x: float
     y: float
@@ -32,11 +32,11 @@ class Pose:
 
 @dataclass(frozen=True)
 class Track:
-    """A motion with its numbers.
+    """A motion and its parameters.
 
-    `x` and `y` are the middle of the motion, `scale` the usual size. `direction` is 1 (to the right,
-    clockwise) or -1. `facing` is 1 where the thing looks to the right, -1 mirrored. `phase` in 0..1 is where
-    in its period a repeating motion begins. `reach` is the amplitude of bouncing and circling.
+    `x` and `y` are the middle of the motion, `scale` is the usual size. `direction` is 1 (to the right,
+    clockwise) or -1. `facing` is 1 if the thing looks to the right, -1 if it is mirrored. `phase` in 0..1 is
+    where in its period a repeating motion begins. `reach` is the amplitude of bouncing and circling.
     """
 
     motion: str
@@ -53,7 +53,7 @@ def pose_at(track: Track, seconds: float, duration: float) -> Pose:
     """The pose of a thing `seconds` into a scene of `duration` seconds.
 
     Raises:
-        ValueError: a motion that does not exist.
+        ValueError: the motion is unknown.
     """
     x, y, scale, angle, visible = track.x, track.y, track.scale, 0.0, True
     share = seconds / duration

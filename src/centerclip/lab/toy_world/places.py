@@ -1,6 +1,6 @@
 """The places where things happen: backgrounds drawn from a seed, each with the phrases that name it.
 
-A place is drawn pale and without outlines, so that the things in front of it stand out.
+Places are drawn pale and without outlines, so that the things in front of them stand out.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _SNOW: RGB = (255, 255, 255)
 
 @dataclass(frozen=True)
 class Place:
-    """A background and how to speak of it.
+    """A background and the phrases that name it.
 
-    `where` answers "where is it?", `along` "where does it go?"; `outline` is the color drawn around
-    things so that none drowns in the background.
+    `where` answers "where is it?", `along` answers "where does it go?". `outline` is the color drawn around
+    things, so that none merges with the background.
     """
 
     name: str
@@ -216,4 +216,4 @@ PLACES: dict[str, Place] = {
               ("across a room", "through a room", "across the room"), _room),
     )
 }  # fmt: skip
-"""The places by name, in a fixed order that the hold-out rule counts on."""
+"""The places by name. The hold-out rule relies on their order."""

@@ -1,7 +1,7 @@
-"""Renders the splits of the toy world to video files and an annotation file each.
+"""Renders the splits of the toy world: video files, and an annotation file for each split.
 
-A folder holds `toy_world.json` (what it was rendered from), and for each split `<split>.jsonl` (a line a
-video: file, captions, what is to be seen) beside `<split>/` with the videos.
+A folder holds `toy_world.json` (the settings it was rendered with), and for each split `<split>.jsonl` (one
+line per video: file, captions, contents) and `<split>/` with the videos.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SIZE = (120, 160)
 FPS = 8
 SETTINGS = "toy_world.json"
 _VERSION = 1
-"""Raised whenever equal seeds stop giving equal videos or captions."""
+"""Raise it when equal seeds no longer give equal videos or captions."""
 
 
 def render_toy_world(
@@ -43,20 +43,20 @@ def render_toy_world(
 ) -> Path:  # fmt: skip
     """Render the toy world's splits as short H.264 videos with captions.
 
-    Equal arguments give equal files, whatever the number of workers. A run that was stopped goes on where
-    it was; a larger count adds videos to those there.
+    Equal arguments give equal files with any number of workers. A stopped run continues where it was, and a
+    larger count adds videos to the existing ones.
 
     Args:
-        folder: made if missing.
-        train: videos in this split, with four captions each, some of them short. 0 leaves a split out.
-        val: videos, with two full captions each.
-        test: videos, with two full captions each.
-        seed: every video follows from it, its split and its number.
-        workers: processes; one per usable core if not given. They are spawned, so a script calls this
-            under `if __name__ == "__main__":`.
-        directions: also motions that only the order of frames tells apart (see `sampling.sample_scene`).
-        narrow: nearly nothing but such motions (see there).
-        progress: called with the videos done and the videos in all after every few videos.
+        folder: created if missing.
+        train: number of videos, with four captions each, some of them short. 0 leaves a split out.
+        val: number of videos, with two full captions each.
+        test: number of videos, with two full captions each.
+        seed: determines every video, together with its split and number.
+        workers: number of processes; by default one per usable core. They are spawned, so call this under
+            `if __name__ == "__main__":` in a script.
+        directions: add motions that only the order of frames tells apart (see `sampling.sample_scene`).
+        narrow: show only such motions, of a few things (see there).
+        progress: called after every video with the number of finished videos and of all videos.
 
     Returns:
         The folder.
@@ -87,29 +87,29 @@ def render_toy_world(
 def in_processes(
     make: Callable[[Job], Made], jobs: Sequence[Job], workers: int | None, *, chunk: int = 16
 ) -> Iterator[Made]:
-    """Yield `make(job)` for all jobs in their order, made by some processes, or here with one worker.
+    """Yield `make(job)` for all jobs in order, computed by several processes, or in this one if it is alone.
 
-    A process is given `chunk` jobs at a time, fewer where there are few.
+    A process takes up to `chunk` jobs at a time.
     """
     workers = min(workers or _usable_cores(), len(jobs))
     if workers <= 1:
         yield from map(make, jobs)
         return
-    # spawn: a fork of a process with threads (torch) may hang
+    # Spawned, because a forked process may hang if there are threads (torch).
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         yield from pool.map(make, jobs, chunksize=max(1, min(chunk, len(jobs) // (4 * workers))))
 
 
 def _usable_cores() -> int:
-    # not every system tells which cores this process may use
+    # Not every system says which cores this process may use.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def settle(folder: Path, settings: dict[str, Any]) -> None:
-    """Hold the folder to one world: note down the settings, or compare with those noted.
+    """Write down the settings of a folder, or compare them with those written down earlier.
 
     Raises:
-        DatasetError: other settings are noted.
+        DatasetError: the folder has other settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / SETTINGS
@@ -126,7 +126,7 @@ def settle(folder: Path, settings: dict[str, Any]) -> None:
 def _render_clip(
     folder: Path, seed: int, directions: bool, narrow: bool, job: tuple[str, int]
 ) -> dict[str, Any]:
-    """Render one video unless it is there, and return its line of the annotation file."""
+    """Render one video unless it exists, and return its line of the annotation file."""
     split, index = job
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
     scenes = sample_clip(rng, split, directions=directions, narrow=narrow)
@@ -139,7 +139,7 @@ def _render_clip(
 
 
 def describe(scenes: tuple[Scene, ...]) -> dict[str, Any]:
-    """What is to be seen, for studies that look at a part of a split: one entry a thing, and all numbers."""
+    """Describe what is shown, for studies of part of a split: one entry per thing, and the exact scenes."""
     actors = [actor for scene in scenes for actor in scene.actors]
     return {
         "seconds": sum(scene.seconds for scene in scenes),

@@ -1,17 +1,17 @@
-"""Random scenes, with combinations kept from training so that tests ask for what was never shown.
+"""Random scenes, with combinations that are kept out of training, so that tests show something new.
 
 The hold-out rule. Things, colors, places and motions have fixed numbers (their positions in `THINGS`,
 `COLORS`, `PLACES`, `MOTIONS`). A pair of thing `t` and color, place or motion number `a` belongs to
 
-    test if (t + 3 a) % 7 == 0,    val if (t + 3 a) % 7 == 1,    else to all splits.
+    test if (t + 3 a) % 7 == 0,    val if (t + 3 a) % 7 == 1,    or else to all splits.
 
 A training scene shows no test or val pair. In a test scene the first thing makes at least one test pair,
-and no thing a val pair; in a val scene the other way around. So every thing, color, place and motion is
-trained on, but for every thing about two in seven of the colors, places and motions are not. The timed
-motions `sinks` and `shrinks` count as the `rises` and `grows` that they reverse.
+and no thing makes a val pair; in a val scene it is the other way around. So training shows every thing,
+color, place and motion, but leaves out about two in seven of the pairs of each thing. The timed motions
+`sinks` and `shrinks` count as `rises` and `grows`, which they reverse.
 
-In a narrow world videos differ in little but what only the order of frames tells, so that a batch of them
-can't be told apart without it.
+In a narrow world, videos differ mostly in what only the order of frames tells, so that a batch of them can't
+be told apart without it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class _Cast:
-    """The words that scenes may be made of."""
+    """The words that scenes are made of."""
 
     things: Sequence[str]
     colors: Sequence[str]
@@ -59,7 +59,7 @@ def _numbers() -> dict[str, int]:
 
 
 def pair_split(thing: str, attribute: str) -> str | None:
-    """Say which split alone shows this thing with this color, place or motion; None if all may."""
+    """The only split that shows this thing with this color, place or motion; None if all may show it."""
     numbers = _numbers()
     remainder = (numbers[thing] + 3 * numbers[_REVERSED.get(attribute, attribute)]) % 7
     return {0: "test", 1: "val"}.get(remainder)
@@ -74,16 +74,16 @@ def sample_scene(
     directions: bool = False,
     narrow: bool = False,
 ) -> Scene:
-    """Make up a scene that the split may show.
+    """Make a random scene that the split may show.
 
     Args:
-        rng: the only source of chance.
+        rng: the only source of randomness.
         split: `train`, `val` or `test`; see the module docstring for what each may show.
-        things: 1 to 3; by chance, mostly one or two, if not given.
+        things: 1 to 3; by default random, mostly one or two.
         seconds: how long the scene lasts.
         directions: let things also sink and shrink, let captions say which way they go, and let things look
-            left or right whichever way they go, so that only time tells.
-        narrow: with directions, and of few things and colors, one place, one thing a scene and only the
+            left or right regardless of that, so that only the order of frames tells.
+        narrow: as `directions`, but with few things and colors, one place, one thing per scene, and only
             motions that have a direction.
     """
     cast = _NARROW if narrow else _DIRECTIONS if directions else _PLAIN
@@ -103,7 +103,7 @@ def sample_scene(
 def sample_clip(
     rng: np.random.Generator, split: str = "train", *, directions: bool = False, narrow: bool = False
 ) -> tuple[Scene, ...]:
-    """Make up the scenes of one short video: one, or at times two one after the other."""
+    """Make the random scenes of one short video: one, or sometimes two in a row."""
     if narrow:
         return (sample_scene(rng, split, narrow=True),)
     if rng.random() < 0.1:

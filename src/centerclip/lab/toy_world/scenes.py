@@ -1,4 +1,4 @@
-"""Scenes: full descriptions of what is seen, and their pictures at any instant."""
+"""Scenes: complete descriptions of what is shown, and their pictures at any instant."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Actor:
 class Scene:
     """Things in a place for some seconds.
 
-    `seed` varies the background. With `directions` the captions say which way things go.
+    `seed` varies the background. With `directions`, captions say which way things go.
     """
 
     place: str
@@ -45,16 +45,17 @@ class Scene:
 
 
 def draw(scene: Scene, seconds: float, size: tuple[int, int] = (120, 160)) -> Image.Image:
-    """Draw what is seen `seconds` into a scene, as an RGB picture of `size` (height, width)."""
+    """Draw a scene as it looks after `seconds`: an RGB picture of `size` (height, width)."""
     picture = draw_place(scene.place, scene.seed, size)
     _draw_actors(picture, scene, seconds)
     return picture
 
 
 def draw_frames(scene: Scene, fps: int, size: tuple[int, int]) -> Iterator[Image.Image]:
-    """Yield all frames of a scene, each at the middle of its time; the background is drawn once.
+    """Yield all frames of a scene; the background is drawn once.
 
-    At the middle, so that a motion and its reverse give the same frames in another order.
+    Each frame shows the middle of its time, so that a motion and its reverse give the same frames in reverse
+    order.
     """
     background = draw_place(scene.place, scene.seed, size)
     for i in range(round(scene.seconds * fps)):

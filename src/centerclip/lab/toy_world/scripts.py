@@ -1,4 +1,4 @@
-"""What happens in each video of the library: place, seconds, and who does what, scene by scene."""
+"""What happens in each video of the library: for each scene the place, the seconds, and who does what."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Vector shapes: filled polygons in a thing's own coordinates, x to the right and y down, about -1 to 1.
 
-Everything, curves too, is a polygon, so that moving, turning and resizing a thing is one matrix product.
-Knows no pixel.
+Everything is a polygon, even curves, so that moving, turning and resizing a thing is one matrix product.
 """
 
 from __future__ import annotations
@@ -13,21 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "Points",
-    "Shape",
-    "Thing",
-    "arc",
-    "blob",
-    "ellipse",
-    "pie",
-    "poly",
-    "rect",
-    "ring",
-    "sector",
-    "star",
-    "tube",
-]
+__all__ = ["SHAPES", "Points", "Shape", "Thing"]
 
 Points = NDArray[np.float64]
 
@@ -48,8 +33,8 @@ class Shape:
 class Thing:
     """Something a child can name: its shapes from back to front, looking to the right.
 
-    `names` are its nouns, the first being its key. `way` says how it gets from place to place and so
-    which verbs fit (`grammar.WAYS`) and where in the picture it belongs.
+    `names` are its nouns; the first is its key. `way` is how it gets from place to place, which decides the
+    verbs that fit (`grammar.WAYS`) and where in the picture it belongs.
     """
 
     names: tuple[str, ...]
@@ -62,22 +47,22 @@ class Thing:
 
     @cached_property
     def points(self) -> Points:
-        """[N, 2]: the points of all shapes, one after the other."""
+        """[N, 2]: the points of all shapes in order."""
         return np.concatenate([shape.points for shape in self.shapes])
 
     @cached_property
     def ends(self) -> list[int]:
-        """Where each shape's points end in `points`."""
+        """The end of each shape's points in `points`."""
         return [int(end) for end in np.cumsum([len(shape.points) for shape in self.shapes])]
 
     @cached_property
     def outward(self) -> Points:
-        """[N, 2]: which way each of `points` goes, and how far, for its shape to grow by 1 on all sides."""
+        """[N, 2]: how each of `points` moves when its shape grows by 1 on all sides."""
         return np.concatenate([_outward(shape.points) for shape in self.shapes])
 
 
 def _outward(points: Points) -> Points:
-    """The miter of each corner, no longer than 1.8 lest sharp tips become spikes."""
+    """The miter of each corner, at most 1.8 long, so that sharp tips don't become spikes."""
     to = points - np.roll(points, 1, axis=0)
     to /= np.maximum(np.linalg.norm(to, axis=1, keepdims=True), 1e-9)
     area = np.sum(points[:, 0] * np.roll(points[:, 1], -1) - np.roll(points[:, 0], -1) * points[:, 1])
@@ -105,16 +90,14 @@ def poly(fill: str, *flat: float) -> Shape:
     return Shape(_points(flat), fill)
 
 
-def ellipse(fill: str, x: float, y: float, rx: float, ry: float | None = None, turn: float = 0) -> Shape:
-    """An ellipse, or a circle without `ry`; `turn` in degrees clockwise."""
-    return sector(fill, x, y, rx, ry, turn=turn)
-
-
-def sector(
+def ellipse(
     fill: str, x: float, y: float, rx: float, ry: float | None = None,
     start: float = 0, end: float = 360, turn: float = 0,
 ) -> Shape:  # fmt: skip
-    """The part of an ellipse cut off by the chord from `start` to `end`, degrees clockwise from the right."""
+    """An ellipse, or a circle without `ry`; from `start` to `end` only the part that this chord cuts off.
+
+    Angles are in degrees, clockwise from the right.
+    """
     steps = max(8, int(28 * abs(end - start) / 360))
     angles = np.radians(np.linspace(start, end, steps, endpoint=abs(end - start) < 360))
     points = np.stack([x + rx * np.cos(angles), y + (ry or rx) * np.sin(angles)], axis=1)
@@ -138,7 +121,7 @@ def rect(fill: str, x0: float, y0: float, x1: float, y1: float, round: float = 0
 
 
 def _smooth(points: Points, closed: bool) -> Points:
-    """Run a Catmull-Rom curve through the points, 5 steps a stretch."""
+    """Run a Catmull-Rom curve through the points, with 5 steps from one to the next."""
     n = len(points)
     steps = np.linspace(0, 1, 5, endpoint=False)[:, None]
     curve = []
@@ -179,17 +162,9 @@ def arc(
     return tube(fill, width, *path.ravel(), smooth=False)
 
 
-def ring(fill: str, width: float, x: float, y: float, radius: float) -> tuple[Shape, Shape]:
-    """A band all around, in two halves: one polygon cannot have a hole."""
-    return (
-        arc(fill, width, x, y, radius, start=0, end=180),
-        arc(fill, width, x, y, radius, start=180, end=360),
-    )
-
-
 def pie(fill: str, x: float, y: float, radius: float, start: float, end: float) -> Shape:
     """A slice from `start` to `end` degrees clockwise from the right."""
-    edge = sector(fill, x, y, radius, start=start, end=end).points
+    edge = ellipse(fill, x, y, radius, start=start, end=end).points
     return Shape(np.concatenate([[(x, y)], edge]), fill)
 
 
@@ -198,3 +173,7 @@ def star(fill: str, x: float, y: float, outer: float, inner: float, tips: int = 
     angles = np.pi * np.arange(2 * tips) / tips - np.pi / 2
     radii = np.where(np.arange(2 * tips) % 2 == 0, outer, inner)
     return Shape(np.stack([x + radii * np.cos(angles), y + radii * np.sin(angles)], axis=1), fill)
+
+
+SHAPES = {make.__name__: make for make in (arc, blob, ellipse, pie, poly, rect, star, tube)}
+"""What a row of `things.toml` may be, by name."""

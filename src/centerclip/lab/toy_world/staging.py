@@ -1,4 +1,4 @@
-"""Gives the things of a scene their room: who stands where, how large, which way."""
+"""Arranges the things of a scene: position, size and direction of each."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SCALES = {
     2: {"small": 0.26, "plain": 0.37, "big": 0.49},
     3: {"small": 0.24, "plain": 0.33},
 }
-"""Half the width of a thing by the number of things in the scene; half the picture's height is 1."""
+"""Half the width of a thing, by the number of things in the scene; half the picture's height is 1."""
 
 
 class Role(NamedTuple):
-    """What is to be seen of a thing; a `size` of None is left to chance."""
+    """What a thing looks like and does; without a `size` it is random."""
 
     thing: str
     color: str
@@ -33,7 +33,7 @@ class Role(NamedTuple):
 def stage(
     rng: np.random.Generator, place: str, roles: Sequence[Role], *, seconds: float, directions: bool = False
 ) -> Scene:
-    """Make a scene of one to three things, with positions, sizes and background by chance."""
+    """Make a scene of one to three things with random positions, sizes and background."""
     slots = _slots(rng, roles)
     actors = [
         _actor(rng, role, slot=slot, count=len(roles), directions=directions)
@@ -43,9 +43,9 @@ def stage(
 
 
 def _slots(rng: np.random.Generator, roles: Sequence[Role]) -> list[tuple[float, float]]:
-    """The middles of the things, in their order.
+    """The middle of each thing.
 
-    What flies takes the upper of two rows; what crosses the picture gets a row of its own.
+    Of two rows, the upper one is for what flies. A thing that crosses the picture has a row of its own.
     """
     flies = [THINGS[role.thing].way == "fly" for role in roles]
     if len(roles) == 1:
@@ -66,7 +66,7 @@ def _actor(
     rng: np.random.Generator, role: Role, *, slot: tuple[float, float], count: int, directions: bool
 ) -> Actor:
     scales = _SCALES[count]
-    # what changes its size has none to speak of
+    # Captions don't name the size of a thing that changes its size.
     fixed = "plain" if role.motion in ("grows", "shrinks") else role.size
     size = fixed or str(rng.choice(list(scales)))
     direction = int(rng.choice([-1, 1]))

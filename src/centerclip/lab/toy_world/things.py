@@ -1,13 +1,26 @@
-"""All things of the toy world by name, in a fixed order that the hold-out rule counts on."""
+"""All things of the toy world by name, read from `things.toml`. The hold-out rule relies on their order."""
 
 from __future__ import annotations
 
-from centerclip.lab.toy_world.animals import ANIMALS
-from centerclip.lab.toy_world.belongings import BELONGINGS
-from centerclip.lab.toy_world.plants import PLANTS
-from centerclip.lab.toy_world.shapes import Thing
-from centerclip.lab.toy_world.vehicles import VEHICLES
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from centerclip.lab.toy_world.shapes import SHAPES, Shape, Thing
 
 __all__ = ["THINGS"]
 
-THINGS: dict[str, Thing] = {thing.name: thing for thing in (*VEHICLES, *ANIMALS, *PLANTS, *BELONGINGS)}
+
+def _things() -> dict[str, Thing]:
+    drawn = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["things"]
+    things = [Thing(tuple(one["names"]), one["way"], tuple(map(_shape, one["shapes"]))) for one in drawn]
+    return {thing.name: thing for thing in things}
+
+
+def _shape(row: list[Any]) -> Shape:
+    kind, *values = row
+    options = values.pop() if isinstance(values[-1], dict) else {}
+    return SHAPES[kind](*values, **options)
+
+
+THINGS: dict[str, Thing] = _things()

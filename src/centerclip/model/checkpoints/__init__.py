@@ -14,10 +14,10 @@ from transformers import CLIPConfig, CLIPModel
 
 from centerclip.errors import CheckpointError
 from centerclip.model.checkpoints.layout import Geometry, convert, expected_shapes, infer_geometry
-from centerclip.model.checkpoints.open_clip import OPEN_CLIP_CONFIG, OpenClipConfig, read_open_clip_config
+from centerclip.model.checkpoints.open_clip import OpenClipConfig, read_open_clip_config
 from centerclip.model.checkpoints.tensors import read_tensors
 
-__all__ = ["OPEN_CLIP_CONFIG", "OpenClipConfig", "read_checkpoint", "read_open_clip_config"]
+__all__ = ["OpenClipConfig", "read_checkpoint", "read_open_clip_config"]
 
 # OpenAI's archives carry these numbers as buffers beside the weights.
 _NUMBERS = frozenset({"input_resolution", "context_length", "vocab_size"})

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from centerclip.errors import CheckpointError
+from centerclip.model.registry import OPEN_CLIP_CONFIG
 from centerclip.preprocessing import Preprocessing
 
-__all__ = ["OPEN_CLIP_CONFIG", "OpenClipConfig", "read_open_clip_config"]
-
-OPEN_CLIP_CONFIG = "open_clip_config.json"
+__all__ = ["OpenClipConfig", "read_open_clip_config"]
 
 # What it may say; the rest of this is told by the weights' shapes. Any other setting is refused, because it
 # could change the computation unseen.

@@ -13,7 +13,7 @@ from PIL import Image
 
 from centerclip.datasets import DATASETS, load_dataset
 from centerclip.errors import DatasetError
-from centerclip.lab.toy_world import contact_sheet, render_toy_world, sample_scene
+from centerclip.lab.toy_world import render_toy_world, sample_scene
 from centerclip.lab.toy_world.encode import write_video
 from centerclip.lab.toy_world.render import FPS, SIZE
 from centerclip.lab.toy_world.sampling import SPLITS
@@ -97,11 +97,3 @@ def test_the_data_set_reads_what_was_rendered(world: Path, tmp_path: Path) -> No
     assert all(video.path.is_file() for video in dataset.videos)
     assert len(load_dataset("toy-world", videos=world).captions) == 4
     assert set(DATASETS["toy-world"].splits) == set(SPLITS)
-
-
-def test_contact_sheets_show_things_and_scenes() -> None:
-    rng = np.random.default_rng(0)
-    things, scenes = contact_sheet(), contact_sheet([sample_scene(rng) for _ in range(3)], columns=2)
-    assert things.width > 900 < things.height
-    assert scenes.width > 480
-    assert len(scenes.getcolors(1 << 20)) > 50
