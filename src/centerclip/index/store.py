@@ -105,7 +105,7 @@ class Store:
                 if leftover is not None and leftover.count_rows():
                     raise IndexStoreError(
                         f"{self.location} holds a table {name} with rows, but does not say of which model "
-                        "they are. Nothing was changed; delete it, or choose another --index"
+                        "they are. Nothing was touched; delete it, or choose another --index"
                     )
                 self._connection.drop_table(name)
             values = {"format": str(FORMAT), "id": uuid.uuid4().hex, "model": card.to_json(), "roots": "[]"}
@@ -179,7 +179,7 @@ class Store:
         if foreign:
             raise IndexStoreError(
                 f"{self.location} isn't an index: it contains other files ({foreign[0]!r}). "
-                "Nothing was changed; choose an empty or new folder with --index"
+                "Nothing was touched; choose an empty or new folder with --index"
             )
 
 
