@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from lancedb.db import LanceDBConnection
 from lancedb.table import LanceTable
@@ -45,9 +47,6 @@ def first_run(location: str) -> None:
 
 def second_run(location: str) -> Summary:
     """What `centerclip index --prune` does with these files, in batches of two."""
-    writer_module._FRAGMENTS = 3
-    writer_module._BATCHES = 2
-    writer_module.EXACT_LIMIT = 10
     index = VideoIndex(location)
     index.bind(CARD)
     results: dict[FileStamp, EncodedVideo | Failed] = {
@@ -59,7 +58,8 @@ def second_run(location: str) -> Summary:
     info = random_video(MOVED.path).info
     values = {name: getattr(BEFORE[4].info, name) for name in info.__slots__}
     results[MOVED] = EncodedVideo(type(info)(**{**values, "path": MOVED.path}), renamed)
-    with index.writer() as writer:
+    limits = patch.multiple(writer_module, _FRAGMENTS=3, _BATCHES=2, EXACT_LIMIT=10)
+    with limits, index.writer() as writer:
         changes = index.changes(results, roots=[Path("/v")])
         for move in changes.moved:
             writer.move(move.old, move.new)
@@ -74,7 +74,8 @@ def stamp_of(video: EncodedVideo) -> FileStamp:
     return FileStamp(video.info.path, video.info.size_bytes, video.info.modified_seconds)
 
 
-def count_commits(after: Callable[[int], None]) -> None:
+@contextmanager
+def count_commits(after: Callable[[int], None]) -> Iterator[None]:
     """Call `after` with the number of each commit, once it is done."""
     count = 0
 
@@ -88,16 +89,17 @@ def count_commits(after: Callable[[int], None]) -> None:
 
         return call
 
-    for owner, name in COMMITS:
-        setattr(owner, name, counted(getattr(owner, name)))
+    with ExitStack() as stack:
+        for owner, name in COMMITS:
+            stack.enter_context(patch.object(owner, name, counted(getattr(owner, name))))
+        yield
 
 
 def main() -> None:
     location, call = sys.argv[1], int(sys.argv[2])
-    if call:
-        count_commits(lambda count: os.kill(os.getpid(), signal.SIGKILL) if count == call else None)
-    print("begins", flush=True)
-    second_run(location)
+    with count_commits(lambda count: os.kill(os.getpid(), signal.SIGKILL) if count == call else None):
+        print("begins", flush=True)
+        second_run(location)
 
 
 if __name__ == "__main__":

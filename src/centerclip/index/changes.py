@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,33 +74,26 @@ class Changes:
 
 def compare(files: Iterable[FileStamp], known: Mapping[str, Known], roots: Sequence[Path]) -> Changes:
     """Sort `files` by what has to be done with them; see `Changes`."""
-    sorted_: dict[str, list[FileStamp]] = {"new": [], "changed": [], "unchanged": [], "failed": []}
-    here = set()
+    here: dict[str, FileStamp] = {}
     for file in files:
-        key = stored_path(file.path)
-        if key in here:
-            continue
-        here.add(key)
-        before = known.get(key)
+        here.setdefault(stored_path(file.path), file)
+    found: dict[str, list[FileStamp]] = {"new": [], "changed": [], "unchanged": [], "failed": []}
+    for path, file in here.items():
+        before = known.get(path)
         if before is None:
-            sorted_["new"].append(file)
+            found["new"].append(file)
         elif not before.matches(file):
-            sorted_["changed"].append(file)
+            found["changed"].append(file)
         else:
-            sorted_["failed" if before.state == "failed" else "unchanged"].append(file)
-    moved = _moved(sorted_["new"], known, here)
+            found["failed" if before.state == "failed" else "unchanged"].append(file)
+    moved = _moved(found["new"], known, here)
     taken = {move.new.path for move in moved}
-    return Changes(
-        new=tuple(file for file in sorted_["new"] if file.path not in taken),
-        changed=tuple(sorted_["changed"]),
-        unchanged=tuple(sorted_["unchanged"]),
-        failed=tuple(sorted_["failed"]),
-        moved=tuple(moved),
-        gone=_gone(known, here, roots),
-    )
+    found["new"] = [file for file in found["new"] if file.path not in taken]
+    sorted_ = {kind: tuple(some) for kind, some in found.items()}
+    return Changes(**sorted_, moved=tuple(moved), gone=_gone(known, here, roots))
 
 
-def _moved(new: Sequence[FileStamp], known: Mapping[str, Known], here: set[str]) -> list[Moved]:
+def _moved(new: Iterable[FileStamp], known: Mapping[str, Known], here: Collection[str]) -> list[Moved]:
     """Pair new files with indexed ones that have the same size and time and are no longer there."""
     wanted = {(file.size_bytes, file.modified_seconds) for file in new}
     lost: dict[tuple[int, float], list[str]] = {}
@@ -117,11 +110,11 @@ def _moved(new: Sequence[FileStamp], known: Mapping[str, Known], here: set[str])
     return moved
 
 
-def _gone(known: Iterable[str], here: set[str], roots: Sequence[Path]) -> tuple[Path, ...]:
+def _gone(known: Iterable[str], here: Iterable[str], roots: Iterable[Path]) -> tuple[Path, ...]:
     under = [stored_path(root) for root in roots]
     return tuple(
         Path(path)
-        for path in sorted(set(known) - here)
+        for path in sorted(set(known).difference(here))
         if any(path == root or path.startswith(root.rstrip("/") + "/") for root in under)
         and not os.path.exists(path)
     )

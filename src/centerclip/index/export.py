@@ -46,14 +46,13 @@ def _write(table: Any, embed_size: int, vectors_file: Path, rows_file: Path) -> 
     count = int(table.count_rows())
     vectors = np.lib.format.open_memmap(vectors_file, mode="w+", dtype=np.float32, shape=(count, embed_size))
     batches = table.search().select([*WINDOW_COLUMNS, "vector"]).to_batches(_BATCH)
-    names = [*WINDOW_COLUMNS, "image_path"]
-    kinds = batches.schema.append(batches.schema.field("path").with_name("image_path"))
-    schema = pa.schema([(name, kinds.field(name).type) for name in names])
+    described = [(field.name, field.type) for field in batches.schema if field.name != "vector"]
+    schema = pa.schema([*described, ("image_path", pa.string())])
     at = 0
     with pq.ParquetWriter(rows_file, schema) as rows:
         for batch in batches:
             vectors[at : at + batch.num_rows] = batch["vector"].flatten().to_numpy().reshape(-1, embed_size)
-            columns = [*(batch[name] for name in WINDOW_COLUMNS), batch["path"]]
+            columns = [*batch.drop_columns("vector").columns, batch["path"]]
             rows.write_batch(pa.record_batch(columns, schema=schema))
             at += batch.num_rows
     vectors.flush()

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,6 @@ class Store:
         text = str(location).removeprefix("file://")
         self.remote = "://" in text
         self.location = text if self.remote else str(Path(text).expanduser().absolute())
-        self._connection: Any = None
         self._latest: dict[str, Any] = {}
         self._meta: tuple[tuple[int | str, ...] | None, Meta | None] = None, None
         self._refuse_foreign()
@@ -99,19 +99,18 @@ class Store:
     def create(self, card: ModelCard) -> None:
         """Make the tables; the caller holds the lock and has seen that there is no index."""
         with store_errors(self.location, "being created"):
-            connection = self._connect()
-            for name in self._table_names():
+            for name in self._connection.list_tables().tables:
                 leftover = self._try_open(name)
                 if leftover is not None and leftover.count_rows():
                     raise IndexStoreError(
                         f"{self.location} holds a table {name} with rows, but does not say of which model "
-                        "they are. Nothing was changed; delete it, or choose another --index"
+                        "they are. Nothing was touched; delete it, or choose another --index"
                     )
-                connection.drop_table(name)
+                self._connection.drop_table(name)
             values = {"format": str(FORMAT), "id": uuid.uuid4().hex, "model": card.to_json(), "roots": "[]"}
             for name, schema in schemas(card.embed_size).items():  # meta is the last
                 data = pa.table([values.keys(), values.values()], schema=schema) if name == "meta" else None
-                connection.create_table(name, data=data, schema=schema)
+                self._connection.create_table(name, data=data, schema=schema)
 
     def add_roots(self, roots: Iterable[str | os.PathLike[str]]) -> None:
         """Remember roots, made absolute, after those there are; the caller holds the lock."""
@@ -121,13 +120,13 @@ class Store:
         if value == known:
             return
         with store_errors(self.location, "being written"):
-            table = self._open("meta")  # JSON is ASCII, also where a name isn't valid UTF-8
+            table = self.table("meta")  # JSON is ASCII, also where a name isn't valid UTF-8
             merge(table, pa.table({"key": ["roots"], "value": [json.dumps(value)]}, schema=table.schema))
 
     def table(self, name: str) -> Any:
         """A handle that stays at the table's present version but for its own writes."""
         with store_errors(self.location, f"opening its table {name}"):
-            return self._open(name)
+            return self._connection.open_table(name)
 
     def version(self, name: str) -> int:
         """The number of the table's newest version; about a millisecond on a local disk."""
@@ -151,32 +150,25 @@ class Store:
                     total += os.stat(Path(folder, name)).st_size
         return total
 
-    def _connect(self) -> Any:
-        if self._connection is None:
-            from centerclip.index.lance import lancedb  # takes 0.7 s, which an error so far did not need
+    @cached_property
+    def _connection(self) -> Any:
+        from centerclip.index.lance import lancedb  # takes 0.7 s, which an error so far did not need
 
-            self._connection = lancedb.connect(self.location)
-        return self._connection
-
-    def _open(self, name: str) -> Any:
-        return self._connect().open_table(name)
+        return lancedb.connect(self.location)  # which makes the folder
 
     def _try_open(self, name: str) -> Any:
         """The table, or None while it has no version: its creation was interrupted, or never begun."""
         try:
-            return self._open(name)
+            return self._connection.open_table(name)
         except ValueError as error:
             if "was not found" not in str(error):
                 raise
             return None
 
-    def _table_names(self) -> list[str]:
-        return list(self._connect().list_tables().tables)
-
     def _refuse_foreign(self) -> None:
         if self.remote:
             with store_errors(self.location, "being opened"):
-                names = {f"{name}.lance" for name in self._table_names()}
+                names = {f"{name}.lance" for name in self._connection.list_tables().tables}
         elif os.path.isdir(self.location):
             names = set(os.listdir(self.location))
         elif os.path.exists(self.location):
@@ -190,7 +182,7 @@ class Store:
         if foreign:
             raise IndexStoreError(
                 f"{self.location} isn't an index: it contains other files ({foreign[0]!r}). "
-                "Nothing was changed; choose an empty or new folder with --index"
+                "Nothing was touched; choose an empty or new folder with --index"
             )
 
 

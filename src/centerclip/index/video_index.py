@@ -122,7 +122,7 @@ class VideoIndex:
         if bound.window_seconds != card.window_seconds:
             raise FingerprintError(
                 f"the index {self.location} has windows of {bound.window_seconds:g} seconds, not "
-                f"{card.window_seconds:g}: use --window {bound.window_seconds:g}, or choose another --index"
+                f"{card.window_seconds:g}: use --window {bound.window_seconds:g}, or another --index"
             )
         if bound.precision != card.precision:
             remedy = "add --precision int8" if bound.precision == "int8" else "leave out --precision int8"
@@ -142,7 +142,7 @@ class VideoIndex:
         if bound.fingerprint != fingerprint:
             raise FingerprintError(
                 f"the index {self.location} was made by {bound}, not by {name} (fingerprint {fingerprint}): "
-                f"use that model (--model {bound.name} --schedule {bound.schedule}) or choose another --index"
+                f"use that model (--model {bound.name} --schedule {bound.schedule}), or another --index"
             )
 
     @contextmanager

@@ -169,7 +169,7 @@ class Writer:
             if sizes != {self._embed_size}:
                 raise IndexStoreError(
                     f"{path}: embeddings of size {sizes}, but the index {self._store.location} holds "
-                    f"size {self._embed_size}: use the model it was made with, or choose another --index"
+                    f"size {self._embed_size}: use the model it was made with, or another --index"
                 )
             if not (np.isfinite(encoded.vector).all() and np.isfinite(encoded.segments).all()):
                 return Failed(path, "its embedding is not finite: the frames or the model are damaged")

@@ -1,10 +1,11 @@
 """One writer at a time, and no lock that outlives its holder."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,48 +25,39 @@ with writer_lock(sys.argv[1], remote=False, wait_seconds=0):
 """
 
 
-def hold(folder: Path, seconds: float) -> subprocess.Popen[str]:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(folder), str(seconds)], stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    return holder
-
-
-def finish(holder: subprocess.Popen[str]) -> None:
-    holder.kill()
-    holder.communicate()
+@contextmanager
+def held(folder: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock; killed at the end."""
+    command = [sys.executable, "-c", HOLDER, str(folder), str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        try:
+            yield holder
+        finally:
+            holder.kill()
 
 
 def test_a_second_writer_learns_who_holds_it(tmp_path: Path) -> None:
-    holder = hold(tmp_path, 60)
-    try:
+    with held(tmp_path, 60) as holder:
         who = rf"process {holder.pid} on {socket.gethostname()}, since \d{{4}}-.*--index"
         with (
             pytest.raises(IndexLockedError, match=who),
             writer_lock(str(tmp_path), remote=False, wait_seconds=0),
         ):
             pass
-    finally:
-        finish(holder)
 
 
 def test_a_killed_holder_blocks_nobody(tmp_path: Path) -> None:
-    holder = hold(tmp_path, 60)
-    os.kill(holder.pid, signal.SIGKILL)
-    holder.communicate()
+    with held(tmp_path, 60):
+        pass
     with writer_lock(str(tmp_path), remote=False, wait_seconds=0):
         assert (tmp_path / ".writer.json").read_text()
 
 
 def test_a_patient_writer_gets_it_afterwards(tmp_path: Path) -> None:
-    holder = hold(tmp_path, 0.3)
-    try:
-        with writer_lock(str(tmp_path), remote=False, wait_seconds=-1):
-            pass
-    finally:
-        finish(holder)
+    with held(tmp_path, 0.3), writer_lock(str(tmp_path), remote=False, wait_seconds=-1):
+        pass
     assert list(tmp_path.glob("*.json")) == []
 
 
