@@ -25,6 +25,7 @@ __all__ = [
     "read_options",
     "resolve",
     "split_names",
+    "write_options",
 ]
 
 T = TypeVar("T")
@@ -118,6 +119,21 @@ def format_name(name: str, options: Mapping[str, Option]) -> str:
     return f"{name}({stated})" if stated else name
 
 
+def write_options(name: str, options: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """The table that `read_options` reads.
+
+    Raises:
+        ConfigError: an option that can't be saved.
+    """
+    for key, value in options.items():
+        if key == "name" or not isinstance(value, Option):
+            raise ConfigError(
+                f"{what} {name} can't be saved with {key}={value!r}: options are text, numbers, truth values "
+                "or None, and none is called name"
+            )
+    return {"name": name, **options}
+
+
 def name_of(made: type, builtin: Mapping[str, str]) -> str:
     """The name that leads to a class: its key in the table, or else `module:Class`."""
     own = f"{made.__module__}:{made.__qualname__}"
@@ -146,10 +162,11 @@ def resolve(name: str, builtin: Mapping[str, str], kind: type[T], what: str) -> 
         for part in match[2].split("."):
             found = getattr(found, part)
     except (Exception, SystemExit) as error:  # whatever the module does when it is imported
-        raise ConfigError(
-            f"{what} {name} can't be imported ({type(error).__name__}: {error}): install it or add its "
-            "folder to PYTHONPATH"
-        ) from error
+        remedy = "install it or add its folder to PYTHONPATH"
+        if match[1] == "__main__":
+            remedy = "it was defined in a script: move it to a module"
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{what} {name} can't be imported ({reason}): {remedy}") from error
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise ConfigError(f"{what} {name} is not a subclass of {kind.__name__}: derive the class from it")
     return found

@@ -69,6 +69,7 @@ def test_a_name_leads_to_a_class_and_back() -> None:
         (".relative:Class", "is unknown"),
         ("no_such_module:Class", r"can't be imported \(ModuleNotFoundError.*add its folder to PYTHONPATH"),
         ("collections:NoSuch", r"can't be imported \(AttributeError"),
+        ("__main__:NoSuch", "it was defined in a script: move it to a module"),
         ("stops:Class", r"can't be imported \(SystemExit"),
         ("os:getcwd", "is not a subclass of dict"),
         ("collections:deque", "is not a subclass of dict"),

@@ -409,10 +409,9 @@ class CenterCLIP(nn.Module):
         stages = {stage.block: stage for stage in self._fitted(sequences).reductions}
         meeting = min(stages, default=blocks // 2) if self.temporal is not None else 0
         flat = frames.flatten(0, 1).to(self.device)  # [B*T, 3, H, W]
-        tokens = (self.tower or self.backbone).embed(flat)
-        tokens = tokens.map(lambda values: values.reshape(batch, -1, *values.shape[1:]))
+        tokens = (self.tower or self.backbone).embed(flat).reshape(batch, -1)  # x [B, T, L, D]
         when = functional.pad(torch.arange(sequences, device=flat.device)[:, None, None], (0, 2))  # [T, 1, 3]
-        tokens = replace(tokens, positions=tokens.positions + when)  # x [B, T, L, D]
+        tokens = replace(tokens, positions=tokens.positions + when)
         frame_segments = tuple(range(sequences))
         if traced is not None:
             every = torch.arange(sequences * self.backbone.patches, device=flat.device)
@@ -445,7 +444,7 @@ class CenterCLIP(nn.Module):
                 return tower.run_to_end(tokens, start)
             return tower.run(tokens, start, stop).x
 
-        flat = tokens.map(lambda values: values.flatten(0, 1))  # x [B*S, L, D]
+        flat = tokens.reshape(-1)  # x [B*S, L, D]
         if torch.is_grad_enabled() or self.training:
             x = run(flat)
         else:  # frames that are equal have equal tokens

@@ -64,7 +64,6 @@ def load_backbone(
             loaded = made.load(path, tokenizer=tokenizer, **options)
         except TypeError as error:
             raise ModelError(f"{name} can't be loaded by {made.__name__} with {options}: {error}") from error
-        loaded.options = options
     loaded.name = str(name)  # as the user knows it, not where the cache has it
     return loaded, settings
 

@@ -256,6 +256,9 @@ def test_a_reducer_is_remade_from_its_config_and_its_label(text: str) -> None:
         ("pool(fold=8)", r"reducer pool can't be made with {'fold': 8}.*its options: none"),
         ("kmedoids(metric=hamming)", "metric is 'hamming'"),
         ({"name": "spectral", "sigma": -1}, "sigma is -1"),
+        ("spectral(neighbors=2.5)", "neighbors is 2.5"),
+        ("spectral(mutual=yes)", "mutual is 'yes'"),
+        ("kmedoids(max_iter=many)", "max_iter is 'many'"),
         ({"metric": "cosine"}, "give a name"),
         (7, "an instance of a subclass of centerclip.clustering.Reducer"),
         (Reducer, r"is the class Reducer: give an instance, Reducer\(\)"),
@@ -264,6 +267,10 @@ def test_a_reducer_is_remade_from_its_config_and_its_label(text: str) -> None:
 def test_what_is_no_reducer_is_refused(given: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_reducer(given)
+
+
+def test_equal_numbers_are_the_same_option() -> None:
+    assert str(reducer_config(parse_reducer("spectral(sigma=2)"))["sigma"]) == "2.0"
 
 
 # Reducers of one's own

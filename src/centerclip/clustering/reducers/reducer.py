@@ -12,7 +12,15 @@ from torch import Tensor
 from centerclip.clustering.kmedoids import Clustering
 from centerclip.clustering.tokens import Tokens, join
 from centerclip.errors import ConfigError
-from centerclip.naming import REDUCER_CLASSES, REDUCERS, format_name, name_of, read_options, resolve
+from centerclip.naming import (
+    REDUCER_CLASSES,
+    REDUCERS,
+    format_name,
+    name_of,
+    read_options,
+    resolve,
+    write_options,
+)
 
 __all__ = ["Reducer", "parse_reducer", "reduce", "reducer_config"]
 
@@ -123,13 +131,7 @@ def reducer_config(reducer: Reducer) -> dict[str, Any]:
         ConfigError: an option that can't be saved.
     """
     options = {field.name: getattr(reducer, field.name) for field in fields(reducer)}
-    for key, value in options.items():
-        if key == "name" or not isinstance(value, str | int | float | None):
-            raise ConfigError(
-                f"reducer {reducer.name} can't be saved with {key}={value!r}: options are text, numbers, "
-                "truth values or None, and none is called name"
-            )
-    return {"name": reducer.name, **options}
+    return write_options(reducer.name, options, "reducer")
 
 
 def reduce(tokens: Tokens, k: int, reducer: Reducer, *, training: bool = False) -> Tokens:
@@ -175,7 +177,7 @@ def _keep(tokens: Tokens, k: int, reducer: Reducer, training: bool) -> Tokens:
         else:
             _check(reducer, "labels", owners, sequence.shape[:2], torch.int64)
         last = sequence.shape[1] - 1
-        if (kept[:, 0] < 0).any() or (kept[:, -1] > last).any() or (kept.diff(dim=1) < 1).any():
+        if ((kept[:, 0] < 0) | (kept[:, -1] > last) | (kept.diff(dim=1) < 1).any(1)).any():
             raise ConfigError(
                 f"reducer {reducer.name} must keep {k} different tokens of each segment, from 0 to {last}; "
                 "the medoids of a Clustering have to ascend"
@@ -193,7 +195,7 @@ def _blend(tokens: Tokens, k: int, reducer: Reducer) -> Tokens:
     with torch.no_grad():
         weights = reducer.blend(tokens, k)  # [G, K, N]
         _check(reducer, "weights", weights, (len(sequence), k, sequence.shape[1]))
-        if not ((weights >= 0).all() and ((weights.sum(2) - 1).abs() < _ROUNDING).all()):
+        if not ((weights >= 0).all(2) & ((weights.sum(2) - 1).abs() < _ROUNDING)).all():
             raise ConfigError(
                 f"reducer {reducer.name} must return weights of at least 0 that add up to 1 in each row"
             )
