@@ -7,6 +7,7 @@ A name leads to a class by importing its module and nothing else: nothing that a
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -55,7 +56,6 @@ BACKBONE_CLASSES: Mapping[str, str] = MappingProxyType(
 
 _NAME = re.compile(r"\s*([\w.:]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _PLACE = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
-_WORDS: Mapping[str, Option] = {"true": True, "false": False, "none": None}
 
 
 def split_names(text: str) -> list[str]:
@@ -64,13 +64,13 @@ def split_names(text: str) -> list[str]:
     Returns:
         The names without surrounding spaces, empty ones left out: `a, b(c=1, d=2)` is `a` and `b(c=1, d=2)`.
     """
-    parts, depth, quote = [""], 0, ""
+    parts, depth, quoted = [""], 0, False
     for letter in text:
-        if letter in ("'", '"') and quote in ("", letter):
-            quote = "" if quote else letter
-        elif not quote:
+        if letter == '"':
+            quoted = not quoted
+        elif not quoted:
             depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth <= 0 and not quote:
+        if letter == "," and depth <= 0 and not quoted:
             parts.append("")
         else:
             parts[-1] += letter
@@ -80,7 +80,7 @@ def split_names(text: str) -> list[str]:
 def parse_name(text: str) -> tuple[str, dict[str, Option]]:
     """Split `name(option=value, ...)` into the name and its options.
 
-    Values are integers, decimal numbers, `true`, `false`, `none`, or else text, which may be quoted.
+    Values are numbers, `true`, `false` and `null` as in JSON, or else text, in double quotes where need be.
 
     Raises:
         ConfigError: the text has another form, or states an option twice.
@@ -173,21 +173,14 @@ def resolve(name: str, builtin: Mapping[str, str], kind: type[T], what: str) -> 
 
 
 def _parse_value(text: str) -> Option:
-    if text[:1] in ("'", '"') and text[-1:] == text[:1] and len(text) > 1:
-        return text[1:-1]
-    if text.lower() in _WORDS:
-        return _WORDS[text.lower()]
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return text
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, Option) else text
 
 
 def _format_value(value: Option) -> str:
-    if not isinstance(value, str):
-        return str(value).lower() if isinstance(value, bool | None) else repr(value)
-    plain = value.strip() == value and not set(value) & set("(),'\"") and value == _parse_value(value)
-    quote = '"' if "'" in value else "'"
-    return value if value and plain else f"{quote}{value}{quote}"
+    if isinstance(value, str) and value == _parse_value(value.strip()) and not set(value) & set("(),\"'"):
+        return value
+    return json.dumps(value, ensure_ascii=False)

@@ -270,10 +270,16 @@ def test_what_is_no_reducer_is_refused(given: Any, message: str) -> None:
 
 
 def test_equal_numbers_are_the_same_option() -> None:
-    assert str(reducer_config(parse_reducer("spectral(sigma=2)"))["sigma"]) == "2.0"
+    for reducer, option in ((parse_reducer("spectral(sigma=2)"), "sigma"), (Scaled(2), "by")):
+        assert str(reducer_config(reducer)[option]) == "2.0"
 
 
 # Reducers of one's own
+
+
+@dataclass(frozen=True)
+class Scaled(Reducer):
+    by: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -327,7 +333,7 @@ def test_softly_blended_tokens_share_out_what_they_stand_for() -> None:
             lambda tokens, k: Clustering(
                 torch.tensor([[3, 2, 1], [4, 5, 6]]), torch.zeros(2, 30).long(), None
             ),
-            "have to ascend",
+            "medoids ascend",
         ),
         (
             lambda tokens, k: Clustering(
