@@ -156,7 +156,7 @@ class CenterCLIP(nn.Module):
             try:
                 reducer = parse_reducer(saved.reducer)
             except ConfigError as error:
-                raise ModelError(f"{name} was saved with a reducer that can't be had: {error}") from error
+                raise ModelError(f"{name} names a reducer that can't be used: {error}") from error
         table = None if temporal is False else saved.temporal
         embedding = temporal if table is None else TemporalEmbedding(table)
         model = cls(loaded, schedule, reducer=reducer, frames=frames, temporal=embedding)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from centerclip.errors import ModelError
+from centerclip.errors import ConfigError, ModelError
 from centerclip.model.backbones import Backbone, find_backbone, make_backbone
 from centerclip.model.checkpoints import OPEN_CLIP_CONFIG, read_checkpoint, read_open_clip_config
 from centerclip.model.hub import OPEN_CLIP_WEIGHTS, find_model
@@ -51,15 +51,19 @@ def load_backbone(
     path = find_model(name, revision=revision)
     tokenizer = open_tokenizer(tokenizer)
     settings = read_settings(path) if path.is_dir() else None
-    if backbone is None and settings is not None:
-        backbone = settings.backbone
-    weights = _checkpoint_file(path) if backbone is None else None
+    own = settings.backbone if backbone is None and settings is not None else backbone
+    weights = _checkpoint_file(path) if own is None else None
     if weights is None and activation is not None:
         raise ModelError(f"{name} states its activation itself: leave activation={activation!r} out")
     if weights is not None:
         loaded = _load_checkpoint(weights, tokenizer, activation)
     else:
-        made, options = find_backbone(_family(path) if backbone is None else backbone)
+        try:
+            made, options = find_backbone(_family(path) if own is None else own)
+        except ConfigError as error:
+            if backbone is None:
+                raise ModelError(f"{name} names a backbone that can't be used: {error}") from error
+            raise
         try:
             loaded = made.load(path, tokenizer=tokenizer, **options)
         except TypeError as error:

@@ -188,8 +188,15 @@ def test_own_parts_that_are_gone_or_wrong_are_named(saved: Path, own: Path) -> N
     model = CenterCLIP.from_pretrained(saved, backbone="own_parts:Louder", reducer="own_parts:First")
     model.save_pretrained(own / "folder")
     del sys.modules["own_parts"]
+    (own / "own_parts.py").write_text(OWN.replace("Louder", "Quieter"))
+    with pytest.raises(ModelError, match=r"folder names a backbone that can't be used: .*own_parts:Louder"):
+        CenterCLIP.from_pretrained(own / "folder")
+    del sys.modules["own_parts"]
     (own / "own_parts.py").write_text(OWN.replace("class First", "class Last"))
-    with pytest.raises(ModelError, match=r"own_parts:First can't be imported .*add its folder to PYTHONPATH"):
+    with pytest.raises(
+        ModelError,
+        match=r"folder names a reducer .*own_parts:First can't be .*to PYTHONPATH",
+    ):
         CenterCLIP.from_pretrained(own / "folder")
     assert CenterCLIP.from_pretrained(own / "folder", reducer="pool").reducer.name == "pool"
     with pytest.raises(ModelError, match="can't be loaded by Louder with {'loud': 3}"):
