@@ -7,7 +7,11 @@ A name leads to a class by importing its module and nothing else: nothing that a
 from __future__ import annotations
 
 import importlib
+<<<<<<< HEAD
 import os
+=======
+import json
+>>>>>>> model
 import re
 import sys
 from collections.abc import Mapping
@@ -29,6 +33,7 @@ __all__ = [
     "read_options",
     "resolve",
     "split_names",
+    "write_options",
 ]
 
 T = TypeVar("T")
@@ -58,7 +63,6 @@ BACKBONE_CLASSES: Mapping[str, str] = MappingProxyType(
 
 _NAME = re.compile(r"\s*([\w.:]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _PLACE = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
-_WORDS: Mapping[str, Option] = {"true": True, "false": False, "none": None}
 
 
 def split_names(text: str) -> list[str]:
@@ -67,13 +71,13 @@ def split_names(text: str) -> list[str]:
     Returns:
         The names without surrounding spaces, empty ones left out: `a, b(c=1, d=2)` is `a` and `b(c=1, d=2)`.
     """
-    parts, depth, quote = [""], 0, ""
+    parts, depth, quoted = [""], 0, False
     for letter in text:
-        if letter in ("'", '"') and quote in ("", letter):
-            quote = "" if quote else letter
-        elif not quote:
+        if letter == '"':
+            quoted = not quoted
+        elif not quoted:
             depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth <= 0 and not quote:
+        if letter == "," and depth <= 0 and not quoted:
             parts.append("")
         else:
             parts[-1] += letter
@@ -83,7 +87,7 @@ def split_names(text: str) -> list[str]:
 def parse_name(text: str) -> tuple[str, dict[str, Option]]:
     """Split `name(option=value, ...)` into the name and its options.
 
-    Values are integers, decimal numbers, `true`, `false`, `none`, or else text, which may be quoted.
+    Values are numbers, `true`, `false` and `null` as in JSON, or else text, in double quotes where need be.
 
     Raises:
         ConfigError: the text has another form, or states an option twice.
@@ -122,6 +126,21 @@ def format_name(name: str, options: Mapping[str, Option]) -> str:
     return f"{name}({stated})" if stated else name
 
 
+def write_options(name: str, options: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """The table that `read_options` reads.
+
+    Raises:
+        ConfigError: an option that can't be saved.
+    """
+    for key, value in options.items():
+        if key == "name" or not isinstance(value, Option):
+            raise ConfigError(
+                f"{what} {name} can't be saved with {key}={value!r}: options are text, numbers, truth values "
+                "or None, and none is called name"
+            )
+    return {"name": name, **options}
+
+
 def name_of(made: type, builtin: Mapping[str, str]) -> str:
     """The name that leads to a class: its key in the table, or else `module:Class`."""
     own = f"{made.__module__}:{made.__qualname__}"
@@ -145,7 +164,20 @@ def resolve(name: str, builtin: Mapping[str, str], kind: type[T], what: str) -> 
         raise ConfigError(
             f"{what} {name!r} is unknown: choose one of {', '.join(builtin)}, or your own as module:Class"
         )
+<<<<<<< HEAD
     found = import_object(match[0], what)
+=======
+    try:
+        found: Any = importlib.import_module(match[1])
+        for part in match[2].split("."):
+            found = getattr(found, part)
+    except (Exception, SystemExit) as error:  # whatever the module does when it is imported
+        remedy = "install it or add its folder to PYTHONPATH"
+        if match[1] == "__main__":
+            remedy = "it was defined in a script: move it to a module"
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{what} {name} can't be imported ({reason}): {remedy}") from error
+>>>>>>> model
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise ConfigError(f"{what} {name} is not a subclass of {kind.__name__}: derive the class from it")
     return found
@@ -180,21 +212,14 @@ def look_here() -> None:
 
 
 def _parse_value(text: str) -> Option:
-    if text[:1] in ("'", '"') and text[-1:] == text[:1] and len(text) > 1:
-        return text[1:-1]
-    if text.lower() in _WORDS:
-        return _WORDS[text.lower()]
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return text
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, Option) else text
 
 
 def _format_value(value: Option) -> str:
-    if not isinstance(value, str):
-        return str(value).lower() if isinstance(value, bool | None) else repr(value)
-    plain = value.strip() == value and not set(value) & set("(),'\"") and value == _parse_value(value)
-    quote = '"' if "'" in value else "'"
-    return value if value and plain else f"{quote}{value}{quote}"
+    if isinstance(value, str) and value == _parse_value(value.strip()) and not set(value) & set("(),\"'"):
+        return value
+    return json.dumps(value, ensure_ascii=False)

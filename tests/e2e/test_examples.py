@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from centerclip.clustering import Tokens, parse_reducer, reduce
 from centerclip.errors import DatasetError
 from centerclip.lab.toy_world import render_toy_world
 from centerclip.model import CenterCLIP
@@ -45,22 +46,22 @@ def test_ones_own_clip(example: Example) -> None:
     assert sum(bool(line.strip()) for line in code.splitlines()) <= 10
 
 
-def test_a_custom_reducer(example: Example, tmp_path: Path) -> None:
+def test_a_custom_reducer(example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = example("custom_reducer.py").splitlines()
     assert len(lines) == 4
     for line in lines:
         assert sum(map(int, line.split("[")[1].split("]")[0].split(","))) == 49
-    reducer = runpy.run_path(str(FOLDER / "custom_reducer.py"))["Loudest"]
+    monkeypatch.syspath_prepend(FOLDER)
     patches = torch.zeros(1, 2, 3, 4)
     patches[0, 1, 0], patches[0, 0, 2] = 3, 2
-    reduced = reducer()(patches, patches[:, :, 0], 2)
-    assert reduced.kept.tolist() == [[2, 3]]
+    reduced = reduce(Tokens(patches, torch.zeros(1, 2, 3, 3)), 2, parse_reducer("custom_reducer:Loudest"))
     assert reduced.patches[0, :, 0].tolist() == [2, 3]
-    model = CenterCLIP.from_pretrained("nano", reducer=reducer())
-    assert model.fingerprint() != CenterCLIP.from_pretrained("nano", reducer=reducer(order=1.0)).fingerprint()
-    model.save_pretrained(tmp_path / "saved")
-    again = CenterCLIP.from_pretrained(tmp_path / "saved", reducer=reducer())
-    assert again.fingerprint() == model.fingerprint()
+    model = CenterCLIP.from_pretrained("nano", reducer="custom_reducer:Loudest")
+    other = model.with_(reducer="custom_reducer:Loudest(order=1)")
+    assert model.fingerprint() != other.fingerprint()
+    other.save_pretrained(tmp_path / "saved")
+    again = CenterCLIP.from_pretrained(tmp_path / "saved")
+    assert again.fingerprint() == other.fingerprint()
 
 
 def test_a_custom_data_set(example: Example, tmp_path: Path) -> None:

@@ -17,13 +17,8 @@ BUILT_IN = {"ordered": "collections:OrderedDict"}
 
 
 def test_a_list_of_names_is_split_outside_of_parentheses_and_quotes() -> None:
-    text = " kmedoids,spectral(graph=knn, sigma=2.0) ,, my:Own(a='x,)', b=(1,2)),pool,"
-    assert split_names(text) == [
-        "kmedoids",
-        "spectral(graph=knn, sigma=2.0)",
-        "my:Own(a='x,)', b=(1,2))",
-        "pool",
-    ]
+    names = ["kmedoids", "spectral(graph=knn, sigma=2.0)", 'my:Own(a="x,)", b=(1,2))', "pool"]
+    assert split_names(f" {names[0]},{names[1]} ,, {names[2]},{names[3]},") == names
 
 
 @pytest.mark.parametrize(
@@ -32,11 +27,15 @@ def test_a_list_of_names_is_split_outside_of_parentheses_and_quotes() -> None:
         ("pool", "pool", {}),
         ("pool()", "pool", {}),
         (
-            " my.module:Own.Inner( a = 1, b=-2.5e3, c=true,d=None ) ",
+            " my.module:Own.Inner( a = 1, b=-2.5e3, c=true,d=null ) ",
             "my.module:Own.Inner",
             {"a": 1, "b": -2500.0, "c": True, "d": None},
         ),
-        ("a(b=knn, c='1', d=\"x, y\", e=)", "a", {"b": "knn", "c": "1", "d": "x, y", "e": ""}),
+        (
+            'a(b=knn, c="1", d="x, (y", e=, f=[1])',
+            "a",
+            {"b": "knn", "c": "1", "d": "x, (y", "e": "", "f": "[1]"},
+        ),
     ],
 )
 def test_names_are_parsed_and_formatted(text: str, name: str, options: dict[str, Any]) -> None:
@@ -69,6 +68,7 @@ def test_a_name_leads_to_a_class_and_back() -> None:
         (".relative:Class", "is unknown"),
         ("no_such_module:Class", r"can't be imported \(ModuleNotFoundError.*add its folder to PYTHONPATH"),
         ("collections:NoSuch", r"can't be imported \(AttributeError"),
+        ("__main__:NoSuch", "it was defined in a script: move it to a module"),
         ("stops:Class", r"can't be imported \(SystemExit"),
         ("os:getcwd", "is not a subclass of dict"),
         ("collections:deque", "is not a subclass of dict"),

@@ -9,6 +9,7 @@ from centerclip.cli.output import note
 from centerclip.cli.progress import waiting
 from centerclip.errors import ModelError
 from centerclip.model.registry import DEFAULT_MODEL
+from centerclip.naming import look_here
 from centerclip.schedule import check_schedule
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def load_model(
     """
     if schedule is not None:
         check_schedule(schedule)  # before a large file is read
+    if any(":" in name for name in (reducer, backbone) if name):
+        look_here()
     from centerclip.model import CenterCLIP
 
     with waiting(f"Loading {name}"):

@@ -72,8 +72,8 @@ Schedule = Annotated[
 Reducer = Annotated[
     str | None,
     option(
-        f"How tokens are reduced: {', '.join(REDUCERS)}, with options as in 'spectral(graph=knn)', or your own "
-        "as module:Class. Default: the model's own.",
+        f"Token reducer: {', '.join(REDUCERS)}, with options as in 'spectral(graph=knn)', or your own as "
+        "module:Class. Default: the model's own.",
         metavar="NAME",
     ),
 ]

@@ -77,7 +77,7 @@ def search(
     Scores are cosines. They rank the hits of one query and can't be compared with another query's. The
     bar shows where a hit lies between an unrelated video and the best hit.
 
-    Conditions are SQL over path, duration_seconds, start_seconds, end_seconds, width, height,
+    Conditions are SQL over path, duration_seconds, start_ms, end_ms, width, height,
     frame_rate, codec, size_bytes, modified_seconds and video_id.
 
     Piped output has one moment per line, tab-separated: path, start and end in seconds, score, and

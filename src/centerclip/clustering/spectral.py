@@ -47,8 +47,8 @@ def check_graph(graph: str, sigma: float | Literal["median"], neighbors: int | N
         raise ValueError(f"graph is {graph!r}, but must be one of {', '.join(GRAPHS)}")
     if sigma != "median" and not (isinstance(sigma, int | float) and 0 < sigma < math.inf):
         raise ValueError(f"sigma is {sigma!r}, but must be a positive number or 'median'")
-    if neighbors is not None and neighbors < 1:
-        raise ValueError(f"neighbors is {neighbors}, but must be at least 1, or None for a default")
+    if neighbors is not None and not (isinstance(neighbors, int) and neighbors >= 1):
+        raise ValueError(f"neighbors is {neighbors!r}, but must be at least 1, or None for a default")
 
 
 @torch.no_grad()

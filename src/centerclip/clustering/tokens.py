@@ -67,6 +67,11 @@ class Tokens:
         sizes = None if self.sizes is None else function(self.sizes)
         return Tokens(function(self.x), function(self.positions), sizes, self.has_class_token)
 
+    def reshape(self, *leading: int) -> Tokens:
+        """The same with other leading dimensions, owners left out: `reshape(-1)` makes them one."""
+        dimensions = self.x.ndim - 2
+        return self.map(lambda values: values.reshape(*leading, *values.shape[dimensions:]))
+
     def with_(self, *, patches: Tensor | None = None, class_token: Tensor | None = None) -> Tokens:
         """The same with other patch tokens [..., P, D], or another class token [..., D]."""
         patches = self.patches if patches is None else patches

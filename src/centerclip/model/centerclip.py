@@ -157,7 +157,7 @@ class CenterCLIP(nn.Module):
             try:
                 reducer = parse_reducer(saved.reducer)
             except ConfigError as error:
-                raise ModelError(f"{name} was saved with a reducer that can't be had: {error}") from error
+                raise ModelError(f"{name} names a reducer that can't be used: {error}") from error
         table = None if temporal is False else saved.temporal
         embedding = temporal if table is None else TemporalEmbedding(table)
         model = cls(loaded, schedule, reducer=reducer, frames=frames, temporal=embedding)
@@ -415,10 +415,9 @@ class CenterCLIP(nn.Module):
         stages = {stage.block: stage for stage in self._fitted(sequences).reductions}
         meeting = min(stages, default=blocks // 2) if self.temporal is not None else 0
         flat = frames.flatten(0, 1).to(self.device)  # [B*T, 3, H, W]
-        tokens = (self.tower or self.backbone).embed(flat)
-        tokens = tokens.map(lambda values: values.reshape(batch, -1, *values.shape[1:]))
+        tokens = (self.tower or self.backbone).embed(flat).reshape(batch, -1)  # x [B, T, L, D]
         when = functional.pad(torch.arange(sequences, device=flat.device)[:, None, None], (0, 2))  # [T, 1, 3]
-        tokens = replace(tokens, positions=tokens.positions + when)  # x [B, T, L, D]
+        tokens = replace(tokens, positions=tokens.positions + when)
         frame_segments = tuple(range(sequences))
         if traced is not None:
             every = torch.arange(sequences * self.backbone.patches, device=flat.device)
@@ -451,7 +450,7 @@ class CenterCLIP(nn.Module):
                 return tower.run_to_end(tokens, start)
             return tower.run(tokens, start, stop).x
 
-        flat = tokens.map(lambda values: values.flatten(0, 1))  # x [B*S, L, D]
+        flat = tokens.reshape(-1)  # x [B*S, L, D]
         if torch.is_grad_enabled() or self.training:
             x = run(flat)
         else:  # frames that are equal have equal tokens

@@ -22,9 +22,10 @@ def check_frames(frames: object, preprocessing: Preprocessing) -> None:
     Raises:
         ValueError: they are something else; the message says what to do.
     """
-    if isinstance(frames, str | Path):
+    given: object = frames[0] if isinstance(frames, list | tuple) and frames else frames
+    if isinstance(given, str | Path):
         raise ValueError(
-            f"frames is the path {str(frames)!r}, but a model encodes tensors: "
+            f"frames is the path {str(given)!r}, but a model encodes tensors: "
             "VideoEncoder(model).encode_file(path) reads a file and encodes it"
         )
     if not isinstance(frames, Tensor):
@@ -33,15 +34,15 @@ def check_frames(frames: object, preprocessing: Preprocessing) -> None:
         )
     height, width = preprocessing.image_size
     needed = f"normalized floats [B, T, 3, {height}, {width}]"
-    given = f"frames are {frames.dtype} {list(frames.shape)}, but must be {needed}"
+    what = f"frames are {frames.dtype} {list(frames.shape)}, but must be {needed}"
     if frames.dtype == torch.uint8:
-        raise ValueError(f"{given}: normalize them, as in model.encode_video(model.preprocess(frames))")
+        raise ValueError(f"{what}: normalize them, as in model.encode_video(model.preprocess(frames))")
     if frames.ndim == 4:
-        raise ValueError(f"{given}: for a single video give frames[None]")
+        raise ValueError(f"{what}: for a single video give frames[None]")
     if frames.ndim != 5 or not frames.is_floating_point() or frames.shape[2:] != (3, height, width):
-        raise ValueError(f"{given}: centerclip.video resizes frames, and model.preprocess normalizes them")
+        raise ValueError(f"{what}: centerclip.video resizes frames, and model.preprocess normalizes them")
     if 0 in frames.shape[:2]:
-        raise ValueError(f"{given}: there is no {'video' if frames.shape[0] == 0 else 'frame'} to encode")
+        raise ValueError(f"{what}: there is no {'video' if frames.shape[0] == 0 else 'frame'} to encode")
     if frames[..., ::16, ::16].amin() >= 0 and _look_unnormalized(frames, preprocessing):
         raise ValueError(
             "frames are floats from 0 to 1, but must be normalized: give uint8 frames to model.preprocess, "

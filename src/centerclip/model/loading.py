@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from centerclip.errors import ModelError
+from centerclip.errors import ConfigError, ModelError
 from centerclip.model.backbones import Backbone, find_backbone, make_backbone
 from centerclip.model.checkpoints import read_checkpoint, read_open_clip_config
 from centerclip.model.hub import OPEN_CLIP_WEIGHTS, find_model
@@ -52,20 +52,23 @@ def load_backbone(
     path = find_model(name, revision=revision)
     tokenizer = open_tokenizer(tokenizer)
     settings = read_settings(path) if path.is_dir() else None
-    if backbone is None and settings is not None:
-        backbone = settings.backbone
-    weights = _checkpoint_file(path) if backbone is None else None
+    own = settings.backbone if backbone is None and settings is not None else backbone
+    weights = _checkpoint_file(path) if own is None else None
     if weights is None and activation is not None:
         raise ModelError(f"{name} states its activation itself: leave activation={activation!r} out")
     if weights is not None:
         loaded = _load_checkpoint(weights, tokenizer, activation)
     else:
-        made, options = find_backbone(_family(path) if backbone is None else backbone)
+        try:
+            made, options = find_backbone(_family(path) if own is None else own)
+        except ConfigError as error:
+            if backbone is None:
+                raise ModelError(f"{name} names a backbone that can't be used: {error}") from error
+            raise
         try:
             loaded = made.load(path, tokenizer=tokenizer, **options)
         except TypeError as error:
             raise ModelError(f"{name} can't be loaded by {made.__name__} with {options}: {error}") from error
-        loaded.options = options
     loaded.name = str(name)  # as the user knows it, not where the cache has it
     return loaded, settings
 

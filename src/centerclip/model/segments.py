@@ -7,7 +7,9 @@ encodes them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, chain
+from dataclasses import replace
+from functools import partial
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -35,48 +37,48 @@ def reduce_segments(
         x [B, S, L, D] with K patch tokens; owners only if there were some, and the reducer says.
     """
     batch, count = tokens.x.shape[:2]
-    device = tokens.x.device
     lengths = segment_sizes(count, reduction.segments)
     starts = [0, *accumulate(lengths)]
-    members, sequences, parts = [], [], []
+    groups: list[tuple[Tensor, Tensor, Tokens]] = []
     for length in sorted(set(lengths)):
-        own = [segment for segment, frames in enumerate(lengths) if frames == length]  # S_g of them
-        members.append(torch.tensor(own, device=device))
-        frames_of = [range(starts[segment], starts[segment + 1]) for segment in own]
-        sequences.append(torch.tensor([*chain(*frames_of)], device=device))  # [S_g * n_g]
+        own = [segment for segment, frames in enumerate(lengths) if frames == length]
+        segments = torch.tensor(own, device=tokens.x.device)  # [S_g]
+        sequences = (torch.tensor(starts)[own, None] + torch.arange(length)).flatten().to(segments.device)
+        chosen = tokens if len(own) == len(lengths) else tokens.map(partial(_take, places=sequences))
+        reduced = reduce(chosen.reshape(-1, length), reduction.tokens, reducer, training=training)
+        groups.append((segments, sequences, reduced))
+    joined = _join([reduced.reshape(batch, -1) for _, _, reduced in groups])  # x [B, S, L, D]
+    if len(groups) > 1:
+        order = torch.cat([segments for segments, _, _ in groups]).argsort()
+        joined = joined.map(partial(_take, places=order))
+    return replace(joined, owners=_follow(tokens, groups, reduction.tokens))
 
-        def gather(values: Tensor, length: int = length, own: list[int] = own) -> Tensor:
-            picked = values if len(own) == len(lengths) else values[:, sequences[-1]]
-            return picked.reshape(batch * len(own), length, *values.shape[2:])  # [B * S_g, n_g, ...]
 
-        parts.append(reduce(tokens.map(gather), reduction.tokens, reducer, training=training))
-    order = torch.cat(members).argsort()
+def _take(values: Tensor, places: Tensor) -> Tensor:
+    return values.index_select(1, places)
 
-    def in_order(values: Sequence[Tensor]) -> Tensor:
-        apart = [part.view(batch, -1, *part.shape[1:]) for part in values]  # [B, S_g, ...]
-        return apart[0] if len(apart) == 1 else torch.cat(apart, 1)[:, order]  # [B, S, ...]
 
+def _join(parts: Sequence[Tokens]) -> Tokens:
     sizes = [part.sizes for part in parts if part.sizes is not None]
     return Tokens(
-        in_order([part.x for part in parts]),
-        in_order([part.positions for part in parts]),
-        in_order(sizes) if sizes else None,
-        tokens.has_class_token,
-        _follow(tokens, parts, members, sequences, reduction.tokens),
+        torch.cat([part.x for part in parts], 1),
+        torch.cat([part.positions for part in parts], 1),
+        torch.cat(sizes, 1) if sizes else None,
+        parts[0].has_class_token,
     )
 
 
-def _follow(
-    tokens: Tokens, parts: Sequence[Tokens], members: Sequence[Tensor], sequences: Sequence[Tensor], kept: int
-) -> Tensor | None:
-    """The new owners [B, N]: through the segments that each group of sequences went into."""
+def _follow(tokens: Tokens, groups: Sequence[tuple[Tensor, Tensor, Tokens]], kept: int) -> Tensor | None:
+    """The new owners [B, N]: by way of the segments that each group's sequences went into."""
     if tokens.owners is None:
         return None
     batch, count, present, _ = tokens.positions.shape
-    passed_to = tokens.owners.new_empty(batch, count, present)
-    for part, segments, own in zip(parts, members, sequences, strict=True):
-        if part.owners is None:
+    went_to = tokens.owners.new_empty(batch, count, present)
+    for segments, sequences, reduced in groups:
+        if reduced.owners is None:
             return None
-        in_video = part.owners.view(batch, len(segments), -1) + segments[:, None] * kept  # [B, S_g, n_g * P]
-        passed_to[:, own] = in_video.view(batch, -1, present)  # [B, S_g * n_g, P]
-    return passed_to.flatten(1).gather(1, tokens.owners)
+        of_video = (
+            reduced.owners.view(batch, len(segments), -1) + segments[:, None] * kept
+        )  # [B, S_g, n_g * P]
+        went_to[:, sequences] = of_video.view(batch, -1, present)  # [B, S_g * n_g, P]
+    return went_to.flatten(1).gather(1, tokens.owners)

@@ -84,9 +84,9 @@ class Examples:
     def choose(self) -> list[str]:
         """The six queries whose best hits stand out most from the background, each in a different video."""
         with self._lock:
-            version = self._index.version
-            if self._chosen is None or self._chosen[0] != version:
-                self._chosen = version, self._choose()
+            state = self._index.id, self._index.version
+            if self._chosen is None or self._chosen[0] != state:
+                self._chosen = state, self._choose()
             return self._chosen[1]
 
     def _choose(self) -> list[str]:

@@ -43,7 +43,7 @@ class Library:
         self.index = index
         self._given = tuple(Path(os.path.abspath(folder)) for folder in folders)
         self._lock = Lock()
-        self._read = -1  # the version of the index that the following were read from
+        self._read: object = None  # the index and version that the following were read from
         self._roots: tuple[Path, ...] = ()
         self._tops: dict[str, Path] = {}
         self._folders: list[str] = []
@@ -134,8 +134,9 @@ class Library:
 
     def _refresh(self) -> None:
         version = self.index.version
+        state = (self.index.id, version)
         with self._lock:
-            if version == self._read:
+            if state == self._read:
                 return
             videos = self.index.videos() if version else []
             parents = {video.info.path.parent for video in videos}
@@ -143,7 +144,7 @@ class Library:
             files = {video.info.path for video in videos}
             self._tops = _labelled(root.parent if root in files else root for root in self._roots)
             self._stats = self.index.stats() if version else None
-            self._read = version
+            self._read = state
         self._folders = sorted({self.folder_of(parent / "file") for parent in parents} - {""})
 
 

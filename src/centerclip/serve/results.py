@@ -103,8 +103,9 @@ class Results:
         Raises:
             HTTPException: the cursor's list is gone, and the index has changed since (410).
         """
-        version = self._library.index.version
-        current = blake2b(json.dumps([version, *key]).encode(), digest_size=12).hexdigest()
+        index = self._library.index
+        version = index.version
+        current = blake2b(json.dumps([index.id, version, *key]).encode(), digest_size=12).hexdigest()
         name, offset = _read_cursor(cursor) if cursor else (current, 0)
         found = self._kept(name)
         if found is None:

@@ -256,6 +256,9 @@ def test_a_reducer_is_remade_from_its_config_and_its_label(text: str) -> None:
         ("pool(fold=8)", r"reducer pool can't be made with {'fold': 8}.*its options: none"),
         ("kmedoids(metric=hamming)", "metric is 'hamming'"),
         ({"name": "spectral", "sigma": -1}, "sigma is -1"),
+        ("spectral(neighbors=2.5)", "neighbors is 2.5"),
+        ("spectral(mutual=yes)", "mutual is 'yes'"),
+        ("kmedoids(max_iter=many)", "max_iter is 'many'"),
         ({"metric": "cosine"}, "give a name"),
         (7, "an instance of a subclass of centerclip.clustering.Reducer"),
         (Reducer, r"is the class Reducer: give an instance, Reducer\(\)"),
@@ -266,7 +269,17 @@ def test_what_is_no_reducer_is_refused(given: Any, message: str) -> None:
         parse_reducer(given)
 
 
+def test_equal_numbers_are_the_same_option() -> None:
+    for reducer, option in ((parse_reducer("spectral(sigma=2)"), "sigma"), (Scaled(2), "by")):
+        assert str(reducer_config(reducer)[option]) == "2.0"
+
+
 # Reducers of one's own
+
+
+@dataclass(frozen=True)
+class Scaled(Reducer):
+    by: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -320,7 +333,7 @@ def test_softly_blended_tokens_share_out_what_they_stand_for() -> None:
             lambda tokens, k: Clustering(
                 torch.tensor([[3, 2, 1], [4, 5, 6]]), torch.zeros(2, 30).long(), None
             ),
-            "have to ascend",
+            "medoids ascend",
         ),
         (
             lambda tokens, k: Clustering(

@@ -138,7 +138,7 @@ def test_wrong_frames_are_refused_with_the_remedy() -> None:
     clip: Any = "clip.mp4"
     for frames, message in (
         (clip, r"path 'clip.mp4'.*VideoEncoder\(model\).encode_file"),
-        (Path("clip.mp4"), "encode_file"),
+        ([Path("clip.mp4")], "encode_file"),
         ([[1.0]], "frames is a list: torch.as_tensor"),
         (draw()[0], r"give frames\[None\]"),
         (draw()[0, 0], r"floats \[B, T, 3, 16, 16\]"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from pathlib import Path
@@ -163,20 +164,20 @@ def test_own_reducers_and_backbones_come_back_by_their_names(saved: Path, own: P
         saved, backbone="own_parts:Louder(by=3)", reducer="own_parts:First(skip=2)"
     )
     assert model.reducer.label == "own_parts:First(skip=2)"
-    assert not torch.allclose(
-        model.encode_video(FRAMES), plain.with_(reducer=model.reducer).encode_video(FRAMES)
-    )
+    quiet = plain.with_(reducer=model.reducer)
+    assert not torch.allclose(model.encode_video(FRAMES), quiet.encode_video(FRAMES))
     model.save_pretrained(own / "folder")
     content = json.loads((own / "folder" / "centerclip.json").read_text())
     assert content["reducer"] == {"name": "own_parts:First", "skip": 2}
     assert content["backbone"] == {"name": "own_parts:Louder", "by": 3}
     again = CenterCLIP.from_pretrained(own / "folder")
+    assert copy.deepcopy(again).backbone.options == again.backbone.options == {"by": 3}
     assert (again.backbone.by, again.reducer) == (3, model.reducer)
     assert again.fingerprint() == model.fingerprint()
     assert torch.equal(again.encode_video(FRAMES), model.encode_video(FRAMES))
     prints = {
         plain.fingerprint(),
-        plain.with_(reducer=model.reducer).fingerprint(),
+        quiet.fingerprint(),
         model.fingerprint(),
         CenterCLIP.from_pretrained(own / "folder", backbone="own_parts:Louder(by=2)").fingerprint(),
     }
@@ -187,8 +188,15 @@ def test_own_parts_that_are_gone_or_wrong_are_named(saved: Path, own: Path) -> N
     model = CenterCLIP.from_pretrained(saved, backbone="own_parts:Louder", reducer="own_parts:First")
     model.save_pretrained(own / "folder")
     del sys.modules["own_parts"]
+    (own / "own_parts.py").write_text(OWN.replace("Louder", "Quieter"))
+    with pytest.raises(ModelError, match=r"folder names a backbone that can't be used: .*own_parts:Louder"):
+        CenterCLIP.from_pretrained(own / "folder")
+    del sys.modules["own_parts"]
     (own / "own_parts.py").write_text(OWN.replace("class First", "class Last"))
-    with pytest.raises(ModelError, match=r"own_parts:First can't be imported .*add its folder to PYTHONPATH"):
+    with pytest.raises(
+        ModelError,
+        match=r"folder names a reducer .*own_parts:First can't be .*to PYTHONPATH",
+    ):
         CenterCLIP.from_pretrained(own / "folder")
     assert CenterCLIP.from_pretrained(own / "folder", reducer="pool").reducer.name == "pool"
     with pytest.raises(ModelError, match="can't be loaded by Louder with {'loud': 3}"):

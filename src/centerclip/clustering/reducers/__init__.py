@@ -4,7 +4,8 @@ The only place that knows the order of a segment's tokens: frame after frame, an
 row. Knows no model. The table of the built-in ones is `centerclip.naming.REDUCER_CLASSES`.
 """
 
-from centerclip.clustering.reducers.reducer import Reducer, parse_reducer, reduce, reducer_config
+from centerclip.clustering.reducers.reducer import Reducer, parse_reducer, reducer_config
+from centerclip.clustering.reducers.reduction import reduce
 from centerclip.naming import REDUCERS
 
 __all__ = ["REDUCERS", "Reducer", "parse_reducer", "reduce", "reducer_config"]

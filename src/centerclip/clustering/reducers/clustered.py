@@ -24,6 +24,7 @@ class KMedoids(Reducer):
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
             raise ValueError(f"metric is {self.metric!r}, but must be one of {', '.join(METRICS)}")
+        _check_rounds(self.max_iter)
 
     def choose(self, tokens: Tokens, k: int) -> Clustering:
         return kmedoids(tokens.sequence, k, metric=self.metric, max_iter=self.max_iter)
@@ -46,6 +47,11 @@ class Spectral(Reducer):
 
     def __post_init__(self) -> None:
         check_graph(self.graph, self.sigma, self.neighbors)
+        if not isinstance(self.mutual, bool):
+            raise ValueError(f"mutual is {self.mutual!r}, but must be true or false")
+        _check_rounds(self.max_iter)
+        if self.sigma != "median":  # 2 and 2.0 are the same to a fingerprint
+            object.__setattr__(self, "sigma", float(self.sigma))
 
     def choose(self, tokens: Tokens, k: int) -> Clustering:
         _, frames, patches, _ = tokens.patches.shape
@@ -58,3 +64,8 @@ class Spectral(Reducer):
             mutual=self.mutual,
             max_iter=self.max_iter,
         )
+
+
+def _check_rounds(max_iter: int) -> None:
+    if not isinstance(max_iter, int) or max_iter < 0:
+        raise ValueError(f"max_iter is {max_iter!r}, but must be a whole number of at least 0")

@@ -1,23 +1,27 @@
-"""What a reducer is, and the one way to carry it out."""
+"""What a reducer is, and how it is named."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from centerclip.clustering.kmedoids import Clustering
-from centerclip.clustering.tokens import Tokens, join
+from centerclip.clustering.tokens import Tokens
 from centerclip.errors import ConfigError
-from centerclip.naming import REDUCER_CLASSES, REDUCERS, format_name, name_of, read_options, resolve
+from centerclip.naming import (
+    REDUCER_CLASSES,
+    REDUCERS,
+    format_name,
+    name_of,
+    read_options,
+    resolve,
+    write_options,
+)
 
-__all__ = ["Reducer", "parse_reducer", "reduce", "reducer_config"]
-
-_ROUNDING = 1e-3
-"""How far the sum of a blended token's weights may be from 1."""
+__all__ = ["Reducer", "parse_reducer", "reducer_config"]
 
 
 @dataclass(frozen=True)
@@ -122,107 +126,9 @@ def reducer_config(reducer: Reducer) -> dict[str, Any]:
     Raises:
         ConfigError: an option that can't be saved.
     """
-    options = {field.name: getattr(reducer, field.name) for field in fields(reducer)}
-    for key, value in options.items():
-        if key == "name" or not isinstance(value, str | int | float | None):
-            raise ConfigError(
-                f"reducer {reducer.name} can't be saved with {key}={value!r}: options are text, numbers, "
-                "truth values or None, and none is called name"
-            )
-    return {"name": reducer.name, **options}
-
-
-def reduce(tokens: Tokens, k: int, reducer: Reducer, *, training: bool = False) -> Tokens:
-    """Reduce each segment to K patch tokens, and its class tokens to their mean.
-
-    The gradient reaches what remains, never the choice.
-
-    Args:
-        tokens: x [G, n, L, D], G segments of n frames, any float dtype.
-        k: K, 1 <= K <= n * P.
-        reducer: chooses or blends.
-        training: whether a reducer that draws at random may do so.
-
-    Returns:
-        x [G, L, D] with K patch tokens, kept ones in the order of the sequence. Owners are [G, n * P]
-        where the reducer says to which token each one belongs.
-
-    Raises:
-        ValueError: k outside 1..n * P.
-        ConfigError: the reducer isn't for this tower, or returned something it mustn't.
-    """
-    frames = tokens.x.shape[1]
-    count = frames * tokens.positions.shape[2]
-    if not 1 <= k <= count:
-        raise ValueError(
-            f"tokens is {k}, but must be from 1 to the {count} tokens of a segment of {frames} frames"
-        )
-    tokens = reducer.shift(tokens)
-    with torch.autocast(tokens.x.device.type, enabled=False):
-        reduced = _blend(tokens, k, reducer) if reducer.blends else _keep(tokens, k, reducer, training)
-    class_token = None if tokens.class_token is None else tokens.class_token.mean(1)  # [G, D]
-    return replace(reduced, x=join(class_token, reduced.x), has_class_token=tokens.has_class_token)
-
-
-def _keep(tokens: Tokens, k: int, reducer: Reducer, training: bool) -> Tokens:
-    sequence = tokens.sequence  # [G, N, D]
-    with torch.no_grad():
-        choice = reducer.choose_in_training(tokens, k) if training else reducer.choose(tokens, k)
-        kept, owners = (choice.medoids, choice.labels) if isinstance(choice, Clustering) else (choice, None)
-        _check(reducer, "kept", kept, (len(sequence), k), torch.int64)
-        if owners is None:
-            kept = kept.sort(1).values
-        else:
-            _check(reducer, "labels", owners, sequence.shape[:2], torch.int64)
-        last = sequence.shape[1] - 1
-        if (kept[:, 0] < 0).any() or (kept[:, -1] > last).any() or (kept.diff(dim=1) < 1).any():
-            raise ConfigError(
-                f"reducer {reducer.name} must keep {k} different tokens of each segment, from 0 to {last}; "
-                "the medoids of a Clustering have to ascend"
-            )
-
-    def take(values: Tensor) -> Tensor:
-        return values.gather(1, kept[..., None].expand(-1, -1, values.shape[-1]))  # [G, K, ...]
-
-    sizes = None if tokens.sizes is None else tokens.sizes.flatten(1).gather(1, kept)  # [G, K]
-    return Tokens(take(sequence), take(tokens.positions.flatten(1, 2)), sizes, owners=owners)
-
-
-def _blend(tokens: Tokens, k: int, reducer: Reducer) -> Tokens:
-    sequence = tokens.sequence  # [G, N, D]
-    with torch.no_grad():
-        weights = reducer.blend(tokens, k)  # [G, K, N]
-        _check(reducer, "weights", weights, (len(sequence), k, sequence.shape[1]))
-        if not ((weights >= 0).all() and ((weights.sum(2) - 1).abs() < _ROUNDING).all()):
-            raise ConfigError(
-                f"reducer {reducer.name} must return weights of at least 0 that add up to 1 in each row"
-            )
-
-    def mean(values: Tensor) -> Tensor:
-        wide = torch.promote_types(values.dtype, torch.float32)
-        return (weights.to(wide) @ values.to(wide)).to(values.dtype)  # [G, K, ...]
-
-    sizes = owners = None
-    if reducer.weighted:
-        own = (
-            weights.new_ones(weights.shape[::2]) if tokens.sizes is None else tokens.sizes.flatten(1)
-        )  # [G, N]
-        total = weights.sum(1, keepdim=True)  # [G, 1, N], 0 for a token that is dropped
-        sizes = (weights / total.where(total > 0, 1) * own[:, None]).sum(2)  # [G, K]
-        owners = weights.argmax(1)  # [G, N]
-    return Tokens(mean(sequence), mean(tokens.positions.flatten(1, 2)), sizes, owners=owners)
-
-
-def _check(
-    reducer: Reducer, what: str, value: Any, shape: Sequence[int], dtype: torch.dtype | None = None
-) -> None:
-    """Check a tensor that a reducer returned; any float will do where no dtype is asked for.
-
-    Raises:
-        ConfigError: it is something else.
-    """
-    is_tensor = isinstance(value, Tensor) and value.shape == torch.Size(shape)
-    if not is_tensor or not (value.dtype == dtype if dtype else value.is_floating_point()):
-        got = f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        needed = f"{dtype or 'floats'} {list(shape)}"
-        raise ConfigError(f"reducer {reducer.name} returned {what} of {got}, but {needed} are needed")
+    options = {}
+    for field in fields(reducer):
+        value = getattr(reducer, field.name)
+        is_real = isinstance(field.default, float) and type(value) is int  # 1 and 1.0 are the same option
+        options[field.name] = float(value) if is_real else value
+    return write_options(reducer.name, options, "reducer")

@@ -16,8 +16,13 @@ from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone
 from centerclip.model.backbones.clip import CLIPBackbone
 from centerclip.model.backbones.siglip import SiglipBackbone
+<<<<<<< HEAD
 from centerclip.naming import BACKBONE_CLASSES, name_of, read_options, resolve
 from centerclip.preprocessing import Preprocessing
+=======
+from centerclip.model.preprocessing import Preprocessing
+from centerclip.naming import BACKBONE_CLASSES, name_of, read_options, resolve, write_options
+>>>>>>> model
 
 __all__ = ["Backbone", "CLIPBackbone", "SiglipBackbone", "backbone_config", "find_backbone", "make_backbone"]
 
@@ -59,6 +64,10 @@ def find_backbone(given: str | Mapping[str, Any]) -> tuple[type[Backbone], dict[
 
 
 def backbone_config(backbone: Backbone) -> dict[str, Any] | None:
-    """What `find_backbone` reads, for a backbone of one's own; None for one that a model's family tells."""
+    """What `find_backbone` reads, for a backbone of one's own; None for one that a model's family tells.
+
+    Raises:
+        ConfigError: an option that can't be saved.
+    """
     name = name_of(type(backbone), BACKBONE_CLASSES)
-    return None if name in BACKBONE_CLASSES else {"name": name, **backbone.options}
+    return None if name in BACKBONE_CLASSES else write_options(name, backbone.options, "backbone")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import torch
@@ -16,11 +15,16 @@ from centerclip.clustering import Tokens
 from centerclip.errors import ModelError
 from centerclip.model.preprocessing import read_preprocessing, write_preprocessing
 from centerclip.model.storage import has_tokenizer, load_tokenizer, load_weights, quiet_transformers
+<<<<<<< HEAD
 from centerclip.naming import Option
 from centerclip.preprocessing import Preprocessing
+=======
+>>>>>>> model
 from centerclip.schedule import TokenSchedule
 
 __all__ = ["Backbone", "square"]
+
+_PARTS = ("model", "tokenizer", "preprocessing")
 
 
 class Backbone(nn.Module):
@@ -34,7 +38,7 @@ class Backbone(nn.Module):
         family: `clip` or `siglip`: whose image processor `transformers` applies to a saved model.
         architecture: name of the class in `transformers`.
         has_class_token: whether sequences begin with a class token: L = has_class_token + P.
-        options: what `load` takes beside the folder and the tokenizer, saved with the model.
+        options: keyword arguments of a subclass's constructor, which are saved with the model.
         name: of the model, as the user knows it.
         model: the wrapped model; its parameters are this module's, and `logit_scale` is one of them.
         tokenizer: of `transformers`, or None, when only token ids can be encoded.
@@ -48,8 +52,13 @@ class Backbone(nn.Module):
     family: ClassVar[str]
     architecture: ClassVar[str]
     has_class_token: ClassVar[bool]
-    options: Mapping[str, Option] = MappingProxyType({})
+    options: dict[str, Any]
     name: str = ""
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        made = super().__new__(cls)
+        made.options = {key: value for key, value in options.items() if key not in _PARTS}
+        return made
 
     def __init__(
         self, model: nn.Module, tokenizer: Any = None, *, preprocessing: Preprocessing | None = None
