@@ -7,11 +7,8 @@ A name leads to a class by importing its module and nothing else: nothing that a
 from __future__ import annotations
 
 import importlib
-<<<<<<< HEAD
-import os
-=======
 import json
->>>>>>> model
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -164,20 +161,7 @@ def resolve(name: str, builtin: Mapping[str, str], kind: type[T], what: str) -> 
         raise ConfigError(
             f"{what} {name!r} is unknown: choose one of {', '.join(builtin)}, or your own as module:Class"
         )
-<<<<<<< HEAD
     found = import_object(match[0], what)
-=======
-    try:
-        found: Any = importlib.import_module(match[1])
-        for part in match[2].split("."):
-            found = getattr(found, part)
-    except (Exception, SystemExit) as error:  # whatever the module does when it is imported
-        remedy = "install it or add its folder to PYTHONPATH"
-        if match[1] == "__main__":
-            remedy = "it was defined in a script: move it to a module"
-        reason = f"{type(error).__name__}: {error}"
-        raise ConfigError(f"{what} {name} can't be imported ({reason}): {remedy}") from error
->>>>>>> model
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise ConfigError(f"{what} {name} is not a subclass of {kind.__name__}: derive the class from it")
     return found
@@ -195,10 +179,11 @@ def import_object(place: str, what: str) -> Any:
         for attribute in attributes.split("."):
             found = getattr(found, attribute)
     except (Exception, SystemExit) as error:  # whatever the module does when it is imported
-        raise ConfigError(
-            f"{what} {place} can't be imported ({type(error).__name__}: {error}): install it or add its "
-            "folder to PYTHONPATH"
-        ) from error
+        remedy = "install it or add its folder to PYTHONPATH"
+        if module == "__main__":
+            remedy = "it was defined in a script: move it to a module"
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{what} {place} can't be imported ({reason}): {remedy}") from error
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,6 +54,7 @@ def evaluate(
         option("Leave out videos that are missing or can't be decoded, and list them.", "--allow-missing"),
     ] = False,
     model: options.AnyModel = None,
+    backbone: options.Backbone = None,
     schedule: Annotated[
         list[str] | None,
         option(
@@ -134,7 +134,7 @@ def evaluate(
         raise ConfigError(f"folder not found: {output.parent}, to write {output.name} to. Create it first")
     for text in schedule or []:
         check_schedule(text)  # before anything is read
-    rescorings = _names(rescore)
+    rescorings = options.names(rescore)
     data = load_dataset(dataset, split, videos=videos, annotations=annotations, allow_missing=allow_missing)
     if frames is not None:
         data = replace(data, frames=frames)
@@ -142,13 +142,15 @@ def evaluate(
     if any(RESCORINGS[name].takes_bank for name in rescorings if name in RESCORINGS):
         bank = training_captions(dataset, data.split, annotations=annotations, videos=videos)
     name = model_name(model)
-    loaded = prepare(load_model(name, frames=data.frames), choose_device(device), precision)
+    loaded = prepare(
+        load_model(name, frames=data.frames, backbone=backbone), choose_device(device), precision
+    )
     with Bar("Evaluating", unit="videos") as bar:
         results = measure(
             loaded,
             data,
             schedules=schedule or None,
-            reducers=_names(reducer) or None,
+            reducers=options.names(reducer) or None,
             protocol=protocol,
             rescorings=rescorings,
             bank=bank,
@@ -168,13 +170,6 @@ def evaluate(
     else:
         write_figures(report)
     _tell_missing(report)
-
-
-def _names(given: Sequence[str] | None) -> list[str]:
-    """`["a,b", "c"]` as a, b, c, each once."""
-    return list(
-        dict.fromkeys(name.strip() for text in given or () for name in text.split(",") if name.strip())
-    )
 
 
 def _tell_missing(report: Report) -> None:

@@ -13,7 +13,7 @@ from centerclip.cli.formats import count
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, write_json, write_paths
 from centerclip.errors import ConfigError, ScheduleError
-from centerclip.naming import REDUCERS, split_names
+from centerclip.naming import REDUCERS
 
 if TYPE_CHECKING:
     from centerclip.clustering.reducers import Reducer
@@ -37,6 +37,7 @@ def inspect(
         int | None, option("Frames of a window; by default the model's.", metavar="N", min=1)
     ] = None,
     model: options.AnyModel = None,
+    backbone: options.Backbone = None,
     schedule: options.Schedule = None,
     reducer: Annotated[
         list[str] | None,
@@ -78,7 +79,7 @@ def inspect(
     from centerclip.inspect import draw_page, draw_sheet, read_footage
     from centerclip.video import VideoReader, cut_windows
 
-    names = dict.fromkeys(name for text in reducer or [] for name in split_names(text))
+    names = options.names(reducer)
     reducers = [parse_reducer(name) for name in names]
     if output is None and html is None:
         output = Path(f"{video.stem}.inspect.png")
@@ -87,7 +88,7 @@ def inspect(
     with VideoReader(video) as reader:
         windows = cut_windows(reader.info.duration_seconds, window, cuts=reader.scene_cuts())
         chosen = _window_at(windows, at)
-        models = _models(model, schedule, reducers, frames, device)
+        models = _models(model, schedule, reducers, frames, device, backbone)
         footage = read_footage(reader, chosen, models[0])
     if len(windows) > 1 and at is None:
         note(f"This is the first of {count(len(windows), 'window')}; --at SECONDS shows another.")
@@ -131,13 +132,20 @@ def _window_at(windows: Sequence[Window], at: float | None) -> Window:
 
 
 def _models(
-    name: str | None, schedule: str | None, reducers: Sequence[Reducer], frames: int | None, device: str
+    name: str | None,
+    schedule: str | None,
+    reducers: Sequence[Reducer],
+    frames: int | None,
+    device: str,
+    backbone: str | None,
 ) -> list[CenterCLIP]:
     """The model once for each reducer, over the same weights."""
     from centerclip.cli.loading import load_model, model_name
     from centerclip.embedding.device import choose_device
 
-    loaded = load_model(model_name(name), schedule=schedule, frames=frames).to(choose_device(device))
+    loaded = load_model(model_name(name), schedule=schedule, frames=frames, backbone=backbone).to(
+        choose_device(device)
+    )
     if not loaded.schedule:
         raise ScheduleError(
             "with the schedule none every patch is kept, so there is nothing to see: give one that reduces, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import platformdirs
 import typer
 
 from centerclip.model.registry import DEFAULT_MODEL
-from centerclip.naming import REDUCERS
+from centerclip.naming import REDUCERS, look_here, split_names
 
 __all__ = [
     "AnyModel",
@@ -26,6 +27,7 @@ __all__ = [
     "default_folder",
     "index_location",
     "model_option",
+    "names",
     "option",
 ]
 
@@ -100,6 +102,14 @@ Backend = Annotated[
     ),
 ]
 Json = Annotated[bool, option("Print JSON, one object per line.", "--json")]
+
+
+def names(given: Sequence[str] | None) -> list[str]:
+    """`["a,b(c=1, d=2)", "e"]` as a, b(c=1, d=2) and e, each once; your own may be in the working folder."""
+    found = list(dict.fromkeys(name for text in given or () for name in split_names(text)))
+    if any(":" in name for name in found):
+        look_here()
+    return found
 
 
 def default_folder(name: str) -> Path:

@@ -65,6 +65,7 @@ def search(
     null: Annotated[bool, option("Like --paths, but end each with a zero byte.", "--null", "-0")] = False,
     index: options.IndexLocation = None,
     model: options.Model = None,
+    backbone: options.Backbone = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "torch",
@@ -101,9 +102,11 @@ def search(
     store = VideoIndex(options.index_location(index), create=False)
 
     only_words = all(isinstance(term.content, str) for term in wanted.terms)
-    plain = (model, device, precision, backend) == (None, "auto", "auto", "torch")
+    plain = (model, backbone, device, precision, backend) == (None, None, "auto", "auto", "torch")
     quick = load_sentence_encoder(store.model) if only_words and plain and store.model else None
-    encoder = quick or load_encoder(model, store.model, device=device, precision=precision, backend=backend)
+    encoder = quick or load_encoder(
+        model, store.model, backbone=backbone, device=device, precision=precision, backend=backend
+    )
     hits = Searcher(store, encoder).search(
         wanted, top=top, per_video=None if moments else per_video, where=where, tail=tail
     )

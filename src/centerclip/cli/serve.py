@@ -34,6 +34,7 @@ def serve(
     log: Annotated[bool, option("Log each request to stderr.", "--log")] = False,
     index: options.IndexLocation = None,
     model: options.Model = None,
+    backbone: options.Backbone = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "torch",
@@ -77,7 +78,9 @@ def serve(
         running.log_requests()
 
     with running.listen(settings) as listening:  # complains before a model is loaded
-        encoder = load_encoder(model, store.model, device=device, precision=precision, backend=backend)
+        encoder = load_encoder(
+            model, store.model, backbone=backbone, device=device, precision=precision, backend=backend
+        )
         server = running.make_server(create_app(store, encoder, settings))
         address = running.address_of(settings, listening)
         note(f"Serving on {address} (Ctrl-C stops)")

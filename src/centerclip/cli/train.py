@@ -16,6 +16,7 @@ from centerclip.cli.output import note, write_json, write_paths
 from centerclip.cli.progress import Bar
 from centerclip.cli.stopping import StopRequest
 from centerclip.datasets.load import describe_splits
+from centerclip.naming import look_here
 
 if TYPE_CHECKING:
     from centerclip.datasets import Dataset
@@ -60,6 +61,7 @@ def train(
     from centerclip.training.loop import train as run
     from centerclip.training.processes import is_first, is_one_of_several
 
+    look_here()  # a recipe may name module:Class
     overrides = {} if output is None else {"output": output}
     recipe = load_config(config, **overrides)
     # The terminal sends the signal to every process, and torchrun sends it once more.

@@ -79,7 +79,7 @@ class Examples:
         self._stock = _TOY_WORLD if is_nano(encoder) else _REAL_WORLD
         self._lock = Lock()
         self._vectors: NDArray[np.float32] | None = None
-        self._chosen: tuple[int, list[str]] | None = None
+        self._chosen: tuple[object, list[str]] | None = None
 
     def choose(self) -> list[str]:
         """The six queries whose best hits stand out most from the background, each in a different video."""

@@ -13,6 +13,7 @@ from centerclip.cli import options
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, stdout, table, write_json, write_tabs
 from centerclip.cli.progress import Bar
+from centerclip.naming import look_here
 
 if TYPE_CHECKING:
     from centerclip.lab.study import Cost, Study, VariantResult
@@ -51,6 +52,7 @@ def study(
     """
     from centerclip.lab.study import load_study, run_study, write_into, write_report
 
+    look_here()  # a plan may name module:Class
     plan = load_study(config)
     with (
         Bar("Drawing", unit="videos") as drawing,

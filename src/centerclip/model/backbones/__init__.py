@@ -16,13 +16,8 @@ from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone
 from centerclip.model.backbones.clip import CLIPBackbone
 from centerclip.model.backbones.siglip import SiglipBackbone
-<<<<<<< HEAD
-from centerclip.naming import BACKBONE_CLASSES, name_of, read_options, resolve
-from centerclip.preprocessing import Preprocessing
-=======
-from centerclip.model.preprocessing import Preprocessing
 from centerclip.naming import BACKBONE_CLASSES, name_of, read_options, resolve, write_options
->>>>>>> model
+from centerclip.preprocessing import Preprocessing
 
 __all__ = ["Backbone", "CLIPBackbone", "SiglipBackbone", "backbone_config", "find_backbone", "make_backbone"]
 

@@ -15,11 +15,7 @@ from centerclip.clustering import Tokens
 from centerclip.errors import ModelError
 from centerclip.model.preprocessing import read_preprocessing, write_preprocessing
 from centerclip.model.storage import has_tokenizer, load_tokenizer, load_weights, quiet_transformers
-<<<<<<< HEAD
-from centerclip.naming import Option
 from centerclip.preprocessing import Preprocessing
-=======
->>>>>>> model
 from centerclip.schedule import TokenSchedule
 
 __all__ = ["Backbone", "square"]
