@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from centerclip.embedding import VideoEncoder
     from centerclip.evaluation import evaluate
     from centerclip.index import VideoIndex
+    from centerclip.indexing import sync
     from centerclip.model import CenterCLIP
     from centerclip.search import Hit, Searcher
 
@@ -56,6 +57,7 @@ __all__ = [
     "kmedoids",
     "metrics",
     "spectral_clustering",
+    "sync",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -64,11 +66,12 @@ __getattr__, __dir__ = lazy_names(
         "CenterCLIP": "centerclip.model",
         "Hit": "centerclip.search",
         "Searcher": "centerclip.search",
-        "VideoEncoder": "centerclip.encoder",
+        "VideoEncoder": "centerclip.embedding",
         "VideoIndex": "centerclip.index",
         "evaluate": "centerclip.evaluation",
         "kmedoids": "centerclip.clustering",
         "metrics": "centerclip.metrics",
         "spectral_clustering": "centerclip.clustering",
+        "sync": "centerclip.indexing",
     },
 )

@@ -80,7 +80,7 @@ class VideoEncoder:
         self.cores = Cores.share(self.model, workers)
         self.batch_size = batch_size
         self.window_seconds = float(window_seconds)
-        self.name = name or model.backbone.model.config.name_or_path or "unnamed model"
+        self.name = name or model.backbone.name or "unnamed model"
 
     @property
     def fingerprint(self) -> str:

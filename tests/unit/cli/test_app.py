@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from centerclip.encoder.device import choose_device, choose_dtype
+from centerclip.embedding.device import choose_device, choose_dtype
 
 from centerclip.cli import app as app_module
 from centerclip.cli import main
@@ -139,7 +139,9 @@ def test_light_commands_load_no_heavy_package(
 ) -> None:
     if "INDEX" in args:
         tower = TextTower(NANO_FOLDER)
-        card = ModelCard("0123abcd", "nano", "none", "kmedoids", 12, 128, 12.0, probe(tower.encode_text))
+        card = ModelCard(
+            "0123abcd", "nano", "none", "kmedoids", 12, 128, 12.0, "float", probe(tower.encode_text)
+        )
         VideoIndex(tmp_path).bind(card)
         args = [str(tmp_path) if word == "INDEX" else word for word in args]
     script = f"import sys; from centerclip.cli import main; print(main({args}), {unused} & set(sys.modules))"

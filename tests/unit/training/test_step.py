@@ -98,5 +98,5 @@ def test_parts_and_checkpointing_work_in_bfloat16() -> None:
 
 
 def test_captions_are_cut_to_the_words_of_the_protocol() -> None:
-    short = add_gradients(make_model(), BATCH, seed=0, words=3)
+    short = add_gradients(make_model(), BATCH, seed=0, max_text_tokens=3)
     assert short != pytest.approx(add_gradients(make_model(), BATCH, seed=0), abs=1e-4)

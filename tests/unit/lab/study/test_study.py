@@ -157,7 +157,7 @@ def test_faults_are_found_before_anything_is_trained(start: Path, world: Path, t
             load_study(file)
 
 
-ENOUGH = "data = {dataset = 'toy-world', videos = 'v'}\narms = [{schedules = ['none']}]"
+ENOUGH = "data = {dataset = 'toy-world', videos = 'v'}\nvariants = [{schedules = ['none']}]"
 
 
 def test_every_study_of_the_repository_can_be_read() -> None:
