@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 from command_line import Run
+from torch import Tensor
 
-from centerclip.embedding import VideoEncoder
+from centerclip.embedding import engine
 from centerclip.index import VideoIndex
+from centerclip.model import CenterCLIP
 
 
 def test_a_folder_is_indexed_once_and_then_only_what_changed(
@@ -102,15 +104,15 @@ def test_a_stopped_run_loses_nothing_and_the_next_goes_on(
     videos.mkdir()
     for at in range(20):
         shutil.copy(footage / "blue.mp4", videos / f"{at:02}.mp4")
-    encode, batches, order = VideoEncoder._encode_windows, [], itertools.count(1)
+    encode, batches, order = engine.encode_frames, [], itertools.count(1)
 
-    def encode_and_stop(self: VideoEncoder, windows: Any) -> Any:
-        batches.append(len(windows))
-        if next(order) == 2:  # in one of the threads that encode; a second signal would end the process
+    def encode_and_stop(model: CenterCLIP, frames: Tensor) -> Any:
+        batches.append(len(frames))
+        if next(order) == 2:  # in an encoding thread; a second signal would end the process
             os.kill(os.getpid(), number)
-        return encode(self, windows)
+        return encode(model, frames)
 
-    monkeypatch.setattr(VideoEncoder, "_encode_windows", encode_and_stop)
+    monkeypatch.setattr(engine, "encode_frames", encode_and_stop)
     stopped = run("index", videos, "--index", place, "--model", model)
     assert stopped.code == 128 + number
     assert "Stopping; what is encoded is kept" in stopped.err

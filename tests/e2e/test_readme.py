@@ -78,7 +78,7 @@ def test_the_reduction_of_ones_own_model(monkeypatch: pytest.MonkeyPatch) -> Non
         return transformers.CLIPModel(transformers.CLIPConfig(vision_config=vision, text_config=text)).eval()
 
     monkeypatch.setattr(transformers.CLIPModel, "from_pretrained", small)
-    names = {"frames": torch.rand(1, 12, 3, 224, 224)}
+    names = {"frames": torch.randint(0, 256, (1, 12, 3, 224, 224), dtype=torch.uint8)}
     exec(SNIPPETS[0].replace("model.encode_video", "video = model.encode_video"), names)
     assert names["video"].shape == (1, 512)
 

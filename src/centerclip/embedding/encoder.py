@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from centerclip.embedding.device import Cores, choose_device, precision_of, prepare
-from centerclip.embedding.embed import embed, encode_frames
+from centerclip.embedding.engine import embed, encode_frames
 from centerclip.embedding.pictures import read_picture
 from centerclip.errors import ConfigError, VideoError
 from centerclip.index import ModelCard

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import typer
-from centerclip.embedding.device import choose_device, choose_dtype
 
 from centerclip.cli import app as app_module
 from centerclip.cli import main
 from centerclip.cli.info import _device_and_precision
 from centerclip.cli.reference import reference
 from centerclip.cli.search import SearchCommand
+from centerclip.embedding.device import choose_device, choose_dtype
 from centerclip.errors import QueryError
 from centerclip.index import ModelCard, VideoIndex
 from centerclip.model.registry import NANO_FOLDER
