@@ -31,9 +31,12 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"{path} can't be read ({error.strerror}): check its permissions") from error
     except Exception as error:  # torch raises half a dozen kinds for a damaged archive
+        # Its text isn't shown: it advises loading the file without protection.
         raise CheckpointError(
-            f"{path}: can't be read as a checkpoint ({error}); delete it to start the run again"
+            f"{path} is damaged, or not a checkpoint of a run: delete it to start the run again"
         ) from error
     return state
 
