@@ -83,7 +83,7 @@ def _pairs(first: Sequence[Result], second: Sequence[Result]) -> Iterator[tuple[
     if not matching:
         raise ConfigError(
             f"no results match: {', '.join(result.name for result in first)} in the first report and "
-            f"{', '.join(named)} in the second. Evaluate both with the same schedules, or one with a single schedule"
+            f"{', '.join(named)} in the second. Evaluate both with the same schedules"
         )
     yield from matching
 
