@@ -35,16 +35,11 @@ def font_for(text: str, size: int) -> Font:
 
 def fit(text: str, width: float, own: Font) -> str:
     """Shorten text to `width` pixels in the middle, because both ends of a file name are important."""
-    if own.getlength(text) <= width:
-        return text
-    kept = len(text)
-    while kept > 2 and own.getlength(_shortened(text, kept)) > width:
+    shortened, kept = text, len(text)
+    while kept > 2 and own.getlength(shortened) > width:
         kept -= 1
-    return _shortened(text, kept)
-
-
-def _shortened(text: str, kept: int) -> str:
-    return f"{text[: kept - kept // 2]}...{text[-(kept // 2) :]}"
+        shortened = f"{text[: kept - kept // 2]}...{text[-(kept // 2) :]}"
+    return shortened
 
 
 def _has(own: Font, letter: str) -> bool:

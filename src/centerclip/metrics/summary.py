@@ -25,6 +25,7 @@ LABELS = {
     "mean_reciprocal_rank": "MRR",
 }
 """Name of each statistic in tables."""
+_Statistics = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,9 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Estimate):
     """Difference of a statistic, second system minus first, with its 95 % interval and two-sided p-value."""
 
-    value: float
-    low: float
-    high: float
     p_value: float
 
 
@@ -147,23 +145,24 @@ def compare(
     if len(a) != len(b):
         raise ValueError(f"{len(a)} and {len(b)} ranks; a paired comparison needs the same queries twice")
 
-    def drawn(weights: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-        """Return differences for weights [R, C]; equal ranks differ by exactly 0."""
-        less, more = statistics(a, group, weights), statistics(b, group, weights)
-        return {name: more[name] - less[name] for name in LABELS}
+    def subtract(first: _Statistics, second: _Statistics) -> _Statistics:
+        return {name: second[name] - first[name] for name in LABELS}
 
-    both, pairs = np.concatenate([a, b]), np.concatenate([group, group + count])  # [2Q], groups 0..2C-1
+    def drawn(weights: NDArray[np.int64]) -> _Statistics:
+        return subtract(statistics(a, group, weights), statistics(b, group, weights))
 
-    def exchanged(swap: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-        """Return differences for permutations [R, C], where 1 exchanges the ranks of a group."""
-        less = statistics(both, pairs, np.hstack([1 - swap, swap]))
-        more = statistics(both, pairs, np.hstack([swap, 1 - swap]))
-        return {name: more[name] - less[name] for name in LABELS}
-
+    # A permutation [R, C] counts each group of one system, 0..C-1, or of the other, C..2C-1.
+    both, pairs = np.concatenate([a, b]), np.concatenate([group, group + count])  # [2Q]
     size = {"queries": 2 * len(a), "seed": seed, "resamples": resamples}
     found = drawn(np.ones((1, count), dtype=np.int64))
     draws = [drawn(weights) for weights in bootstrap_weights(count, **size)]
-    exchanges = [exchanged(swap) for swap in exchange_weights(count, **size)]
+    exchanges = [
+        subtract(
+            statistics(both, pairs, np.hstack([1 - swap, swap])),
+            statistics(both, pairs, np.hstack([swap, 1 - swap])),
+        )
+        for swap in exchange_weights(count, **size)
+    ]
     return Comparison(
         count=len(a),
         **{
@@ -191,14 +190,12 @@ def _checked(
     return values, group.astype(np.int64), len(distinct)
 
 
-def _interval(draws: list[dict[str, NDArray[np.float64]]], name: str) -> tuple[float, float]:
+def _interval(draws: list[_Statistics], name: str) -> tuple[float, float]:
     low, high = np.percentile(np.concatenate([draw[name] for draw in draws]), [2.5, 97.5])
     return float(low), float(high)
 
 
-def _p_value(
-    found: dict[str, NDArray[np.float64]], exchanged: list[dict[str, NDArray[np.float64]]], name: str
-) -> float:
+def _p_value(found: _Statistics, exchanged: list[_Statistics], name: str) -> float:
     """Return the fraction of exchanges that differ at least as much, counting the original one too."""
     differences = np.concatenate([exchange[name] for exchange in exchanged])
     # Sums in another order may differ in their last digits.

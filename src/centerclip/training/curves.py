@@ -50,7 +50,15 @@ class Curves:
 
     def __init__(self, folder: Path, *, step: int, tensorboard: bool) -> None:
         self._path = folder / "progress.jsonl"
-        self._writer = _writer(folder / "tensorboard", step) if tensorboard else None
+        self._writer: Any = None
+        if tensorboard:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                raise ConfigError(
+                    "tensorboard = true needs TensorBoard: pip install 'centerclip[train]'"
+                ) from error
+            self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
         _cut(self._path, step)
 
     def add(self, progress: Progress) -> None:
@@ -69,14 +77,6 @@ class Curves:
         """Flush and close TensorBoard's writer."""
         if self._writer is not None:
             self._writer.close()
-
-
-def _writer(folder: Path, step: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ConfigError("tensorboard = true needs TensorBoard: pip install 'centerclip[train]'") from error
-    return SummaryWriter(str(folder), purge_step=step + 1)
 
 
 def _cut(path: Path, step: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -43,9 +44,16 @@ def load_data(section: DataSection, *, progress: Callable[[int, int], None] | No
         DatasetError: as for `load_dataset`.
         VideoError: a file can't be decoded, and `allow_missing` is not set.
     """
-    training = _load(section, section.train_split)
+    load = partial(
+        load_dataset,
+        section.dataset,
+        videos=section.videos,
+        annotations=section.annotations,
+        allow_missing=section.allow_missing,
+    )
+    training = load(section.train_split)
     if section.val_videos is None:
-        validation = _validation(section, training)
+        validation = _validation(section, training, load)
     else:
         training, validation = _hold_out(training, section.val_videos)
     if section.cache is not None and not section.allow_missing:
@@ -64,24 +72,14 @@ def load_data(section: DataSection, *, progress: Callable[[int, int], None] | No
     )
 
 
-def _load(section: DataSection, split: str) -> Dataset:
-    return load_dataset(
-        section.dataset,
-        split,
-        videos=section.videos,
-        annotations=section.annotations,
-        allow_missing=section.allow_missing,
-    )
-
-
-def _validation(section: DataSection, training: Dataset) -> Dataset:
+def _validation(section: DataSection, training: Dataset, load: Callable[[str], Dataset]) -> Dataset:
     remedy = "choose another split, or hold out videos of the training split with data.val_videos"
     if section.val_split in find_dataset(section.dataset).reported_splits:
         raise ConfigError(
             f"val_split {section.val_split!r} can't choose the model, because results are reported on it: "
             f"{remedy}"
         )
-    validation = _load(section, section.val_split)
+    validation = load(section.val_split)
     shared = {*training.videos} & {*validation.videos}
     if shared:
         raise ConfigError(

@@ -47,8 +47,8 @@ def add_gradients(
     """
     processes = processes or Processes()
     device = model.device
-    kept = [chunk for chunk in np.array_split(np.arange(len(batch.captions)), chunks) if len(chunk)]
-    rows = [slice(int(chunk[0]), int(chunk[-1]) + 1) for chunk in kept]
+    parts = np.array_split(np.arange(len(batch.captions)), chunks)
+    rows = [slice(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
 
     def embed(number: int) -> Tensor:  # [2, b, E]
         own = rows[number]
