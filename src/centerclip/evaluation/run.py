@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -84,12 +83,12 @@ def evaluate(
     model.eval()
     texts = [*(caption.text for caption in dataset.captions), *banked]
     embedded = _embed_captions(model, texts, dataset.max_text_tokens, cache)
-    videos = _embed_videos(variants, dataset, decode, cache, allow_missing, progress)
-    kept = [row for row, caption in enumerate(dataset.captions) if caption.video not in videos.failed]
+    ranked, videos, failed = _embed_videos(variants, dataset, decode, cache, allow_missing, progress)
+    kept = [row for row, caption in enumerate(dataset.captions) if caption.video not in failed]
     captions, bank_captions = embedded[kept], embedded[len(dataset.captions) :]
-    owner = videos.dataset.video_of_caption()
+    owner = ranked.video_of_caption()
     results = []
-    for variant, vectors in zip(variants, videos.vectors, strict=True):
+    for variant, vectors in zip(variants, videos, strict=True):
         similarity, banked_similarity = captions @ vectors.T, bank_captions @ vectors.T  # [C, V], [N, V]
         text_to_video, text_to_video_ranks = rank_text_to_video(similarity, owner, seed=seed)
         video_to_text, video_to_text_ranks = rank_video_to_text(
@@ -108,28 +107,19 @@ def evaluate(
                 precision=precision_of(variant),
                 multiply_adds=variant.backbone.multiply_adds(variant.schedule, variant.frames),
                 protocol=protocol,
-                videos=len(videos.dataset.videos),
-                captions=len(videos.dataset.captions),
-                missing=videos.dataset.missing,
-                failed=tuple(videos.failed.values()),
+                videos=len(ranked.videos),
+                captions=len(ranked.captions),
+                missing=ranked.missing,
+                failed=tuple(failed.values()),
                 text_to_video=text_to_video,
                 video_to_text=video_to_text,
                 text_to_video_ranks=text_to_video_ranks,
                 video_to_text_ranks=video_to_text_ranks,
                 rescored=tuple(rescored),
-                dataset=videos.dataset,
+                dataset=ranked,
             )
         )
     return results
-
-
-@dataclass(frozen=True)
-class _Videos:
-    """The videos that could be decoded, their embeddings [V, E] by each variant, and the failed ones."""
-
-    dataset: Dataset
-    vectors: list[NDArray[np.float32]]
-    failed: dict[int, Failed]
 
 
 def _embed_captions(
@@ -151,8 +141,13 @@ def _embed_videos(
     cache: Path | None,
     allow_missing: bool,
     progress: Callable[[int, int], None] | None,
-) -> _Videos:
-    """Decode videos that are missing in any store, and encode them by the variants with incomplete stores."""
+) -> tuple[Dataset, list[NDArray[np.float32]], dict[int, Failed]]:
+    """Decode videos that are missing in any store, and encode them by the variants with incomplete stores.
+
+    Returns:
+        The data set without failed videos, its embeddings [V, E] by each variant, and the failed videos by
+        position.
+    """
     stores = [_open_store(cache, "videos", variant) for variant in variants]
     keys = [video_key(item) if cache else str(place) for place, item in enumerate(dataset.videos)]
     lacking = [
@@ -182,7 +177,7 @@ def _embed_videos(
         for store in stores:
             store.save()
     kept = [key for place, key in enumerate(keys) if place not in failed]
-    return _Videos(dataset.without(failed), [store.take(kept) for store in stores], failed)
+    return dataset.without(failed), [store.take(kept) for store in stores], failed
 
 
 def _open_store(cache: Path | None, kind: str, model: CenterCLIP) -> EmbeddingStore:

@@ -47,8 +47,7 @@ def perceived(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
     encoded = colors / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     seen = np.einsum("eij,...j->...ei", _EYES, linear).clip(0, 1)
-    found: NDArray[np.float64] = np.cbrt(seen @ _TO_CONES.T) @ _TO_OKLAB.T
-    return found
+    return np.asarray(np.cbrt(seen @ _TO_CONES.T) @ _TO_OKLAB.T)
 
 
 @cache
@@ -73,8 +72,7 @@ def palette(count: int) -> NDArray[np.uint8]:
     while len(chosen) < min(count, len(candidates)):
         chosen.append(int(nearest.argmax()))
         nearest = np.minimum(nearest, _distances(seen, seen[chosen[-1]]))
-    colors: NDArray[np.uint8] = candidates[np.resize(chosen, count)]
-    return colors
+    return np.asarray(candidates[np.resize(chosen, count)])
 
 
 def color_clusters(labels: NDArray[np.int64], clusters: int) -> NDArray[np.uint8]:
@@ -103,8 +101,7 @@ def color_clusters(labels: NDArray[np.int64], clusters: int) -> NDArray[np.uint8
         if after[other] <= contrast[worst]:
             break
         order[[worst, other]] = order[[other, worst]]
-    chosen: NDArray[np.uint8] = colors[order]
-    return chosen
+    return np.asarray(colors[order])
 
 
 def _neighbors(labels: NDArray[np.int64], clusters: int) -> NDArray[np.bool_]:
@@ -118,5 +115,4 @@ def _neighbors(labels: NDArray[np.int64], clusters: int) -> NDArray[np.bool_]:
 
 def _distances(seen: NDArray[np.float64], one: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return [C], the distances of colors [C, eyes, 3] from one [eyes, 3], as seen by the worst eye."""
-    distances: NDArray[np.float64] = np.linalg.norm(seen - one, axis=-1).min(axis=-1)
-    return distances
+    return np.asarray(np.linalg.norm(seen - one, axis=-1).min(axis=-1))

@@ -69,15 +69,13 @@ def arrange(views: Sequence[Sequence[int]], grid: tuple[int, int], *, layers: in
     """
     longest = max(grid)
     sizes = range(max(1, _CELLS[0] // longest), max(1, _CELLS[1] // longest) - 1, -1)
-    plans = (_place(views, (grid[0] * n, grid[1] * n), layers, min_width) for n in sizes)
-    best = None
-    for plan in plans:
-        if best is None or plan.height / plan.width < best.height / best.width:
-            best = plan
+    plans: list[Plan] = []
+    for n in sizes:
+        plan = _place(views, (grid[0] * n, grid[1] * n), layers, min_width)
         if plan.width <= _MAX_WIDTH and plan.height <= _MAX_ASPECT * plan.width:
             return plan
-    assert best is not None
-    return best
+        plans.append(plan)
+    return min(plans, key=lambda plan: plan.height / plan.width)
 
 
 def _place(views: Sequence[Sequence[int]], cell: tuple[int, int], layers: int, min_width: int) -> Plan:

@@ -21,7 +21,6 @@ __all__ = ["draw_page"]
 
 _WIDE, _NARROW = 6, 3
 """Maximum frames per row of a segment, on a large screen and on a phone."""
-_QUALITY = 88
 
 
 def draw_page(footage: Footage, views: Sequence[View]) -> str:
@@ -136,6 +135,7 @@ def _edges(view: View, frame: int) -> str:
 
 
 def _jpeg(picture: NDArray[np.uint8]) -> str:
+    """Return a picture as JPEG in base64."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY)
+    Image.fromarray(picture).save(file, "JPEG", quality=88)
     return base64.b64encode(file.getvalue()).decode("ascii")

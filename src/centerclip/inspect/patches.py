@@ -84,5 +84,4 @@ def cluster_colors(view: View) -> NDArray[np.uint8]:
 def _spread(values: NDArray[Any], picture: NDArray[np.uint8]) -> NDArray[Any]:
     """Repeat values per patch [rows, columns, ...] for each pixel of the picture."""
     down, across = picture.shape[0] // values.shape[0], picture.shape[1] // values.shape[1]
-    spread: NDArray[Any] = values.repeat(down, axis=0).repeat(across, axis=1)
-    return spread
+    return np.asarray(values.repeat(down, axis=0).repeat(across, axis=1))
