@@ -27,7 +27,7 @@ def read_folder(folder: Path, split: str) -> Annotations:
     for path in sorted(find_videos([folder])):
         text = path.with_suffix(".txt")
         if not text.is_file():
-            raise DatasetError(f"{path} has no captions: write them to {text}")
+            raise DatasetError(f"{path} has no captions: write some into {text}")
         captions[str(path)] = text.read_text(encoding="utf-8").splitlines()
         videos.append(Item(path, id=str(path)))
     return Annotations(folder, tuple(videos), captions)

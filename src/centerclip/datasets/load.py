@@ -127,7 +127,7 @@ def _annotations(spec: DatasetSpec, annotations: _Place | None, videos: _Place |
     given = videos if annotations is None else annotations
     if given is None:
         raise DatasetError(
-            f"{spec.name} needs the folders of its videos and annotation files: give at least one of them"
+            f"{spec.name} needs the folder of its videos and that of its annotation files: give at least one"
         )
     named = Path(given) / spec.name
     return named if named.is_dir() else Path(given)

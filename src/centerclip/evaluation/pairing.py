@@ -53,10 +53,7 @@ def compare_reports(first: Report, second: Report | None = None, *, seed: int = 
     else:
         _check(first, second)
         pairs = list(_pairs(first.results, second.results))
-    by_caption = _order(
-        [(query.video, query.text) for query in first.captions],
-        [(query.video, query.text) for query in second.captions],
-    )
+    by_caption = _order(first.captions, second.captions)
     by_video = _order(first.captioned_videos, second.captioned_videos)
     owner = np.array([query.video for query in first.captions])
     return [

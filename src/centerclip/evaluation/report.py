@@ -127,6 +127,10 @@ def make_report(evaluations: Sequence[Evaluation], *, model: str, seed: int) -> 
     """
     first = evaluations[0]
     data = first.dataset
+    results: list[Result] = []
+    for evaluation in evaluations:
+        results.append(_result(evaluation, evaluation))
+        results += [_result(evaluation, rescored) for rescored in evaluation.rescored]
     return Report(
         dataset=data.name,
         split=data.split,
@@ -141,14 +145,7 @@ def make_report(evaluations: Sequence[Evaluation], *, model: str, seed: int) -> 
         captions=tuple(CaptionQuery(video=data.videos[c.video].id, text=c.text) for c in data.captions),
         missing=first.missing,
         failed=tuple(FailedFile(path=str(file.path), reason=file.reason) for file in first.failed),
-        results=tuple(
-            result
-            for evaluation in evaluations
-            for result in (
-                _result(evaluation, evaluation),
-                *(_result(evaluation, rescored) for rescored in evaluation.rescored),
-            )
-        ),
+        results=tuple(results),
     )
 
 
