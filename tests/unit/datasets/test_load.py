@@ -24,7 +24,7 @@ def test_every_split_can_be_read_and_is_in_help_texts(tmp_path: Path, name: str)
 
 
 def test_missing_folders(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="msvd needs the folder of its videos and that of its annotation files"):
+    with pytest.raises(DatasetError, match="msvd needs the folder of its videos and that of its annot"):
         load_dataset("msvd", "test")
     with pytest.raises(DatasetError, match=r"has no test_list\.txt: put .*give its folder as annotations"):
         load_dataset("msvd", "test", videos=tmp_path)
