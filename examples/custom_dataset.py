@@ -1,7 +1,7 @@
 """Evaluation on your own data set: python examples/custom_dataset.py [FOLDER]
 
-The folder contains videos, each with its captions in a text file of the same name, one per line. In the folder
-of this file, the command line and recipes can use the data set too:
+The folder contains videos, each with its captions in a text file of the same name, one per line. From the
+folder of this file, the command line and recipes can use the data set too:
 
     centerclip evaluate --dataset custom_dataset:MY_VIDEOS --videos FOLDER
 
