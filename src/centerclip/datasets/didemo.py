@@ -34,8 +34,8 @@ def _read(folder: Path, split: str) -> Annotations:
     source = find_annotation(folder, f"{split}_data.json", f"didemo_{split}_label.csv")
     descriptions: dict[str, list[str]] = defaultdict(list)
     if source.suffix == ".json":
-        for moment in read_json(source, list[_Description]):
-            descriptions[_id(moment.video)].append(moment.description.strip())
+        for described in read_json(source, list[_Description]):
+            descriptions[_id(described.video)].append(described.description.strip())
     else:
         for _, row in read_rows(source, ["video_path", "text"]):
             descriptions[_id(PurePosixPath(row["video_path"]).name)].append(row["text"].strip())

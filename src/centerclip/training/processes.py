@@ -75,7 +75,8 @@ class Processes:
         for bucket in _buckets(tensors):
             flat = torch.cat([tensor.flatten() for tensor in bucket])
             distributed.all_reduce(flat)
-            for tensor, total in zip(bucket, flat.split([tensor.numel() for tensor in bucket]), strict=True):
+            sums = torch.split(flat, [tensor.numel() for tensor in bucket])
+            for tensor, total in zip(bucket, sums, strict=True):
                 tensor.copy_(total.view_as(tensor))
 
     def agree(self, value: bool, device: torch.device) -> bool:
