@@ -1,11 +1,11 @@
 """Evaluation on your own data set: python examples/custom_dataset.py [FOLDER]
 
-The folder holds videos, each with its captions in a text file of the same name, one per line. In the folder
-of this file, the command line and recipes know the data set too:
+The folder contains videos, each with its captions in a text file of the same name, one per line. From the
+folder of this file, the command line and recipes can use the data set too:
 
     centerclip evaluate --dataset custom_dataset:MY_VIDEOS --videos FOLDER
 
-A table of paths and captions needs no code: see the data set `manifest` in docs/recipes.md.
+For a table of paths and captions no code is needed: see the data set `manifest` in docs/recipes.md.
 """
 
 import sys
@@ -21,7 +21,7 @@ from centerclip.video import find_videos
 
 
 def read_folder(folder: Path, split: str) -> Annotations:
-    """Read the captions of a split, here the only one."""
+    """Read a split; here there is only one."""
     videos: list[Item] = []
     captions: dict[str, list[str]] = {}
     for path in sorted(find_videos([folder])):
@@ -37,7 +37,7 @@ MY_VIDEOS = DatasetSpec("my-videos", read_folder, splits=("all",), reported_spli
 
 
 def draw_some(folder: Path) -> Path:
-    """Stand in for your folder: a few drawn videos with their captions."""
+    """Draw a few videos with captions, in place of your folder."""
     drawn = load_dataset("toy-world", videos=render_toy_world(folder, train=0, val=0, test=6, workers=1))
     for number, video in enumerate(drawn.videos):
         lines = [caption.text for caption in drawn.captions if caption.video == number]

@@ -1,40 +1,61 @@
-"""Files that are either old or new, never half written, also after a power cut."""
+"""Files that are either old or new, never half written, even after a power cut."""
 
 from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["write_atomically"]
+__all__ = ["atomic_file", "sync", "write_atomically"]
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
-    """Write a whole file under a temporary name beside it, then rename it into place.
-
-    File and folder are synced, so that the new content survives a power cut once this returns. The temporary
-    file's name begins with a dot; it is deleted if writing fails.
+    """Replace a file by new content: all of it, or nothing if writing fails.
 
     Args:
-        path: of the file, which is replaced where it exists; its folder must exist.
+        path: the file, which need not exist; its folder must.
         data: the content; a string is written as UTF-8.
 
     Raises:
         OSError: the file can't be written.
     """
-    content = data.encode() if isinstance(data, str) else data
+    with atomic_file(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file next to `path` for writing; on success sync it and rename it to `path`.
+
+    The folder is synced too, so the new content survives a power cut. The temporary file is named
+    `.*.part`; it is deleted on any error, but not if the process is killed.
+
+    Args:
+        path: the file, which need not exist; its folder must.
+
+    Raises:
+        OSError: the file can't be written.
+    """
     part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with open(part, "xb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)

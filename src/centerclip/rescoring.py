@@ -1,10 +1,10 @@
-"""Re-scoring: ways to correct a similarity matrix for items that are close to every query ("hubs").
+"""Re-scoring: corrects similarities for "hubs", items that are close to every query.
 
-Each is marked transductive or not. A transductive one looks at all test queries at once, which a
-search engine that answers one query cannot do, so its figures don't compare with plain ones.
+Transductive methods use all test queries; don't compare their scores with the others. A search engine, which
+answers one query at a time, can't use them.
 
-All take a [queries, gallery] matrix, rectangular or not, and return float64 of the same shape whose
-order within a query's row is what counts. A NaN stays NaN and takes nothing else with it.
+All functions accept a [queries, gallery] matrix and return float64 of the same shape. Only the order within a
+row matters. NaN scores stay NaN and don't affect the others.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Scores = NDArray[np.float64]
 
 
 def dual_softmax(similarity: ArrayLike, *, beta: float = 100.0) -> Scores:
-    """Weigh each score by how much its gallery item prefers this query to the other queries.
+    """Weight each score by its item's softmax over queries: `S * softmax(beta S, over queries) * queries`.
 
-    `S * softmax(beta S, over queries) * queries`. An item that every query is close to spreads its
-    preference thin. Weights more than e^745 apart vanish in float64 and such scores tie at zero.
+    So a hub has a small weight for every query. Weights below e^-745 of the largest are zero in float64, and
+    their scores tie at zero.
 
     Args:
         similarity: [Q, G] cosines, finite or NaN.
@@ -44,13 +44,13 @@ def dual_softmax(similarity: ArrayLike, *, beta: float = 100.0) -> Scores:
 def inverted_softmax(similarity: ArrayLike, *, bank: ArrayLike | None = None, beta: float = 20.0) -> Scores:
     """Normalize each gallery item's scores over queries rather than over the gallery.
 
-    Returns the logarithm, `beta S - log sum over queries of exp(beta S)`, which orders alike and
+    Returns the logarithm, `beta S - log sum over queries of exp(beta S)`, which has the same order and
     neither over- nor underflows.
 
     Args:
         similarity: [Q, G] cosines, finite or NaN.
-        bank: [bank queries, G] scores of other queries, such as training captions, over which to
-            normalize; the test queries themselves if None, which is transductive.
+        bank: [bank queries, G] scores of other queries, such as training captions, to normalize over. None
+            normalizes over the test queries, which is transductive.
         beta: inverse temperature, above 0.
 
     Raises:
@@ -65,10 +65,10 @@ def inverted_softmax(similarity: ArrayLike, *, bank: ArrayLike | None = None, be
 
 
 def qb_norm(similarity: ArrayLike, *, bank: ArrayLike, beta: float = 20.0) -> Scores:
-    """Normalize over a query bank, only for queries whose first hit is a known hub.
+    """Normalize over a query bank, but only the queries with a hub as their first hit.
 
-    A hub is an item that is first for some query of the bank. The other queries' rows stay as they
-    are (the dynamic inverted softmax), so a bank of another kind of captions does no harm.
+    A hub is an item that is first for some query of the bank. Other rows are unchanged (dynamic inverted
+    softmax), so a bank of unrelated captions does no harm.
 
     Args:
         similarity: [Q, G] cosines, finite or NaN.
@@ -87,9 +87,9 @@ def qb_norm(similarity: ArrayLike, *, bank: ArrayLike, beta: float = 20.0) -> Sc
 
 
 def csls(similarity: ArrayLike, *, neighbors: int = 10) -> Scores:
-    """Subtract how close each side is to its neighbors: `2 S - r(query) - r(item)`.
+    """Subtract the mean score of each side's neighbors: `2 S - r(query) - r(item)`.
 
-    r is the mean of the `neighbors` highest scores, of all there are if there are fewer.
+    r is the mean of the `neighbors` highest scores, or of all if there are fewer.
 
     Args:
         similarity: [Q, G] cosines, finite or NaN.
@@ -110,15 +110,15 @@ def csls(similarity: ArrayLike, *, neighbors: int = 10) -> Scores:
 
 @dataclass(frozen=True, slots=True)
 class Rescoring:
-    """A way to re-score, and what a report must say of it."""
+    """A re-scoring method and its properties."""
 
     name: str
     transductive: bool
-    """It sees all test queries at once."""
+    """Uses all test queries at once."""
     takes_bank: bool
-    """It wants scores of training captions, `[bank queries, gallery]`, as `bank`."""
+    """Needs scores of training captions, `[bank queries, gallery]`, as `bank`."""
     apply: Callable[..., Scores]
-    """Called with the matrix [Q, G] and keyword options, `bank` among them where it is taken."""
+    """Called with the matrix [Q, G] and keyword options, including `bank` if `takes_bank`."""
 
 
 RESCORINGS = {
@@ -130,7 +130,7 @@ RESCORINGS = {
         Rescoring("csls", transductive=True, takes_bank=False, apply=csls),
     )
 }
-"""By name, in the order in which they are listed."""
+"""All methods by name."""
 
 
 def _matrix(similarity: ArrayLike, name: str) -> Scores:
@@ -138,7 +138,7 @@ def _matrix(similarity: ArrayLike, name: str) -> Scores:
     if scores.ndim != 2 or not scores.size:
         raise ValueError(f"{name} has shape {list(scores.shape)}; it must be [queries, gallery], not empty")
     if np.isinf(scores).any():
-        raise ValueError(f"{name} holds an infinite score; scores must be finite, or NaN for unknown")
+        raise ValueError(f"{name} contains an infinite score; scores must be finite, or NaN for unknown")
     return scores
 
 
@@ -159,20 +159,20 @@ def _inverse_temperature(beta: float) -> float:
 
 
 def _log_sum_exp(scaled: Scores) -> Scores:
-    """[G]: log sum exp over queries, NaN left out; NaN for a column of nothing else."""
+    """Return [G], the log-sum-exp over queries without NaN; NaN for a column that is all NaN."""
     total = np.logaddexp.reduce(np.where(np.isnan(scaled), -np.inf, scaled), axis=0)
     return np.where(np.isneginf(total), np.nan, total)
 
 
 def _first(scores: Scores) -> NDArray[np.intp]:
-    """[rows] int, the item with the highest score; -1 for a row of NaN."""
+    """Return [rows], the item with the highest score; -1 for a row that is all NaN."""
     known = ~np.isnan(scores)
     return np.where(known.any(axis=1), np.argmax(np.where(known, scores, -np.inf), axis=1), -1)
 
 
 def _mean_of_highest(scores: Scores, count: int) -> Scores:
-    """[columns]: the mean of each column's highest scores; 0 for a column of NaN."""
+    """Return [columns], the mean of each column's highest scores; 0 for a column that is all NaN."""
     known = ~np.isnan(scores)
     highest = -np.sort(-np.where(known, scores, -np.inf), axis=0)[:count]
-    there = np.isfinite(highest)
-    return np.asarray(np.where(there, highest, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1))
+    finite = np.isfinite(highest)
+    return np.asarray(np.where(finite, highest, 0.0).sum(axis=0) / np.maximum(finite.sum(axis=0), 1))

@@ -125,7 +125,7 @@ def test_errors_name_the_remedy(run: Run, toy_world: Path, model: Path, tmp_path
             [*evaluate, "toy-world", "--videos", toy_world, "--split", "train", "--rescore", "qb-norm"],
             "trained",
         ),
-        (["compare", "recipe.toml"], "no report of this version"),
+        (["compare", "recipe.toml"], "report of this version"),
         (["compare", "none.json"], "none.json: can't be read"),
         (["demo", "--model", model, "--videos", tmp_path / "none"], "there is no such file or folder"),
     ):

@@ -1,4 +1,4 @@
-"""Metrics against slow, obvious implementations, and against SciPy's."""
+"""Metrics against slow, obvious implementations and SciPy."""
 
 from itertools import permutations
 
@@ -11,7 +11,7 @@ from centerclip.metrics.resampling import statistics
 
 
 def rank_by_all_orders(scores: np.ndarray, true: np.ndarray) -> float:
-    """The mean over every order of ties of the best true item's place; NaN true items are last."""
+    """Mean place of the best true item over all orders of ties; NaN true items are last."""
     if np.isnan(scores[true]).all():
         return len(scores)
     found = []
@@ -104,5 +104,5 @@ def test_p_values_against_the_exact_permutation_test(name: str, statistic: objec
         n_resamples=np.inf,
         alternative="two-sided",
     ).pvalue
-    # SciPy doubles the smaller tail; the systems are exchangeable, so the tails are alike.
+    # SciPy doubles the smaller tail; the systems are exchangeable, so both tails are equal.
     assert getattr(compare(a, b, resamples=8000), name).p_value == pytest.approx(exact, abs=0.025)

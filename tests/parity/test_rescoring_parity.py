@@ -1,4 +1,4 @@
-"""Re-scoring against the formulas written out, with SciPy's softmax and plain loops."""
+"""Re-scoring against the formulas, computed by SciPy's softmax and loops."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What holds of ranks for any scores."""
+"""Properties of ranks for any scores."""
 
 from itertools import pairwise
 
@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from centerclip.metrics import ranks, summarize, video_to_text_ranks
 
-# Few distinct values, so that ties are common; exact under the transforms below.
+# Few distinct values, so that ties are common and the transforms below are exact.
 scores = hnp.arrays(
     np.float64,
     hnp.array_shapes(min_dims=2, max_dims=2, max_side=7),
@@ -19,7 +19,7 @@ scores = hnp.arrays(
 
 @settings(deadline=None)
 @given(scores, st.data())
-def test_ranks_lie_in_the_gallery_and_do_not_depend_on_scale_or_order(
+def test_ranks_are_places_and_do_not_depend_on_scale_or_order(
     similarity: np.ndarray, data: st.DataObject
 ) -> None:
     queries, gallery = similarity.shape
@@ -60,7 +60,7 @@ def test_groups_are_no_harder_than_captions(similarity: np.ndarray, data: st.Dat
     assert by_caption.shape == by_group.shape == (len(np.unique(owner)),)
     assert (by_group >= 1).all()
     assert (by_group <= len(np.unique(owner))).all()
-    # Without ties every group ahead has a caption ahead.
+    # Without ties, every group that ranks higher has a caption that ranks higher.
     distinct = similarity + np.arange(similarity.size).reshape(similarity.shape) * 1e-3
     easier = video_to_text_ranks(distinct, owner, protocol="group")
     assert (easier <= video_to_text_ranks(distinct, owner)).all()

@@ -1,4 +1,4 @@
-"""What holds of every re-scoring: it follows a new order of queries and items."""
+"""Re-scoring doesn't depend on the order of queries and items."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from centerclip.rescoring import RESCORINGS
 
 BANK = np.linspace(-0.5, 0.5, 10).reshape(2, 5)
-# Distinct scores: of two equal first hits the one listed first counts, which is no property of order.
+# Distinct scores, because qb_norm breaks ties between first hits by their order.
 matrices = hnp.arrays(
     np.int64, st.tuples(st.integers(1, 6), st.just(5)), elements=st.integers(-99, 99), unique=True
 )

@@ -1,6 +1,6 @@
-"""Data sets by name: `load_dataset` reads a split of any of them as a `Dataset`.
+"""Data sets: `load_dataset` reads a split as a `Dataset`.
 
-Each set is one module that describes it by a `DatasetSpec`; `DATASETS` is the table of all.
+Each data set has a module with its `DatasetSpec`; `DATASETS` contains all of them by name.
 """
 
 from centerclip.datasets.dataset import Caption, Dataset

@@ -1,7 +1,4 @@
-"""Reading annotation files: JSON (also zipped, as published), CSV, lists, and pickles, without running them.
-
-Owns the formats and their errors; knows no data set.
-"""
+"""Reads annotation files: JSON (zipped too), CSV, lists of ids, and pickles without running their code."""
 
 from __future__ import annotations
 
@@ -20,7 +17,6 @@ from centerclip.errors import DatasetError
 __all__ = [
     "each_once",
     "find_annotation",
-    "read_bytes",
     "read_ids",
     "read_json",
     "read_pickle",
@@ -32,32 +28,32 @@ T = TypeVar("T")
 
 
 def find_annotation(folder: Path, *names: str) -> Path:
-    """The first of `names` that is in `folder`.
+    """Return the path of the first of `names` that exists in `folder`.
 
     Raises:
-        DatasetError: no such folder, or none of the files in it.
+        DatasetError: the folder doesn't exist, or has none of the files.
     """
     if not folder.is_dir():
-        raise DatasetError(f"folder not found: {folder}. Give the one that holds {' or '.join(names)}")
+        raise DatasetError(f"folder not found: {folder}. Give the folder that contains {' or '.join(names)}")
     found = next((folder / name for name in names if (folder / name).is_file()), None)
     if found is None:
         raise DatasetError(
-            f"{folder} holds no {' or '.join(names)}: put the published file there, or give its folder as "
+            f"{folder} has no {' or '.join(names)}: put the published file there, or give its folder as "
             "annotations"
         )
     return found
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's content, or for a `.zip` the content of the one `.json` in it."""
+def _read_bytes(path: Path) -> bytes:
+    """Return a file's content, or for a `.zip` the content of its only `.json` file."""
     try:
         if path.suffix != ".zip":
             return path.read_bytes()
         with zipfile.ZipFile(path) as archive:
-            # Archives packed on a Mac hold a second entry for each file in this folder.
+            # Archives made on a Mac have a second entry for each file in this folder.
             members = [n for n in archive.namelist() if n.endswith(".json") and not n.startswith("__MACOSX")]
             if len(members) != 1:
-                raise DatasetError(f"{path} holds {len(members)} .json files; it must hold one")
+                raise DatasetError(f"{path} has {len(members)} .json files; it must have one")
             return archive.read(members[0])
     except OSError as error:
         raise DatasetError(f"{path}: can't be read ({error.strerror or error})") from error
@@ -66,85 +62,72 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """A file's text, UTF-8 with or without a byte order mark."""
+    """Return a file's text, in UTF-8 with or without a byte order mark."""
     try:
-        return read_bytes(path).decode("utf-8-sig")
+        return _read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DatasetError(
-            f"{path}: byte {error.start} is not UTF-8; save the file in this encoding"
-        ) from error
+        raise DatasetError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
 
 
 def read_json(path: Path, kind: type[T]) -> T:
-    """A JSON file (or the one in a `.zip`) as a value of type `kind`; other keys are ignored.
+    """Read a JSON file, or the one in a `.zip`, as a value of type `kind`; unknown keys are ignored.
 
     Args:
         path: the file.
         kind: containers and dataclasses, such as `dict[str, list[str]]`.
 
     Raises:
-        DatasetError: unreadable, not JSON, or of another layout; the message names the place.
+        DatasetError: the file is unreadable, not JSON, or has another layout; the message names the place.
     """
-    # Slow to import, and only reading annotations needs it.
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(kind).validate_json(read_text(path))
-    except ValidationError as error:
-        _refuse(path, error)
+    return _validated(path, kind, read_text(path), json=True)
 
 
 def read_pickle(path: Path, kind: type[T]) -> T:
-    """A pickle of plain containers, strings and numbers as a value of type `kind`.
+    """Read a pickle of plain containers, strings and numbers as a value of type `kind`.
 
-    A pickle is a program. Anything in it that names a class or a function is refused before it is looked
-    up, so the file can't run code.
+    Unpickling can run code. Here, any reference to a class or function is refused before it is looked up.
 
     Raises:
-        DatasetError: unreadable, holds more than plain values, or is of another layout.
+        DatasetError: the file is unreadable, contains other than plain values, or has another layout.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     try:
-        value = _PlainUnpickler(io.BytesIO(read_bytes(path)), encoding="utf-8").load()
+        value = _PlainUnpickler(io.BytesIO(_read_bytes(path)), encoding="utf-8").load()
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from None
-    except Exception as error:  # its documentation: "may raise other exceptions", and damaged files do
+    except Exception as error:  # damaged files raise various types, as documented
         raise DatasetError(f"{path} is not a valid pickle ({error}); download it again") from error
-    try:
-        return TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        _refuse(path, error)
+    return _validated(path, kind, value)
 
 
 def read_ids(path: Path) -> list[str]:
-    """The lines of a list of videos.
+    """Read a list of videos, one per line.
 
     Raises:
-        DatasetError: unreadable, empty, or with a repeated line.
+        DatasetError: the file is unreadable or empty, or repeats a line.
     """
     return each_once(path, [line.strip() for line in read_text(path).splitlines() if line.strip()])
 
 
 def each_once(path: Path, ids: Sequence[str]) -> list[str]:
-    """Return the ids that a file lists; DatasetError if there are none or one is repeated."""
+    """Check the ids that a file lists; DatasetError if there are none or one is repeated."""
     if not ids:
         raise DatasetError(f"{path} lists no videos; download it again")
     name, times = Counter(ids).most_common(1)[0]
     if times > 1:
-        raise DatasetError(f"{path} lists {name} {times} times; each video of a split is listed once")
+        raise DatasetError(f"{path} lists {name} {times} times; each video must be listed once")
     return list(ids)
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a comma-separated file with a header, each with the number of its last line.
+    """Yield the rows of a CSV file with a header, each with the number of its last line.
 
     Args:
         path: the file.
-        columns: those that every row must fill; other columns are returned too.
+        columns: required columns; others are returned too.
 
     Raises:
-        DatasetError: unreadable, a column missing, a row too short or too long, or an empty value.
+        DatasetError: the file is unreadable, a required column or value is missing, or a row has another
+            number of values.
     """
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
@@ -173,11 +156,11 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[st
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Refuses globals, and so classes and functions."""
+    """Refuses all classes and functions."""
 
     def find_class(self, module: str, name: str) -> NoReturn:
         raise DatasetError(
-            f"asks for {module}.{name}; only plain containers, strings and numbers are read. "
+            f"asks for {module}.{name}; only plain containers, strings and numbers are allowed. "
             "Use the published file, or save it as JSON"
         )
 
@@ -185,12 +168,17 @@ class _PlainUnpickler(pickle.Unpickler):
         raise DatasetError("refers to objects outside the file; use the published file, or save it as JSON")
 
 
-def _refuse(path: Path, error: Any) -> NoReturn:
-    """Turn a pydantic error into ours: the first wrong place, and the number of others."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    more = f" (and {error.error_count() - 1} more places)" if error.error_count() > 1 else ""
-    raise DatasetError(
-        f"{path}{f', at {place}' if place else ''}: {first['msg']}{more}. "
-        "The file must have the published layout; download it again"
-    ) from error
+def _validated(path: Path, kind: type[T], value: Any, *, json: bool = False) -> T:
+    from pydantic import TypeAdapter, ValidationError  # slow to import, so not for listing data sets
+
+    try:
+        adapter = TypeAdapter(kind)
+        return adapter.validate_json(value) if json else adapter.validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        more = f" (and {error.error_count() - 1} more places)" if error.error_count() > 1 else ""
+        raise DatasetError(
+            f"{path}{f', at {place}' if place else ''}: {first['msg']}{more}. "
+            "The file must have the published layout; download it again"
+        ) from error

@@ -1,13 +1,12 @@
-"""From annotations and a folder of videos to a `Dataset`, the same for all data sets.
+"""Makes a `Dataset` from annotations and a folder of videos.
 
-Owns the search for video files and the rule for missing ones: an error that names them, or, if the caller
-allows it, a smaller data set that lists them.
+Missing videos are an error, or are left out and listed if the caller allows it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,55 +19,53 @@ from centerclip.records import Item
 __all__ = ["assemble"]
 
 _SHOWN = 5
-"""Missing videos that a message names."""
-
-_Find = Callable[[Item], Item | None]
+"""Missing videos to name in a message."""
 
 
 def assemble(
     spec: DatasetSpec, split: str, annotations: Annotations, folder: Path, *, allow_missing: bool = False
 ) -> Dataset:
-    """Put a split together.
+    """Find the videos of a split, and join them with their captions.
 
     Args:
         spec: the data set.
-        split: its name.
-        annotations: what `spec.read` returned for the split.
-        folder: of the videos.
+        split: name of the split.
+        annotations: annotations of the split, as `spec.read` returns them.
+        folder: folder of the videos.
         allow_missing: leave out videos without a file or without captions, and list them in
             `Dataset.missing`.
 
     Raises:
-        DatasetError: no such folder; two files for one video; an empty caption; a video without a file or
-            captions, unless allowed; nothing left.
+        DatasetError: the folder doesn't exist, a video has two files, a caption is empty, a video has no file
+            or no captions and `allow_missing` is not set, or no video is left.
     """
     source, captions = annotations.source, annotations.captions
     if not folder.is_dir():
-        raise DatasetError(f"folder not found: {folder}. Give the folder that holds the videos")
-    find = _by_name(folder) if annotations.by_name else _by_path(folder)
+        raise DatasetError(f"folder not found: {folder}. Give the folder of the videos")
+    by_stem = _videos_by_stem(folder) if annotations.by_name else {}
     each_once(source, [item.id for item in annotations.videos])
-    found = {item.id: find(item) for item in annotations.videos}
-    unfound = [name for name, item in found.items() if item is None]
-    untold = [name for name in found if not captions.get(name)]
-    if unfound and not allow_missing:
+    found = {item.id: _find(item, folder, by_stem) for item in annotations.videos}
+    without_file = [name for name, item in found.items() if item is None]
+    without_captions = [name for name in found if not captions.get(name)]
+    if without_file and not allow_missing:
         raise DatasetError(
-            f"{spec.name} {split}: {len(unfound)} of {len(found)} videos are not in {folder}: "
-            f"{_some(unfound)}. Add the files, or allow missing videos to continue without them"
+            f"{spec.name} {split}: {len(without_file)} of {len(found)} videos are not in {folder}: "
+            f"{_some(without_file)}. Add the files, or allow missing videos to continue without them"
         )
-    if untold and not allow_missing:
+    if without_captions and not allow_missing:
         raise DatasetError(
-            f"{spec.name} {split}: {source} has no captions for {len(untold)} of the split's {len(found)} "
-            f"videos: {_some(untold)}. Use split and captions of the same release, or allow missing videos "
-            "to continue without these"
+            f"{spec.name} {split}: {source} has no captions for {len(without_captions)} of the split's "
+            f"{len(found)} videos: {_some(without_captions)}. Use split and captions of the same release, or "
+            "allow missing videos to continue without them"
         )
-    left_out = {*unfound, *untold}
+    left_out = {*without_file, *without_captions}
     kept = [item for item in found.values() if item is not None and item.id not in left_out]
     texts = []
     for position, item in enumerate(kept):
         for number, text in enumerate(captions[item.id], start=1):
             if not text.strip():
                 raise DatasetError(
-                    f"{source}: caption {number} of video {item.id} is empty; correct it or remove it"
+                    f"{source}: caption {number} of video {item.id} is empty; fill it in or remove it"
                 )
             texts.append(Caption(text.strip(), position))
     return Dataset(
@@ -83,34 +80,26 @@ def assemble(
     )
 
 
-def _by_path(folder: Path) -> _Find:
-    def find(item: Item) -> Item | None:
-        path = folder / item.path
-        return replace(item, path=path) if path.is_file() else None
-
-    return find
-
-
-def _by_name(folder: Path) -> _Find:
-    """Find a video as its id or its published name, each as it is or with the suffix of a re-encoding."""
-    # Importing the video package loads decoders and torch, which listing data sets doesn't need.
+def _videos_by_stem(folder: Path) -> dict[str, list[Path]]:
+    # Imports decoders and torch, which listing data sets doesn't need.
     from centerclip.video.files import find_videos
 
     by_stem: dict[str, list[Path]] = defaultdict(list)
     for path in find_videos([folder]):
         by_stem[path.stem].append(path)
+    return by_stem
 
-    def find(item: Item) -> Item | None:
-        published = folder / item.path
-        paths = by_stem.get(item.id) or by_stem.get(item.path.name) or [published][: published.is_file()]
-        if len(paths) > 1:
-            raise DatasetError(
-                f"{item.id} is found {len(paths)} times under {folder}: {paths[0]}, {paths[1]}. "
-                "Give a folder that holds each video once"
-            )
-        return replace(item, path=paths[0]) if paths else None
 
-    return find
+def _find(item: Item, folder: Path, by_stem: Mapping[str, list[Path]]) -> Item | None:
+    """Find a file named as the id or the published name, with any video suffix, or at the item's own path."""
+    published = folder / item.path
+    paths = by_stem.get(item.id) or by_stem.get(item.path.name) or [published][: published.is_file()]
+    if len(paths) > 1:
+        raise DatasetError(
+            f"{item.id} is found {len(paths)} times under {folder}: {paths[0]}, {paths[1]}. "
+            "Give a folder with one file per video"
+        )
+    return replace(item, path=paths[0]) if paths else None
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What training and evaluation need of a data set: videos, captions, and which belongs to which."""
+"""The videos and captions of a split, for training and evaluation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from centerclip.errors import DatasetError
 from centerclip.records import Item
 
-if TYPE_CHECKING:  # the command line's help imports this module
+if TYPE_CHECKING:  # help texts import this module, so it must be light
     import numpy as np
     from numpy.typing import NDArray
 
@@ -18,7 +18,7 @@ __all__ = ["Caption", "Dataset"]
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """One sentence and the position in `Dataset.videos` of the video it describes."""
+    """A caption, and the position of its video in `Dataset.videos`."""
 
     text: str
     video: int
@@ -29,14 +29,13 @@ class Dataset:
     """A split of a data set.
 
     Attributes:
-        frames: frames per video in the set's protocol; None leaves the choice to the model.
+        frames: frames per video in the usual protocol; None leaves the choice to the model.
         max_text_tokens: longer captions are cut to this number of tokens.
-        missing: ids of videos that the split names but that were left out, with their captions, because
-            the caller allowed it.
+        missing: ids of videos of the split that were left out, with their captions.
         protocols: ways to rank video-to-text, `caption` or `group`, the default first.
 
     Raises:
-        DatasetError: no videos, no captions, or a caption that is empty or belongs to no video.
+        DatasetError: there are no videos or no captions, or a caption is empty or belongs to no video.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Dataset:
         if not self.videos or not self.captions:
             raise DatasetError(
                 f"{self.name} {self.split} has {len(self.videos)} videos and {len(self.captions)} captions; "
-                "it needs at least one of each. Check the folder of the videos and the annotation file"
+                "it needs at least one of each. Check the folder of videos and the annotation file"
             )
         for caption in self.captions:
             if not 0 <= caption.video < len(self.videos):
@@ -67,13 +66,13 @@ class Dataset:
                 )
 
     def video_of_caption(self) -> NDArray[np.int64]:
-        """[captions] int64: the position in `videos` of each caption's video, the ground truth."""
+        """Return [captions] int64, the position in `videos` of each caption's video: the ground truth."""
         import numpy as np
 
         return np.array([caption.video for caption in self.captions], dtype=np.int64)
 
     def part(self, positions: Sequence[int]) -> Dataset:
-        """The videos at these positions, in this order, with their captions.
+        """Return the videos at these positions, in this order, with their captions.
 
         Raises:
             DatasetError: no video with a caption is left.
@@ -83,7 +82,7 @@ class Dataset:
         return replace(self, videos=tuple(self.videos[p] for p in positions), captions=tuple(captions))
 
     def without(self, positions: Collection[int]) -> Dataset:
-        """All videos but those at these positions, which `missing` lists afterwards.
+        """Return all videos except those at these positions, which are added to `missing`.
 
         Raises:
             DatasetError: no video with a caption is left.

@@ -2,8 +2,8 @@
 
 Annotations: the lists `train_list.txt`, `val_list.txt`, `test_list.txt` (8,392, 1,065 and 1,004 videos), and
 the descriptions as the original `test_data.json` or as `didemo_test_label.csv`. The label files of train and
-val lack 30 and 3 of the listed videos: those count as missing.
-Videos: named as in the lists, or re-encoded with another suffix. Only the first 31 seconds count, and the
+val lack 30 and 3 of the listed videos, which count as missing.
+Videos: named as in the lists, or re-encoded with another suffix. Only the first 31 seconds are used, and the
 descriptions of a video are joined into one caption.
 """
 
@@ -20,11 +20,11 @@ from centerclip.records import Item
 __all__ = ["DATASET"]
 
 _END_SECONDS = 31.0
-"""Only the first six pieces of five seconds were described; the published labels end at 31."""
+"""Only the first six pieces of five seconds have descriptions; the published labels end at 31."""
 
 
 @dataclass(frozen=True)
-class _Moment:
+class _Description:
     video: str
     description: str
 
@@ -34,8 +34,8 @@ def _read(folder: Path, split: str) -> Annotations:
     source = find_annotation(folder, f"{split}_data.json", f"didemo_{split}_label.csv")
     descriptions: dict[str, list[str]] = defaultdict(list)
     if source.suffix == ".json":
-        for moment in read_json(source, list[_Moment]):
-            descriptions[_id(moment.video)].append(moment.description.strip())
+        for described in read_json(source, list[_Description]):
+            descriptions[_id(described.video)].append(described.description.strip())
     else:
         for _, row in read_rows(source, ["video_path", "text"]):
             descriptions[_id(PurePosixPath(row["video_path"]).name)].append(row["text"].strip())
@@ -45,7 +45,7 @@ def _read(folder: Path, split: str) -> Annotations:
 
 
 def _id(name: str) -> str:
-    """The name without its suffix, which may be a bare dot, and which re-encoding changes."""
+    """Return the name without its suffix, which can be a bare dot and which re-encoding changes."""
     return name.rpartition(".")[0]
 
 

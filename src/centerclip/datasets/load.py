@@ -1,4 +1,4 @@
-"""The table of data sets, and the calls that read any of them by name."""
+"""The table of data sets, and functions that read them by name."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _Place = str | os.PathLike[str]
 
 
 def describe_splits() -> str:
-    """The splits of each data set, for help texts."""
+    """Return the splits of each data set, for help texts."""
     own = "all, or a value of its column split"
     return "; ".join(f"{name}: {', '.join(spec.splits) or own}" for name, spec in DATASETS.items())
 
 
 def describe_frames() -> str:
-    """The frames per video in the protocol of each data set that has one, for help texts."""
+    """Return the frames per video of each data set with a usual number, for help texts."""
     return ", ".join(f"{name}: {spec.frames}" for name, spec in DATASETS.items() if spec.frames)
 
 
@@ -45,11 +45,11 @@ def find_dataset(name: str | DatasetSpec) -> DatasetSpec:
     """Look up a data set.
 
     Args:
-        name: a key of `DATASETS`, or `module:object` for your own `DatasetSpec`. The module may be in the
-            working folder. A `DatasetSpec` is returned as it is.
+        name: a key of `DATASETS`, `module:object` for your own `DatasetSpec`, or a `DatasetSpec`, which is
+            returned unchanged. The module may be in the working folder.
 
     Raises:
-        DatasetError: there is no such data set, or the object isn't a `DatasetSpec`.
+        DatasetError: the data set is unknown, or the object isn't a `DatasetSpec`.
         ConfigError: the object can't be imported.
     """
     if isinstance(name, DatasetSpec):
@@ -79,14 +79,14 @@ def load_dataset(
 
     Args:
         name: as for `find_dataset`.
-        split: one of the set's splits; by default the one that results are reported on.
-        annotations: the folder of the annotation files, or its parent if it is named after the set; for
+        split: one of the data set's splits, by default the first.
+        annotations: folder of the annotation files, or its parent if it is named after the data set; for
             `manifest`, the file. By default `videos`.
-        videos: the folder of the videos, searched with its subfolders. By default the annotations' folder.
-        allow_missing: leave out videos without a file; `Dataset.missing` lists them.
+        videos: folder of the videos, searched with its subfolders. By default the annotations' folder.
+        allow_missing: leave out videos without a file or captions, and list them in `Dataset.missing`.
 
     Raises:
-        DatasetError: an unknown set or split, or a missing or malformed file.
+        DatasetError: the data set or split is unknown, or a file is missing or malformed.
     """
     spec = find_dataset(name)
     if split is None:
@@ -100,15 +100,14 @@ def load_dataset(
 def training_captions(
     name: str | DatasetSpec, split: str, *, annotations: _Place | None = None, videos: _Place | None = None
 ) -> list[str]:
-    """The captions to train on for an evaluation of `split`. The videos themselves aren't needed.
+    """Return the captions of the training split that belongs to `split`. Video files aren't needed.
 
     Args:
         name, annotations, videos: as for `load_dataset`.
-        split: the split that is evaluated, such as `1k-A`, whose training split is `9k`.
+        split: the split to evaluate. For example, `9k` is the training split of `1k-A`.
 
     Raises:
-        DatasetError: `split` is a training split itself, or the files of the training split are missing
-            or malformed.
+        DatasetError: `split` is a training split, or files of the training split are missing or malformed.
     """
     spec = find_dataset(name)
     if split in spec.training_splits or not spec.training_splits:
@@ -128,7 +127,7 @@ def _annotations(spec: DatasetSpec, annotations: _Place | None, videos: _Place |
     given = videos if annotations is None else annotations
     if given is None:
         raise DatasetError(
-            f"{spec.name} needs the folder of its videos and its annotation files; neither is given"
+            f"{spec.name} needs the folder of its videos and that of its annotation files: give at least one"
         )
     named = Path(given) / spec.name
     return named if named.is_dir() else Path(given)

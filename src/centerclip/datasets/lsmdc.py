@@ -17,7 +17,7 @@ from centerclip.errors import DatasetError
 __all__ = ["DATASET"]
 
 _FILES = {
-    "test": "LSMDC16_challenge_1000_publictect.csv",  # spelled so by its publishers
+    "test": "LSMDC16_challenge_1000_publictect.csv",  # sic
     "val": "LSMDC16_annos_val.csv",
     "train": "LSMDC16_annos_training.csv",
 }
@@ -27,7 +27,7 @@ _COLUMNS = 6  # video, start and end aligned, start and end extracted, sentence
 def _read(folder: Path, split: str) -> Annotations:
     source = find_annotation(folder, _FILES[split])
     captions: dict[str, list[str]] = defaultdict(list)
-    # The sentences hold unpaired quotation marks, so the csv module can't read these files.
+    # The sentences contain unpaired quotation marks, so the csv module can't read these files.
     for number, line in enumerate(read_text(source).split("\n"), start=1):
         if line.strip():
             values = line.split("\t")

@@ -1,8 +1,8 @@
 """Your own videos and captions in a table: CSV with a header, JSON lines or Parquet.
 
 Each row has the columns `path` and `caption`, and optionally `start` and `end` (seconds) and `split`; other
-columns are ignored. Rows with equal path, start and end are one video with several captions. The table may
-also be given as the folder that holds it as `manifest.csv`, `manifest.jsonl` or `manifest.parquet`.
+columns are ignored. Rows with the same path, start and end are captions of one video. If the table is named
+`manifest.csv`, `manifest.jsonl` or `manifest.parquet`, its folder can be given instead.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from centerclip.datasets.annotations import find_annotation, read_rows, read_text
 from centerclip.datasets.spec import Annotations, DatasetSpec
@@ -26,8 +25,7 @@ _ALL = "all"
 _COLUMNS = ("path", "caption", "start", "end", "split")
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     video: Item
     caption: str
     split: str | None
@@ -36,7 +34,12 @@ class _Row:
 def _read(table: Path, split: str) -> Annotations:
     if table.is_dir():
         table = find_annotation(table, "manifest.csv", "manifest.jsonl", "manifest.parquet")
-    rows = list(_rows(table))
+    rows = []
+    for place, record in _records(table):
+        try:
+            rows.append(_row(record))
+        except ValueError as error:
+            raise DatasetError(f"{table}, {place}: {error}. Correct the row or remove it") from None
     splits = sorted({row.split for row in rows if row.split is not None})
     if split != _ALL and not splits:
         raise DatasetError(
@@ -57,16 +60,8 @@ def _read(table: Path, split: str) -> Annotations:
     return Annotations(table, tuple(videos.values()), captions)
 
 
-def _rows(path: Path) -> Iterator[_Row]:
-    for place, record in _records(path):
-        try:
-            yield _row(record)
-        except ValueError as error:
-            raise DatasetError(f"{path}, {place}: {error}. Correct the row or remove it") from None
-
-
 def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows, each with its place in the file."""
+    """Yield the rows, each with its place in the file."""
     if path.suffix == ".csv":
         yield from ((f"line {number}", row) for number, row in read_rows(path, ["path", "caption"]))
     elif path.suffix == ".jsonl":
@@ -77,7 +72,7 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from _parquet_records(path)
     else:
         raise DatasetError(
-            f"{path} is not a manifest: give a .csv, .jsonl or .parquet file, or a folder that holds one"
+            f"{path} is not a manifest: give a .csv, .jsonl or .parquet file, or a folder with one"
         )
 
 
@@ -92,8 +87,7 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def _parquet_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    # Slow to import, and only this format needs it.
-    import pyarrow as pa
+    import pyarrow as pa  # slow to import
     import pyarrow.parquet as pq
 
     try:
@@ -106,23 +100,23 @@ def _parquet_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _row(record: dict[str, Any]) -> _Row:
-    """Check one row; a ValueError names the rule that it breaks."""
+    """Check one row; a ValueError names the broken rule."""
     for name in ("path", "caption"):
         if not isinstance(record.get(name), str) or not record[name].strip():
-            raise ValueError(f"{name} is {record.get(name)!r}; each row needs a text")
+            raise ValueError(f"{name} is {record.get(name)!r}; it must be a text")
     start, end = _seconds(record, "start"), _seconds(record, "end")
     if end is not None and end <= (start or 0.0):
         raise ValueError(f"end is {end:g} and start {start or 0:g}; end must come after start")
     path, split = record["path"], record.get("split")
     name = path
-    if start is not None or end is not None:  # as in the notation of media fragments
+    if start is not None or end is not None:  # the notation of media fragments
         name += f"#t={_brief(start or 0.0)}" + ("" if end is None else f",{_brief(end)}")
     video = Item(Path(path), start, end, id=name)
     return _Row(video, record["caption"], None if split in (None, "") else str(split))
 
 
 def _brief(seconds: float) -> str:
-    """4 for 4.0, and every digit of other numbers: two windows must not share an id."""
+    """Return 4 for 4.0, but all digits of other numbers, because ids must be unique."""
     return str(seconds).removesuffix(".0")
 
 

@@ -1,12 +1,11 @@
 """MSR-VTT (Xu et al., CVPR 2016): 10,000 web videos with 20 captions each.
 
-Splits: `1k-A` is the usual test set of 1,000 videos with one caption each; `9k` and `7k` are trained on for
-it. `train`, `val`, `test` are the official 6,513, 497 and 2,990 videos. 7k is the official train and val
-together, and 9k adds the 1,990 official test videos outside 1k-A, so no official split is left to choose a
-model for 1k-A after training on 9k.
+Splits: `1k-A` is the usual test set of 1,000 videos with one caption each, `9k` and `7k` its training sets.
+`train`, `val`, `test` are the official 6,513, 497 and 2,990 videos. 7k is train and val together. 9k adds the
+1,990 test videos outside 1k-A, so after training on 9k, no official split is left to choose a model for 1k-A.
 Annotations: `MSRVTT_data.json`, or the official `train_val_annotation.zip` and `test_videodatainfo.json.zip`
-or the files in them; for `9k` and `7k` also `MSRVTT_train.9k.csv` and `.7k.csv`; for `1k-A`
-`MSRVTT_JSFUSION_test.csv` alone.
+or the files in them; for `9k` and `7k` also `MSRVTT_train.9k.csv` and `.7k.csv`; for `1k-A` only
+`MSRVTT_JSFUSION_test.csv`.
 Videos: `video0.mp4` and so on.
 """
 
@@ -67,7 +66,7 @@ def _read(folder: Path, split: str) -> Annotations:
 
 
 def _read_file(folder: Path, parts: tuple[tuple[str, ...], ...]) -> tuple[Path, _File]:
-    """The annotations of all videos from the one file, or else from the official parts."""
+    """Read the annotations of all videos from one file, or from the official parts."""
     if (folder / _WHOLE).is_file():
         return folder / _WHOLE, read_json(folder / _WHOLE, _File)
     paths = [find_annotation(folder, _WHOLE, *names) for names in parts]

@@ -1,8 +1,8 @@
 """MSVD (Chen and Dolan, ACL 2011): 1,970 short YouTube videos with about 40 captions each.
 
 Annotations: the lists `train_list.txt`, `val_list.txt`, `test_list.txt` (1,200, 100 and 670 videos), and the
-captions as `captions_msvd.json` (id to list of captions) or `raw-captions.pkl` (id to list of word lists, the
-field's usual file; nothing in it is run).
+captions as `captions_msvd.json` (id to list of captions) or `raw-captions.pkl` (the usual file, id to list of
+word lists).
 Videos: `-4wsuPCjDBc_5_15.avi` and so on.
 """
 

@@ -1,6 +1,6 @@
-"""The description of a data set: its splits, the field's protocol for it, and how to read its files.
+"""The description of a data set: its splits, its usual protocol, and how to read its files.
 
-Light to import: help texts come from these descriptions.
+It must be light to import, because help texts are made from these descriptions.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ __all__ = ["Annotations", "DatasetSpec"]
 
 @dataclass(frozen=True)
 class Annotations:
-    """One split as its annotation files state it, before any video is looked for.
+    """One split as in its annotation files, before video files are searched.
 
     Attributes:
         source: the file with the captions, for messages.
         videos: in the order of the gallery, each with a unique `id`. Relative paths start from the folder
             of the videos.
-        captions: by video id; may cover more videos than the split.
-        by_name: a path is only a name: the file may be in any subfolder and have any video suffix.
+        captions: captions by video id; may include videos of other splits.
+        by_name: whether paths are only names, so that files may be in any subfolder with any video suffix.
     """
 
     source: Path
@@ -34,22 +34,22 @@ class Annotations:
 
     @classmethod
     def of_ids(cls, source: Path, ids: Iterable[str], captions: Mapping[str, Sequence[str]]) -> Self:
-        """The annotations of whole videos whose files are named after their ids."""
+        """Return the annotations of whole videos with files named after their ids."""
         return cls(source, tuple(Item(Path(name), id=name) for name in ids), captions, by_name=True)
 
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A data set. Your own is used as `module:object`, where object is a value of this class.
+    """A data set. Use your own as `module:object`, where object is an instance of this class.
 
     Attributes:
-        name: of the set, as in `--dataset`.
-        read: reads a split. Its arguments are the annotations' folder or file, and the split's name.
-        splits: their names; an evaluation takes the first by default. Empty if the files name them.
-        reported_splits: those that results are reported on. They must not be used to choose a model.
-        training_splits: those that models are trained on.
-        training_split_for: the training split for a split, where it isn't the first training split.
-        frames: frames per video in the field's protocol; None leaves the choice to the model.
+        name: name of the data set, as in `--dataset`.
+        read: reads a split, given the folder or file of the annotations and the name of the split.
+        splits: names of the splits, the default of evaluations first. Empty if the files name them.
+        reported_splits: splits that results are reported on. They must not be used to choose a model.
+        training_splits: splits that models are trained on.
+        training_split_for: training split for a split, where it isn't the first of `training_splits`.
+        frames: frames per video in the usual protocol; None leaves the choice to the model.
         max_text_tokens: longer captions are cut to this number of tokens.
         protocols: ways to rank video-to-text, the default first (see `metrics.video_to_text_ranks`).
     """

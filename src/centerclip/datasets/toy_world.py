@@ -1,6 +1,6 @@
-"""The toy world: short videos of drawn things, as `centerclip toy-world` renders them.
+"""The toy world: short drawn videos, rendered by `centerclip toy-world`.
 
-The folder holds the videos, and for each split a file such as `test.jsonl` with one object per video.
+The folder contains the videos, and for each split a file such as `test.jsonl` with one object per video.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _read(folder: Path, split: str) -> Annotations:
             captions[record["id"]] = list(record["captions"])
         except (ValueError, KeyError, TypeError) as error:
             raise DatasetError(
-                f"{source}, line {number}: not a line of the toy world ({error}). Remove the file and render "
+                f"{source}, line {number}: not a line of the toy world ({error}). Delete the file and render "
                 f"it again with centerclip toy-world {folder}"
             ) from error
     return Annotations(source, tuple(videos), captions)

@@ -1,7 +1,6 @@
-"""Evaluation: every video decoded once and encoded under each schedule, then ranks both ways.
+"""Evaluation of a model on a data set, reports on disk, and paired comparison of reports.
 
-Owns the way from a data set to figures, their report on disk, and the paired comparison of reports.
-Knows neither how ranks are computed (`metrics`) nor how scores are corrected (`rescoring`).
+Ranks are computed by `centerclip.metrics`, re-scored similarities by `centerclip.rescoring`.
 """
 
 from centerclip.evaluation.pairing import Pair, compare_reports

@@ -1,4 +1,4 @@
-"""The paired comparison of reports: which results and which queries belong together, and what differs."""
+"""Compares reports query by query: which results and queries belong together, and their differences."""
 
 from __future__ import annotations
 
@@ -18,46 +18,43 @@ __all__ = ["Pair", "compare_reports"]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two results on the same queries, and the differences: the second's figures minus the first's."""
+    """Two results on the same queries, and the differences: second minus first."""
 
     first: Result
     second: Result
     text_to_video: Comparison
     video_to_text: Comparison | None
-    """None where one of them ranked no captions."""
+    """None if one of the results has no video-to-text."""
 
 
 def compare_reports(first: Report, second: Report | None = None, *, seed: int = 0) -> list[Pair]:
     """Compare the results of two reports, or those of one, query by query.
 
-    Of one report, its first result is compared with each of the others. Of two, a report with one
-    result is compared with every result of the other; of two with several, those with the same schedule,
-    reducer and re-scoring are.
+    With one report, its first result is compared with each of its others. With two, a single result is
+    compared with every result of the other report; if both have several, results with the same schedule,
+    reducer and re-scoring are compared.
 
     Args:
-        first: what is compared with.
-        second: what is compared; None for the first one's own results.
-        seed: of the resampling.
+        first: the baseline.
+        second: compared with the baseline; None compares the results within `first`.
+        seed: seed of the resampling.
 
     Raises:
-        ConfigError: another data set, split, protocol, gallery or other captions; or nothing to pair.
+        ConfigError: the reports differ in data set, split, protocol, videos or captions, or no results match.
     """
     if second is None:
         if len(first.results) < 2:
             raise ConfigError(
-                f"the report has one result, {first.results[0].name}; to compare takes a second report, or a "
-                "report of several schedules"
+                f"the report has one result, {first.results[0].name}: give a second report, or a report of "
+                "several schedules"
             )
         pairs = [(first.results[0], other) for other in first.results[1:]]
         second = first
     else:
         _check(first, second)
         pairs = list(_pairs(first.results, second.results))
-    by_caption = _order(
-        [(query.video, query.text) for query in first.captions],
-        [(query.video, query.text) for query in second.captions],
-    )
-    by_video = _order(first.told, second.told)
+    by_caption = _order(first.captions, second.captions)
+    by_video = _order(first.captioned_videos, second.captioned_videos)
     owner = np.array([query.video for query in first.captions])
     return [
         Pair(
@@ -79,22 +76,22 @@ def _pairs(first: Sequence[Result], second: Sequence[Result]) -> Iterator[tuple[
         yield from ((a, b) for a in first for b in second)
         return
     named = {result.name: result for result in second}
-    alike = [(result, named[result.name]) for result in first if result.name in named]
-    if not alike:
+    matching = [(result, named[result.name]) for result in first if result.name in named]
+    if not matching:
         raise ConfigError(
-            f"the first report has {', '.join(result.name for result in first)}, the second "
-            f"{', '.join(named)}: nothing to pair. Evaluate both under the same schedules, or one under one"
+            f"no results match: {', '.join(result.name for result in first)} in the first report and "
+            f"{', '.join(named)} in the second. Evaluate both with the same schedules"
         )
-    yield from alike
+    yield from matching
 
 
 def _check(first: Report, second: Report) -> None:
-    """Refuse reports whose ranks don't compare, by the first thing in which they differ."""
+    """Refuse reports on different queries, and name the first difference."""
     for name in ("dataset", "split", "protocol"):
         a, b = getattr(first, name), getattr(second, name)
         if a != b:
             raise ConfigError(
-                f"the reports have another {name}, {a!r} and {b!r}; only the same queries can be paired"
+                f"the reports differ in their {name}, {a!r} and {b!r}: evaluate both in the same way"
             )
     _same("videos", first.videos, second.videos)
     _same(
@@ -110,12 +107,12 @@ def _same(what: str, first: Sequence[str], second: Sequence[str]) -> None:
         example = next(iter(only_first or only_second))
         raise ConfigError(
             f"{only_first.total()} {what} are only in the first report and {only_second.total()} only in the "
-            f"second, such as {example!r}; ranks among others don't compare. Evaluate both on the same files"
+            f"second, such as {example!r}: evaluate both on the same files"
         )
 
 
 def _order(first: Sequence[object], second: Sequence[object]) -> NDArray[np.intp]:
-    """Where in `second` each of `first` stands; equal ones pair in their order."""
+    """Return the position in `second` of each item of `first`. Equal items are matched in order."""
     places: dict[object, list[int]] = {}
     for place, query in reversed(list(enumerate(second))):
         places.setdefault(query, []).append(place)

@@ -1,6 +1,6 @@
-"""A report on disk: everything that was found and where it comes from, as JSON.
+"""Reports of evaluations as JSON files.
 
-The ids of videos and the captions are in it, so that two reports can be paired query by query.
+A report contains the ids of videos and the captions, so that two reports can be compared query by query.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ __all__ = ["Report", "Result", "make_report", "read_report", "write_report"]
 _PACKAGES = ("centerclip", "torch", "transformers", "av", "numpy")
 
 
-class _Part(BaseModel):
+class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Interval(_Part):
-    """A figure with its 95 % bootstrap interval; recalls in percent."""
+class Interval(_Record):
+    """A statistic with its 95 % bootstrap interval; recalls in percent."""
 
     value: float
     low: float
     high: float
 
 
-class Query(_Part):
-    """A caption, and the id of its video."""
+class CaptionQuery(_Record):
+    """A caption and the id of its video."""
 
     video: str
     text: str
 
 
-class FailedFile(_Part):
-    """A file that could not be decoded."""
+class FailedFile(_Record):
+    """A file that can't be decoded."""
 
     path: str
     reason: str
 
 
-class Result(_Part):
-    """One schedule, reducer and re-scoring; ranks are in the order of the report's queries."""
+class Result(_Record):
+    """The result of one schedule, reducer and re-scoring, with one rank per query of the report."""
 
     schedule: str
     reducer: str
@@ -65,15 +65,15 @@ class Result(_Part):
 
     @property
     def name(self) -> str:
-        """What tells it from the other results of a report: `B6-4,49 kmedoids`, `none, dsl`."""
-        made = self.schedule if self.reducer == "none" else f"{self.schedule} {self.reducer}"
-        return made if self.rescoring == "none" else f"{made}, {self.rescoring}"
+        """Name of the result, unique within a report: `B6-4,49 kmedoids`, `none, dsl`."""
+        variant = self.schedule if self.reducer == "none" else f"{self.schedule} {self.reducer}"
+        return variant if self.rescoring == "none" else f"{variant}, {self.rescoring}"
 
 
-class Report(_Part):
-    """The results of one evaluation, and what they have in common.
+class Report(_Record):
+    """The results of one evaluation and their common settings.
 
-    The queries of text-to-video are `captions`; those of video-to-text are `told`.
+    The queries of text-to-video are `captions`; those of video-to-text are `captioned_videos`.
     """
 
     format: Literal["centerclip evaluation, version 1"] = "centerclip evaluation, version 1"
@@ -87,30 +87,30 @@ class Report(_Part):
     seed: int
     versions: dict[str, str]
     videos: tuple[str, ...]
-    captions: tuple[Query, ...]
+    captions: tuple[CaptionQuery, ...]
     missing: tuple[str, ...]
     failed: tuple[FailedFile, ...]
     results: tuple[Result, ...]
 
     def brief(self) -> list[dict[str, Any]]:
-        """A flat record for each result: counts in place of queries, and no ranks."""
+        """Return a flat record per result, with counts instead of queries and without ranks."""
         common = self.model_dump(exclude={"format", "results", "videos", "captions"})
         counts = {"videos": len(self.videos), "captions": len(self.captions)}
-        without = {"text_to_video_ranks", "video_to_text_ranks"}
-        return [common | counts | result.model_dump(exclude=without) for result in self.results]
+        ranks = {"text_to_video_ranks", "video_to_text_ranks"}
+        return [common | counts | result.model_dump(exclude=ranks) for result in self.results]
 
     @property
-    def told(self) -> tuple[str, ...]:
-        """The videos that have a caption, in the order of `videos`."""
+    def captioned_videos(self) -> tuple[str, ...]:
+        """Ids of the videos that have a caption, in the order of `videos`."""
         owners = {caption.video for caption in self.captions}
         return tuple(video for video in self.videos if video in owners)
 
     @model_validator(mode="after")
-    def _one_rank_a_query(self) -> Self:
+    def _check_ranks(self) -> Self:
         for result in self.results:
             for ranks, queries in (
                 (result.text_to_video_ranks, self.captions),
-                (result.video_to_text_ranks, self.told),
+                (result.video_to_text_ranks, self.captioned_videos),
             ):
                 if ranks is not None and len(ranks) != len(queries):
                     raise ValueError(f"{result.name} has {len(ranks)} ranks for {len(queries)} queries")
@@ -118,15 +118,19 @@ class Report(_Part):
 
 
 def make_report(evaluations: Sequence[Evaluation], *, model: str, seed: int) -> Report:
-    """Put the results of one call of `evaluate` together.
+    """Make a report of the results of one call of `evaluate`.
 
     Args:
         evaluations: at least one.
-        model: its name or folder.
-        seed: of the bootstrap.
+        model: name or folder of the model.
+        seed: seed of the bootstrap.
     """
     first = evaluations[0]
     data = first.dataset
+    results: list[Result] = []
+    for evaluation in evaluations:
+        results.append(_result(evaluation, evaluation))
+        results += [_result(evaluation, rescored) for rescored in evaluation.rescored]
     return Report(
         dataset=data.name,
         split=data.split,
@@ -138,17 +142,10 @@ def make_report(evaluations: Sequence[Evaluation], *, model: str, seed: int) -> 
         seed=seed,
         versions={package: version(package) for package in _PACKAGES},
         videos=tuple(video.id for video in data.videos),
-        captions=tuple(Query(video=data.videos[c.video].id, text=c.text) for c in data.captions),
+        captions=tuple(CaptionQuery(video=data.videos[c.video].id, text=c.text) for c in data.captions),
         missing=first.missing,
         failed=tuple(FailedFile(path=str(file.path), reason=file.reason) for file in first.failed),
-        results=tuple(
-            result
-            for evaluation in evaluations
-            for result in (
-                _result(evaluation, evaluation),
-                *(_result(evaluation, rescored) for rescored in evaluation.rescored),
-            )
-        ),
+        results=tuple(results),
     )
 
 
@@ -175,15 +172,15 @@ def _figures(summary: Summary) -> dict[str, Interval]:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write it as JSON."""
+    """Write a report as JSON."""
     path.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def read_report(path: Path) -> Report:
-    """Read what `write_report` wrote.
+    """Read a report that `write_report` wrote.
 
     Raises:
-        ConfigError: it can't be read, or is something else.
+        ConfigError: the file can't be read, or isn't a report of this version.
     """
     try:
         return Report.model_validate_json(path.read_bytes())
@@ -193,6 +190,6 @@ def read_report(path: Path) -> Report:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ConfigError(
-            f"{path} is no report of this version{f', at {place}' if place else ''}: {first['msg']}. "
+            f"{path} isn't a report of this version{f', at {place}' if place else ''}: {first['msg']}. "
             "Write one with centerclip evaluate --output"
         ) from error

@@ -1,4 +1,4 @@
-"""What an evaluation finds: the ranks of both directions and their summaries, plain and re-scored."""
+"""Results of an evaluation: ranks in both directions and their summaries, plain and re-scored."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["Evaluation", "Rescored"]
 
 @dataclass(frozen=True, kw_only=True)
 class Rescored:
-    """What one way to re-score made of the same similarities.
+    """The ranks after one re-scoring of the similarities.
 
-    A bank of captions says nothing about queries that are videos, so with one there is no video-to-text.
+    A bank of captions can't correct queries that are videos, so with a bank there is no video-to-text.
     """
 
     name: str
     transductive: bool
-    """It looked at all test queries at once: not to be compared with plain figures."""
+    """Uses all test queries at once, so the figures can't be compared with plain ones."""
     bank: int | None = None
-    """Training captions in the bank, where it takes one."""
+    """Number of training captions in the bank; None without a bank."""
     text_to_video: Summary
     video_to_text: Summary | None = None
     text_to_video_ranks: NDArray[np.float64]
@@ -34,24 +34,24 @@ class Rescored:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The result of one schedule and reducer, and where it comes from."""
+    """The result of one schedule and reducer, and its settings."""
 
     schedule: str
     reducer: str
-    """`none` for the schedule `none`, which has no use for one."""
+    """`none` for the schedule `none`, which needs no reducer."""
     fingerprint: str
     frames: int
     precision: str
     multiply_adds: int
-    """Of a video's way through the vision tower, as `TokenSchedule.multiply_adds` counts."""
+    """Per video, in the vision tower, see `TokenSchedule.multiply_adds`."""
     protocol: str
-    """How video-to-text was ranked, see `metrics.video_to_text_ranks`."""
+    """Protocol of video-to-text, see `metrics.video_to_text_ranks`."""
     videos: int
     captions: int
     missing: tuple[str, ...]
-    """Ids of videos that were left out: not found, without captions, or not to be decoded."""
+    """Ids of videos that were left out: not found, without captions, or impossible to decode."""
     failed: tuple[Failed, ...]
-    """Those among them that could not be decoded, and why."""
+    """The files that can't be decoded."""
     text_to_video: Summary
     video_to_text: Summary
     text_to_video_ranks: NDArray[np.float64]
@@ -60,4 +60,4 @@ class Evaluation:
     """[videos with a caption], in the order of `dataset.videos`."""
     rescored: tuple[Rescored, ...]
     dataset: Dataset = field(repr=False)
-    """What was ranked, without the videos that are missing."""
+    """The data set without the missing videos."""

@@ -1,9 +1,8 @@
-"""`evaluate`: one data set and one model, under several schedules and reducers on the same decoded frames."""
+"""Evaluates a model on a data set under several schedules and reducers, decoding each video once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +24,8 @@ from centerclip.schedule import TokenSchedule
 
 __all__ = ["evaluate"]
 
-_BANK = 10_000
-"""Captions of a bank at most; all 180,000 of MSR-VTT's 9k would take longer to encode than its test set."""
+_MAX_BANK = 10_000
+"""Maximum captions per bank; encoding all 180,000 of MSR-VTT's 9k would take longer than its test set."""
 
 
 def evaluate(
@@ -46,51 +45,50 @@ def evaluate(
 ) -> list[Evaluation]:
     """Rank every caption's video among all videos, and every video's captions among all captions.
 
-    Each video is decoded once, and encoded once under each schedule and reducer. Captions are cut to the
+    Each video is decoded once, and encoded once per schedule and reducer. Captions are cut to the
     `max_text_tokens` of the data set.
 
     Args:
-        model: put on its device; the same weights serve every schedule.
-        dataset: the split; several captions a video are welcome.
-        schedules: token schedules to compare; the model's own if None.
-        reducers: by which each schedule is carried out; the model's own if None. `none` needs none, and is
-            evaluated once.
-        protocol: of video-to-text, one of `dataset.protocols`; the first of them if None.
-        rescorings: names of `rescoring.RESCORINGS`; each is ranked beside the plain scores.
-        bank: training captions for those that take a bank, none of them `dataset`'s; of more than 10,000
-            so many are drawn.
-        decode: where frames come from; the data set's files if None.
-        cache: a folder that keeps embeddings by fingerprint and file; nothing is kept if None.
+        model: on its device; all schedules use the same weights.
+        dataset: the split; videos may have several captions.
+        schedules: token schedules to compare; None uses the model's own.
+        reducers: reducers to combine with each schedule; None uses the model's own. The schedule `none` needs
+            no reducer and is evaluated once.
+        protocol: protocol of video-to-text, one of `dataset.protocols`; None uses the first.
+        rescorings: names of `rescoring.RESCORINGS`, evaluated in addition to the plain scores.
+        bank: training captions for re-scorings that use a bank, none of them from `dataset`. If there are
+            more than 10,000, that many are drawn.
+        decode: returns the frames of videos; None decodes the data set's files.
+        cache: folder that stores embeddings by fingerprint and file; None stores nothing.
         allow_missing: leave out videos that can't be decoded, and list them.
-        seed: of the bootstrap, and of that draw.
-        progress: called with (videos done, videos in all).
+        seed: seed of the bootstrap, and of drawing the bank.
+        progress: called with (videos done, videos in total).
 
     Returns:
-        One result for each schedule and reducer, in the order of the schedules.
+        One result per schedule and reducer, in the order of the schedules.
 
     Raises:
-        VideoError: a file gives no frame, and that is not allowed.
+        VideoError: a file can't be decoded, and `allow_missing` is not set.
         DatasetError: no video is left.
         ScheduleError: a schedule doesn't fit the model.
-        ConfigError: an unknown reducer, protocol or re-scoring, one without the bank that it takes, or a
-            cache that can't be used.
-        ValueError: a cache together with `decode`, whose frames may not be those of the files.
+        ConfigError: an unknown reducer, protocol or re-scoring, no bank, or a cache that can't be used.
+        ValueError: both `cache` and `decode` are given. The cache is for frames of the files.
     """
     if cache is not None and decode is not None:
-        raise ValueError("a cache goes by the videos' files, so it can't be used with other frames")
+        raise ValueError("a cache identifies videos by their files, so it can't be used with decode")
     variants = list(_variants(model.with_(frames=dataset.frames), schedules, reducers))
-    protocol = _known_protocol(dataset, protocol)
-    rescorers = [_known_rescoring(name, bank) for name in rescorings]
+    protocol = _check_protocol(dataset, protocol)
+    rescorers = [_check_rescoring(name, bank) for name in rescorings]
     banked = _draw(bank, seed) if any(rescorer.takes_bank for rescorer in rescorers) else ()
     model.eval()
     texts = [*(caption.text for caption in dataset.captions), *banked]
     embedded = _embed_captions(model, texts, dataset.max_text_tokens, cache)
-    videos = _embed_videos(variants, dataset, decode, cache, allow_missing, progress)
-    heard = [row for row, caption in enumerate(dataset.captions) if caption.video not in videos.failed]
-    captions, bank_captions = embedded[heard], embedded[len(dataset.captions) :]
-    owner = videos.dataset.video_of_caption()
+    ranked, videos, failed = _embed_videos(variants, dataset, decode, cache, allow_missing, progress)
+    kept = [row for row, caption in enumerate(dataset.captions) if caption.video not in failed]
+    captions, bank_captions = embedded[kept], embedded[len(dataset.captions) :]
+    owner = ranked.video_of_caption()
     results = []
-    for variant, vectors in zip(variants, videos.vectors, strict=True):
+    for variant, vectors in zip(variants, videos, strict=True):
         similarity, banked_similarity = captions @ vectors.T, bank_captions @ vectors.T  # [C, V], [N, V]
         text_to_video, text_to_video_ranks = rank_text_to_video(similarity, owner, seed=seed)
         video_to_text, video_to_text_ranks = rank_video_to_text(
@@ -109,28 +107,19 @@ def evaluate(
                 precision=precision_of(variant),
                 multiply_adds=variant.backbone.multiply_adds(variant.schedule, variant.frames),
                 protocol=protocol,
-                videos=len(videos.dataset.videos),
-                captions=len(videos.dataset.captions),
-                missing=videos.dataset.missing,
-                failed=tuple(videos.failed.values()),
+                videos=len(ranked.videos),
+                captions=len(ranked.captions),
+                missing=ranked.missing,
+                failed=tuple(failed.values()),
                 text_to_video=text_to_video,
                 video_to_text=video_to_text,
                 text_to_video_ranks=text_to_video_ranks,
                 video_to_text_ranks=video_to_text_ranks,
                 rescored=tuple(rescored),
-                dataset=videos.dataset,
+                dataset=ranked,
             )
         )
     return results
-
-
-@dataclass(frozen=True)
-class _Videos:
-    """The videos that could be decoded, their embeddings [V, E] by each variant, and the other ones."""
-
-    dataset: Dataset
-    vectors: list[NDArray[np.float32]]
-    failed: dict[int, Failed]
 
 
 def _embed_captions(
@@ -152,8 +141,13 @@ def _embed_videos(
     cache: Path | None,
     allow_missing: bool,
     progress: Callable[[int, int], None] | None,
-) -> _Videos:
-    """Decode what any store lacks, and encode it by the variants whose stores are incomplete."""
+) -> tuple[Dataset, list[NDArray[np.float32]], dict[int, Failed]]:
+    """Decode videos that are missing in any store, and encode them by the variants with incomplete stores.
+
+    Returns:
+        The data set without failed videos, its embeddings [V, E] by each variant, and the failed videos by
+        position.
+    """
     stores = [_open_store(cache, "videos", variant) for variant in variants]
     keys = [video_key(item) if cache else str(place) for place, item in enumerate(dataset.videos)]
     lacking = [
@@ -179,11 +173,11 @@ def _embed_videos(
                     store.put([keys[place]], video.windows[0].vector[None])
             if progress is not None:
                 progress(len(keys) - len(places) + done, len(keys))
-    finally:  # whatever ends it, what was encoded need not be encoded again
+    finally:  # keep what was encoded before an error
         for store in stores:
             store.save()
     kept = [key for place, key in enumerate(keys) if place not in failed]
-    return _Videos(dataset.without(failed), [store.take(kept) for store in stores], failed)
+    return dataset.without(failed), [store.take(kept) for store in stores], failed
 
 
 def _open_store(cache: Path | None, kind: str, model: CenterCLIP) -> EmbeddingStore:
@@ -198,7 +192,7 @@ def _variants(
     schedules: Sequence[str | TokenSchedule] | None,
     reducers: Sequence[str | Reducer] | None,
 ) -> Iterator[CenterCLIP]:
-    """The model under each schedule by each reducer; under `none` once, as that needs no reducer."""
+    """Yield the model under each schedule with each reducer, under `none` once."""
     chosen = [parse_reducer(reducer) for reducer in reducers or [model.reducer]]
     for schedule in schedules or [model.schedule]:
         variant = model.with_(schedule=schedule, reducer=chosen[0])
@@ -207,27 +201,27 @@ def _variants(
             yield from (variant.with_(reducer=reducer) for reducer in chosen[1:])
 
 
-def _known_protocol(dataset: Dataset, protocol: str | None) -> str:
+def _check_protocol(dataset: Dataset, protocol: str | None) -> str:
     if protocol is None:
         return dataset.protocols[0]
     if protocol not in dataset.protocols:
         raise ConfigError(
-            f"{dataset.name} has no protocol {protocol!r} of video-to-text; it has "
+            f"{dataset.name} has no video-to-text protocol {protocol!r}: choose one of "
             f"{', '.join(dataset.protocols)}"
         )
     return protocol
 
 
-def _known_rescoring(name: str, bank: Sequence[str]) -> Rescoring:
+def _check_rescoring(name: str, bank: Sequence[str]) -> Rescoring:
     if name not in RESCORINGS:
         raise ConfigError(f"re-scoring {name!r} is unknown: choose one of {', '.join(RESCORINGS)}")
     if RESCORINGS[name].takes_bank and not bank:
-        raise ConfigError(f"{name} needs a bank of training captions, and there is none: give some as bank")
+        raise ConfigError(f"{name} needs training captions: give them as bank")
     return RESCORINGS[name]
 
 
 def _draw(bank: Sequence[str], seed: int) -> Sequence[str]:
-    if len(bank) <= _BANK:
+    if len(bank) <= _MAX_BANK:
         return bank
-    chosen = np.random.default_rng(seed).choice(len(bank), size=_BANK, replace=False)
+    chosen = np.random.default_rng(seed).choice(len(bank), size=_MAX_BANK, replace=False)
     return [bank[position] for position in sorted(chosen)]

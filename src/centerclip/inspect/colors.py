@@ -1,4 +1,4 @@
-"""Colors for clusters: as many as there are, far apart for every kind of eye, farthest between neighbors.
+"""Colors for clusters: distinct, also with red-green color blindness, and most distinct for neighbors.
 
 Source: OKLab (B. Ottosson, 2020); color vision deficiency: Machado, Oliveira, Fernandes 2009, severity 1.
 """
@@ -37,52 +37,50 @@ _EYES = np.array(
 )
 _LEVELS = 12
 _LIGHTNESS = (0.55, 0.9)
-"""On the dark ground of the pictures, darker colors are lost; lighter ones look like the white outlines."""
-_LEAST_CHROMA = 0.07
-"""Grayer colors look like the frame itself, which shows through in gray."""
+"""Darker colors are hard to see on the dark background; lighter ones look like the white outlines."""
+_MIN_CHROMA = 0.07
+"""Grayer colors look like the frame, which is drawn below in gray."""
 
 
 def perceived(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """[..., 3] sRGB as three kinds of eye see it, in OKLab: [..., 3 eyes, 3]."""
+    """Convert sRGB [..., 3] to OKLab as seen by three kinds of eyes: [..., 3 eyes, 3]."""
     encoded = colors / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     seen = np.einsum("eij,...j->...ei", _EYES, linear).clip(0, 1)
-    found: NDArray[np.float64] = np.cbrt(seen @ _TO_CONES.T) @ _TO_OKLAB.T
-    return found
+    return np.asarray(np.cbrt(seen @ _TO_CONES.T) @ _TO_OKLAB.T)
 
 
 @cache
 def palette(count: int) -> NDArray[np.uint8]:
-    """Choose colors by farthest points: each next one is the farthest from all before, for the worst eye.
+    """Choose colors by farthest-point sampling, with the distance seen by the worst eye.
 
     Args:
-        count: how many, at least 1. More than there are candidates (about 700) begin anew.
+        count: number of colors, at least 1. Above about 700, colors repeat.
 
     Returns:
-        [count, 3] uint8, sRGB; those of a smaller count are the first of a larger one.
+        [count, 3] uint8, sRGB; a smaller palette is the start of a larger one.
     """
     steps = np.linspace(0, 255, _LEVELS).round().astype(np.uint8)
     candidates = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     seen = perceived(candidates)  # [C, eyes, 3]
     lightness, chroma = seen[:, 0, 0], np.linalg.norm(seen[:, 0, 1:], axis=1)
-    usable = (_LIGHTNESS[0] <= lightness) & (lightness <= _LIGHTNESS[1]) & (chroma >= _LEAST_CHROMA)
+    usable = (_LIGHTNESS[0] <= lightness) & (lightness <= _LIGHTNESS[1]) & (chroma >= _MIN_CHROMA)
     candidates, seen = candidates[usable], seen[usable]
-    first = int(seen[:, 0, 2].argmin())  # the bluest, which all three kinds of eye see alike
+    first = int(seen[:, 0, 2].argmin())  # the bluest, which looks the same to all three kinds of eyes
     chosen = [first]
     nearest = _distances(seen, seen[first])
     while len(chosen) < min(count, len(candidates)):
         chosen.append(int(nearest.argmax()))
         nearest = np.minimum(nearest, _distances(seen, seen[chosen[-1]]))
-    colors: NDArray[np.uint8] = candidates[np.resize(chosen, count)]
-    return colors
+    return np.asarray(candidates[np.resize(chosen, count)])
 
 
 def color_clusters(labels: NDArray[np.int64], clusters: int) -> NDArray[np.uint8]:
-    """Give each cluster of a segment a color of its own, as unlike those beside it as can be had.
+    """Choose a different color for each cluster of a segment, with large differences between neighbors.
 
     Args:
-        labels: [n, rows, columns] the cluster of each patch of the segment's frames, in 0..clusters - 1.
-        clusters: K.
+        labels: [n, rows, columns], the cluster of each patch of the segment's frames, 0..clusters - 1.
+        clusters: K, the number of clusters.
 
     Returns:
         [K, 3] uint8, sRGB.
@@ -90,25 +88,24 @@ def color_clusters(labels: NDArray[np.int64], clusters: int) -> NDArray[np.uint8
     colors = palette(clusters)
     seen = perceived(colors)
     apart = np.linalg.norm(seen[:, None] - seen, axis=-1).min(axis=-1)  # [K, K]
-    beside = _neighbors(labels, clusters)
-    given = np.arange(clusters)  # the color of each cluster
+    adjacent = _neighbors(labels, clusters)
+    order = np.arange(clusters)  # the color of each cluster
     for _ in range(4 * clusters):
-        # The cluster most like a neighbor changes colors with another, if that helps both.
-        rooms = np.where(beside, apart[np.ix_(given, given)], np.inf).min(axis=1)
-        worst = int(rooms.argmin())
-        room_here = apart[given][:, given[beside[worst]]].min(axis=1, initial=np.inf)
-        room_there = np.where(beside, apart[given[worst], given], np.inf).min(axis=1)
-        gained = np.minimum(room_here, room_there)
-        other = int(gained.argmax())
-        if gained[other] <= rooms[worst]:
+        # Exchange the color of the cluster that is most similar to a neighbor, if both clusters benefit.
+        contrast = np.where(adjacent, apart[np.ix_(order, order)], np.inf).min(axis=1)
+        worst = int(contrast.argmin())
+        of_worst = apart[order][:, order[adjacent[worst]]].min(axis=1, initial=np.inf)
+        of_other = np.where(adjacent, apart[order[worst], order], np.inf).min(axis=1)
+        after = np.minimum(of_worst, of_other)
+        other = int(after.argmax())
+        if after[other] <= contrast[worst]:
             break
-        given[[worst, other]] = given[[other, worst]]
-    chosen: NDArray[np.uint8] = colors[given]
-    return chosen
+        order[[worst, other]] = order[[other, worst]]
+    return np.asarray(colors[order])
 
 
 def _neighbors(labels: NDArray[np.int64], clusters: int) -> NDArray[np.bool_]:
-    """[K, K] which clusters touch: side by side in a frame, or at one place of two successive frames."""
+    """Return [K, K], whether clusters touch: within a frame, or at the same place in successive frames."""
     touch = np.zeros((clusters, clusters), dtype=bool)
     for axis in range(3):
         ahead = np.moveaxis(labels, axis, 0)
@@ -117,6 +114,5 @@ def _neighbors(labels: NDArray[np.int64], clusters: int) -> NDArray[np.bool_]:
 
 
 def _distances(seen: NDArray[np.float64], one: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far colors [C, eyes, 3] are from one [eyes, 3], for the eye that tells them least: [C]."""
-    distances: NDArray[np.float64] = np.linalg.norm(seen - one, axis=-1).min(axis=-1)
-    return distances
+    """Return [C], the distances of colors [C, eyes, 3] from one [eyes, 3], as seen by the worst eye."""
+    return np.asarray(np.linalg.norm(seen - one, axis=-1).min(axis=-1))

@@ -1,4 +1,4 @@
-"""Text in pictures, by the font that Pillow brings along."""
+"""Fonts for text in pictures."""
 
 from __future__ import annotations
 
@@ -11,20 +11,17 @@ __all__ = ["Font", "fit", "font", "font_for"]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _BROAD = ("DejaVuSans.ttf", "Arial Unicode.ttf", "Arial.ttf")
-"""Fonts that most systems have, with far more letters than Pillow's own."""
+"""Fonts of common systems, with far more letters than Pillow's own."""
 
 
 @cache
 def font(size: int) -> Font:
-    """The font of all words of ours."""
+    """Return Pillow's own font."""
     return ImageFont.load_default(size)
 
 
 def font_for(text: str, size: int) -> Font:
-    """A font for words of others, such as the names of files: one of the system's, where ours lacks letters.
-
-    What no font has is drawn as the font's sign for a missing letter.
-    """
+    """Return Pillow's own font, or one of the system's if it lacks letters of `text`, such as a file name."""
     own = font(size)
     if all(_has(own, letter) for letter in set(text)):
         return own
@@ -37,17 +34,12 @@ def font_for(text: str, size: int) -> Font:
 
 
 def fit(text: str, width: float, own: Font) -> str:
-    """Cut text off that is wider than `width` pixels, in the middle, for both ends tell files apart."""
-    if own.getlength(text) <= width:
-        return text
-    kept = len(text)
-    while kept > 2 and own.getlength(_shortened(text, kept)) > width:
+    """Shorten text to `width` pixels in the middle, because both ends of a file name are important."""
+    shortened, kept = text, len(text)
+    while kept > 2 and own.getlength(shortened) > width:
         kept -= 1
-    return _shortened(text, kept)
-
-
-def _shortened(text: str, kept: int) -> str:
-    return f"{text[: kept - kept // 2]}...{text[-(kept // 2) :]}"
+        shortened = f"{text[: kept - kept // 2]}...{text[-(kept // 2) :]}"
+    return shortened
 
 
 def _has(own: Font, letter: str) -> bool:

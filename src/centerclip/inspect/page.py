@@ -1,13 +1,10 @@
-"""A page: the sheet as one file of HTML, in which pointing at a cluster shows all of its patches.
-
-It loads nothing, and its policy forbids the browser to.
-"""
+"""Draws a single-file HTML page for use offline. Pointing at a patch highlights its cluster."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -23,16 +20,15 @@ from centerclip.inspect.views import Footage, View
 __all__ = ["draw_page"]
 
 _WIDE, _NARROW = 6, 3
-"""Frames of a segment side by side at most, on a large screen and on a phone."""
-_QUALITY = 88
+"""Maximum frames per row of a segment, on a large screen and on a phone."""
 
 
 def draw_page(footage: Footage, views: Sequence[View]) -> str:
-    """Write a window as one or several reductions leave it as a page that works by itself, offline too.
+    """Return a page that shows the result of one or several reductions of a window.
 
     Args:
-        footage: the frames; embedded once each, as JPEG.
-        views: at least one, of these frames; shown side by side where there is room.
+        footage: the frames, which are embedded as JPEG.
+        views: at least one, of these frames.
     """
     template = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
     pictures = "\n".join(
@@ -70,10 +66,10 @@ def _figure(
 ) -> str:
     patches, counts = view.grid[0] * view.grid[1], view.counts
     time = f"{footage.seconds[frame]:.1f} s"
-    told = "" if counts is None else f"{counts[frame]} of {patches}"
-    label = f"frame at {time}" + (f", {told} patches kept" if told else "")
+    kept = "" if counts is None else f"{counts[frame]} of {patches}"
+    label = f"frame at {time}" + (f", {kept} patches kept" if kept else "")
     dropped = "" if view.kept is None else f'<path class="off" d="{_outline(~view.kept[frame], view.grid)}"/>'
-    clusters = _clusters(view, frame, colors)
+    clusters = list(_clusters(view, frame, colors))
     ghosts = "".join(
         f'<path data-c="{name}" data-n="{count}" d="{shape}"/>' for name, _, count, shape in clusters
     )
@@ -92,7 +88,7 @@ def _figure(
         layers.append(_layer("clusters", frame, view.grid, areas + edges + marks, f"clusters of the {label}"))
     elif clustered:
         layers.append('<div class="clusters none">no clusters</div>')
-    caption = f"<figcaption><span>{time}</span><b>{told}</b></figcaption>"
+    caption = f"<figcaption><span>{time}</span><b>{kept}</b></figcaption>"
     return f"<figure>{''.join(layers)}{caption}</figure>"
 
 
@@ -106,22 +102,19 @@ def _layer(kind: str, frame: int, grid: tuple[int, int], shapes: str, label: str
 
 def _clusters(
     view: View, frame: int, colors: NDArray[np.uint8] | None
-) -> Iterable[tuple[str, str, int, str]]:
-    """Of each cluster in a frame: its name in the panel, its color, its patches and their shape."""
+) -> Iterator[tuple[str, str, int, str]]:
+    """Yield the name, color, number of patches and outline of each cluster in a frame."""
     if view.labels is None or colors is None:
-        return []
-    labels, found = view.labels[frame], []
+        return
+    labels = view.labels[frame]
     for label in np.unique(labels).tolist():
         own = labels == label
-        red, green, blue = colors[frame][own][0].tolist()
-        name = f"{view.segments[frame]}-{label}"
-        count = int(own.sum())
-        found.append((name, f"#{red:02x}{green:02x}{blue:02x}", count, _outline(own, view.grid)))
-    return found
+        color = "#" + colors[frame][own][0].tobytes().hex()
+        yield f"{view.segments[frame]}-{label}", color, int(own.sum()), _outline(own, view.grid)
 
 
 def _outline(patches: NDArray[np.bool_], grid: tuple[int, int]) -> str:
-    """The path of an SVG that covers some patches [P], a run of a row at a time."""
+    """Return an SVG path that covers patches [P], row by row."""
     runs = []
     for row, line in enumerate(patches.reshape(grid)):
         edges = np.flatnonzero(np.diff(line.astype(np.int8), prepend=0, append=0)).tolist()
@@ -133,7 +126,7 @@ def _outline(patches: NDArray[np.bool_], grid: tuple[int, int]) -> str:
 
 
 def _edges(view: View, frame: int) -> str:
-    """The path of an SVG that runs between the clusters of a frame."""
+    """Return an SVG path between the clusters of a frame."""
     assert view.labels is not None
     grid = view.labels[frame].reshape(view.grid)
     down = [f"M{x + 1} {y}v1" for y, x in np.argwhere(grid[:, 1:] != grid[:, :-1]).tolist()]
@@ -142,6 +135,7 @@ def _edges(view: View, frame: int) -> str:
 
 
 def _jpeg(picture: NDArray[np.uint8]) -> str:
+    """Return a picture as JPEG in base64."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY)
+    Image.fromarray(picture).save(file, "JPEG", quality=88)
     return base64.b64encode(file.getvalue()).decode("ascii")

@@ -1,7 +1,4 @@
-"""Frames with their patches marked: the dropped ones dimmed, or each in the color of its cluster.
-
-Pure functions on arrays. Patches tile a picture in rows, as the model cuts it.
-"""
+"""Marks patches of frames: dims the dropped ones, or shows each in the color of its cluster."""
 
 from __future__ import annotations
 
@@ -16,19 +13,19 @@ from centerclip.inspect.views import View
 __all__ = ["DIM", "cluster_colors", "dim_dropped", "tint_clusters"]
 
 DIM = 0.2
-"""Of a dropped patch's lightness, what is left; without its color."""
+"""Brightness of dropped patches, which are also gray."""
 _TINT = 0.68
-"""How much of a tinted patch is its cluster's color; the rest is the frame in gray."""
+"""Opacity of a cluster's color over the gray frame."""
 _OUTLINE, _EDGE = (255, 255, 255), (12, 12, 14)
 
 
 def dim_dropped(
     picture: NDArray[np.uint8], kept: NDArray[np.bool_], grid: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Darken and gray the patches that were dropped; kept ones stay as they are.
+    """Darken the dropped patches and make them gray; kept ones are unchanged.
 
     Args:
-        picture: [h, w, 3] uint8; its sides are multiples of the grid's.
+        picture: [h, w, 3] uint8; h and w are multiples of rows and columns.
         kept: [P] bool, row by row.
         grid: (rows, columns).
     """
@@ -44,13 +41,13 @@ def tint_clusters(
     kept: NDArray[np.bool_] | None,
     grid: tuple[int, int],
 ) -> NDArray[np.uint8]:
-    """Color each patch by its cluster, with a dark edge between clusters and the medoids outlined.
+    """Color each patch by its cluster, with dark edges between clusters and outlined medoids.
 
     Args:
-        picture: [h, w, 3] uint8; its sides are multiples of the grid's.
-        colors: [P, 3] uint8, of each patch.
-        labels: [P] the cluster of each patch.
-        kept: [P] bool, the medoids; None where clusters have none.
+        picture: [h, w, 3] uint8; h and w are multiples of rows and columns.
+        colors: [P, 3] uint8, the color of each patch.
+        labels: [P], the cluster of each patch.
+        kept: [P] bool, the medoids; None if clusters have none.
         grid: (rows, columns).
     """
     gray = picture.mean(axis=2, keepdims=True)
@@ -72,7 +69,7 @@ def tint_clusters(
 
 
 def cluster_colors(view: View) -> NDArray[np.uint8]:
-    """[T, P, 3] the color of each patch of a view that has labels; a cluster's own in its segment."""
+    """Return [T, P, 3], the color of each patch of a view with labels."""
     assert view.labels is not None
     assert view.reduction is not None
     colors = np.empty((*view.labels.shape, 3), dtype=np.uint8)
@@ -85,7 +82,6 @@ def cluster_colors(view: View) -> NDArray[np.uint8]:
 
 
 def _spread(values: NDArray[Any], picture: NDArray[np.uint8]) -> NDArray[Any]:
-    """A value a patch, [rows, columns, ...], to a value a pixel."""
+    """Repeat values per patch [rows, columns, ...] for each pixel of the picture."""
     down, across = picture.shape[0] // values.shape[0], picture.shape[1] // values.shape[1]
-    spread: NDArray[Any] = values.repeat(down, axis=0).repeat(across, axis=1)
-    return spread
+    return np.asarray(values.repeat(down, axis=0).repeat(across, axis=1))

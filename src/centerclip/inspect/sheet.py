@@ -1,4 +1,4 @@
-"""A sheet: the frames of a window in their segments, dropped patches dimmed, clusters in color below."""
+"""Draws a sheet: frames in their segments with dropped patches dimmed, and the clusters in color below."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from centerclip.inspect.layout import FOOT, LAYER_GAP, MARGIN, Card, Slot, arrange
+from centerclip.inspect.layout import FOOT, LAYER_GAP, MARGIN, Card, arrange
 from centerclip.inspect.lettering import fit, font, font_for
 from centerclip.inspect.patches import cluster_colors, dim_dropped, tint_clusters
 from centerclip.inspect.views import Footage, View
 
-__all__ = ["BACK", "CARD", "GRAY", "INK", "draw_sheet", "legend", "resized", "stretch"]
+__all__ = ["draw_sheet", "legend", "printable", "resized", "stretch"]
 
 BACK, CARD, INK, GRAY = (24, 24, 27), (39, 39, 42), (244, 244, 245), (161, 161, 170)
 _NAME, _HEADING, _TEXT = 24, 20, 15
 
 
 def draw_sheet(footage: Footage, views: Sequence[View]) -> Image.Image:
-    """Draw a window as one or several reductions leave it, side by side.
+    """Draw the results of one or several reductions of a window, side by side.
 
-    A view is a panel and a segment a card, its frames in the order of time with the second at which each
-    is shown and the number of its kept patches. Below each frame are its clusters, if any view has some.
+    Each view is a panel and each segment a card, with the time and the number of kept patches of each frame.
+    Clusters are drawn below the frames, if any view has some.
 
     Args:
         footage: the frames.
@@ -31,7 +31,7 @@ def draw_sheet(footage: Footage, views: Sequence[View]) -> Image.Image:
     """
     layers = 1 + any(view.labels is not None for view in views)
     text_width = max(round(font(_TEXT).getlength(view.summary)) for view in views)
-    plan = arrange([view.segments for view in views], views[0].grid, layers=layers, least_width=text_width)
+    plan = arrange([view.segments for view in views], views[0].grid, layers=layers, min_width=text_width)
     canvas = Image.new("RGB", (plan.width, plan.height), BACK)
     pen = ImageDraw.Draw(canvas)
     room = plan.width - 2 * MARGIN
@@ -53,31 +53,29 @@ def draw_sheet(footage: Footage, views: Sequence[View]) -> Image.Image:
 
 
 def stretch(footage: Footage) -> str:
-    """Which part of the file this is."""
+    """Return the part of the file and the number of frames, as text."""
     start, end = footage.window.start_seconds, footage.window.end_seconds
     frames = len(footage.seconds)
     return f"{start:.1f} to {end:.1f} s, {frames} frame{'s' if frames > 1 else ''}"
 
 
 def legend(views: Sequence[View]) -> list[str]:
-    """How to read what is drawn, as far as it is there."""
+    """Explain the parts that are drawn, one line each."""
     lines = []
     if any(view.kept is not None for view in views):
         lines.append("Above, kept patches are clear and dropped ones dimmed.")
     if any(view.labels is not None for view in views):
-        lines.append(
-            "Below, each cluster of a segment has a color; the patch kept of it, its medoid, is outlined."
-        )
+        lines.append("Below, each cluster of a segment has a color; its kept patch, the medoid, is outlined.")
     return lines
 
 
 def printable(text: str) -> str:
-    """A name on one line: control characters and bytes that are no text become question marks."""
+    """Replace control characters and undecodable bytes of a name by question marks."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def resized(pictures: NDArray[np.uint8], size: tuple[int, int]) -> list[NDArray[np.uint8]]:
-    """Pictures [T, h, w, 3] at another (height, width)."""
+    """Resize pictures [T, h, w, 3] to (height, width)."""
     across = (size[1], size[0])
     return [
         np.asarray(Image.fromarray(picture).resize(across, Image.Resampling.LANCZOS)) for picture in pictures
@@ -113,16 +111,12 @@ def _draw_card(
             if slot == first:
                 middle = (slot.left + width / 2, below + height / 2)
                 pen.text(middle, "no clusters", fill=GRAY, font=text, anchor="mm")
-        _caption(pen, slot, footage, view, width, slot.top + layers * (height + LAYER_GAP))
-
-
-def _caption(
-    pen: ImageDraw.ImageDraw, slot: Slot, footage: Footage, view: View, width: int, top: int
-) -> None:
-    counts, patches = view.counts, view.grid[0] * view.grid[1]
-    own = font(_TEXT if width > 120 else 13)
-    pen.text((slot.left, top + 14), f"{footage.seconds[slot.frame]:.1f} s", fill=GRAY, font=own, anchor="ls")
-    if counts is not None:
-        of = " of " if width > 100 else "/"
-        told = f"{counts[slot.frame]}{of}{patches}"
-        pen.text((slot.left + width, top + 14), told, fill=INK, font=own, anchor="rs")
+        line = slot.top + layers * (height + LAYER_GAP) + 14
+        small = font(_TEXT if width > 120 else 13)
+        pen.text(
+            (slot.left, line), f"{footage.seconds[slot.frame]:.1f} s", fill=GRAY, font=small, anchor="ls"
+        )
+        if view.counts is not None:
+            of = " of " if width > 100 else "/"
+            kept_patches = f"{view.counts[slot.frame]}{of}{view.grid[0] * view.grid[1]}"
+            pen.text((slot.left + width, line), kept_patches, fill=INK, font=small, anchor="rs")

@@ -1,7 +1,4 @@
-"""What a model looked at in a window, and what each reduction did to it, as arrays ready to be drawn.
-
-`read_footage` and `inspect_footage` make the values; how they look is known to the modules beside.
-"""
+"""The frames of a window, and the result of each reduction, as arrays that can be drawn."""
 
 from __future__ import annotations
 
@@ -23,19 +20,19 @@ from centerclip.video import VideoReader, fit, instants
 __all__ = ["Footage", "View", "inspect_footage", "make_views", "read_footage"]
 
 _PICTURE = 336
-"""Pixels on the longer side of a picture to be drawn: a multiple of 7, 14, 16 and 24 patches."""
+"""Pixels on the longer side of a drawn picture: a multiple of 7, 14, 16 and 24 patches."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Footage:
-    """The frames of a window that a model looks at.
+    """The frames of a window that a model encodes.
 
     Attributes:
-        name: of the file.
-        window: where in the file.
-        seconds: [T] when each frame is shown, from the file's first.
-        frames: [T, 3, H, W] uint8, at the model's size: what is encoded.
-        pictures: [T, h, w, 3] uint8, the same part of each frame at a size to be looked at.
+        name: name of the file.
+        window: part of the file.
+        seconds: [T], time of each frame from the start of the file.
+        frames: [T, 3, H, W] uint8, as the model encodes them.
+        pictures: [T, h, w, 3] uint8, the same part of each frame at a larger size.
     """
 
     name: str
@@ -47,17 +44,17 @@ class Footage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """What one reduction did to the T * P patches of a window.
+    """The result of one reduction of the T * P patches of a window.
 
     Attributes:
-        reducer: its name, with the options that are not the defaults.
+        reducer: its name, with options that aren't the defaults.
         reduction: the stage of the schedule; None for the schedule `none`, which keeps everything.
         grid: (rows, columns) of a frame's P patches.
-        tokens_before, tokens_after: patch tokens of the window that enter and that leave the stage.
-        segments: [T] the segment of each frame.
-        kept: [T, P] bool, which patches are kept; None where tokens are blended, so that no patch is.
-        labels: [T, P] int64, the cluster of each patch, counted from 0 in each segment; None where the
-            reducer forms no clusters.
+        tokens_before, tokens_after: numbers of the window's patch tokens before and after the stage.
+        segments: [T], the segment of each frame.
+        kept: [T, P] bool, which patches are kept; None if tokens are blended.
+        labels: [T, P] int64, the cluster of each patch, from 0 in each segment; None if the reducer forms no
+            clusters.
     """
 
     reducer: str
@@ -71,12 +68,12 @@ class View:
 
     @property
     def counts(self) -> tuple[int, ...] | None:
-        """[T] how many patches are kept of each frame; None where tokens are blended."""
+        """Kept patches per frame [T]; None if tokens are blended."""
         return None if self.kept is None else tuple(self.kept.sum(axis=1).tolist())
 
     @property
     def summary(self) -> str:
-        """What became of the tokens, in words."""
+        """One line about the reduction."""
         if self.reduction is None:
             return f"schedule none: all {self.tokens_before} patch tokens go through all blocks"
         if self.kept is None:
@@ -85,17 +82,17 @@ class View:
 
 
 def read_footage(reader: VideoReader, window: Window, model: CenterCLIP) -> Footage:
-    """Look at a window as `centerclip.video.read_window` does, and keep frames for people to see.
+    """Read the frames that `centerclip.video.read_window` would, also at a size for drawing.
 
-    T is `model.frames`, or less where several instants show the same frame.
+    T is `model.frames`, or less if several instants show the same frame.
 
     Args:
         reader: an open file.
-        window: a stretch of it.
-        model: says how many frames, and of what size.
+        window: a window of the file.
+        model: decides the number of frames and their preprocessing.
 
     Raises:
-        VideoError: none of its frames can be decoded.
+        VideoError: none of the window's frames can be decoded.
     """
     rows, columns = model.backbone.grid
     patch = max(1, _PICTURE // max(rows, columns))
@@ -113,9 +110,9 @@ def read_footage(reader: VideoReader, window: Window, model: CenterCLIP) -> Foot
 
 @torch.inference_mode()
 def inspect_footage(model: CenterCLIP, footage: Footage) -> list[View]:
-    """Encode the frames and tell what each reduction of the model's schedule did: one view per stage.
+    """Encode the frames, and return one view per stage of the model's schedule.
 
-    With the schedule `none` it is one view, in which all patches are kept.
+    The schedule `none` has one view, in which all patches are kept.
     """
     frames = footage.frames[None].to(model.device)  # [1, T, 3, H, W]
     stages = model.encode(model.preprocess(frames), trace=True).stages
@@ -123,12 +120,12 @@ def inspect_footage(model: CenterCLIP, footage: Footage) -> list[View]:
 
 
 def make_views(reducer: str, stages: Sequence[Stage], *, frames: int, grid: tuple[int, int]) -> list[View]:
-    """Turn the trace of one video (B = 1) into views, one per stage.
+    """Make one view per stage from the trace of one video (B = 1).
 
     Args:
-        reducer: the label of what made the trace.
-        stages: of an `Encoded`, made with trace.
-        frames: T.
+        reducer: label of the reducer.
+        stages: stages of an `Encoded` that was made with `trace=True`.
+        frames: T, the number of frames.
         grid: (rows, columns) of a frame's patches.
     """
     patches = grid[0] * grid[1]

@@ -1,4 +1,4 @@
-"""Evaluation of retrieval: ranks of true items, summaries with intervals, paired comparison."""
+"""Metrics of retrieval: ranks of true items, summaries with intervals, paired comparisons."""
 
 from centerclip.metrics.ranking import ranks, video_to_text_ranks
 from centerclip.metrics.summary import (

@@ -1,8 +1,4 @@
-"""The rank of the true item, for any matrix of scores and any ground truth.
-
-Knows scores and which item is relevant to which query; knows no model, no video and no direction:
-give it `similarity` for text-to-video and its transpose for video-to-text.
-"""
+"""Ranks of true items, for any matrix of scores and any ground truth."""
 
 from __future__ import annotations
 
@@ -17,17 +13,17 @@ __all__ = ["ranks", "video_to_text_ranks"]
 
 
 def ranks(similarity: ArrayLike, relevant: ArrayLike) -> NDArray[np.float64]:
-    """Rank each query's true item among all items, 1 being best.
+    """Rank each query's true item among all items; 1 is best.
 
-    Of several true items the best-ranked counts. Tied items are taken to stand in random order, and
-    the rank is its expectation: with `better` items above, and `tied` items of which `r` are true,
-    the first true one stands at `better + (tied + 1) / (r + 1)`, the mean of the smallest of r
-    places drawn from `tied` without replacement; for one true item, the mid-rank.
-    A NaN score ranks below every number; a query whose true items are all NaN gets the worst rank, G.
+    If a query has several true items, the best rank counts. Ties are assumed to be in random order, and the
+    expected rank is returned: with `better` items above and `tied` items, r of them true, it is
+    `better + (tied + 1) / (r + 1)`, where the fraction is the mean of the smallest of r places drawn from
+    `tied` without replacement. For one true item this is the mid-rank.
+    NaN scores rank below all numbers. If all true items of a query are NaN, its rank is the worst, G.
 
     Args:
-        similarity: [Q, G] scores of queries and items of the gallery, higher is closer.
-        relevant: [Q] int, the position of the true item; or [Q, G] bool, several true items.
+        similarity: [Q, G] scores of queries and gallery items, higher is closer.
+        relevant: [Q] int, positions of the true items; or [Q, G] bool, for several true items per query.
 
     Returns:
         [Q] float64, one expected rank per query, 1..G.
@@ -52,9 +48,9 @@ def video_to_text_ranks(
     Args:
         similarity: [captions, videos] scores, the matrix of text-to-video.
         video_of_caption: [captions] int, the video each caption belongs to.
-        protocol: `caption`: the rank of the video's best caption among all captions. `group`: a
-            video's captions are one item, scored by their maximum, ranked among the videos' groups;
-            easier, since there are fewer items to be wrong about.
+        protocol: `caption`: the rank of the video's best caption among all captions. `group`: the captions
+            of a video form one item, scored by their maximum and ranked among the items of all videos. This
+            is easier, because there are fewer items.
 
     Returns:
         [videos with a caption] float64, in the order of the videos.
@@ -66,7 +62,7 @@ def video_to_text_ranks(
     """
     scores, owner = np.asarray(similarity), np.asarray(video_of_caption)
     if owner.ndim != 1:
-        raise ValueError(f"video_of_caption has {owner.ndim} dimensions; it takes one video a caption")
+        raise ValueError(f"video_of_caption has {owner.ndim} dimensions; it must have one video per caption")
     _check(scores, owner)
     videos = np.unique(owner)
     if protocol == "caption":
@@ -80,7 +76,7 @@ def video_to_text_ranks(
 
 
 def _ranks(scores: NDArray[Any], true: NDArray[Any]) -> NDArray[np.float64]:
-    """`ranks` of checked input. Every comparison with NaN is false, which puts NaN items last."""
+    """Compute `ranks` of checked input. Comparisons with NaN are false, so NaN items come last."""
     if true.ndim == 1:
         best = scores[np.arange(len(scores)), true.astype(np.intp)]
         tied_true = np.ones(len(scores))
@@ -110,6 +106,6 @@ def _check(scores: NDArray[Any], true: NDArray[Any]) -> None:
             )
     else:
         raise ValueError(
-            f"relevant is {true.dtype} {list(true.shape)} beside scores {list(scores.shape)}; it must be "
+            f"relevant is {true.dtype} {list(true.shape)}, but scores are {list(scores.shape)}; it must be "
             "[queries] integers or [queries, gallery] booleans"
         )

@@ -1,7 +1,7 @@
-"""Statistics of ranks under resampling: each query, or group of queries, counted so many times.
+"""Statistics of ranks under resampling, where each group of queries has an integer weight.
 
-A bootstrap sample counts a group 0, 1, 2, ... times; a permutation counts either one system's ranks
-of a group or the other's. Both are rows of weights, so each statistic is computed in one place.
+A bootstrap sample counts a group 0, 1, 2, ... times. A permutation counts the ranks of either one system or
+the other. Both are rows of weights, so the same code computes all statistics.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 __all__ = ["bootstrap_weights", "exchange_weights", "slices", "statistics"]
 
 _CELLS = 2**22
-"""Numbers worked on at once (32 MB in float64), so that memory stays flat on the largest sets."""
+"""Maximum numbers per array (32 MB in float64), so that memory doesn't grow with the data set."""
 
 
 def slices(rows: int, columns: int) -> Iterator[slice]:
-    """Cut `rows` rows of `columns` numbers into pieces of bounded size."""
+    """Split `rows` rows of `columns` numbers into slices of bounded size."""
     step = max(1, _CELLS // columns)
     return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
 
@@ -31,7 +31,7 @@ def statistics(
     Args:
         ranks: [Q] expected ranks.
         group: [Q] the group of each query, 0..C-1.
-        weights: [R, C] how many times each group counts; at least one query must count in each row.
+        weights: [R, C] how often each group counts; each row must count at least one query.
 
     Returns:
         Arrays [R] float64 by name: recalls in percent, ranks, the mean reciprocal rank.
@@ -48,14 +48,14 @@ def statistics(
     result["mean_reciprocal_rank"] = mean(1 / ranks)
     order = np.argsort(ranks)
     counted = np.cumsum(weights[:, group[order]], axis=1)  # [R, Q]
-    # The two middle places, equal for an odd total: the first query at which the count passes each.
+    # The two middle places, equal for an odd total: the first query where the count exceeds each.
     middle = [(counted <= place[:, None]).sum(axis=1) for place in ((total - 1) // 2, total // 2)]
     result["median_rank"] = (ranks[order][middle[0]] + ranks[order][middle[1]]) / 2
     return result
 
 
 def bootstrap_weights(groups: int, *, queries: int, seed: int, resamples: int) -> Iterator[NDArray[np.int64]]:
-    """Yield [some, groups] weights, `resamples` rows in all: `groups` draws with replacement each."""
+    """Yield weights [n, groups], `resamples` rows in total; each row is `groups` draws with replacement."""
     rng = np.random.default_rng(seed)
     for rows in slices(resamples, queries):
         count = rows.stop - rows.start
@@ -64,8 +64,8 @@ def bootstrap_weights(groups: int, *, queries: int, seed: int, resamples: int) -
 
 
 def exchange_weights(groups: int, *, queries: int, seed: int, resamples: int) -> Iterator[NDArray[np.int64]]:
-    """Yield [some, groups] of 0 and 1, `resamples` rows in all: 1 where two systems are exchanged."""
-    # A stream of its own, so that the test does not follow the draws of the bootstrap.
+    """Yield [n, groups] of 0 and 1, `resamples` rows in total; 1 means that the systems are exchanged."""
+    # A separate stream, independent of the bootstrap's draws.
     rng = np.random.default_rng([seed, 1])
     for rows in slices(resamples, queries):
         yield rng.integers(2, size=(rows.stop - rows.start, groups))

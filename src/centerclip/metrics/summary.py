@@ -1,8 +1,8 @@
-"""What is said of ranks: R@K, MdR, MnR, their intervals, and the difference of two systems.
+"""Summaries of ranks (R@K, MdR, MnR) with intervals, and differences of two systems.
 
-R@K counts the queries whose *expected* rank is at most K. A query therefore counts wholly or not at
-all, and every figure can be recomputed from the published ranks. A model that ties its true item
-with one other on top has rank 1.5, which is no R@1. Recalls are in percent.
+R@K is the percentage of queries with an *expected* rank of at most K, so it can be recomputed from published
+ranks. If the true item is tied with one other for the first place, its rank is 1.5, which doesn't count
+for R@1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ LABELS = {
     "recall_sum": "R-Sum",
     "mean_reciprocal_rank": "MRR",
 }
-"""What tables call each statistic."""
+"""Name of each statistic in tables."""
+_Statistics = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +38,18 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """The second system's statistic minus the first's, its 95 % interval and two-sided p-value."""
+class Difference(Estimate):
+    """Difference of a statistic, second system minus first, with its 95 % interval and two-sided p-value."""
 
-    value: float
-    low: float
-    high: float
     p_value: float
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One direction's figures; recalls in percent, `recall_sum` = R@1 + R@5 + R@10."""
+    """Statistics of one direction; recalls in percent, `recall_sum` = R@1 + R@5 + R@10."""
 
     count: int
-    """Queries, each with one rank."""
+    """Number of queries."""
     recall_at_1: Estimate
     recall_at_5: Estimate
     recall_at_10: Estimate
@@ -61,13 +59,13 @@ class Summary:
     recall_sum: Estimate
 
     def labeled(self) -> dict[str, Estimate]:
-        """The estimates under the names that tables use: R@1, ..., MdR, MnR, R-Sum."""
+        """Return the estimates by their names in tables: R@1, ..., MdR, MnR, R-Sum."""
         return {LABELS[f.name]: getattr(self, f.name) for f in fields(self) if f.name in LABELS}
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two systems on the same queries: the differences, second minus first, in `Summary`'s units."""
+    """Differences of two systems on the same queries, second minus first, in the units of `Summary`."""
 
     count: int
     recall_at_1: Difference
@@ -80,27 +78,26 @@ class Comparison:
     mean_reciprocal_rank: Difference
 
     def labeled(self) -> dict[str, Difference]:
-        """The differences under the names that tables use: R@1, ..., R-Sum, MRR."""
+        """Return the differences by their names in tables: R@1, ..., R-Sum, MRR."""
         return {LABELS[f.name]: getattr(self, f.name) for f in fields(self) if f.name in LABELS}
 
 
 def summarize(
     ranks: ArrayLike, *, groups: ArrayLike | None = None, seed: int = 0, resamples: int = 1000
 ) -> Summary:
-    """Say how good ranks are, and how sure that is.
+    """Summarize ranks, with 95 % percentile bootstrap intervals over queries for a fixed gallery.
 
-    The intervals are 95 % percentile bootstrap intervals over queries, the gallery held fixed.
-    Captions of one video succeed and fail together; given `groups`, whole groups are drawn, which
-    gives the wider and honest interval (cluster bootstrap).
+    Captions of one video are correlated. With `groups`, whole groups are drawn (cluster bootstrap), so the
+    intervals are wider, as they should be.
 
     Args:
         ranks: [Q] expected ranks, at least 1.
-        groups: [Q] what each query belongs to, such as its video; None if each stands alone.
-        seed: of the resampling; equal seeds give equal intervals.
+        groups: [Q] the group of each query, such as its video; None if queries are independent.
+        seed: seed of the resampling.
         resamples: bootstrap samples, at least 1.
 
     Raises:
-        ValueError: no ranks, ranks below 1 or not finite, groups of another length.
+        ValueError: no ranks, ranks below 1 or not finite, or groups of another length.
     """
     values, group, count = _checked(ranks, groups, resamples)
     whole = statistics(values, group, np.ones((1, count), dtype=np.int64))
@@ -124,18 +121,18 @@ def compare(
     seed: int = 0,
     resamples: int = 2000,
 ) -> Comparison:
-    """Say whether system b ranks the same queries better than system a.
+    """Compare the ranks of two systems on the same queries.
 
-    Paired: the interval comes from drawing queries (or whole groups) and taking both systems' ranks
-    for them; the p-value from the permutation test that exchanges the systems' ranks of random
-    queries (or groups), counting differences at least as large, either way, as the one found.
+    The interval is a paired bootstrap: queries (or groups) are drawn, and both systems' ranks are used for
+    them. The p-value is from the two-sided permutation test that exchanges the systems' ranks of random
+    queries (or groups).
 
     Args:
         ranks_a: [Q] expected ranks of the first system.
-        ranks_b: [Q] those of the second, for the same queries in the same order.
-        groups: [Q] what each query belongs to; None if each stands alone.
-        seed: of the resampling.
-        resamples: bootstrap samples, and as many permutations; p is at least 1 / (resamples + 1).
+        ranks_b: [Q] ranks of the second, for the same queries in the same order.
+        groups: [Q] the group of each query; None if queries are independent.
+        seed: seed of the resampling.
+        resamples: number of bootstrap samples and of permutations; p is at least 1 / (resamples + 1).
 
     Returns:
         Differences b minus a: above zero is better for recalls and MRR, below zero for ranks.
@@ -146,25 +143,26 @@ def compare(
     a, group, count = _checked(ranks_a, groups, resamples)
     b = _checked(ranks_b, groups, resamples)[0]
     if len(a) != len(b):
-        raise ValueError(f"{len(a)} and {len(b)} ranks; a paired comparison takes the same queries twice")
+        raise ValueError(f"{len(a)} and {len(b)} ranks; a paired comparison needs the same queries twice")
 
-    def drawn(weights: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-        """Of samples of groups [R, C]; computed alike for both, so that equal ranks differ by exactly 0."""
-        less, more = statistics(a, group, weights), statistics(b, group, weights)
-        return {name: more[name] - less[name] for name in LABELS}
+    def subtract(first: _Statistics, second: _Statistics) -> _Statistics:
+        return {name: second[name] - first[name] for name in LABELS}
 
-    both, pairs = np.concatenate([a, b]), np.concatenate([group, group + count])  # [2Q], groups 0..2C-1
+    def drawn(weights: NDArray[np.int64]) -> _Statistics:
+        return subtract(statistics(a, group, weights), statistics(b, group, weights))
 
-    def exchanged(swap: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-        """Of permutations [R, C], 1 where a group's ranks change sides."""
-        less = statistics(both, pairs, np.hstack([1 - swap, swap]))
-        more = statistics(both, pairs, np.hstack([swap, 1 - swap]))
-        return {name: more[name] - less[name] for name in LABELS}
-
+    # A permutation [R, C] counts each group of one system, 0..C-1, or of the other, C..2C-1.
+    both, pairs = np.concatenate([a, b]), np.concatenate([group, group + count])  # [2Q]
     size = {"queries": 2 * len(a), "seed": seed, "resamples": resamples}
     found = drawn(np.ones((1, count), dtype=np.int64))
     draws = [drawn(weights) for weights in bootstrap_weights(count, **size)]
-    exchanges = [exchanged(swap) for swap in exchange_weights(count, **size)]
+    exchanges = [
+        subtract(
+            statistics(both, pairs, np.hstack([1 - swap, swap])),
+            statistics(both, pairs, np.hstack([swap, 1 - swap])),
+        )
+        for swap in exchange_weights(count, **size)
+    ]
     return Comparison(
         count=len(a),
         **{
@@ -177,7 +175,7 @@ def compare(
 def _checked(
     ranks: ArrayLike, groups: ArrayLike | None, resamples: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
-    """Ranks [Q], the number of each one's group [Q], and how many groups there are."""
+    """Return checked ranks [Q], the index of each group [Q], and the number of groups."""
     values = np.asarray(ranks, dtype=np.float64)
     if values.ndim != 1 or not values.size or not np.isfinite(values).all() or values.min() < 1:
         raise ValueError(f"ranks {list(values.shape)} must be a list of at least one finite number >= 1")
@@ -187,21 +185,19 @@ def _checked(
         return values, np.arange(len(values)), len(values)
     names = np.asarray(groups)
     if names.shape != values.shape:
-        raise ValueError(f"groups {list(names.shape)} beside ranks {list(values.shape)}; one each is needed")
+        raise ValueError(f"groups {list(names.shape)} must have the shape of ranks, {list(values.shape)}")
     distinct, group = np.unique(names, return_inverse=True)
     return values, group.astype(np.int64), len(distinct)
 
 
-def _interval(draws: list[dict[str, NDArray[np.float64]]], name: str) -> tuple[float, float]:
+def _interval(draws: list[_Statistics], name: str) -> tuple[float, float]:
     low, high = np.percentile(np.concatenate([draw[name] for draw in draws]), [2.5, 97.5])
     return float(low), float(high)
 
 
-def _p_value(
-    found: dict[str, NDArray[np.float64]], exchanged: list[dict[str, NDArray[np.float64]]], name: str
-) -> float:
-    """The share of exchanges that differ as much, the arrangement found counted among them."""
+def _p_value(found: _Statistics, exchanged: list[_Statistics], name: str) -> float:
+    """Return the fraction of exchanges that differ at least as much, counting the original one too."""
     differences = np.concatenate([exchange[name] for exchange in exchanged])
-    # Equal differences summed in another order may differ in their last digits.
+    # Sums in another order may differ in their last digits.
     extreme = np.abs(differences) >= np.abs(found[name]) - 1e-9
     return (int(extreme.sum()) + 1) / (len(differences) + 1)

@@ -1,4 +1,4 @@
-"""What of a model is trained: everything, what stands behind frozen blocks, or low-rank adapters."""
+"""Which weights are trained: all, all but frozen blocks, or only low-rank adapters."""
 
 from __future__ import annotations
 
@@ -18,23 +18,22 @@ def freeze_blocks(model: CenterCLIP, count: int) -> None:
     """Freeze the embeddings and the first `count` blocks of both towers; 0 freezes nothing.
 
     Raises:
-        ConfigError: the vision tower has not so many blocks.
+        ConfigError: the vision tower has fewer blocks.
     """
     if count > model.backbone.blocks:
         raise ConfigError(
-            f"frozen_blocks is {count}, but the model has {model.backbone.blocks} blocks: make it at most "
-            "that"
+            f"frozen_blocks is {count}, but the model has {model.backbone.blocks} blocks: freeze fewer"
         )
     if not count:
         return
     for tower in (model.backbone.model.vision_model, model.backbone.model.text_model):
-        before = [module for name, module in tower.named_children() if name in ("embeddings", "pre_layrnorm")]
-        for module in (*before, *tower.encoder.layers[:count]):
+        stem = [module for name, module in tower.named_children() if name in ("embeddings", "pre_layrnorm")]
+        for module in (*stem, *tower.encoder.layers[:count]):
             module.requires_grad_(False)
 
 
 def add_lora(model: CenterCLIP, lora: Lora) -> None:
-    """Put adapters beside the layers named in `lora.targets` and freeze everything below them.
+    """Add adapters to the layers named in `lora.targets`, and freeze the layers' own weights.
 
     Raises:
         ConfigError: `peft` is not installed, or no layer has such a name.
@@ -43,40 +42,35 @@ def add_lora(model: CenterCLIP, lora: Lora) -> None:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
         raise ConfigError("[model.lora] needs peft: pip install 'centerclip[train]'") from error
-    plan = LoraConfig(
+    settings = LoraConfig(
         r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=list(lora.targets)
     )
     try:
-        inject_adapter_in_model(plan, model.backbone.model)
+        inject_adapter_in_model(settings, model.backbone.model)
     except ValueError as error:
-        names = sorted(
-            {
-                name.rsplit(".", 1)[-1]
-                for name, module in model.backbone.model.named_modules()
-                if isinstance(module, nn.Linear)
-            }
-        )
+        modules = model.backbone.model.named_modules()
+        names = {name.rsplit(".", 1)[-1] for name, module in modules if isinstance(module, nn.Linear)}
         raise ConfigError(
             f"model.lora.targets {', '.join(lora.targets)} don't fit the model ({error}): its linear layers "
-            f"are {', '.join(names)}"
+            f"are {', '.join(sorted(names))}"
         ) from error
     model.logit_scale.requires_grad_()
 
 
 def without_lora(model: CenterCLIP) -> CenterCLIP:
-    """A model of plain weights that computes the same: a copy with the adapters merged in, if it has any."""
+    """Return a copy with the adapters merged into plain weights, or the model itself if it has none."""
     try:
         from peft.tuners.tuners_utils import BaseTunerLayer
-    except ImportError:  # then there are none
+    except ImportError:  # then the model can't have adapters
         return model
     if not any(isinstance(module, BaseTunerLayer) for module in model.modules()):
         return model
     merged = copy.deepcopy(model)
-    adapted: list[tuple[str, Any]] = [
+    layers: list[tuple[str, Any]] = [
         (name, module) for name, module in merged.named_modules() if isinstance(module, BaseTunerLayer)
     ]
-    for name, layer in adapted:
+    for name, layer in layers:
         layer.merge()
-        parent, _, own = name.rpartition(".")
-        setattr(merged.get_submodule(parent), own, layer.get_base_layer())
+        parent, _, attribute = name.rpartition(".")
+        setattr(merged.get_submodule(parent), attribute, layer.get_base_layer())
     return merged

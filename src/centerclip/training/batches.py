@@ -1,6 +1,6 @@
-"""Which videos and captions make up each step's batch: a pure function of the seed and the step.
+"""Reads the batch of each step. Its videos, captions and instants depend only on the seed and the step.
 
-Nothing is remembered between steps, so a resumed run sees exactly the batches of an uninterrupted one.
+So a resumed run sees the same batches as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Batch", "Batches"]
 
 @dataclass(frozen=True)
 class Batch:
-    """B pairs: frames [B, T, 3, H, W] uint8, mask [B, T] bool, and a caption for each."""
+    """B pairs: frames [B, T, 3, H, W] uint8, mask [B, T] bool, and one caption per video."""
 
     frames: Tensor
     mask: Tensor
@@ -30,19 +30,19 @@ class Batch:
 
 
 class Batches:
-    """Every epoch shows each video once, in a new order, with one of its captions and new instants.
+    """Every epoch contains each video once, in a new order, with one of its captions and new instants.
 
     Args:
         dataset: the training split; every video has a caption.
-        source: of its frames.
+        source: reads the videos' frames.
         batch_size: pairs per batch.
-        frames: T frames per video.
+        frames: T, frames per video.
         seed: of order, captions and instants.
-        shard: the part of each batch to return; the shards together are the same batches as the whole.
+        shard: the rows of each batch to return. Shards of the same seed add up to the same batch.
         workers: threads that read frames.
 
     Raises:
-        ConfigError: a batch needs more videos than there are.
+        ConfigError: the batch is larger than the data set.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Batches:
         if batch_size > len(dataset.videos):
             raise ConfigError(
                 f"batch_size {batch_size} is more than the {len(dataset.videos)} videos of {dataset.name} "
-                f"{dataset.split}: make it at most that"
+                f"{dataset.split}: make it smaller"
             )
         self._videos = dataset.videos
         self._source = source
@@ -88,18 +88,18 @@ class Batches:
         return Batch(frames, mask, captions[self._shard])
 
     def run(self, start: int, stop: int) -> Iterator[Batch]:
-        """Yield the batches of steps `start` to `stop`, reading each while the one before it is used."""
+        """Yield the batches of steps `start` to `stop` - 1, each read while the previous one is used."""
         with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-            coming = pool.submit(self.at, start) if start < stop else None
+            upcoming = pool.submit(self.at, start) if start < stop else None
             for step in range(start, stop):
-                assert coming is not None
-                batch = coming.result()
-                coming = pool.submit(self.at, step + 1) if step + 1 < stop else None
+                assert upcoming is not None
+                batch = upcoming.result()
+                upcoming = pool.submit(self.at, step + 1) if step + 1 < stop else None
                 yield batch
 
 
 def _stack(videos: Sequence[Tensor], frames: int) -> tuple[Tensor, Tensor]:
-    """Stack videos [V, 3, H, W], V <= T, to frames [B, T, 3, H, W] and a mask [B, T], False for no frame."""
+    """Pad videos [V, 3, H, W], V <= T, to frames [B, T, 3, H, W]; the mask [B, T] is False for padding."""
     batch = torch.zeros(len(videos), frames, *videos[0].shape[1:], dtype=torch.uint8)
     mask = torch.zeros(len(videos), frames, dtype=torch.bool)
     for row, video in enumerate(videos):

@@ -1,8 +1,7 @@
-"""What a run leaves on disk, written so that a crash leaves the old or the new, never a part."""
+"""Saves the checkpoint and the best model, so that a crash leaves either the old or the new files."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,64 +9,66 @@ from typing import Any
 
 import torch
 
+from centerclip.atomic import atomic_file, sync
 from centerclip.errors import CheckpointError
 
-__all__ = ["mend_folder", "read_checkpoint", "replace_folder", "write_checkpoint"]
+__all__ = ["read_checkpoint", "repair_output", "replace_folder", "write_checkpoint"]
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Replace `path` in one step: written beside it, synced, renamed."""
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
+    """Replace the checkpoint at `path` atomically."""
+    with atomic_file(path) as file:  # streamed: the checkpoint of a large model takes gigabytes
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any] | None:
-    """The state at `path`, or None where there is none. Only tensors and plain values are admitted.
+    """Return the state at `path`, or None if there is no file. Only tensors and plain values are allowed.
 
     Raises:
-        CheckpointError: the file is damaged or holds anything else.
+        CheckpointError: the file is damaged or contains anything else.
     """
     if not path.exists():
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"{path} can't be read ({error.strerror}): check its permissions") from error
     except Exception as error:  # torch raises half a dozen kinds for a damaged archive
+        # Its text isn't shown: it advises loading the file without protection.
         raise CheckpointError(
-            f"{path}: can't be read as a checkpoint ({error}); remove it to start the run anew"
+            f"{path} is damaged, or not a checkpoint of a run: delete it to start the run again"
         ) from error
     return state
 
 
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
-    """Replace `folder` by what `write` puts into an empty one; a crash leaves the old or the new.
+    """Replace `folder` by the files that `write` puts into a new folder.
 
-    It may leave the old one under another name: `mend_folder` puts that right.
+    After a crash the old folder may be left under another name; `repair_output` renames it back.
     """
-    fresh, old = _beside(folder)
-    shutil.rmtree(fresh, ignore_errors=True)
-    write(fresh)
-    for path in fresh.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+    new, old = _temporary(folder)
+    shutil.rmtree(new, ignore_errors=True)
+    write(new)
+    for path in (*new.iterdir(), new):
+        sync(path)
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
-    fresh.rename(folder)
+    new.rename(folder)
+    sync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def mend_folder(folder: Path) -> None:
-    """Finish or take back what a crash interrupted `replace_folder` in."""
-    fresh, old = _beside(folder)
-    if old.exists() and not folder.exists():
-        old.rename(folder)
-    shutil.rmtree(fresh, ignore_errors=True)
+def repair_output(output: Path, best: Path) -> None:
+    """Clean up after a crash: finish or undo `replace_folder` of `best`, delete unfinished files."""
+    new, old = _temporary(best)
+    if old.exists() and not best.exists():
+        old.rename(best)
+    shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
+    for unfinished in output.glob(".*.part"):
+        unfinished.unlink()
 
 
-def _beside(folder: Path) -> tuple[Path, Path]:
+def _temporary(folder: Path) -> tuple[Path, Path]:
     return folder.with_name(folder.name + ".part"), folder.with_name(folder.name + ".old")

@@ -1,6 +1,6 @@
-"""The training recipe: every key, its default and its bounds; `docs/recipes.md` lists them.
+"""The training recipe: every key, its default and its bounds, which `docs/recipes.md` lists.
 
-Unknown keys are errors, so a misspelled key is never ignored. Knows no tensors.
+Unknown keys are errors, so a misspelled key is never ignored.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Section(BaseModel):
 
 
 class Architecture(_Section):
-    """A random CLIP: the sizes of both towers, and of a tokenizer fitted to the training captions."""
+    """A CLIP with random weights: sizes of both towers and of a tokenizer fitted to the training captions."""
 
     image_size: int = Field(112, ge=16)
     """Height and width of a frame in pixels."""
@@ -60,9 +60,9 @@ class Architecture(_Section):
 
 
 class Lora(_Section):
-    """Low-rank adapters beside linear layers of both towers. The layers' own weights are frozen.
+    """Low-rank adapters for linear layers of both towers. The layers' own weights are frozen.
 
-    The logit scale and a temporal embedding are trained too. In `best` the adapters are merged into the
+    The logit scale and the temporal embedding are trained too. In `best` the adapters are merged into the
     weights.
 
     Source: LoRA (arXiv 2106.09685); implemented by `peft`.
@@ -79,14 +79,14 @@ class Lora(_Section):
 
 
 class ModelSection(_Section):
-    """What is trained: a model to start from, or an architecture with random weights."""
+    """The model to train: one to start from, or an architecture with random weights."""
 
     start: str | None = None
     """A hub name, a folder, or a checkpoint file of OpenAI, open_clip, CLIP4Clip or CenterCLIP."""
     tokenizer: str | None = None
     """For a checkpoint file without one: the tokenizer's folder or hub name."""
     activation: Literal["gelu", "quick_gelu"] | None = None
-    """For a checkpoint file that doesn't say which it uses."""
+    """Activation function, for a checkpoint file that doesn't name it."""
     backbone: str | None = None
     """Your own adapter for an unsupported family of models, as `module:Class`."""
     architecture: Architecture | None = None
@@ -96,7 +96,7 @@ class ModelSection(_Section):
     reducer: str | dict[str, Any] = "kmedoids"
     """How tokens are reduced: a name, or a table of its `name` and options."""
     frames: int | None = Field(None, ge=1)
-    """Frames per video. By default the data set's; if it has none, those of `start`, or 12."""
+    """Frames per video. By default as in the data set's protocol; without one, as in `start`, or 12."""
     temporal: bool = False
     """Add a temporal embedding, which starts at zero."""
     lora: Lora | None = None
@@ -120,10 +120,10 @@ class ModelSection(_Section):
 
 
 class DataSection(_Section):
-    """Which data set, where its files are, and whether decoded frames are kept on disk.
+    """The data set, where its files are, and whether decoded frames are cached on disk.
 
-    The model with the highest recall on `val_split` is kept as the best. A set without a split for that can
-    hold out `val_videos` videos of the training split; a split that results are reported on is refused.
+    The model with the highest recall on `val_split` is kept as the best. If a data set has no split for that,
+    `val_videos` holds out videos of the training split. A split that results are reported on is refused.
     """
 
     dataset: str
@@ -159,17 +159,17 @@ class OptimizationSection(_Section):
     epochs: float | None = Field(None, gt=0)
     """Length of the run in passes over all captions, instead of `steps`."""
     batch_size: int = Field(128, ge=2)
-    """Videos per batch, of all processes together."""
+    """Videos per batch, summed over all processes."""
     chunks: int = Field(1, ge=1)
-    """Chunks that a batch is computed in; more chunks take less memory and give the same gradient."""
+    """Chunks per batch, computed one after the other; more need less memory, with the same gradient."""
     checkpointing: bool = False
-    """Compute activations again for the gradient, which takes less memory and more time."""
+    """Recompute activations for the gradient, which takes less memory and more time."""
     learning_rate: float = Field(5e-6, gt=0)
     """Highest learning rate."""
     temporal_learning_rate: float = Field(1e-3, gt=0)
-    """Highest learning rate of the temporal embedding, which starts at zero beside pretrained weights."""
+    """Highest learning rate of the temporal embedding, which starts at zero."""
     weight_decay: float = Field(0.2, ge=0)
-    """AdamW's decay of weight matrices."""
+    """Weight decay of AdamW, applied to matrices only."""
     betas: tuple[float, float] = (0.9, 0.98)
     """AdamW's betas."""
     eps: float = Field(1e-6, gt=0)
@@ -179,9 +179,9 @@ class OptimizationSection(_Section):
     clip_norm: float = Field(1.0, gt=0)
     """Maximum norm of the gradient; a larger one is scaled down."""
     ema: float | None = Field(None, gt=0, lt=1)
-    """Decay of a moving average of the weights, which is then validated and kept as the best model."""
+    """Decay of a moving average of the weights; if set, the average is validated and saved as best."""
     frozen_blocks: int = Field(0, ge=0)
-    """First blocks of both towers to freeze, along with the embeddings before them."""
+    """Number of first blocks to freeze in both towers, along with the embeddings."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     """`auto` is bfloat16 where the device supports it natively."""
 
@@ -191,13 +191,6 @@ class OptimizationSection(_Section):
             raise ValueError("give either steps or epochs, not both")
         return self
 
-    def total_steps(self, captions: int) -> int:
-        """Steps of the whole run, for a training split with this number of captions."""
-        if self.steps is not None:
-            return self.steps
-        assert self.epochs is not None
-        return max(1, round(self.epochs * captions / self.batch_size))
-
 
 class TrainConfig(_Section):
     """A whole training run."""
@@ -205,7 +198,7 @@ class TrainConfig(_Section):
     output: Path
     """Folder for checkpoints, and for the best model in `best`."""
     seed: int = 0
-    """Seed of everything random: order, frames, new weights, dropout."""
+    """Seed of everything random: order, captions, frames, new weights, dropout."""
     checkpoint_every: int = Field(200, ge=1)
     """Steps between checkpoints."""
     validate_every: int = Field(200, ge=1)
@@ -213,11 +206,11 @@ class TrainConfig(_Section):
     tensorboard: bool = False
     """Also write curves for TensorBoard."""
     model: ModelSection
-    """What is trained."""
+    """The model to train."""
     data: DataSection
-    """What it is trained on."""
+    """The data to train on and to choose the best model by."""
     optimization: OptimizationSection
-    """How it is trained."""
+    """Length of the run, batches and optimizer."""
 
 
 def load_config(path: str | Path, **overrides: Any) -> TrainConfig:
@@ -228,6 +221,6 @@ def load_config(path: str | Path, **overrides: Any) -> TrainConfig:
         overrides: top-level values that replace the file's, such as `output`.
 
     Raises:
-        ConfigError: no such file, not TOML, or keys and values outside the recipe; each is named.
+        ConfigError: the file is missing or not TOML, or has unknown keys or invalid values; all are named.
     """
     return read_config(path, TrainConfig, **overrides)

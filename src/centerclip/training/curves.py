@@ -1,4 +1,4 @@
-"""How a run goes, step by step: a line of JSON each, and curves for TensorBoard where they are asked for."""
+"""The log of a run: one line of JSON per step, and optionally curves for TensorBoard."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from centerclip.atomic import write_atomically
 from centerclip.errors import ConfigError
 
 __all__ = ["Curves", "Progress"]
@@ -14,15 +15,15 @@ __all__ = ["Curves", "Progress"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How a run stands after a step.
+    """The state of a run after a step.
 
     Attributes:
-        loss: of the step's batch.
-        learning_rate: of the pretrained weights.
-        gradient_norm: before it was clipped.
-        logit_scale: the factor on the similarities.
-        videos_per_second: since the command was started.
-        recall: text-to-video R@1 on validation, in percent, after a step that was followed by one.
+        loss: loss of the step's batch.
+        learning_rate: rate of the pretrained weights.
+        gradient_norm: norm before clipping.
+        logit_scale: factor on the similarities.
+        videos_per_second: mean since the command was started.
+        recall: text-to-video R@1 in percent, if the model was validated after this step.
     """
 
     step: int
@@ -36,24 +37,32 @@ class Progress:
 
 
 class Curves:
-    """Writes `progress.jsonl` and, if asked to, the folder `tensorboard`; close it in the end.
+    """Writes `progress.jsonl` and, if `tensorboard` is set, the folder `tensorboard`. Close it at the end.
 
     Args:
-        folder: the run's.
-        step: what the run goes on from; what was written of later steps is taken back.
-        tensorboard: whether to draw curves.
+        folder: output folder of the run.
+        step: step that the run continues from; entries of later steps are removed.
+        tensorboard: also write curves for TensorBoard.
 
     Raises:
-        ConfigError: curves are asked for and TensorBoard is not installed.
+        ConfigError: `tensorboard` is set, but TensorBoard is not installed.
     """
 
     def __init__(self, folder: Path, *, step: int, tensorboard: bool) -> None:
         self._path = folder / "progress.jsonl"
-        self._writer = _writer(folder / "tensorboard", step) if tensorboard else None
+        self._writer: Any = None
+        if tensorboard:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                raise ConfigError(
+                    "tensorboard = true needs TensorBoard: pip install 'centerclip[train]'"
+                ) from error
+            self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
         _cut(self._path, step)
 
     def add(self, progress: Progress) -> None:
-        """Take down one step."""
+        """Log one step."""
         values = asdict(progress)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
@@ -65,27 +74,16 @@ class Curves:
                 self._writer.add_scalar(name, value, progress.step)
 
     def close(self) -> None:
-        """Write out what TensorBoard's writer still holds."""
+        """Flush and close TensorBoard's writer."""
         if self._writer is not None:
             self._writer.close()
 
 
-def _writer(folder: Path, step: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ConfigError("tensorboard = true needs TensorBoard: pip install 'centerclip[train]'") from error
-    return SummaryWriter(str(folder), purge_step=step + 1)
-
-
 def _cut(path: Path, step: int) -> None:
-    """Keep the lines of steps up to `step`; one that was cut off by a crash goes with the others."""
-    if not path.exists():
-        return
-    kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _step(line) <= step]
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    temporary.replace(path)
+    """Keep the lines of steps up to `step`; drop later ones, and one that a crash cut off."""
+    if path.exists():
+        kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _step(line) <= step]
+        write_atomically(path, "".join(f"{line}\n" for line in kept))
 
 
 def _step(line: str) -> float:

@@ -1,10 +1,11 @@
-"""What a run trains on and what its model is chosen by: two splits without a common video, all decodable."""
+"""Loads the splits to train on and to choose the model by, which must not share videos."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -17,42 +18,48 @@ from centerclip.training.config import DataSection
 
 __all__ = ["TrainingData", "load_data"]
 
-_HELD_OUT_SEED = 0  # not the recipe's: runs with different seeds must be chosen by the same videos
-_TRIAL = FileFrames(Preprocessing((32, 32)))
+_HELD_OUT_SEED = 0  # not the recipe's: runs with different seeds must be validated on the same videos
+_FILES = FileFrames(Preprocessing((32, 32)))
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Both splits; `Dataset.missing` of each lists what was left out."""
+    """Both splits; `Dataset.missing` lists the videos that were left out."""
 
     training: Dataset
     validation: Dataset
 
 
 def load_data(section: DataSection, *, progress: Callable[[int, int], None] | None = None) -> TrainingData:
-    """Read both splits, and make sure that their files can be decoded.
+    """Read both splits, and check that their files can be decoded.
 
-    One frame of each file is decoded, unless filling the cache will find the unreadable ones anyway.
+    One frame of each file is decoded, unless filling the cache will find the unreadable files anyway.
 
     Args:
-        section: of the recipe.
-        progress: called with (files tried, files in total).
+        section: the recipe's section.
+        progress: called with (files checked, files in total).
 
     Raises:
-        ConfigError: the splits overlap, or the model would be chosen by a split that results are reported
-            on.
+        ConfigError: the splits share videos, or results are reported on the validation split.
         DatasetError: as for `load_dataset`.
         VideoError: a file can't be decoded, and `allow_missing` is not set.
     """
-    training = _load(section, section.train_split)
+    load = partial(
+        load_dataset,
+        section.dataset,
+        videos=section.videos,
+        annotations=section.annotations,
+        allow_missing=section.allow_missing,
+    )
+    training = load(section.train_split)
     if section.val_videos is None:
-        validation = _validation(section, training)
+        validation = _validation(section, training, load)
     else:
         training, validation = _hold_out(training, section.val_videos)
     if section.cache is not None and not section.allow_missing:
         return TrainingData(training, validation)
     items = [*training.videos, *validation.videos]
-    faults = _try_all(items, section.workers, progress)
+    faults = _check_files(items, section.workers, progress)
     if faults and not section.allow_missing:
         raise VideoError(
             f"{next(iter(faults.values()))} ({len(faults)} of {len(items)} videos can't be decoded). Repair "
@@ -65,24 +72,14 @@ def load_data(section: DataSection, *, progress: Callable[[int, int], None] | No
     )
 
 
-def _load(section: DataSection, split: str) -> Dataset:
-    return load_dataset(
-        section.dataset,
-        split,
-        videos=section.videos,
-        annotations=section.annotations,
-        allow_missing=section.allow_missing,
-    )
-
-
-def _validation(section: DataSection, training: Dataset) -> Dataset:
+def _validation(section: DataSection, training: Dataset, load: Callable[[str], Dataset]) -> Dataset:
     remedy = "choose another split, or hold out videos of the training split with data.val_videos"
     if section.val_split in find_dataset(section.dataset).reported_splits:
         raise ConfigError(
-            f"val_split {section.val_split!r} must not choose the model, because results are reported on it: "
+            f"val_split {section.val_split!r} can't choose the model, because results are reported on it: "
             f"{remedy}"
         )
-    validation = _load(section, section.val_split)
+    validation = load(section.val_split)
     shared = {*training.videos} & {*validation.videos}
     if shared:
         raise ConfigError(
@@ -104,21 +101,21 @@ def _hold_out(training: Dataset, count: int) -> tuple[Dataset, Dataset]:
     return training.part(rest), replace(training.part(held_out), missing=())
 
 
-def _try_all(
+def _check_files(
     items: Sequence[Item], workers: int, progress: Callable[[int, int], None] | None
 ) -> dict[int, VideoError]:
-    """The positions of items that can't be decoded, each with its error."""
+    """Return the error of each item that can't be decoded, by position."""
 
-    def fault(item: Item) -> VideoError | None:
+    def check(item: Item) -> VideoError | None:
         try:
-            _TRIAL.read(item, 1)
+            _FILES.read(item, 1)
         except VideoError as error:
             return error
         return None
 
     faults = {}
-    with ThreadPoolExecutor(workers, thread_name_prefix="try") as pool:
-        for position, error in enumerate(pool.map(fault, items)):
+    with ThreadPoolExecutor(workers, thread_name_prefix="check") as pool:
+        for position, error in enumerate(pool.map(check, items)):
             if error is not None:
                 faults[position] = error
             if progress is not None:

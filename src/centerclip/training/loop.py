@@ -1,7 +1,7 @@
-"""The training loop: batches in, checkpoints and the best model out.
+"""The training loop: reads batches, advances the run, and saves checkpoints and the best model.
 
-A run is a function of its recipe. Everything random is drawn from the seed and the step, so a run
-that was killed and resumed ends with the same weights as one that was not (bit for bit on a CPU).
+A run is a function of its recipe. Everything random is drawn from the seed and the step, so a run that was
+killed and resumed ends with the same weights as an uninterrupted one (bit for bit on a CPU).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,32 +26,30 @@ from centerclip.training.data import TrainingData, load_data
 from centerclip.training.processes import Processes, join_processes, own_device
 from centerclip.training.run import Run
 
-__all__ = ["Progress", "build_model", "train"]
-
-OnDecoded = Callable[[int, int], None]
+__all__ = ["train"]
 
 
 def train(
     config: TrainConfig,
     *,
     device: str | torch.device = "cpu",
-    on_progress: Callable[[Progress], None] | None = None,
-    on_decoded: OnDecoded | None = None,
-    on_data: Callable[[TrainingData], None] | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_decoded: Callable[[int, int], None] | None = None,
+    on_data: Callable[[TrainingData], None] = lambda data: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """Run a recipe from wherever its output folder stands.
+    """Run a recipe, continuing from the checkpoint in its output folder if there is one.
 
-    In processes started by `torchrun` this is one run, each process computing its shard of every batch;
-    the first one writes the files, validates and calls back.
+    Processes started by `torchrun` do one run together: each computes its shard of every batch, and the first
+    one writes the files, validates and makes the callbacks.
 
     Args:
         config: the recipe.
-        device: where the model lives; of several GPUs each process takes its own.
+        device: device of the model; with several GPUs each process uses its own.
         on_progress: called after every step.
-        on_decoded: called with (videos decoded, videos in all) while files are tried or a cache is filled.
+        on_decoded: called with (videos done, videos in total) while files are checked or a cache is filled.
         on_data: called with the splits once they are read.
-        should_stop: asked after every step; where it says yes, a checkpoint is written and the run ends.
+        should_stop: called after every step; if it returns True, a checkpoint is written and the run ends.
 
     Returns:
         The folder of the model with the best validation recall so far, `output/best`.
@@ -59,99 +58,83 @@ def train(
         ConfigError: the output folder belongs to another recipe, or batch, processes and data don't fit.
         CheckpointError: the checkpoint in the output folder is damaged.
         DatasetError, VideoError: files are missing, malformed or can't be decoded.
-        ModelError: the model to start from can't be had.
+        ModelError: the model to start from can't be loaded.
     """
-    parse_reducer(config.model.reducer)  # a wrong one is found before any file is read
-    device = own_device(device)
+    parse_reducer(config.model.reducer)  # report a wrong one before any file is read
+    section, batch_size, device = config.data, config.optimization.batch_size, own_device(device)
     with join_processes(device) as processes:
-        data = processes.from_first(lambda: load_data(config.data, progress=on_decoded))
-        if processes.first and on_data is not None:
+        if batch_size % processes.count:
+            raise ConfigError(
+                f"batch_size {batch_size} can't be shared equally by {processes.count} processes: make it a "
+                f"multiple of {processes.count}"
+            )
+        data = processes.from_first(lambda: load_data(section, progress=on_decoded))
+        if processes.first:
             on_data(data)
         model = build_model(config, data.training).to(device)
-        steps = config.optimization.total_steps(len(data.training.captions))
-        run = Run(
-            config, model, steps=steps, max_text_tokens=data.training.max_text_tokens, processes=processes
+        run = Run(config, model, data.training, processes)
+
+        def open_split(split: Dataset) -> FrameSource:
+            return open_frames(
+                split.videos,
+                model.preprocessing,
+                cache=section.cache,
+                kept=max(section.cached_frames, model.frames),
+                workers=section.workers,
+                progress=on_decoded,
+            )
+
+        batches = Batches(
+            data.training,
+            processes.first_before_others(lambda: open_split(data.training)),
+            batch_size=batch_size,
+            frames=model.frames,
+            seed=config.seed,
+            shard=processes.shard(batch_size),
+            workers=section.workers,
         )
-        for progress in _steps(config, run, data, steps, processes, on_decoded, should_stop):
-            if on_progress is not None:
-                on_progress(progress)
+        if processes.first:
+            validate = partial(run.validate, data.validation, open_split(data.validation))
+            curves = Curves(config.output, step=run.step, tensorboard=config.tensorboard)
+            with closing(curves):
+                for progress in _steps(config, run, batches, validate, processes, should_stop):
+                    curves.add(progress)
+                    on_progress(progress)
+        else:
+            for batch in batches.run(run.step, run.steps):
+                run.advance(batch)
+                if processes.agree(should_stop(), device):
+                    break
         return run.best_folder
 
 
 def _steps(
     config: TrainConfig,
     run: Run,
-    data: TrainingData,
-    steps: int,
+    batches: Batches,
+    validate: Callable[[], float],
     processes: Processes,
-    on_decoded: OnDecoded | None,
     should_stop: Callable[[], bool],
 ) -> Iterator[Progress]:
-    """Do what is left of the run; the first process yields how it stands after each step."""
-    batches = _batches(config, run, data.training, processes, on_decoded)
-    if not processes.first:
-        for batch in batches.run(run.step, steps):
-            run.advance(batch)
-            if processes.agree(should_stop(), run.model.device):
-                return
-        return
-    validation = _frames(config, data.validation, run, on_decoded)
+    """Do the remaining steps in the first process, with validations and checkpoints."""
     began, began_at = time.monotonic(), run.step
-    with closing(Curves(config.output, step=run.step, tensorboard=config.tensorboard)) as curves:
-        for batch in batches.run(run.step, steps):
-            rate = run.learning_rate()
-            loss, norm = run.advance(batch)
-            seconds = time.monotonic() - began
-            last = run.step == steps
-            stopped = processes.agree(should_stop(), run.model.device)
-            recall = None
-            if last or run.step % config.validate_every == 0:
-                recall = run.validate(data.validation, validation)
-            if last or stopped or run.step % config.checkpoint_every == 0:
-                run.save()
-            progress = Progress(
-                step=run.step,
-                steps=steps,
-                loss=loss,
-                learning_rate=rate,
-                gradient_norm=norm,
-                logit_scale=run.model.logit_scale.exp().item(),
-                videos_per_second=(run.step - began_at) * config.optimization.batch_size / seconds,
-                recall=recall,
-            )
-            curves.add(progress)
-            yield progress
-            if stopped:
-                return
-
-
-def _batches(
-    config: TrainConfig, run: Run, training: Dataset, processes: Processes, on_decoded: OnDecoded | None
-) -> Batches:
-    size = config.optimization.batch_size
-    if size % processes.count:
-        raise ConfigError(
-            f"batch_size {size} can't be shared equally by {processes.count} processes: make it a multiple "
-            f"of {processes.count}"
+    for batch in batches.run(run.step, run.steps):
+        loss, norm, rate = run.advance(batch)
+        seconds = time.monotonic() - began
+        last = run.step == run.steps
+        stopped = processes.agree(should_stop(), run.model.device)
+        recall = validate() if last or run.step % config.validate_every == 0 else None
+        if last or stopped or run.step % config.checkpoint_every == 0:
+            run.save()
+        yield Progress(
+            step=run.step,
+            steps=run.steps,
+            loss=loss,
+            learning_rate=rate,
+            gradient_norm=norm,
+            logit_scale=run.model.logit_scale.exp().item(),
+            videos_per_second=(run.step - began_at) * config.optimization.batch_size / seconds,
+            recall=recall,
         )
-    return Batches(
-        training,
-        processes.first_before_others(lambda: _frames(config, training, run, on_decoded)),
-        batch_size=size,
-        frames=run.model.frames,
-        seed=config.seed,
-        shard=processes.shard(size),
-        workers=config.data.workers,
-    )
-
-
-def _frames(config: TrainConfig, dataset: Dataset, run: Run, on_decoded: OnDecoded | None) -> FrameSource:
-    section = config.data
-    return open_frames(
-        dataset.videos,
-        run.model.preprocessing,
-        cache=section.cache,
-        kept=max(section.cached_frames, run.model.frames),
-        workers=section.workers,
-        progress=on_decoded,
-    )
+        if stopped:
+            return

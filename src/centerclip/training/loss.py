@@ -1,4 +1,4 @@
-"""The objective: symmetric cross entropy over a batch of pairs. Pure tensors."""
+"""The training objective: symmetric cross entropy over a batch of pairs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["contrastive_loss"]
 
 
 def contrastive_loss(text: Tensor, video: Tensor, scale: Tensor) -> Tensor:
-    """Symmetric InfoNCE: each sentence must pick its video among the batch, and the reverse.
+    """Symmetric InfoNCE: classify the video of each caption within the batch, and the reverse.
 
     Args:
         text: [B, E], unit length; row i belongs to row i of `video`.
@@ -18,7 +18,7 @@ def contrastive_loss(text: Tensor, video: Tensor, scale: Tensor) -> Tensor:
         scale: factor on the cosines, a scalar (the exponential of the learned logit scale).
 
     Returns:
-        The mean of both directions, a float32 scalar; ln B for embeddings that tell nothing.
+        The mean of both directions, a float32 scalar; ln B if all embeddings are equal.
     """
     logits = scale.float() * text.float() @ video.float().T  # [B, B]
     target = torch.arange(len(logits), device=logits.device)

@@ -1,4 +1,4 @@
-"""AdamW as the paper uses it: which parameters decay, and how the learning rate moves."""
+"""AdamW as in the paper: which parameters decay, and the schedule of the learning rate."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ __all__ = ["learning_rate", "make_optimizer", "set_learning_rate"]
 
 
 def make_optimizer(model: nn.Module, config: OptimizationSection) -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices only: biases, norms, the logit scale and times are spared.
+    """Make AdamW with weight decay on matrices only: not on biases, norms, logit scale, temporal embedding.
 
-    A temporal embedding is a group of its own, with its own learning rate.
+    The temporal embedding has its own parameter group and learning rate.
     """
     tables = {id(m.table) for m in model.modules() if isinstance(m, TemporalEmbedding)}
     decayed: list[nn.Parameter] = []
-    spared: list[nn.Parameter] = []
+    undecayed: list[nn.Parameter] = []
     temporal: list[nn.Parameter] = []
     for parameter in model.parameters():
         if id(parameter) in tables:
             temporal.append(parameter)
         elif parameter.requires_grad:
-            (decayed if parameter.ndim >= 2 else spared).append(parameter)
+            (decayed if parameter.ndim >= 2 else undecayed).append(parameter)
     groups = [
         {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
+        {"params": undecayed, "weight_decay": 0.0},
     ]
     if temporal:
         factor = config.temporal_learning_rate / config.learning_rate
@@ -37,22 +37,16 @@ def make_optimizer(model: nn.Module, config: OptimizationSection) -> torch.optim
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, eps=config.eps)
 
 
-def learning_rate(step: int, config: OptimizationSection, steps: int | None = None) -> float:
-    """The rate for 0-based `step`: linear warm-up, then half a cosine down to zero.
-
-    Args:
-        steps: of the whole run, where the recipe counts in epochs.
-    """
-    total = config.steps if steps is None else steps
-    assert total is not None
-    warmup = round(config.warmup * total)
+def learning_rate(step: int, steps: int, config: OptimizationSection) -> float:
+    """Return the rate of 0-based `step` of `steps`: linear warm-up, then half a cosine down to zero."""
+    warmup = round(config.warmup * steps)
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
-    progress = (step - warmup) / max(1, total - warmup)
+    progress = (step - warmup) / max(1, steps - warmup)
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give every group its rate: `rate`, or in proportion where it has a factor of its own."""
+    """Set the rate of every group: `rate`, times the group's own factor if it has one."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("factor", 1.0)

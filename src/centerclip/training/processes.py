@@ -1,6 +1,6 @@
-"""Several processes that train one model, as `torchrun` starts them; or one, which is none of them.
+"""Training by several processes that `torchrun` starts, or by a single one.
 
-Owns the process group. What travels are embeddings, gradients and small values, never graphs.
+Owns the process group. Processes exchange embeddings, gradients and small values.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ __all__ = ["Processes", "is_first", "is_one_of_several", "join_processes", "own_
 _Value = TypeVar("_Value")
 
 _PATIENCE = timedelta(hours=12)
-"""How long processes wait for the first one, which decodes a whole data set into the cache."""
+"""Maximum time to wait for the first process, which decodes a whole data set into the cache."""
 _BUCKET = 25_000_000
-"""Numbers summed at a time: a CLIP has hundreds of small tensors, and 25 million take 100 MB."""
+"""Numbers per all-reduce, 100 MB in float32. CLIP has hundreds of small tensors, too slow to send singly."""
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes and tells; by `torchrun`'s word, before any is joined."""
+    """Whether this process writes files and shows progress; known before `join_processes`."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
@@ -36,7 +36,7 @@ def is_one_of_several() -> bool:
 
 
 def own_device(device: str | torch.device) -> torch.device:
-    """The device of this process: its own of several GPUs, or else what is given."""
+    """Return this process's own GPU if `torchrun` started it, otherwise `device`."""
     device = torch.device(device)
     if device.type == "cuda" and "LOCAL_RANK" in os.environ:
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -45,23 +45,23 @@ def own_device(device: str | torch.device) -> torch.device:
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among `count`, which hold equal models and equally large shards of each batch."""
+    """This process among `count`, which have equal models and equally large shards of each batch."""
 
     rank: int = 0
     count: int = 1
 
     @property
     def first(self) -> bool:
-        """Whether this process writes files and tells how far it is."""
+        """Whether this process writes files and shows progress."""
         return self.rank == 0
 
     def shard(self, size: int) -> slice:
-        """This process's part of `size` rows; `size` is a multiple of `count`."""
+        """Return this process's rows out of `size`, a multiple of `count`."""
         own = size // self.count
         return slice(self.rank * own, (self.rank + 1) * own)
 
     def gather(self, rows: Tensor) -> Tensor:
-        """[b, ...] of each process to [count * b, ...], in their order; without gradient."""
+        """Concatenate the rows [b, ...] of all processes, by rank: [count * b, ...], without gradient."""
         if self.count == 1:
             return rows
         parts = [torch.empty_like(rows) for _ in range(self.count)]
@@ -75,21 +75,20 @@ class Processes:
         for bucket in _buckets(tensors):
             flat = torch.cat([tensor.flatten() for tensor in bucket])
             distributed.all_reduce(flat)
-            start = 0
-            for tensor in bucket:
-                tensor.copy_(flat[start : start + tensor.numel()].view_as(tensor))
-                start += tensor.numel()
+            sums = torch.split(flat, [tensor.numel() for tensor in bucket])
+            for tensor, total in zip(bucket, sums, strict=True):
+                tensor.copy_(total.view_as(tensor))
 
     def agree(self, value: bool, device: torch.device) -> bool:
-        """Whether it is true for any process; all of them get the same answer."""
+        """Return in all processes whether `value` is true in any of them."""
         if self.count == 1:
             return value
-        told = torch.tensor(int(value), device=device)
-        distributed.all_reduce(told, op=distributed.ReduceOp.MAX)
-        return bool(told.item())
+        flag = torch.tensor(int(value), device=device)
+        distributed.all_reduce(flag, op=distributed.ReduceOp.MAX)
+        return bool(flag.item())
 
     def from_first(self, make: Callable[[], _Value]) -> _Value:
-        """What the first process makes; the others wait for it, and end where it fails."""
+        """Return the first process's value in all processes. The others wait for it, and fail if it fails."""
         if self.count == 1:
             return make()
         values = [make() if self.first else None]
@@ -98,7 +97,7 @@ class Processes:
         return value
 
     def first_before_others(self, make: Callable[[], _Value]) -> _Value:
-        """What each process makes for itself, the others only once the first one has made its own."""
+        """Call `make` in the first process, then in all others; each gets its own value."""
         value = make() if self.first else None
         self.from_first(lambda: None)
         return value if self.first else make()  # type: ignore[return-value]
@@ -106,9 +105,9 @@ class Processes:
 
 @contextmanager
 def join_processes(device: torch.device) -> Iterator[Processes]:
-    """While entered, this process is one of those that `torchrun` started; alone, nothing happens.
+    """Join the process group of `torchrun`, and leave it at the end. Without `torchrun`, do nothing.
 
-    A process group that is there already is used and left as it is.
+    An existing process group is used and left open.
     """
     if distributed.is_available() and distributed.is_initialized():
         yield Processes(distributed.get_rank(), distributed.get_world_size())

@@ -1,4 +1,4 @@
-"""TOML files as pydantic models; a file may extend another. Knows nothing of their content."""
+"""Reads TOML files, which may extend each other, as pydantic models."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _EXTENDS = "extends"
 def read_config(path: str | Path, kind: type[_Config], **overrides: Any) -> _Config:
     """Read a TOML file.
 
-    A file with `extends = "other.toml"`, a path that starts from its own folder, holds only what differs from
-    that file. Its values replace the other's key by key, within tables too.
+    A file with `extends = "other.toml"` contains only what differs from that file, whose path is relative to
+    its own folder. Its values replace the other's key by key, within tables too.
 
     Args:
         path: the file.
@@ -29,8 +29,8 @@ def read_config(path: str | Path, kind: type[_Config], **overrides: Any) -> _Con
         overrides: top-level values that replace the file's.
 
     Raises:
-        ConfigError: no such file, not TOML, files that extend each other in a circle, or keys and values that
-            `kind` doesn't allow; each is named.
+        ConfigError: a file is missing or not TOML, files extend each other in a circle, or `kind` doesn't
+            allow keys or values; all of these are named.
     """
     path = Path(path)
     values = {**_read(path, ()), **overrides}
@@ -60,7 +60,7 @@ def _read(path: Path, extended_by: tuple[Path, ...]) -> dict[str, Any]:
     chain = (*extended_by, path)
     below = path.parent / extended
     if below.resolve() in [file.resolve() for file in chain]:
-        raise ConfigError(f"{path}: {_EXTENDS} = {extended!r} leads back to itself; remove it")
+        raise ConfigError(f"{path}: {_EXTENDS} = {extended!r} makes the file extend itself; remove it")
     return _merged(_read(below, chain), values)
 
 

@@ -1,4 +1,4 @@
-"""Writes docs/recipes.md from the recipe's models and the data sets' descriptions.
+"""Writes docs/recipes.md from the recipe's classes and the table of data sets.
 
 `python -m centerclip.training.reference docs/recipes.md`
 """
@@ -38,37 +38,38 @@ _HEAD = """# Recipes and data sets
 Written by `make docs` from the source; edit that instead.
 
 A recipe is a TOML file for `centerclip train --config FILE`; [configs/](../configs) has examples. Unknown
-keys are errors. With `extends = "other.toml"` a recipe holds only what differs from another one, whose path
-starts from its own folder.
+keys are errors. With `extends = "other.toml"` a recipe contains only what differs from another one. The path
+is relative to the recipe's folder.
 """
 _DATA_SETS = """## Data sets
 
-The first split of each is the default of `centerclip evaluate`. Splits in bold are those that results are
-reported on: a recipe must not choose its model on them. Frames are those of the field's protocol; where there
-are none, the model's own count is used. Longer captions are cut.
+`centerclip evaluate` uses the first split by default. Results are reported on the splits in bold, so a recipe
+can't choose its model on them. Frames per video and text tokens follow the usual protocol of each data set;
+longer captions are cut.
 """
 _OWN = """
 ### A table of your own videos
 
-`manifest` reads a CSV file with a header, JSON lines or Parquet, given as `--annotations` or `annotations`:
+`manifest` reads CSV with a header, JSON lines or Parquet, given as `--annotations`, or in a recipe as
+`annotations`:
 
-| column | holds |
+| column | content |
 |---|---|
-| `path` | the video's file; a relative path starts from the folder of the videos, or else from the table's |
-| `caption` | one caption; rows with equal path, start and end are one video with several captions |
-| `start`, `end` | optional: the part of the file to use, in seconds |
-| `split` | optional: the name of the row's split; the split `all` is every row, with or without this column |
+| `path` | the video file; relative paths start from the folder of the videos, by default the table's folder |
+| `caption` | one caption; rows with the same path, start and end are captions of one video |
+| `start`, `end` | optional: part of the file to use, in seconds |
+| `split` | optional: the row's split; the split `all` contains every row, even without this column |
 
 ### A data set of your own
 
-A value of `centerclip.datasets.DatasetSpec` in your own module, given as `--dataset my_module:MY_SET`, or as
-`dataset` in a recipe, is used like the built-in ones.
-[examples/custom_dataset.py](../examples/custom_dataset.py) shows one.
+Describe it by a `centerclip.datasets.DatasetSpec` in your own module, and give it as
+`--dataset my_module:MY_SET`, or in a recipe as `dataset`. See
+[examples/custom_dataset.py](../examples/custom_dataset.py).
 """
 
 
 def reference() -> str:
-    """The page, in Markdown."""
+    """Return the page in Markdown."""
     keys = (_section(name, model) for name, model in _SECTIONS.items())
     return "\n".join([_HEAD, *keys, _DATA_SETS, *_data_sets(), _OWN])
 
@@ -97,7 +98,7 @@ def _data_sets() -> Iterator[str]:
         splits = [f"**{split}**" if split in spec.reported_splits else split for split in spec.splits]
         columns = (
             f"`{name}`",
-            ", ".join(splits) or "as its column names them",
+            ", ".join(splits) or "those of its column `split`",
             spec.frames or "the model's",
             spec.max_text_tokens,
             ", ".join(spec.protocols),

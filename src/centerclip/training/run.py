@@ -1,4 +1,4 @@
-"""The moving parts of a run and their checkpoint: model, optimizer, average, step, best recall."""
+"""The state of a run and its checkpoint: model, optimizer, average, step and best recall."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 from centerclip.training.adapting import without_lora
 from centerclip.training.batches import Batch
-from centerclip.training.checkpoint import mend_folder, read_checkpoint, replace_folder, write_checkpoint
+from centerclip.training.checkpoint import read_checkpoint, repair_output, replace_folder, write_checkpoint
 from centerclip.training.config import TrainConfig
 from centerclip.training.optimizer import learning_rate, make_optimizer, set_learning_rate
 from centerclip.training.processes import Processes
@@ -32,65 +32,64 @@ _MAX_LOGIT_SCALE = math.log(100)
 
 
 class Run:
-    """A run, standing where its output folder left it.
+    """A run, continued from the checkpoint in its output folder if there is one.
 
     Args:
         config: the recipe.
         model: on its device; trained in place.
-        steps: of the whole run.
-        max_text_tokens: longest caption, in tokens.
-        processes: those that train it together; each has a `Run`.
+        training: the training split, which decides the number of steps and the maximum length of captions.
+        processes: the processes that train together; each has a `Run`.
 
     Raises:
-        ConfigError: the output folder holds a run of another recipe or on other data.
+        ConfigError: the output folder contains a run of another recipe or on other data, or the processes
+            don't share it.
         CheckpointError: the checkpoint there is damaged.
     """
 
     def __init__(
-        self,
-        config: TrainConfig,
-        model: CenterCLIP,
-        *,
-        steps: int,
-        max_text_tokens: int,
-        processes: Processes,
+        self, config: TrainConfig, model: CenterCLIP, training: Dataset, processes: Processes
     ) -> None:
-        self._config, self._steps, self._max_text_tokens, self._processes = (
-            config,
-            steps,
-            max_text_tokens,
-            processes,
-        )
+        optimization = config.optimization
+        self._config = config
+        self._max_text_tokens = training.max_text_tokens
+        self._processes = processes
         self.model = model
-        self._optimizer = make_optimizer(model, config.optimization)
-        self._precision = choose_dtype(config.optimization.precision, model.device)
-        decay = config.optimization.ema
+        self._optimizer = make_optimizer(model, optimization)
+        self._precision = choose_dtype(optimization.precision, model.device)
+        decay = optimization.ema
         self._average = None if decay is None else AveragedModel(model, multi_avg_fn=_ema(decay))
         self._checkpoint = config.output / "checkpoint.pt"
         self.best_folder = config.output / "best"
+        epochs = (optimization.epochs or 0) * len(training.captions) / optimization.batch_size
+        self.steps = optimization.steps or max(1, round(epochs))
         self.step = 0
         self._best = -1.0
         if processes.first:
             config.output.mkdir(parents=True, exist_ok=True)
-            mend_folder(self.best_folder)
+            repair_output(config.output, self.best_folder)
         state = read_checkpoint(self._checkpoint)
         if state is not None:
             self._resume(state)
-        self._agree()
+        step_of_first = processes.from_first(lambda: self.step)
+        if processes.agree(step_of_first != self.step, model.device):
+            raise ConfigError(
+                f"{config.output} is not the same folder for all processes: give one that they share"
+            )
 
-    def advance(self, batch: Batch) -> tuple[float, float]:
-        """One optimizer step on this process's share of a batch.
+    def advance(self, batch: Batch) -> tuple[float, float, float]:
+        """Do one optimizer step on this process's shard of a batch.
 
         Returns:
-            The loss of the whole batch, and the norm of its gradient.
+            The loss of the whole batch, the norm of its gradient before clipping, and the learning rate.
         """
         optimization, model = self._config.optimization, self.model
-        set_learning_rate(self._optimizer, self.learning_rate())
+        rate = learning_rate(self.step, self.steps, optimization)
+        set_learning_rate(self._optimizer, rate)
         self._optimizer.zero_grad(set_to_none=True)
         loss = add_gradients(
             model.train(),
             batch,
-            seed=self._config.seed + self.step,  # reducers may draw; resumption must draw the same
+            seed=self._config.seed + self.step,  # a resumed run must draw the same numbers
             chunks=optimization.chunks,
             max_text_tokens=self._max_text_tokens,
             precision=self._precision,
@@ -103,14 +102,13 @@ class Run:
         if self._average is not None:
             self._average.update_parameters(model)
         self.step += 1
-        return loss, float(norm)
-
-    def learning_rate(self) -> float:
-        """That of the coming step."""
-        return learning_rate(self.step, self._config.optimization, self._steps)
+        return loss, float(norm), rate
 
     def validate(self, dataset: Dataset, source: FrameSource) -> float:
-        """Text-to-video R@1 in percent, of the averaged weights if there are any; keeps the best so far."""
+        """Return text-to-video R@1 in percent, and save the model if it is the best so far.
+
+        The averaged weights are validated and saved if the recipe asks for an average.
+        """
         model: Any = (self.model if self._average is None else self._average.module).eval()
         video = embed_all(dataset.videos, model, decode=decode_from(source, model.frames))
         text = encode_texts(
@@ -124,10 +122,10 @@ class Run:
         return recall
 
     def save(self) -> None:
-        """Write the checkpoint from which the run can go on."""
+        """Write the checkpoint that the run can be continued from."""
         state = {
             "recipe": self._config.model_dump_json(exclude={"output"}),
-            "steps": self._steps,
+            "steps": self.steps,
             "step": self.step,
             "best": self._best,
             "model": self.model.state_dict(),
@@ -138,13 +136,13 @@ class Run:
 
     def _resume(self, state: dict[str, Any]) -> None:
         folder = self._config.output
-        remedy = "give another output folder, or remove it"
-        if not self._is_own(state["recipe"]):
-            raise ConfigError(f"{folder} holds a run of another recipe: {remedy}")
-        if state.get("steps", self._steps) != self._steps:
+        remedy = "give another output folder, or delete it"
+        if not self._same_recipe(state["recipe"]):
+            raise ConfigError(f"{folder} contains a run of another recipe: {remedy}")
+        if state.get("steps", self.steps) != self.steps:
             raise ConfigError(
-                f"{folder} holds a run of {state['steps']} steps, but the data now make {self._steps} of the "
-                f"recipe's epochs: {remedy}"
+                f"{folder} contains a run of {state['steps']} steps, but with the present data the recipe's "
+                f"epochs are {self.steps} steps: {remedy}"
             )
         self.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
@@ -152,17 +150,10 @@ class Run:
             self._average.load_state_dict(state["average"])
         self.step, self._best = state["step"], state["best"]
 
-    def _is_own(self, recipe: str) -> bool:
-        """Whether it says the same; keys that it lacks, because it is older, count as their defaults."""
+    def _same_recipe(self, recipe: str) -> bool:
+        """Keys that an older recipe lacks count as their defaults."""
         try:
             written = TrainConfig.model_validate({**json.loads(recipe), "output": self._config.output})
         except (ValidationError, ValueError):
             return False
         return written == self._config
-
-    def _agree(self) -> None:
-        first = self._processes.from_first(lambda: self.step)
-        if self._processes.agree(first != self.step, self.model.device):
-            raise ConfigError(
-                f"{self._config.output} is not the same folder for all processes: give one that they share"
-            )

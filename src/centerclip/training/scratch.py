@@ -1,4 +1,4 @@
-"""A CLIP from nothing: random towers of given sizes and a tokenizer fitted to the captions."""
+"""Makes a CLIP with random weights, and a tokenizer fitted to the captions."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ _PAD, _START, _END = 0, 2, 3
 def fit_tokenizer(
     captions: Iterable[str], *, vocabulary: int, context_length: int
 ) -> PreTrainedTokenizerFast:
-    """Byte-level BPE over lower-case captions; any text can be encoded, known words are one token.
+    """Fit byte-level BPE to lower-case captions. Any text can be encoded; frequent words are one token.
 
     Args:
-        captions: the training split's sentences.
-        vocabulary: largest number of tokens, at least the 256 bytes and the special ones.
-        context_length: longest sequence, start and end included; longer ones are cut, keeping the end.
+        captions: those of the training split.
+        vocabulary: maximum number of tokens; includes the 256 bytes and 4 special tokens.
+        context_length: maximum number of tokens per text, including start and end. Longer texts are cut, but
+            keep the end token.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
@@ -50,7 +51,7 @@ def fit_tokenizer(
 
 
 def make_clip(architecture: Architecture, *, vocabulary: int) -> CLIPModel:
-    """Randomly initialized towers; seed torch before the call to make them reproducible."""
+    """Make randomly initialized towers; seed torch before the call to make them reproducible."""
     config = CLIPConfig(
         projection_dim=architecture.embed_size,
         vision_config={

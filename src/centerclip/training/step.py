@@ -1,8 +1,8 @@
-"""The gradient of one batch of any size: in chunks one after the other, and over several processes.
+"""Computes the gradient of a batch, in chunks if memory is short and over several processes.
 
-The loss compares all videos of a batch with all its captions, so it can't be summed over chunks. But its
-gradient reaches the weights only through the embeddings. So these are computed first, for all chunks, then
-the loss and its gradient with respect to them, and then each chunk once more, now with a graph.
+The loss compares all videos of a batch with all captions, so it is not a sum over chunks. But its gradient
+reaches the weights only through the embeddings. So embeddings are computed first, without a graph, then the
+loss and its gradient with respect to them. Then each chunk is computed again with a graph.
 
 Source: GradCache (arXiv 2101.06983).
 """
@@ -31,24 +31,24 @@ def add_gradients(
     precision: torch.dtype = torch.float32,
     processes: Processes | None = None,
 ) -> float:
-    """Add the gradient of the whole batch's loss to the parameters, as if it had been computed at once.
+    """Add the gradient of the whole batch's loss to the parameters' gradients.
 
     Args:
         model: in training mode, equal in all processes.
         batch: this process's shard.
-        seed: of what reducers and dropout draw; the same numbers are drawn each time a chunk is computed.
-        chunks: how many chunks the shard is computed in; the memory is that of one.
-        max_text_tokens: longest caption, in tokens.
+        seed: of reducers and dropout; they draw the same numbers each time a chunk is computed.
+        chunks: number of chunks per shard; only one chunk's graph is in memory at a time.
+        max_text_tokens: maximum number of tokens per caption.
         precision: bfloat16 computes under autocast.
-        processes: those that hold the other shards.
+        processes: the processes with the other shards; None for a single process.
 
     Returns:
         The loss of the whole batch.
     """
     processes = processes or Processes()
     device = model.device
-    kept = [chunk for chunk in np.array_split(np.arange(len(batch.captions)), chunks) if len(chunk)]
-    rows = [slice(int(chunk[0]), int(chunk[-1]) + 1) for chunk in kept]
+    parts = np.array_split(np.arange(len(batch.captions)), chunks)
+    rows = [slice(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
 
     def embed(number: int) -> Tensor:  # [2, b, E]
         own = rows[number]
@@ -66,17 +66,17 @@ def add_gradients(
         graphs = []
         with torch.no_grad():
             own = torch.cat([embed(number) for number in range(len(rows))], dim=1)
-    gradient, loss = _of_embeddings(model, own, processes)
+    gradient, loss = _embedding_gradient(model, own, processes)
     for number, chunk in enumerate(rows):
         (graphs[number] if graphs else embed(number)).backward(gradient[:, chunk])  # type: ignore[no-untyped-call]
     processes.add_up([p.grad for p in model.parameters() if p.grad is not None])
     return loss
 
 
-def _of_embeddings(model: CenterCLIP, own: Tensor, processes: Processes) -> tuple[Tensor, float]:
-    """Return the gradient [2, b, E] with respect to this process's embeddings, and the loss.
+def _embedding_gradient(model: CenterCLIP, own: Tensor, processes: Processes) -> tuple[Tensor, float]:
+    """Return the loss's gradient [2, b, E] for this process's embeddings, and the loss.
 
-    Adds the gradient with respect to the logit scale to it.
+    The logit scale's gradient is added to the parameter.
     """
     everyone = processes.gather(own.transpose(0, 1)).requires_grad_()  # [B, 2, E]
     loss = contrastive_loss(everyone[:, 0], everyone[:, 1], model.logit_scale.exp())
@@ -84,12 +84,12 @@ def _of_embeddings(model: CenterCLIP, own: Tensor, processes: Processes) -> tupl
     scale, gradient = model.logit_scale.grad, everyone.grad
     assert gradient is not None
     if scale is not None:
-        scale /= processes.count  # every process has all of it, and they will be added up
+        scale /= processes.count  # each process has the whole gradient, and add_up sums them
     return gradient[processes.shard(len(everyone))].transpose(0, 1), float(loss.detach())
 
 
 def _chunk_seed(seed: int, rank: int, chunk: int) -> int:
-    # The first chunk of the first process draws as a run without chunks does.
+    # The first chunk of the first process draws the same numbers as a run without chunks.
     return (
         seed if rank == chunk == 0 else int(np.random.SeedSequence([seed, rank, chunk]).generate_state(1)[0])
     )

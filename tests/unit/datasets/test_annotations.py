@@ -1,4 +1,4 @@
-"""Annotation files: formats as published, and errors that name file, place and remedy."""
+"""Annotation files in their published formats, and errors that name file, place and remedy."""
 
 import copyreg
 import json
@@ -20,12 +20,12 @@ class Entry:
     sentences: list[str]
 
 
-def test_the_first_of_the_names_is_found(tmp_path: Path) -> None:
+def test_the_first_existing_file_is_found(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text("{}")
     assert find_annotation(tmp_path, "a.json", "b.json") == tmp_path / "b.json"
     (tmp_path / "a.json").write_text("{}")
     assert find_annotation(tmp_path, "a.json", "b.json") == tmp_path / "a.json"
-    with pytest.raises(DatasetError, match=r"holds no c\.json or d\.json: put the published file there"):
+    with pytest.raises(DatasetError, match=r"has no c\.json or d\.json: put the published file there"):
         find_annotation(tmp_path, "c.json", "d.json")
     with pytest.raises(DatasetError, match=r"folder not found: .*nowhere"):
         find_annotation(tmp_path / "nowhere", "a.json")
@@ -67,7 +67,7 @@ def test_unsound_zip_files(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.json", "{}")
         archive.writestr("b.json", "{}")
-    with pytest.raises(DatasetError, match=r"holds 2 \.json files"):
+    with pytest.raises(DatasetError, match=r"has 2 \.json files"):
         read_json(path, dict[str, str])
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.json", '{"a": "' + "b" * 500 + '"}')
@@ -97,7 +97,7 @@ def test_pickles_of_every_protocol(tmp_path: Path, protocol: int) -> None:
 
 
 class Touch:
-    """Unpickled the usual way, it makes a file."""
+    """Makes a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -106,7 +106,7 @@ class Touch:
         return (Path.touch, (self.path,))
 
 
-def test_a_pickle_runs_nothing(tmp_path: Path) -> None:
+def test_pickles_run_no_code(tmp_path: Path) -> None:
     path, trace = tmp_path / "raw-captions.pkl", tmp_path / "trace"
     content = pickle.dumps({"a": Touch(trace)})
     pickle.loads(content)
@@ -118,7 +118,7 @@ def test_a_pickle_runs_nothing(tmp_path: Path) -> None:
     assert not trace.exists()
 
 
-def test_other_ways_out_of_a_pickle_are_closed(tmp_path: Path) -> None:
+def test_other_ways_to_run_code_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.pkl"
     path.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(DatasetError, match=r"asks for os\.system"):
@@ -170,10 +170,7 @@ def test_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "id,words\n1,a\n",
-            r"a\.csv has no column text; its first line must name id, text, but names id, words",
-        ),
+        ("id,no\n1,a\n", r"a\.csv has no column text; its first line must name id, text, but names id, no"),
         ("", "names nothing"),
         ("id,text\n1,a\n2\n", r"a\.csv, line 3: not 2 values"),
         ("id,text\n1,a,b\n", "line 2: not 2 values"),

@@ -1,4 +1,4 @@
-"""A data set checks itself, and can leave videos out."""
+"""Data sets check their content and can leave out videos."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ CAPTIONS = tuple(Caption(f"{at} of {video}", video) for at, video in enumerate((
 WHOLE = Dataset("set", "test", VIDEOS, CAPTIONS, missing=("z",))
 
 
-def test_without_some_videos_captions_still_point_at_their_own() -> None:
+def test_captions_stay_with_their_videos_if_others_are_left_out() -> None:
     rest = WHOLE.without({2, 0})
     assert [video.id for video in rest.videos] == ["b", "d"]
     assert [caption.text for caption in rest.captions] == ["0 of 3", "4 of 1", "5 of 3"]
@@ -32,6 +32,6 @@ def test_without_some_videos_captions_still_point_at_their_own() -> None:
     ("caption", "message"),
     [(Caption(" \t", 1), "caption of video b is empty"), (Caption("rain", 4), "'rain' belongs to video 4")],
 )
-def test_captions_that_say_nothing_or_point_nowhere_are_refused(caption: Caption, message: str) -> None:
+def test_captions_that_are_empty_or_have_no_video_are_refused(caption: Caption, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         Dataset("set", "test", VIDEOS, (*CAPTIONS, caption))

@@ -1,6 +1,6 @@
-"""The published files themselves: counts are the published ones. Needs CENTERCLIP_ANNOTATIONS.
+"""Readers on the published files have the published counts. Needs CENTERCLIP_ANNOTATIONS.
 
-The videos are stood in for by empty files: readers look for files and never open them.
+Empty files stand for the videos, because readers don't open them.
 """
 
 import json
@@ -37,7 +37,7 @@ COUNTS = [  # set, split, videos, captions
 
 
 def file_names(name: str) -> list[str]:
-    """Every video that a set's files name, read without the readers."""
+    """Names of all video files of a set, without using the readers."""
     folder = Path(FOLDER or "") / name
     lists = [line for path in folder.glob("*_list.txt") for line in path.read_text().split()]
     if name == "msrvtt":

@@ -1,4 +1,4 @@
-"""Reports: written, read back, refused; and their comparison, query by query."""
+"""Reports are written, read back and compared query by query."""
 
 import json
 from pathlib import Path
@@ -10,15 +10,8 @@ import pytest
 from centerclip import metrics
 from centerclip.datasets import Caption, Dataset
 from centerclip.errors import ConfigError
-from centerclip.evaluation import (
-    Evaluation,
-    Report,
-    Rescored,
-    compare_reports,
-    make_report,
-    read_report,
-    write_report,
-)
+from centerclip.evaluation import Evaluation, Report, Rescored, compare_reports
+from centerclip.evaluation.report import make_report, read_report, write_report
 from centerclip.records import Failed, Item
 
 VIDEOS = ["a", "b", "c"]
@@ -47,7 +40,7 @@ def report(*schedules: str, **changes: Any) -> Report:
     return make_report([found(schedule, **changes) for schedule in schedules], model="m", seed=3)
 
 
-def test_a_report_holds_everything_and_reads_back(tmp_path: Path) -> None:
+def test_a_report_can_be_read_back(tmp_path: Path) -> None:
     ranks = np.array([1.0, 1, 1, 2])
     rescored = Rescored(
         name="qb-norm", transductive=False, bank=9,
@@ -90,13 +83,13 @@ def test_other_files_are_refused(tmp_path: Path, change: Any, message: str) -> N
     write_report(report("none"), tmp_path / "r.json")
     changed = change(json.loads((tmp_path / "r.json").read_text()))
     (tmp_path / "r.json").write_text(changed if isinstance(changed, str) else json.dumps(changed))
-    with pytest.raises(ConfigError, match=rf"r\.json is no report of this version.*{message}.* --output"):
+    with pytest.raises(ConfigError, match=rf"r\.json isn't a report of this version.*{message}.* --output"):
         read_report(tmp_path / "r.json")
     with pytest.raises(ConfigError, match=r"nowhere\.json: can't be read"):
         read_report(tmp_path / "nowhere.json")
 
 
-def test_queries_pair_by_video_and_text_whatever_their_order() -> None:
+def test_queries_are_matched_by_video_and_text_in_any_order() -> None:
     first = report("none")
     second = report("B6-4,49", captions=[CAPTIONS[i] for i in (3, 0, 2, 1)], videos=["c", "a", "b"])
     (pair,) = compare_reports(first, second)
@@ -109,7 +102,7 @@ def names(*reports: Report) -> list[tuple[str, str]]:
     return [(pair.first.name, pair.second.name) for pair in compare_reports(*reports)]
 
 
-def test_which_results_pair() -> None:
+def test_which_results_are_compared() -> None:
     several = report("none", "B6-4,49", "B6-6,49")
     assert names(several) == [("none", "B6-4,49 kmedoids"), ("none", "B6-6,49 kmedoids")]
     assert names(report("none"), report("B6-4,49")) == [("none", "B6-4,49 kmedoids")]
@@ -117,20 +110,20 @@ def test_which_results_pair() -> None:
     assert names(several, report("none", "B6-6,49")) == [("none", "none"), ("B6-6,49 kmedoids",) * 2]
     with pytest.raises(ConfigError, match=r"the report has one result, none"):
         names(report("none"))
-    with pytest.raises(ConfigError, match=r"nothing to pair.*same schedules"):
+    with pytest.raises(ConfigError, match=r"no results match.*same schedules"):
         names(report("B6-6,49", "B6-4,49"), make_report([found("none"), found("none")], model="m", seed=0))
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "other"}, "another dataset, 'set' and 'other'"),
-        ({"split": "val"}, "another split, 'test' and 'val'"),
-        ({"protocol": "group"}, "another protocol, 'caption' and 'group'"),
+        ({"name": "other"}, "differ in their dataset, 'set' and 'other'"),
+        ({"split": "val"}, "differ in their split, 'test' and 'val'"),
+        ({"protocol": "group"}, "differ in their protocol, 'caption' and 'group'"),
         ({"captions": CAPTIONS[:2], "videos": ["a", "b"]}, "1 videos are only in the first .* 0 only .*'c'"),
         ({"captions": CAPTIONS[1:]}, "1 captions are only in the first report and 0 only in .*'a: a cat'"),
     ],
 )
-def test_reports_of_other_queries_are_refused(changes: dict[str, Any], message: str) -> None:
+def test_reports_on_different_queries_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         compare_reports(report("none"), report("none", **changes))

@@ -1,4 +1,4 @@
-"""Colors of clusters: each its own, and neighbors easily told apart by every kind of eye."""
+"""Colors of clusters are different, and those of neighbors very different, for every kind of eye."""
 
 from __future__ import annotations
 
@@ -9,27 +9,22 @@ from centerclip.inspect.colors import color_clusters, palette, perceived
 
 
 def apart(colors: np.ndarray) -> np.ndarray:
-    """[C, C] how far apart colors are for the eye that tells them least."""
+    """Return [C, C], the distances of colors as seen by the worst eye."""
     seen = perceived(colors)
     return np.linalg.norm(seen[:, None] - seen[None], axis=-1).min(axis=-1)
 
 
 @pytest.mark.parametrize("count", [1, 2, 12, 49, 160])
-def test_all_colors_differ_and_few_differ_much(count: int) -> None:
+def test_all_colors_differ_and_small_palettes_differ_much(count: int) -> None:
     colors = palette(count)
     assert len({tuple(color) for color in colors.tolist()}) == count
     assert np.array_equal(colors, palette(160)[:count])
     least = apart(colors)[~np.eye(count, dtype=bool)].min(initial=1)
-    # About 0.02 in OKLab is a difference that is just seen.
+    # A difference of about 0.02 in OKLab is just visible.
     assert least > {1: 0, 2: 0.4, 12: 0.08, 49: 0.03, 160: 0.012}[count]
 
 
-def test_more_colors_than_there_are_begin_anew() -> None:
-    assert len(palette(3000)) == 3000
-
-
 def test_known_colors_are_perceived_as_published() -> None:
-    """Red of sRGB in OKLab, which is darker for those who see no red; grays have no color for anyone."""
     red = perceived(np.array([[255, 0, 0]], dtype=np.uint8))[0]
     np.testing.assert_allclose(red[0], [0.6280, 0.2249, 0.1258], atol=1e-3)
     assert red[1, 0] < 0.5
@@ -38,6 +33,7 @@ def test_known_colors_are_perceived_as_published() -> None:
 
 
 def test_neighbors_get_colors_that_are_far_apart() -> None:
+    assert len(palette(3000)) == 3000  # colors repeat
     labels = np.arange(48).reshape(1, 6, 8).repeat(2, axis=0)
     colors = color_clusters(labels, 49)
     assert len({tuple(color) for color in colors.tolist()}) == 49

@@ -1,4 +1,4 @@
-"""Pixels: dropped patches are dimmer and kept ones as they were, however large they are drawn."""
+"""Pixels of sheets and pages: dropped patches are dimmed, kept ones unchanged, clusters colored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ def footage_of(frames: int, name: str = "clip.mp4") -> Footage:
 
 
 def view_of(frames: int, segments: int, *, kept: bool = True, labels: bool = True) -> View:
-    """Random clusters of which each keeps its first patch."""
+    """Random clusters, each with its first patch kept."""
     rng = np.random.default_rng(1)
     owners = tuple(frame * segments // frames for frame in range(frames))
     clusters = 12
@@ -70,7 +69,7 @@ def test_dropped_patches_are_dimmed_and_kept_ones_untouched() -> None:
             assert (drawn == drawn[..., :1]).all()  # gray
 
 
-def test_clusters_show_their_color_and_medoids_an_outline() -> None:
+def test_clusters_are_colored_and_medoids_outlined() -> None:
     picture, view = footage_of(4).pictures[0], view_of(4, 2)
     assert view.kept is not None
     assert view.labels is not None
@@ -84,11 +83,11 @@ def test_clusters_show_their_color_and_medoids_an_outline() -> None:
     for segment in (0, 1):
         own = np.array(view.segments) == segment
         shades = {tuple(color) for color in colors[own].reshape(-1, 3)}
-        assert len(shades) == 12  # a cluster, a color
+        assert len(shades) == 12  # one color per cluster
 
 
 @pytest.mark.parametrize(("frames", "segments"), [(12, 4), (12, 1), (12, 12), (60, 12), (1, 1), (5, 3)])
-def test_a_sheet_shows_each_frame_once_as_it_was_kept(frames: int, segments: int) -> None:
+def test_a_sheet_shows_each_frame_once_with_its_kept_patches(frames: int, segments: int) -> None:
     footage, view = footage_of(frames), view_of(frames, segments)
     sheet = np.asarray(draw_sheet(footage, [view]))
     plan = plan_of([view])
@@ -113,7 +112,7 @@ def test_a_sheet_shows_each_frame_once_as_it_was_kept(frames: int, segments: int
 def plan_of(views: list[View]) -> Plan:
     layers = 1 + any(view.labels is not None for view in views)
     least = max(round(font(15).getlength(view.summary)) for view in views)
-    return arrange([view.segments for view in views], views[0].grid, layers=layers, least_width=least)
+    return arrange([view.segments for view in views], views[0].grid, layers=layers, min_width=least)
 
 
 @pytest.mark.parametrize("panels", [1, 2, 3, 4, 7])
@@ -121,7 +120,7 @@ def plan_of(views: list[View]) -> Plan:
 @pytest.mark.parametrize("grid", [(7, 7), (14, 14), (24, 24)])
 def test_nothing_overlaps(panels: int, frames: int, segments: int, grid: tuple[int, int]) -> None:
     owners = [frame * segments // frames for frame in range(frames)]
-    plan = arrange([owners] * panels, grid, layers=2, least_width=250)
+    plan = arrange([owners] * panels, grid, layers=2, min_width=250)
     taken = np.zeros((plan.height, plan.width), dtype=int)
     for panel in plan.panels:
         assert panel.left + panel.width <= plan.width - 24
@@ -137,16 +136,16 @@ def test_nothing_overlaps(panels: int, frames: int, segments: int, grid: tuple[i
     assert plan.cell[0] % grid[0] == plan.cell[1] % grid[1] == 0
 
 
-def test_views_without_clusters_stand_beside_those_with(tmp_path: Path) -> None:
+def test_views_with_and_without_clusters_share_a_picture() -> None:
     footage = footage_of(6)
-    views = [view_of(6, 2), view_of(6, 2, labels=False), view_of(6, 2, kept=False), view_of(6, 2, kept=False, labels=False)]  # noqa: E501  # fmt: skip
+    views = [view_of(6, 2, kept=kept, labels=labels) for kept in (True, False) for labels in (True, False)]
     assert draw_sheet(footage, views).size == (plan_of(views).width, plan_of(views).height)
     page = draw_page(footage, views)
     assert page.count("no clusters") == 12
     assert page.count("<figure>") == 24
 
 
-def test_names_of_all_kinds_are_drawn() -> None:
+def test_unusual_names_are_drawn() -> None:
     for name in ("Ferien – „gold“.mp4", "京都.mp4", "a\nb\x00.mp4", "x" * 500 + ".mp4", "bad\udce9.mp4"):
         assert draw_sheet(footage_of(1, name), [view_of(1, 1)]).width < 1320
         page = draw_page(footage_of(1, name), [view_of(1, 1)])
@@ -160,7 +159,7 @@ def test_names_of_all_kinds_are_drawn() -> None:
 
 
 class Parts(HTMLParser):
-    """The elements of a page, checked for nesting."""
+    """The text of a page by element; checks the nesting."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -173,8 +172,7 @@ class Parts(HTMLParser):
         if tag not in {"meta", "!doctype"}:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        pass
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None: ...
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -184,7 +182,7 @@ class Parts(HTMLParser):
             self.text.append((self.open[-1], data))
 
 
-def test_a_page_is_whole_and_loads_nothing() -> None:
+def test_a_page_is_complete_and_loads_nothing() -> None:
     footage, view = footage_of(12), view_of(12, 4)
     page = draw_page(footage, [view])
     parts = Parts(page)

@@ -1,4 +1,4 @@
-"""What is looked at and what was kept: frames as the index sees them, counts as the trace has them."""
+"""Footage has the frames that are indexed, and views have the content of the trace."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from centerclip.video import VideoReader, read_window
 WINDOW = Window(0.0, 4.0)
 
 
-def test_the_frames_are_those_that_are_indexed(video: Callable[[str], Path]) -> None:
+def test_footage_has_the_indexed_frames(video: Callable[[str], Path]) -> None:
     model = CenterCLIP(clip_model(), "B2-4,16")
     with VideoReader(video("h264.mp4")) as reader:
         footage = read_footage(reader, WINDOW, model)
@@ -32,10 +32,10 @@ def test_the_frames_are_those_that_are_indexed(video: Callable[[str], Path]) -> 
     assert [time for time, _ in shown] == list(footage.seconds)
     assert footage.pictures.shape == (12, 336, 336, 3)
     numbers = [number_of(picture) for _, picture in shown]
-    assert numbers == sorted(set(numbers))  # each shows another frame, in the order of time
+    assert numbers == sorted(set(numbers))  # different frames, in the order of time
 
 
-def test_frames_that_several_instants_show_count_once(video: Callable[[str], Path]) -> None:
+def test_a_frame_of_several_instants_counts_once(video: Callable[[str], Path]) -> None:
     model = CenterCLIP(clip_model(), "B2-4,16")
     with VideoReader(video("h264.mp4")) as reader:
         footage = read_footage(reader, Window(0.0, 0.5), model)
@@ -45,8 +45,8 @@ def test_frames_that_several_instants_show_count_once(video: Callable[[str], Pat
     assert sum(view.counts) == view.tokens_after == 4 * 16
 
 
-def test_views_say_what_the_trace_says() -> None:
-    """Two frames of 2 x 2 patches; the first stage keeps three of them all, the second two of these."""
+def test_views_have_the_content_of_the_trace() -> None:
+    # Two frames of 2 x 2 patches; the first stage keeps three patches, the second two of these.
     labels = torch.tensor([[[0, 0, 1, 1], [1, 2, 2, 2]]])
     first = Stage(Reduction(1, 1, 3), (0, 0), torch.tensor([[[1, 2, 6]]]), labels)
     second = Stage(Reduction(2, 1, 2), (0, 0), torch.tensor([[[1, 6]]]), None)
@@ -62,7 +62,7 @@ def test_views_say_what_the_trace_says() -> None:
 
 
 @pytest.mark.parametrize("reducer", REDUCERS)
-def test_every_reducer_is_shown_as_far_as_it_tells(reducer: str, video: Callable[[str], Path]) -> None:
+def test_views_of_every_reducer(reducer: str, video: Callable[[str], Path]) -> None:
     model = CenterCLIP(clip_model(), "B1-5,16;B2-3,10", reducer=reducer)
     with VideoReader(video("h264.mp4")) as reader:
         footage = read_footage(reader, WINDOW, model)
@@ -93,7 +93,7 @@ def test_each_cluster_has_its_medoid(video: Callable[[str], Path]) -> None:
         assert sorted(view.labels[own][view.kept[own]]) == list(range(16))
 
 
-def test_without_a_reduction_all_is_kept(video: Callable[[str], Path]) -> None:
+def test_without_a_reduction_all_patches_are_kept(video: Callable[[str], Path]) -> None:
     model = CenterCLIP(siglip_model(), "none", frames=3)
     with VideoReader(video("h264.mp4")) as reader:
         (view,) = inspect_footage(model, read_footage(reader, WINDOW, model))

@@ -1,4 +1,4 @@
-"""Summaries and comparisons of ranks whose figures are known."""
+"""Summaries and comparisons of ranks with known results."""
 
 import numpy as np
 import pytest
@@ -17,20 +17,15 @@ def test_figures_by_hand() -> None:
     assert values(RANKS) == {
         "R@1": 20, "R@5": 50, "R@10": 70, "R@50": 90, "MdR": 5.5, "MnR": 14.1, "R-Sum": 140,
     }  # fmt: skip
+    assert values(RANKS[::-1]) == values(RANKS, groups=[3, 3, 1, 1, 1, 0, 9, 9, 9, 9]) == values(RANKS)
+    assert summarize(RANKS, groups=list("abcdefghij")) == summarize(RANKS)
     assert summarize(RANKS).count == 10
+    assert (values([1.5, 1.0])["R@1"], values([5.0, 5.5])["R@5"]) == (50, 50)
+    estimate = summarize([3]).median_rank
+    assert (estimate.value, estimate.low, estimate.high) == (3, 3, 3)
 
 
-def test_recall_counts_expected_ranks() -> None:
-    assert values([1.5, 1.0])["R@1"] == 50
-    assert values([5.0, 5.5])["R@5"] == 50
-
-
-def test_order_of_queries_does_not_matter() -> None:
-    assert values(RANKS[::-1]) == values(RANKS)
-    assert values(RANKS, groups=[3, 3, 1, 1, 1, 0, 9, 9, 9, 9]) == values(RANKS)
-
-
-def test_intervals_hold_the_value_and_repeat_with_the_seed() -> None:
+def test_intervals_contain_the_value_and_depend_on_the_seed() -> None:
     ranks = np.random.default_rng(0).geometric(0.2, size=300)
     first = summarize(ranks, seed=4)
     assert first == summarize(ranks, seed=4)
@@ -39,13 +34,7 @@ def test_intervals_hold_the_value_and_repeat_with_the_seed() -> None:
         assert estimate.low <= estimate.value <= estimate.high
 
 
-def test_recall_at_1_of_a_thousand_queries_is_uncertain_by_three_points() -> None:
-    estimate = summarize(np.where(np.arange(1000) < 440, 1, 2)).recall_at_1
-    standard_error = 100 * np.sqrt(0.44 * 0.56 / 1000)  # 1.57 points
-    assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * standard_error, rel=0.1)
-
-
-def test_captions_of_one_video_do_not_count_as_independent() -> None:
+def test_captions_of_one_video_are_not_independent() -> None:
     ranks = np.repeat(np.where(np.arange(50) < 25, 1, 9), 20)  # a video's 20 captions agree
     alone = summarize(ranks).recall_at_1
     grouped = summarize(ranks, groups=np.repeat(np.arange(50), 20)).recall_at_1
@@ -54,11 +43,7 @@ def test_captions_of_one_video_do_not_count_as_independent() -> None:
     assert ratio == pytest.approx(np.sqrt(20), rel=0.2)
 
 
-def test_groups_of_one_are_queries() -> None:
-    assert summarize(RANKS, groups=list("abcdefghij")) == summarize(RANKS)
-
-
-def test_pieces_hold_as_many_resamples_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slices_add_up_to_the_number_of_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("centerclip.metrics.resampling._CELLS", 37)
     assert values(RANKS)["MdR"] == 5.5
     for weights in (bootstrap_weights, exchange_weights):
@@ -66,11 +51,6 @@ def test_pieces_hold_as_many_resamples_as_asked_for(monkeypatch: pytest.MonkeyPa
         assert rows.shape == (8, 4)
         if weights is bootstrap_weights:
             assert (rows.sum(axis=1) == 4).all()
-
-
-def test_a_single_query() -> None:
-    estimate = summarize([3]).median_rank
-    assert (estimate.value, estimate.low, estimate.high) == (3, 3, 3)
 
 
 @pytest.mark.parametrize("bad", [[], [0.5], [np.nan], [np.inf], [[1.0]]])
@@ -93,7 +73,7 @@ def test_equal_systems_do_not_differ() -> None:
         assert (difference.value, difference.low, difference.high, difference.p_value) == (0, 0, 0, 1)
 
 
-def test_a_better_system_is_found_better() -> None:
+def test_a_better_system_has_positive_differences() -> None:
     rng = np.random.default_rng(0)
     worse = rng.geometric(0.1, size=400)
     better = np.maximum(1, worse - rng.integers(0, 4, size=400))
@@ -106,7 +86,7 @@ def test_a_better_system_is_found_better() -> None:
     assert found.mean_rank.p_value == pytest.approx(1 / 2001)
 
 
-def test_exchanging_the_systems_turns_the_sign() -> None:
+def test_exchanging_the_systems_changes_the_sign() -> None:
     rng = np.random.default_rng(1)
     a, b = rng.integers(1, 20, size=(2, 60))
     there, back = compare(a, b), compare(b, a)
@@ -117,7 +97,7 @@ def test_exchanging_the_systems_turns_the_sign() -> None:
         assert difference.p_value == pytest.approx(mirrored.p_value)
 
 
-def test_pairing_sees_what_intervals_beside_each_other_do_not() -> None:
+def test_pairing_finds_differences_that_separate_intervals_hide() -> None:
     base = np.random.default_rng(2).geometric(0.01, size=200)
     shifted = base + 2
     assert summarize(base).mean_rank.high > summarize(shifted).mean_rank.low  # they overlap
@@ -126,8 +106,8 @@ def test_pairing_sees_what_intervals_beside_each_other_do_not() -> None:
 
 
 def test_groups_are_exchanged_whole() -> None:
-    # Six videos of ten captions, every caption one rank better: 60 captions, but only 6 coin flips,
-    # of which 2 of 64 are as extreme.
+    # Six videos with ten captions, every caption one rank better: 60 captions, but only 6 coin flips.
+    # 2 of the 64 outcomes are as extreme.
     a = np.full(60, 3)
     found = compare(a, a - 1, groups=np.repeat(np.arange(6), 10), resamples=4000)
     assert found.mean_rank.p_value == pytest.approx(2 / 64, rel=0.35)

@@ -14,7 +14,7 @@ from centerclip.training.building import build_model
 TRAINING = Dataset("set", "train", (Item(Path("a.mp4"), id="a"),), (Caption("a cat", 0),))
 
 
-def test_frames_are_the_recipes_or_the_data_sets_or_the_default(recipe: Any, tmp_path: Path) -> None:
+def test_frames_come_from_the_recipe_or_the_data_set_or_the_default(recipe: Any, tmp_path: Path) -> None:
     stated, free = recipe(tmp_path), recipe(tmp_path, model={"frames": None})
     assert build_model(stated, replace(TRAINING, frames=5)).frames == 3
     assert build_model(free, replace(TRAINING, frames=5)).frames == 5
@@ -28,9 +28,7 @@ def test_a_reducer_is_a_name_or_a_table(recipe: Any, tmp_path: Path) -> None:
     assert (reducer.name, reducer.sigma) == ("spectral", 1.5)
 
 
-def test_a_backbone_of_ones_own_is_passed_on(
-    recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_custom_backbone_is_passed_on(recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
     made = build_model(recipe(tmp_path), TRAINING)
     monkeypatch.setattr(CenterCLIP, "from_pretrained", lambda name, **options: asked.append(options) or made)

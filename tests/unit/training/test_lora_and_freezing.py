@@ -1,4 +1,4 @@
-"""Low-rank adapters and frozen blocks: what is trained, what stays, and what is saved."""
+"""Low-rank adapters and frozen blocks: which weights are trained, and what is saved."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def trained(model: CenterCLIP) -> set[str]:
 
 
 @torch.no_grad()
-def test_adapters_start_as_nothing_and_merge_into_plain_weights(tmp_path: Path) -> None:
+def test_adapters_start_at_zero_and_merge_into_plain_weights(tmp_path: Path) -> None:
     plain = CenterCLIP(clip_model(), "B2-2,8", frames=4)
     before = plain.encode_video(FRAMES)
     model = CenterCLIP(clip_model(), "B2-2,8", frames=4, temporal=True)
@@ -40,13 +40,13 @@ def test_adapters_start_as_nothing_and_merge_into_plain_weights(tmp_path: Path) 
     merged = without_lora(model)
     assert merged.backbone.model.state_dict().keys() == plain.backbone.model.state_dict().keys()
     torch.testing.assert_close(merged.encode_video(FRAMES), after, rtol=1e-4, atol=1e-5)
-    assert torch.equal(model.encode_video(FRAMES), after)  # the adapted model goes on as it was
+    assert torch.equal(model.encode_video(FRAMES), after)  # the adapted model is unchanged
     merged.save_pretrained(tmp_path)
     CLIPModel.from_pretrained(tmp_path)
     assert without_lora(plain) is plain
 
 
-def test_targets_that_no_layer_has_are_refused_with_those_there_are() -> None:
+def test_unknown_targets_are_refused_with_the_list_of_layers() -> None:
     with pytest.raises(ConfigError, match=r"nothing_proj.*fc1, fc2, k_proj"):
         add_lora(CenterCLIP(clip_model()), Lora(targets=("nothing_proj",)))
 

@@ -21,14 +21,14 @@ def test_loss_equals_that_of_transformers() -> None:
     torch.testing.assert_close(contrastive_loss(text, video, scale), expected)
 
 
-def test_loss_of_embeddings_that_tell_nothing_is_log_of_the_batch() -> None:
+def test_loss_of_equal_embeddings_is_the_log_of_the_batch_size() -> None:
     same = torch.nn.functional.normalize(torch.ones(5, 8), dim=-1)
     assert contrastive_loss(same, same, torch.tensor(100.0)).item() == pytest.approx(math.log(5))
 
 
 def test_rate_warms_up_then_falls_to_zero() -> None:
     config = OptimizationSection(steps=100, learning_rate=1.0, warmup=0.1)
-    rates = [learning_rate(step, config) for step in range(100)]
+    rates = [learning_rate(step, 100, config) for step in range(100)]
     assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
     assert rates[10] == 1.0
     assert rates[55] == pytest.approx(0.5)
@@ -39,7 +39,7 @@ def test_rate_warms_up_then_falls_to_zero() -> None:
 def test_only_matrices_decay() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.LayerNorm(4))
     model.logit_scale = torch.nn.Parameter(torch.tensor(2.0))
-    decayed, spared = make_optimizer(model, OptimizationSection(steps=1)).param_groups
-    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.2, 0.0)
+    decayed, undecayed = make_optimizer(model, OptimizationSection(steps=1)).param_groups
+    assert (decayed["weight_decay"], undecayed["weight_decay"]) == (0.2, 0.0)
     assert [tuple(p.shape) for p in decayed["params"]] == [(4, 3)]
-    assert len(spared["params"]) == 4
+    assert len(undecayed["params"]) == 4

@@ -1,4 +1,4 @@
-"""The gradient of a batch in chunks is that of the batch at once."""
+"""The gradient of a batch in chunks equals the gradient of the whole batch."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def assert_same(found: tuple[float, dict[str, Tensor]], expected: tuple[float, d
         torch.testing.assert_close(found[1][name], gradient, rtol=1e-4, atol=1e-6)
 
 
-def test_one_part_is_plain_training() -> None:
+def test_one_chunk_is_plain_training() -> None:
     model = make_model()
     torch.manual_seed(7)
     video = model.encode_video(model.preprocess(BATCH.frames), BATCH.mask)
@@ -56,7 +56,7 @@ def test_one_part_is_plain_training() -> None:
 
 
 @pytest.mark.parametrize("chunks", [2, 5, 9])
-def test_parts_add_up_to_the_whole_batch(chunks: int) -> None:
+def test_chunks_add_up_to_the_whole_batch(chunks: int) -> None:
     assert_same(gradients(make_model(), chunks=chunks), gradients(make_model()))
 
 
@@ -66,8 +66,7 @@ def test_activation_checkpointing_changes_nothing() -> None:
     assert_same(gradients(model, chunks=2), gradients(make_model()))
 
 
-def test_what_is_random_is_drawn_alike_both_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With dropout and a reducer that draws, the embeddings of the second go are those of the first."""
+def test_both_computations_of_a_chunk_draw_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     model = make_model(reducer="sample")
     add_lora(model, Lora(rank=2, dropout=0.5))
     seen: list[Tensor] = []
@@ -85,7 +84,7 @@ def test_what_is_random_is_drawn_alike_both_times(monkeypatch: pytest.MonkeyPatc
     assert not torch.equal(seen[4], first)
 
 
-def test_parts_and_checkpointing_work_in_bfloat16() -> None:
+def test_chunks_and_checkpointing_work_in_bfloat16() -> None:
     model = make_model()
     model.backbone.model.activation_checkpointing_enable({"use_reentrant": False})
     loss, found = gradients(model, chunks=2, precision=torch.bfloat16)
@@ -97,6 +96,6 @@ def test_parts_and_checkpointing_work_in_bfloat16() -> None:
     assert torch.nn.functional.cosine_similarity(together, expected, dim=0) > 0.98
 
 
-def test_captions_are_cut_to_the_words_of_the_protocol() -> None:
+def test_captions_are_cut() -> None:
     short = add_gradients(make_model(), BATCH, seed=0, max_text_tokens=3)
     assert short != pytest.approx(add_gradients(make_model(), BATCH, seed=0), abs=1e-4)
