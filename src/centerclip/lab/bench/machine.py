@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from centerclip.embedding.device import available_cores
+from centerclip.cores import available_cores
 
 __all__ = ["Machine", "Stolen", "this_machine"]
 
