@@ -85,8 +85,7 @@ def _draw_schedules(axes: Any, name: str, rows: Sequence[Row]) -> None:
 
 
 def _draw_search(axes: Any, rows: Sequence[Row]) -> None:
-    """Draw the median and 95th percentile of search time by collection size, and the median of exact
-    search."""
+    """Draw median and 95th percentile of search time by collection size, against exact search."""
     sizes = [row.details["windows"] for row in rows]
     lines = (
         ("centerclip, 95th percentile", [1000 * row.figure.median for row in rows], _OURS, (0, (4, 3))),

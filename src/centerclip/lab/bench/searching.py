@@ -117,8 +117,7 @@ def _seconds(search: Callable[[NDArray[np.float32]], object], queries: NDArray[n
 
 
 def _fill(index: VideoIndex, card: ModelCard, windows: int) -> NDArray[np.float32]:
-    """Write windows as an indexing run does, and return their vectors [N, E] in the order of their
-    numbers."""
+    """Write windows as an indexing run does, and return their vectors [N, E] by number."""
     rng = np.random.default_rng(SEED)
     index.bind(card)
     written = []
