@@ -36,14 +36,9 @@ class Cost:
 
 
 def measure_costs(
-    model: CenterCLIP,
-    variants: Sequence[Variant],
-    frames: Tensor,
-    captions: Sequence[str],
-    *,
-    rounds: int = 5,
+    model: CenterCLIP, variants: Sequence[Variant], frames: Tensor, captions: Sequence[str]
 ) -> dict[str, Cost]:
-    """Measure all variants alternately on the same batch.
+    """Measure all variants alternately on the same batch, in five rounds.
 
     Args:
         model: with any weights; cost doesn't depend on them.
