@@ -55,20 +55,10 @@ def test_cells_show_medians_ratio_and_goal() -> None:
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [
-        (1.5, "x", "1.5x"),
-        (123.456, "x", "123x"),
-        (0.0312, "s", "31.2 ms"),
-        (2.5e-5, "s", "25 µs"),
-        (12.345, "s", "12.3 s"),
-        (5.0e8, "B", "500 MB"),
-        (1.25e9, "B", "1.25 GB"),
-        (0.0, "B", "0 B"),
-        (2.349, "%", "2.35 %"),
-        (0.9512, "", "0.951"),
-        (float("nan"), "x", "?"),
-    ],
-)
+    [(1.5, "x", "1.5x"), (123.456, "x", "123x"), (0.0312, "s", "31.2 ms"), (2.5e-5, "s", "25 µs"),
+     (12.345, "s", "12.3 s"), (5.0e8, "B", "500 MB"), (1.25e9, "B", "1.25 GB"), (0.0, "B", "0 B"),
+     (2.349, "%", "2.35 %"), (0.9512, "", "0.951"), (float("nan"), "x", "?")],
+)  # fmt: skip
 def test_quantities_have_three_digits_and_a_unit(value: float, unit: str, text: str) -> None:
     assert quantity(value, unit) == text
 
@@ -87,15 +77,6 @@ def test_tables_replace_those_on_the_page(tmp_path: Path) -> None:
         assert "| 95th percentile (exact) |  |  | 60 ms | ≤ 50 ms | **no** |" in text
         assert text.count("The host gave 23% of the CPU time to others.") == text.count("The host") == 1
         assert text.index("### encoder") < text.index("The host gave") < text.index("| what |")
-
-
-def test_a_page_without_markers_is_refused(tmp_path: Path) -> None:
-    page = tmp_path / "README.md"
-    with pytest.raises(ConfigError, match="can't read"):
-        write_table([REPORT], page)
-    page.write_text("<!-- end of table --> <!-- table -->", encoding="utf-8")
-    with pytest.raises(ConfigError, match="lacks the lines"):
-        write_table([REPORT], page)
 
 
 def test_only_plots_with_data_are_drawn(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from centerclip.errors import ConfigError
 from centerclip.lab.bench import clustering, indexing
 from centerclip.lab.bench.footage import FPS, make_clips, make_film
 from centerclip.lab.bench.parts import measure
@@ -26,14 +25,10 @@ def _measured_here(prepare: Callable[..., Callable[[], object]], *args: object) 
     return Peak(100, 300)
 
 
-@pytest.fixture
-def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
+def test_clustering_and_index_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (clustering, indexing):
         monkeypatch.setattr(module, "process_peak", _measured_here)
-    return Setting(torch.device("cpu"), tmp_path, rounds=1, quick=True)
-
-
-def test_clustering_and_index_are_measured(setting: Setting) -> None:
+    setting = Setting(torch.device("cpu"), tmp_path, rounds=1, quick=True)
     shown: list[Row] = []
     subjects = [random_subject("tiny")]
     report = measure(["clustering", "index"], subjects, setting, settings={}, on_row=shown.append)
@@ -46,11 +41,6 @@ def test_clustering_and_index_are_measured(setting: Setting) -> None:
     assert end_to_end.figure.median > 0
     assert "4 films of 4 windows" in end_to_end.what
     assert (flat.ours, flat.figure.median, flat.met) == (300, 1, True)
-
-
-def test_an_unknown_part_is_named(setting: Setting) -> None:
-    with pytest.raises(ConfigError, match="no part 'decoder': choose from clustering, encoder, decode"):
-        measure(["decoder"], [], setting, settings={})
 
 
 def test_a_film_is_the_sequence_of_its_clips(tmp_path: Path) -> None:

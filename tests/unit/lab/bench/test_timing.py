@@ -26,13 +26,10 @@ def test_operations_alternate_and_the_warmup_does_not_count() -> None:
     assert taken["b"] == Timing((2.0, 8.0), (1.0, 4.0))
 
 
-def test_a_spread_has_median_and_quartiles() -> None:
+def test_spreads_and_ratios_are_computed_over_the_rounds() -> None:
     assert Spread.of([5, 1, 3, 2, 4]) == Spread(3, 2, 4)
     assert Spread.of([7]) == Spread(7, 7, 7)
     assert Spread.of([1, 2]) == Spread(1.5, 1.25, 1.75)
-
-
-def test_ratios_are_computed_per_round() -> None:
     slow = Timing((2.0, 20.0, 6.0), (1.0, 1.0, 1.0))  # the machine was busy in the second round
     fast = Timing((1.0, 10.0, 2.0), (0.5, 0.25, 0.2))
     assert ratio(slow, fast) == Spread(2, 2, 2.5)
