@@ -68,7 +68,7 @@ def render_library(
         The folder.
 
     Raises:
-        DatasetError: the folder holds a library of another seed or version.
+        DatasetError: the folder contains a library with another seed or version.
     """
     folder = Path(folder)
     settle(folder, {"library": _VERSION, "seed": seed})
