@@ -58,7 +58,7 @@ def test_errors_name_the_remedy_before_anything_is_measured(run: Run, tmp_path: 
         (["encoder", "--precision", "int4"], 1, "float32, bfloat16, int8"),
         (["encoder", "--device", "abacus"], 1, "give cpu or auto"),
         (["encoder", "--readme", tmp_path / "none.md"], 2, "needs --output"),
-        (["encoder", "--output", tmp_path, "--readme", tmp_path / "none.md"], 1, "give a page with a table"),
+        (["encoder", "--output", tmp_path, "--readme", tmp_path / "none.md"], 1, "give a Markdown page"),
         (["encoder", "--output", tmp_path, "--readme", tmp_path / "file"], 1, "<!-- table -->"),
         (["encoder", "--quick", "--readme", tmp_path / "file"], 2, "mean nothing"),
         (["encoder", "--output", tmp_path / "file"], 1, "File exists"),

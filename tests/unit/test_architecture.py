@@ -13,6 +13,7 @@ ROOT = Path(centerclip.__file__).parent
 LEVELS = {
     "api": 0,
     "atomic": 0,
+    "cores": 0,
     "preprocessing": 0,
     "errors": -1,  # below everything
     "naming": 0,

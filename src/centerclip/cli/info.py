@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from centerclip.cli import options
 from centerclip.cli.formats import count, duration, short_path, size, visible
 from centerclip.cli.output import note, on_terminal, stdout, write_json, write_tabs
+from centerclip.cores import available_cores
 
 if TYPE_CHECKING:
     from centerclip.index import Stats, StoredVideo
@@ -56,7 +56,7 @@ def _installation() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "device": device,
         "precision": precision,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "cores": available_cores(),
     }
 
 
@@ -64,7 +64,7 @@ def _device_and_precision() -> tuple[str, str]:
     """What `auto` stands for; without a GPU the system's own files tell, as importing torch takes 2 s."""
     if (flags := _cpu_flags()) and not any(any(Path("/dev").glob(name)) for name in _GPUS):
         return "cpu", "bfloat16" if flags & {"avx512_bf16", "amx_bf16"} else "float32"
-    from centerclip.encoder.device import choose_device, choose_dtype
+    from centerclip.embedding.device import choose_device, choose_dtype
 
     device = choose_device("auto")
     return str(device), str(choose_dtype("auto", device)).removeprefix("torch.")

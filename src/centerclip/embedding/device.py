@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import os
 from dataclasses import dataclass
 from threading import Thread
 from typing import Self
 
 import torch
 
+from centerclip.cores import available_cores
 from centerclip.embedding.int8 import Int8Tower
 from centerclip.embedding.openvino import OpenVINOTower
 from centerclip.errors import ConfigError
@@ -115,11 +115,6 @@ def _ready(model: CenterCLIP, device: torch.device, dtype: torch.dtype) -> Cente
     if weights == {(device, dtype)} and not model.training:
         return model
     return copy.deepcopy(model).to(device=device, dtype=dtype).eval()
-
-
-def available_cores() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,4 @@
-"""The bench: what clustering, encoding, decoding, indexing, searching and training cost here.
+"""The bench: what clustering, encoding, decoding, indexing, searching and training cost on this machine.
 
-Ratios inside one run, against rivals that run beside what is measured. Knows how to measure and how to tell
-of it; what is measured is used through its public face.
+Figures are ratios to rivals measured in the same run. What is measured is used through its public interface.
 """

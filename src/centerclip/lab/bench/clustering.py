@@ -1,4 +1,4 @@
-"""The clustering alone, on tokens of real frames: a naive form beside it, spectral clustering, memory."""
+"""Clustering alone, on tokens of real frames: against a naive form, spectral clustering, memory."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from functools import partial
 
 import torch
 
-from centerclip.clustering import kmedoids, parse_reducer
+from centerclip.clustering import kmedoids, parse_reducer, reduce
 from centerclip.lab.bench.processes import process_peak
-from centerclip.lab.bench.report import Row, at_least, at_most, speed_row
+from centerclip.lab.bench.report import Row, at_least, at_most, memory_row, speed_row
 from centerclip.lab.bench.rivals import naive_kmedoids
 from centerclip.lab.bench.schedules import reduced_tokens
 from centerclip.lab.bench.setting import Setting
 from centerclip.lab.bench.subjects import SEED, Subject, toy_batch
-from centerclip.lab.bench.timing import Spread, ratio, take_turns
+from centerclip.lab.bench.timing import ratio, take_turns
 
 __all__ = ["measure_clustering"]
 
 _NAIVE_GOALS = {"B/32": at_least(10), "B/16": at_least(100)}
 _SPECTRAL_GOALS = {"B/32": at_most(3), "B/16": at_most(3)}
 _GROWTH_GOAL = at_most(4.5)
-"""Twice the tokens of O(N²) memory are four times the bytes, of K * N² eight times."""
+"""Twice the tokens need four times the memory if it is O(N²), eight times if it is O(K N²)."""
 
 
 def measure_clustering(subjects: list[Subject], setting: Setting) -> Iterator[Row]:
-    """Time a video's clusterings, at each subject's first schedule."""
+    """Time the clusterings of a video under each subject's first schedule."""
     for subject in subjects:
         setting.tell(f"clustering, {subject.name}")
         yield from _measure_speed(subject, setting)
@@ -39,14 +39,14 @@ def _measure_speed(subject: Subject, setting: Setting) -> Iterator[Row]:
     if not model.schedule:
         return
     frames, _ = toy_batch(1, frames=model.frames, size=model.image_size)
-    reduced = reduced_tokens(model, frames)[0]
-    tokens, k = reduced.sequences, reduced.k
+    unreduced, k = reduced_tokens(model, frames)[0]
+    tokens = unreduced.sequence
     sets, n, width = tokens.shape
     runs: dict[str, Callable[[], object]] = {
         "k-medoids": partial(kmedoids, tokens, k),
         "naive": partial(naive_kmedoids, tokens.float(), k),
-        "k-medoids again": partial(reduced.reduce, parse_reducer("kmedoids")),
-        "spectral": partial(reduced.reduce, parse_reducer("spectral")),
+        "k-medoids again": partial(reduce, unreduced, k, parse_reducer("kmedoids")),
+        "spectral": partial(reduce, unreduced, k, parse_reducer("spectral")),
     }
     timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
     of = f"{subject.name}: {n} tokens to {k}, width {width}, {sets} sets"
@@ -71,30 +71,25 @@ def _measure_speed(subject: Subject, setting: Setting) -> Iterator[Row]:
         ours=spectral.wall.median,
         rival=plain.wall.median,
         goal=_SPECTRAL_GOALS.get(subject.name),
-        note="its time over that of k-medoids",
+        note="relative time, lower is better",
     )
 
 
 def _measure_memory(setting: Setting) -> Row:
     n = 512 if setting.quick else 2048
-    small, large = (process_peak(_prepare, size) for size in (n, 2 * n))
-    growth = large.growth_bytes / max(1, small.growth_bytes)
-    return Row(
+    small, large = (process_peak(_prepare, size).growth_bytes for size in (n, 2 * n))
+    return memory_row(
         "clustering",
-        f"k-medoids, peak memory at twice the tokens, {n:,} and {2 * n:,} to a quarter",
-        Spread(growth, growth, growth),
-        "x",
-        against=f"at {n:,}",
-        ours=large.growth_bytes,
-        rival=small.growth_bytes,
-        measured_in="B",
+        f"k-medoids, peak memory for {2 * n:,} tokens, reduced to a quarter",
+        large,
+        small,
+        against=f"{n:,} tokens",
         goal=_GROWTH_GOAL,
-        note=f"{large.growth_bytes / (16 * n * n):.1f} matrices of N x N float32 at most",
+        note=f"peak of {large / (16 * n * n):.1f} float32 matrices of N x N",
     )
 
 
 def _prepare(n: int) -> Callable[[], object]:
-    generator = torch.Generator().manual_seed(SEED)
-    tokens = torch.randn(1, n, 64, generator=generator)
-    kmedoids(tokens[:, :64], 16)  # so that what torch loads on the way is there before
+    tokens = torch.randn(1, n, 64, generator=torch.Generator().manual_seed(SEED))
+    kmedoids(tokens[:, :64], 16)  # so that torch has loaded everything it needs
     return partial(kmedoids, tokens, n // 4)

@@ -1,4 +1,4 @@
-"""Decoding the frames that a model looks at, against decoding every frame, on the same files."""
+"""Decoding only the frames that a model needs, against decoding every frame of the same files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WINDOW_SECONDS = 12.0
 
 
 def measure_decoding(subjects: list[Subject], setting: Setting) -> Iterator[Row]:
-    """Time 12 frames out of a short and out of a long file, and those of all windows of a long one."""
+    """Time 12 frames of a short and of a long file, and 12 frames of every window of the long one."""
     setting.tell("decode, drawing the films")
     count, repeats = 4, 15
     size, seconds = ((120, 160), 2.0) if setting.quick else ((360, 640), 10.0)
@@ -34,23 +34,18 @@ def measure_decoding(subjects: list[Subject], setting: Setting) -> Iterator[Row]
     film = make_film(setting.folder / "film.mp4", clips, repeats=repeats)
     length = count * seconds * repeats
     whole = [Window(0.0, length)]
+    every = cut_windows(length, _WINDOW_SECONDS)
     cases: list[tuple[str, Path, list[Window], Goal]] = [
         (f"{_FRAMES} frames of a clip of {seconds:g} s", clips[0], [Window(0.0, seconds)], at_least(1)),
         (f"{_FRAMES} frames of a film of {length / 60:.3g} min", film, whole, at_least(3)),
-        (
-            f"{_FRAMES} frames of every {_WINDOW_SECONDS:g} s of it",
-            film,
-            cut_windows(length, _WINDOW_SECONDS),
-            at_least(1),
-        ),
+        (f"{_FRAMES} frames per {_WINDOW_SECONDS:g} s of the film", film, every, at_least(1)),
     ]
-    exact = [0, 0]
+    equal: list[bool] = []
     for what, path, windows, goal in cases:
         setting.tell(f"decode, {what}")
         wanted = np.concatenate([instants(window, _FRAMES) for window in windows])
         ours, rival = _pictures(path, wanted), decode_everything(path, wanted)
-        exact[0] += sum(np.array_equal(a, b) for a, b in zip(ours, rival, strict=True))
-        exact[1] += len(wanted)
+        equal += [np.array_equal(a, b) for a, b in zip(ours, rival, strict=True)]
         runs = {
             "here": partial(_pictures, path, wanted),
             "everything": partial(decode_everything, path, wanted),
@@ -64,14 +59,8 @@ def measure_decoding(subjects: list[Subject], setting: Setting) -> Iterator[Row]
             rival=timings["everything"],
             goal=goal,
         )
-    share = 100 * exact[0] / exact[1]
-    yield Row(
-        "decode",
-        f"frames equal to those of decoding every frame, of {exact[1]:,}",
-        Spread(share, share, share),
-        "%",
-        goal=at_least(100),
-    )
+    what = f"frames equal to those of decoding every frame, of {len(equal):,}"
+    yield Row("decode", what, Spread.of([100 * sum(equal) / len(equal)]), "%", goal=at_least(100))
 
 
 def _pictures(path: Path, seconds: Sequence[float] | NDArray[np.float64]) -> list[NDArray[np.uint8]]:

@@ -1,4 +1,4 @@
-"""The encoder by schedule and precision, the clustering's share of it, and plain CLIP beside it."""
+"""The encoder by schedule and precision, the time spent on clustering, and the comparison with plain CLIP."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from functools import partial
 from importlib.util import find_spec
 
 import torch
+from torch import Tensor
 
+from centerclip.clustering import reduce
 from centerclip.embedding import VideoEncoder
 from centerclip.embedding.device import precision_of, prepare
 from centerclip.lab.bench.memory import gpu_peak
@@ -17,7 +19,7 @@ from centerclip.lab.bench.rivals import WholeTower, frame_by_frame
 from centerclip.lab.bench.schedules import encoding, measure_schedules, reduced_tokens
 from centerclip.lab.bench.setting import Setting
 from centerclip.lab.bench.subjects import Subject, toy_batch
-from centerclip.lab.bench.timing import Spread, Timing, take_turns
+from centerclip.lab.bench.timing import Spread, take_turns
 from centerclip.model import CenterCLIP
 from centerclip.schedule import TokenSchedule
 
@@ -31,24 +33,27 @@ _GPU_BATCHES = (1, 4, 16, 64)
 
 
 def measure_encoder(subjects: list[Subject], setting: Setting) -> Iterator[Row]:
-    """Time the encoding of uint8 frames to embeddings, at all schedules of each subject."""
+    """Time the encoding of uint8 frames to embeddings, under all schedules of each subject."""
     for subject in subjects:
-        encoder = VideoEncoder(subject.model, device=setting.device, precision=setting.precision)
+        model = VideoEncoder(subject.model, device=setting.device, precision=setting.precision).model
+        frames, _ = toy_batch(_VIDEOS, frames=model.frames, size=model.image_size)
+        frames = frames.to(setting.device)
         setting.tell(f"encoder, {subject.name}, schedules")
-        yield from _measure_schedules(subject, encoder.model, setting)
-        yield from _measure_shortcuts(subject, encoder.model, setting)
-        if subject.model.schedule:
-            setting.tell(f"encoder, {subject.name}, clustering's share")
-            yield _measure_share(subject, encoder.model, setting)
-        if subject.model.backbone.family == "clip":
+        yield from _measure_schedules(subject, model, frames, setting)
+        yield from _measure_shortcuts(subject, model, frames, setting)
+        if model.schedule:
+            setting.tell(f"encoder, {subject.name}, reduction")
+            yield _measure_reduction(subject, model, frames, setting)
+        if model.backbone.family == "clip":
             setting.tell(f"encoder, {subject.name}, against transformers")
-            yield from _measure_transformers(subject, encoder.model, setting)
+            yield from _measure_transformers(subject, model, frames, setting)
         if setting.device.type == "cuda":
-            yield from _measure_batches(subject, encoder.model, setting)
+            yield from _measure_batches(subject, model, setting)
 
 
-def _measure_schedules(subject: Subject, model: CenterCLIP, setting: Setting) -> Iterator[Row]:
-    frames, _ = toy_batch(_VIDEOS, frames=model.frames, size=model.image_size)
+def _measure_schedules(
+    subject: Subject, model: CenterCLIP, frames: Tensor, setting: Setting
+) -> Iterator[Row]:
     schedules: list[str | TokenSchedule] = ["none", *(schedule for schedule in subject.schedules if schedule)]
     plain, *reduced = measure_schedules(model, schedules, frames, rounds=setting.rounds)
     for cost in (plain, *reduced):
@@ -60,7 +65,7 @@ def _measure_schedules(subject: Subject, model: CenterCLIP, setting: Setting) ->
             against="none",
             rival=plain.timing,
             goal=_FASTER_GOALS.get((subject.name, str(cost.schedule))),
-            times=1 / cost.videos,
+            times=1 / _VIDEOS,
             note=f"{cost.multiply_adds / 1e9:.3g} G multiply-adds, {fewer:.2f}x fewer",
             subject=subject.name,
             schedule=str(cost.schedule),
@@ -69,10 +74,10 @@ def _measure_schedules(subject: Subject, model: CenterCLIP, setting: Setting) ->
         )
 
 
-def _measure_shortcuts(subject: Subject, model: CenterCLIP, setting: Setting) -> Iterator[Row]:
-    """What is spared beside the reduction: the last block's patches, and frames that equal those before."""
-    frames, _ = toy_batch(_VIDEOS, frames=model.frames, size=model.image_size)
-    frames = frames.to(setting.device)
+def _measure_shortcuts(
+    subject: Subject, model: CenterCLIP, frames: Tensor, setting: Setting
+) -> Iterator[Row]:
+    """Measure what else is saved: patch tokens in the last block, and repeated frames."""
     still = frames[:, :1].expand_as(frames).contiguous()
     whole = model.with_(schedule="none")
     whole.tower = WholeTower(model.backbone)
@@ -85,9 +90,9 @@ def _measure_shortcuts(subject: Subject, model: CenterCLIP, setting: Setting) ->
     if model.backbone.has_class_token:
         yield speed_row(
             "encoder",
-            f"{subject.name} {model.schedule}, beside CLIP's last block",
+            f"{subject.name} {model.schedule}, including the savings in the last block",
             timings["moving"],
-            against="none, last block of all tokens",
+            against="none, all tokens in the last block",
             rival=timings["whole"],
             times=1 / _VIDEOS,
         )
@@ -95,29 +100,25 @@ def _measure_shortcuts(subject: Subject, model: CenterCLIP, setting: Setting) ->
         "encoder",
         f"{subject.name} {model.schedule}, a still video",
         timings["still"],
-        against="one that moves",
+        against="a moving video",
         rival=timings["moving"],
         times=1 / _VIDEOS,
     )
 
 
-def _measure_share(subject: Subject, model: CenterCLIP, setting: Setting) -> Row:
-    frames, _ = toy_batch(_VIDEOS, frames=model.frames, size=model.image_size)
-    frames = frames.to(setting.device)
-    caught = reduced_tokens(model, frames)
+def _measure_reduction(subject: Subject, model: CenterCLIP, frames: Tensor, setting: Setting) -> Row:
+    stages = reduced_tokens(model, frames)
     runs: dict[str, Callable[[], object]] = {
-        "reduction": lambda: [reduced.reduce(model.reducer) for reduced in caught],
+        "reduction": lambda: [reduce(tokens, k, model.reducer) for tokens, k in stages],
         "encoder": encoding(model, frames),
     }
     timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
     reduction, encoder = timings["reduction"], timings["encoder"]
-    shares = [
-        100 * part / whole for part, whole in zip(reduction.wall_seconds, encoder.wall_seconds, strict=True)
-    ]
+    seconds = zip(reduction.wall_seconds, encoder.wall_seconds, strict=True)
     return Row(
         "encoder",
-        f"{subject.name} {model.schedule}, share of the reduction ({model.reducer.name})",
-        Spread.of(shares),
+        f"{subject.name} {model.schedule}, time spent on the reduction ({model.reducer.name})",
+        Spread.of([100 * part / whole for part, whole in seconds]),
         "%",
         against="the encoder",
         ours=reduction.wall.median / _VIDEOS,
@@ -126,25 +127,22 @@ def _measure_share(subject: Subject, model: CenterCLIP, setting: Setting) -> Row
     )
 
 
-def _measure_transformers(subject: Subject, model: CenterCLIP, setting: Setting) -> Iterator[Row]:
-    """The encoder as a user gets it, from uint8 on; the rival gets frames that are normalized already."""
-    frames, _ = toy_batch(_VIDEOS, frames=model.frames, size=model.image_size)
-    frames = frames.to(setting.device)
+def _measure_transformers(
+    subject: Subject, model: CenterCLIP, frames: Tensor, setting: Setting
+) -> Iterator[Row]:
+    """Measure the encoder as used, from uint8 frames; the rival receives normalized frames."""
     clip = copy.deepcopy(subject.model.backbone.model).to(setting.device, torch.float32).eval()
     runs: dict[str, Callable[[], object]] = {
         "defaults": encoding(model, frames),
         "transformers": partial(frame_by_frame, clip, model.preprocess(frames)),
     }
-    rounded = precision_of(model) == "int8"
-    if setting.device.type == "cpu" and not rounded and find_spec("openvino") is not None:
-        translated = VideoEncoder(
-            subject.model, device="cpu", precision=setting.precision, backend="openvino"
-        ).model
-        runs["OpenVINO"] = encoding(translated, frames)
     notes: dict[str, str] = {}
     if precision_of(model) == "float32":
-        notes["defaults"] = "the goal needs a processor with bfloat16"
-    if setting.device.type == "cpu" and not rounded:
+        notes["defaults"] = "the goal assumes a processor with bfloat16"
+    if setting.device.type == "cpu" and precision_of(model) != "int8":
+        if find_spec("openvino") is not None:
+            translated = prepare(subject.model, setting.device, setting.precision, "openvino")
+            runs["OpenVINO"] = encoding(translated, frames)
         runs["int8"] = int8 = encoding(prepare(subject.model, setting.device, "int8"), frames)
         exact = encoding(prepare(subject.model, setting.device, "float32"), frames)
         notes["int8"] = f"cosine with float32 at least {float((int8() * exact()).sum(-1).min()):.4f}"
@@ -153,9 +151,9 @@ def _measure_transformers(subject: Subject, model: CenterCLIP, setting: Setting)
     for how, timing in timings.items():
         yield speed_row(
             "encoder",
-            f"{subject.name} {model.schedule} with {how}, a video",
+            f"{subject.name} {model.schedule} with {how}, per video",
             timing,
-            against="transformers, float32, frame by frame",
+            against="transformers in float32, frame by frame",
             rival=rival,
             goal=_DEFAULTS_GOALS.get(subject.name) if how == "defaults" else None,
             times=1 / _VIDEOS,
@@ -164,9 +162,9 @@ def _measure_transformers(subject: Subject, model: CenterCLIP, setting: Setting)
 
 
 def _measure_batches(subject: Subject, model: CenterCLIP, setting: Setting) -> Iterator[Row]:
-    """Latency, throughput and memory by batch, at no reduction and at the first schedule."""
+    """Measure latency, throughput and memory by batch size, without and with the first schedule."""
     for videos in _GPU_BATCHES:
-        setting.tell(f"encoder, {subject.name}, {videos} videos a batch")
+        setting.tell(f"encoder, {subject.name}, batches of {videos} videos")
         frames, _ = toy_batch(videos, frames=model.frames, size=model.image_size)
         frames = frames.to(setting.device)
         runs: dict[str, Callable[[], object]] = {
@@ -174,17 +172,14 @@ def _measure_batches(subject: Subject, model: CenterCLIP, setting: Setting) -> I
             for schedule in dict.fromkeys(("none", str(model.schedule)))
         }
         timings = take_turns(runs, rounds=setting.rounds, warmup=3, clock=setting.clock)
-        for name, run in runs.items():
-            yield _batch_row(subject, name, videos, timings[name], gpu_peak(run, setting.device))
-
-
-def _batch_row(subject: Subject, schedule: str, videos: int, timing: Timing, peak_bytes: int) -> Row:
-    seconds = timing.wall
-    return Row(
-        "encoder",
-        f"{subject.name} {schedule}, latency of {videos} videos a batch",
-        seconds,
-        "s",
-        note=f"{videos / seconds.median:.0f} videos/s, {peak_bytes / 1e9:.2f} GB at most",
-        details={"videos": videos, "videos_per_second": videos / seconds.median, "peak_bytes": peak_bytes},
-    )
+        for schedule, run in runs.items():
+            latency, peak = timings[schedule].wall, gpu_peak(run, setting.device)
+            rate = videos / latency.median
+            yield Row(
+                "encoder",
+                f"{subject.name} {schedule}, latency of a batch of {videos} videos",
+                latency,
+                "s",
+                note=f"{rate:.0f} videos/s, peak memory {peak / 1e9:.2f} GB",
+                details={"videos": videos, "videos_per_second": rate, "peak_bytes": peak},
+            )

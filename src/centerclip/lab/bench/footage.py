@@ -1,7 +1,7 @@
-"""Video files to be decoded and indexed: clips drawn in the toy world, and films of such clips.
+"""Video files to decode and index: clips of the toy world, and films made of such clips.
 
-Ordinary H.264 with B-frames and a key frame every 250 frames, x264's own default. A film is made of its
-clips' packets as they are, so that an hour of it costs no more to make than to copy.
+They are ordinary H.264 with B-frames and a key frame every 250 frames, x264's default. A film copies the
+packets of its clips, so that long films are made quickly.
 """
 
 from __future__ import annotations
@@ -20,16 +20,13 @@ from centerclip.lab.toy_world.scenes import draw_frames
 __all__ = ["FPS", "make_clips", "make_film"]
 
 FPS = 25
-_SIZE = (360, 640)
 
 
-def make_clips(
-    folder: Path, count: int, *, seconds: float = 10.0, size: tuple[int, int] = _SIZE
-) -> list[Path]:
-    """Draw clips of one scene each, of 25 frames a second; those already there are kept.
+def make_clips(folder: Path, count: int, *, seconds: float, size: tuple[int, int]) -> list[Path]:
+    """Draw clips of one scene each, at 25 frames per second; existing files are kept.
 
     Args:
-        folder: made if missing.
+        folder: created if missing.
         size: (height, width), both even.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,11 +40,11 @@ def make_clips(
 
 
 def make_film(path: Path, clips: Sequence[Path], *, repeats: int) -> Path:
-    """Join clips of one size and encoder to one long stream, without encoding them anew.
+    """Concatenate clips of equal size and encoding into one file without re-encoding.
 
     Args:
-        clips: played one after another.
-        repeats: how often all of them are.
+        clips: in playing order.
+        repeats: how often the whole sequence is repeated.
     """
     with av.open(str(path), "w") as film:
         with av.open(str(clips[0])) as first:
@@ -58,9 +55,9 @@ def make_film(path: Path, clips: Sequence[Path], *, repeats: int) -> Path:
             with av.open(str(clip)) as source:
                 video = source.streams.video[0]
                 assert video.duration is not None
-                assert video.time_base == tick, "clips of one film have one time base"
+                assert video.time_base == tick, "the clips of a film must have the same time base"
                 for packet in source.demux(video):
-                    if packet.dts is None or packet.pts is None:  # the empty one at the end
+                    if packet.dts is None or packet.pts is None:  # the empty packet at the end
                         continue
                     packet.pts += offset
                     packet.dts += offset

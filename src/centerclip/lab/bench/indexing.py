@@ -1,4 +1,4 @@
-"""Indexing end to end: does decoding go on beside encoding, and does memory stay flat?"""
+"""Indexing end to end: do decoding and encoding overlap, and does memory stay bounded?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from centerclip.index import VideoIndex
 from centerclip.indexing import sync
 from centerclip.lab.bench.footage import make_clips, make_film
 from centerclip.lab.bench.processes import process_peak
-from centerclip.lab.bench.report import Row, at_most
+from centerclip.lab.bench.report import Row, at_most, memory_row
 from centerclip.lab.bench.setting import Setting
 from centerclip.lab.bench.subjects import Subject
 from centerclip.lab.bench.timing import Spread, take_turns
@@ -29,15 +29,14 @@ _MEMORY_GOAL = at_most(1.1)
 
 
 def measure_indexing(subjects: list[Subject], setting: Setting) -> Iterator[Row]:
-    """Index films with the first subject's model, and its parts one after the other beside it."""
+    """Index films with the first subject's model, against decoding alone and encoding alone."""
     subject = subjects[0]
     setting.tell("index, drawing the films")
     size, seconds = ((120, 160), 2.0) if setting.quick else ((360, 640), 10.0)
     clips = make_clips(setting.folder / "clips", _FILMS, seconds=seconds, size=size)
-    orders = [clips[number:] + clips[:number] for number in range(_FILMS)]  # no two of equal content
-    paths = [
-        make_film(setting.folder / f"film-{number}.mp4", order, repeats=1)
-        for number, order in enumerate(orders)
+    paths = [  # in different orders, because a file of equal content would be skipped
+        make_film(setting.folder / f"film-{number}.mp4", clips[number:] + clips[:number], repeats=1)
+        for number in range(_FILMS)
     ]
     yield _measure_time(subject, paths, setting)
     setting.tell("index, memory")
@@ -82,7 +81,7 @@ def _index(encoder: VideoEncoder, paths: Sequence[Path], place: Path) -> None:
 
 
 def _decode(encoder: VideoEncoder, paths: Sequence[Path]) -> dict[Path, list[DecodedWindow]]:
-    """The windows of each file, decoded by as many threads as the encoder has for it."""
+    """The windows of each file, decoded by as many threads as the encoder uses."""
     model = encoder.model
     decoder = Decoder(model.frames, model.preprocessing, encoder.window_seconds, pictures=model.segments)
 
@@ -102,27 +101,23 @@ def _encode(encoder: VideoEncoder, decoded: Mapping[Path, Sequence[DecodedWindow
 
 
 def _measure_memory(subject: Subject, clips: Sequence[Path], setting: Setting) -> Row:
-    """A film ten times as long must not take more memory."""
+    """A film ten times as long must not need more memory."""
     model = setting.folder / "model"
     subject.model.save_pretrained(model)
     peaks = []
-    for name, repeats in (("short", 3), ("long", 30)):  # the short one fills all queues already
+    for name, repeats in (("short", 3), ("long", 30)):  # the short one is long enough to fill all queues
         film = make_film(setting.folder / f"{name}.mp4", clips, repeats=repeats)
         place = setting.folder / f"index-{name}"
-        peaks.append(process_peak(_prepare, model, film, place, str(setting.device), setting.precision))
-    short, long = peaks
-    growth = long.peak_bytes / short.peak_bytes
-    return Row(
+        peak = process_peak(_prepare, model, film, place, str(setting.device), setting.precision)
+        peaks.append(peak.peak_bytes)
+    return memory_row(
         "index",
         "peak resident memory, a film ten times as long",
-        Spread(growth, growth, growth),
-        "x",
+        peaks[1],
+        peaks[0],
         against="the short film",
-        ours=long.peak_bytes,
-        rival=short.peak_bytes,
-        measured_in="B",
         goal=_MEMORY_GOAL,
-        note="of the whole process, by Linux's account",
+        note="of the whole process, as reported by Linux",
     )
 
 

@@ -1,4 +1,4 @@
-"""The machine that figures are of: they mean nothing without it."""
+"""The machine that the figures were measured on."""
 
 from __future__ import annotations
 
@@ -12,27 +12,25 @@ from pathlib import Path
 
 import torch
 
-from centerclip.embedding.device import available_cores
+from centerclip.cores import available_cores
 
 __all__ = ["Machine", "Stolen", "this_machine"]
 
-_TOLD = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-"""What a processor may be able to do that decides about speed here."""
+_ABILITIES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+"""Processor features that determine speed here."""
 _PACKAGES = ("centerclip", "torch", "transformers", "av", "lancedb", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
     """Attributes:
-    processor: its name.
-    cores: that this process may use.
-    abilities: of the processor, of those that decide about speed here.
-    bfloat16: whether the processor multiplies it itself.
-    memory_bytes: in all.
+    cores: available to this process.
+    abilities: processor features that determine speed.
+    bfloat16: whether the processor has instructions for it.
     gpu: its name, or None.
-    load: programs that ran or waited in the last minute before.
+    load: average number of running programs in the minute before.
     system: kernel and Python.
-    versions: of the packages that do the work.
+    versions: of the main packages.
     """
 
     processor: str
@@ -60,14 +58,14 @@ class Machine:
 
 def this_machine() -> Machine:
     """Describe the machine this runs on."""
-    told = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
-    name = re.search(r"^model name\s*:\s*(.+)$", told, re.M)
-    flags = re.search(r"^flags\s*:\s*(.+)$", told, re.M)
+    about = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    name = re.search(r"^model name\s*:\s*(.+)$", about, re.M)
+    flags = re.search(r"^flags\s*:\s*(.+)$", about, re.M)
     known = set(flags[1].split()) if flags else set()
     return Machine(
         processor=name[1].strip() if name else platform.processor() or platform.machine(),
         cores=available_cores(),
-        abilities=tuple(ability for ability in _TOLD if ability in known),
+        abilities=tuple(ability for ability in _ABILITIES if ability in known),
         bfloat16=bool(known & {"avx512_bf16", "amx_bf16"}),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         load=round(os.getloadavg()[0], 2),
@@ -78,10 +76,10 @@ def this_machine() -> Machine:
 
 
 class Stolen:
-    """How much of the processors' time a host gave to others since this was made.
+    """How much CPU time the host gave to others since this object was created.
 
-    A virtual machine's cores may be shared: then what keeps all of them busy takes up to twice as long from
-    one minute to the next, and nothing but this tells why.
+    A virtual machine's cores may be shared. Work that keeps all of them busy may then take twice as long from
+    one minute to the next, and nothing else shows why.
     """
 
     def __init__(self) -> None:
@@ -89,7 +87,7 @@ class Stolen:
 
     @property
     def share(self) -> float | None:
-        """From 0 to 1, of the time in which there was work; None where the system doesn't tell."""
+        """Fraction of the busy time, 0 to 1; None where the system doesn't report it."""
         if self._began is None or (now := _processor_ticks()) is None:
             return None
         busy, stolen = (after - before for after, before in zip(now, self._began, strict=True))
@@ -97,7 +95,7 @@ class Stolen:
 
 
 def _processor_ticks() -> tuple[int, int] | None:
-    """Of all processors since the system started: not idle, and of that stolen; Linux alone tells."""
+    """Busy time of all processors since the system started, and the stolen part of it; Linux only."""
     try:
         first = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
     except OSError:

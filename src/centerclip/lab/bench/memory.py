@@ -1,4 +1,4 @@
-"""How much memory things take: what training keeps for the way back, and peaks on a GPU."""
+"""Memory: what autograd saves for the backward pass, and the peak on a GPU."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from torch import Tensor
 from centerclip.model import CenterCLIP
 from centerclip.training.loss import contrastive_loss
 
-__all__ = ["gpu_peak", "saved_activations", "saved_bytes"]
+__all__ = ["gpu_peak", "saved_activations", "saved_bytes", "training_loss"]
 
 
-def saved_activations(model: CenterCLIP, frames: Tensor, captions: Sequence[str] | Tensor) -> int:
-    """Count the bytes that a training step keeps for its backward pass, the same on every machine.
+def training_loss(model: CenterCLIP, frames: Tensor, captions: Sequence[str]) -> Tensor:
+    """The contrastive loss of a batch: uint8 frames [B, T, 3, H, W] and B captions."""
+    video = model.encode_video(model.preprocess(frames.to(model.device)))
+    return contrastive_loss(model.encode_text(captions), video, model.logit_scale.exp())
+
+
+def saved_activations(model: CenterCLIP, frames: Tensor, captions: Sequence[str]) -> int:
+    """Count the bytes that a training step saves for its backward pass: the same on every machine.
 
     Args:
-        model: in any mode; computes as in training, and is left as it was.
+        model: in any mode, which is restored; computes as in training.
         frames: [B, T, 3, H, W] uint8.
-        captions: one a video, or their token ids [B, L].
+        captions: one per video.
 
     Returns:
         Bytes of both towers and the loss, without parameters.
     """
-
-    def step() -> Tensor:
-        video = model.encode_video(model.preprocess(frames.to(model.device)))
-        return contrastive_loss(model.encode_text(captions), video, model.logit_scale.exp())
-
     was_training = model.training
     model.train()
     try:
-        return saved_bytes(step, of=model)
+        return saved_bytes(lambda: training_loss(model, frames, captions), of=model)
     finally:
         model.train(was_training)
 
@@ -40,30 +41,30 @@ def saved_activations(model: CenterCLIP, frames: Tensor, captions: Sequence[str]
 def saved_bytes(forward: Callable[[], object], *, of: torch.nn.Module) -> int:
     """Count the bytes that autograd saves during `forward`.
 
-    Several saved tensors may be views of one piece of memory, which counts once and whole; parameters and
-    buffers of the module `of`, which are there anyway, don't count.
+    Saved tensors that share memory count once, with the whole of that memory. Parameters and buffers of the
+    module `of` don't count.
     """
-    own = {_place(tensor) for tensor in (*of.parameters(), *of.buffers())}
-    saved: dict[int, Tensor] = {}  # held, so that no freed memory's place is taken by another tensor
+    own = {_address(tensor) for tensor in (*of.parameters(), *of.buffers())}
+    saved: dict[int, Tensor] = {}  # kept alive, so that no other tensor reuses the address
 
     def pack(tensor: Tensor) -> Tensor:
-        if _place(tensor) not in own:
-            saved[_place(tensor)] = tensor
+        if _address(tensor) not in own:
+            saved[_address(tensor)] = tensor
         return tensor
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        held = forward()
+        result = forward()
     size = sum(tensor.untyped_storage().nbytes() for tensor in saved.values())
-    del held
+    del result
     return size
 
 
-def _place(tensor: Tensor) -> int:
+def _address(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
 def gpu_peak(run: Callable[[], object], device: torch.device) -> int:
-    """The most bytes that were allocated on a GPU while `run` went on, weights included."""
+    """The peak of allocated bytes on a GPU during `run`, including weights."""
     torch.cuda.synchronize(device)
     torch.cuda.reset_peak_memory_stats(device)
     run()

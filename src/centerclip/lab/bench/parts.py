@@ -1,4 +1,4 @@
-"""The parts of the bench by name, and all of them in a row."""
+"""The parts of the bench by name, and how to run them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PARTS: Mapping[str, Callable[[list[Subject], Setting], Iterator[Row]]] = {
 
 
 def check_parts(names: Iterable[str]) -> None:
-    """Make sure that all names are parts.
+    """Check that all names are parts.
 
     Raises:
         ConfigError: one is not.
@@ -55,13 +55,12 @@ def measure(
     """Run parts of the bench one after another.
 
     Args:
-        names: of `PARTS`.
-        subjects: the models; `index` takes the first.
+        names: keys of `PARTS`.
+        subjects: the models; `index` and `search` use the first.
         setting: how to run them.
-        settings: what the report tells of how it was run.
-        on_row: called with each row when it is there.
-        on_part: called after each part with the report so far, so that a run that is stopped has something
-            to show.
+        settings: options of the run, for the report.
+        on_row: called with each row as it is measured.
+        on_part: called after each part with the report so far, so that an interrupted run has results.
 
     Raises:
         ConfigError: there is no such part.
@@ -69,17 +68,17 @@ def measure(
     check_parts(names)
     began, start = datetime.now(UTC).date().isoformat(), time.monotonic()
     rows: list[Row] = []
-    taken: dict[str, float] = {}
+    stolen: dict[str, float] = {}
     report = Report(rows, this_machine(), settings, began, 0.0)
     for name in names:
-        stolen = Stolen()
+        host = Stolen()
         for row in PARTS[name](subjects, setting):
             rows.append(row)
             if on_row is not None:
                 on_row(row)
-        if (share := stolen.share) is not None:
-            taken[name] = share
-        report = replace(report, rows=list(rows), seconds=time.monotonic() - start, stolen=dict(taken))
+        if (share := host.share) is not None:
+            stolen[name] = share
+        report = replace(report, rows=list(rows), seconds=time.monotonic() - start, stolen=dict(stolen))
         if on_part is not None:
             on_part(report)
     return report

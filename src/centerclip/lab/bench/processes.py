@@ -1,4 +1,4 @@
-"""The peak of resident memory of some work, in a process of its own and by Linux's account."""
+"""Peak resident memory of an operation, measured by Linux in a separate process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _P = ParamSpec("_P")
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """Resident memory of a process: `before` the work, and at its highest during it."""
+    """Resident memory of a process: before the operation, and its peak during it."""
 
     before_bytes: int
     peak_bytes: int
@@ -28,10 +28,10 @@ class Peak:
 
 
 def process_peak(prepare: Callable[_P, Callable[[], object]], *args: _P.args, **kwargs: _P.kwargs) -> Peak:
-    """Measure the peak of resident memory of some work, in a process of its own, as Linux accounts for it.
+    """Measure the peak of resident memory of an operation in a separate process; Linux only.
 
     Args:
-        prepare: a function of a module; gets the arguments, and gives back the work to be measured.
+        prepare: a module-level function; called with the arguments, it returns the operation to measure.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_measure, prepare, args, kwargs).result()
@@ -41,7 +41,7 @@ def _measure(
     prepare: Callable[..., Callable[[], object]], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Peak:
     work = prepare(*args, **kwargs)
-    # Not `ru_maxrss`: a child begins with its parent's peak in it.
+    # Not `ru_maxrss`, which a child process inherits from its parent.
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     before = _status("VmRSS")
     work()
@@ -49,7 +49,7 @@ def _measure(
 
 
 def _status(entry: str) -> int:
-    """A size in /proc/self/status, in bytes."""
+    """Read a size from /proc/self/status, in bytes."""
     found = re.search(rf"^{entry}:\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="ascii"), re.M)
-    assert found is not None, f"Linux tells no {entry}"
+    assert found is not None, f"/proc/self/status has no {entry}"
     return 1024 * int(found[1])

@@ -1,4 +1,4 @@
-"""What a bench found, as rows, and a table of them for people."""
+"""Results of the bench as rows, and their table in Markdown."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from centerclip.atomic import write_atomically
 from centerclip.errors import ConfigError
 from centerclip.lab.bench.machine import Machine
 from centerclip.lab.bench.timing import Spread, Timing, ratio
@@ -22,24 +23,25 @@ __all__ = [
     "at_most",
     "cells",
     "check_page",
+    "memory_row",
     "speed_row",
     "write_table",
 ]
 
 HEADINGS = ("what", "here", "against", "figure", "goal", "met")
-_WORTH_TELLING = 0.005
+_SHOWN_STOLEN = 0.005
 _BEGIN, _END = "<!-- table -->", "<!-- end of table -->"
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A bound that a figure is to keep."""
+    """A lower bound (`is_floor`) or upper bound for a figure."""
 
     bound: float
     is_floor: bool
 
     def met(self, figure: float) -> bool:
-        """Whether a figure keeps it; NaN never does."""
+        """Whether a figure is within the bound; NaN never is."""
         return figure >= self.bound if self.is_floor else figure <= self.bound
 
     def __str__(self) -> str:
@@ -59,14 +61,14 @@ class Row:
     """One figure.
 
     Attributes:
-        part: of the bench.
-        what: was measured.
-        figure: what the goal is about, often a ratio; its quartiles over the rounds.
-        unit: of the figure: `x`, `%`, `s`, `B`, or nothing.
+        part: the bench part.
+        what: what was measured.
+        figure: the result, often a ratio, with its quartiles over the rounds.
+        unit: of the figure: `x`, `%`, `s`, `B`, or empty.
         against: the rival.
-        ours, rival: the medians that a ratio is of, in `measured_in`: `s` or `B`.
-        goal: in the figure's unit; None for what is only told.
-        note: what has to be known to understand the figure.
+        ours, rival: the two medians behind a ratio, in `measured_in`: `s` or `B`.
+        goal: bound for the figure; None for figures without one.
+        note: explains the figure.
         details: more values, for plots and programs.
     """
 
@@ -99,10 +101,10 @@ def speed_row(
     note: str = "",
     **details: Any,
 ) -> Row:
-    """A row that tells how many times as long a rival takes.
+    """A row whose figure is how many times as long the rival takes.
 
     Args:
-        times: what both seconds are multiplied by to be told, such as one over the videos of a batch.
+        times: factor for both displayed times, such as 1 / videos for the time per video of a batch.
     """
     return Row(
         part,
@@ -118,12 +120,22 @@ def speed_row(
     )
 
 
+def memory_row(
+    part: str, what: str, ours: float, rival: float, *, against: str, goal: Goal | None = None, note: str = ""
+) -> Row:
+    """A row whose figure is the ratio of two sizes in bytes."""
+    figure = Spread.of([ours / max(1, rival)])
+    return Row(part, what, figure, "x", against, ours, rival, measured_in="B", goal=goal, note=note)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Rows, and all that is needed to get them again.
+    """Rows, and everything needed to reproduce them.
 
-    `settings` are the options of the run; `began` is an ISO date; `stolen` is the share of the
-    processors' time that a host gave to others during a part, from 0 to 1, where the system tells.
+    Attributes:
+        settings: options of the run.
+        began: ISO date.
+        stolen: by part, the fraction of CPU time that the host gave to others, where the system reports it.
     """
 
     rows: Sequence[Row]
@@ -134,23 +146,22 @@ class Report:
     stolen: Mapping[str, float] = field(default_factory=dict)
 
     def to_markdown(self) -> str:
-        """A table for each part, below what machine they are of."""
+        """Describe the machine and the settings, followed by one table per part."""
         settings = ", ".join(f"{name} {value}" for name, value in self.settings.items() if value is not None)
         taken = f"{self.began}, in {self.seconds / 60:.0f} minutes"
         parts = [f"Measured {taken}, on {self.machine}.\n\nSettings: {settings}."]
         for part, rows in groupby(self.rows, key=lambda row: row.part):
             stolen = self.stolen.get(part, 0.0)
             lines = [f"### {part}\n"]
-            if stolen >= _WORTH_TELLING:
-                lines.append(f"The host gave {stolen:.0%} of the processors' time to others.\n")
-            lines += [_line(HEADINGS), _line(["---"] * len(HEADINGS))]
-            lines += [_line(cells(row)) for row in rows]
-            parts.append("\n".join(lines))
+            if stolen >= _SHOWN_STOLEN:
+                lines.append(f"The host gave {stolen:.0%} of the CPU time to others.\n")
+            table = [HEADINGS, ["---"] * len(HEADINGS), *map(cells, rows)]
+            parts.append("\n".join([*lines, *(f"| {' | '.join(line)} |" for line in table)]))
         return "\n\n".join(parts)
 
 
 def cells(row: Row) -> list[str]:
-    """A row as the texts below `HEADINGS`."""
+    """Format a row as the texts below `HEADINGS`."""
     rival = "" if row.rival is None else quantity(row.rival, row.measured_in)
     bound = ""
     if row.goal is not None:
@@ -168,7 +179,7 @@ def cells(row: Row) -> list[str]:
 
 
 def quantity(value: float, unit: str) -> str:
-    """A value to three figures with its unit: `12.3 ms`, `1.05 GB`, `1.48x`, `2.31 %`."""
+    """Format a value with three significant digits and its unit: `12.3 ms`, `1.05 GB`, `1.48x`, `2.31 %`."""
     if not math.isfinite(value):
         return "?"
     if unit == "s" and abs(value) < 1:
@@ -184,32 +195,27 @@ def quantity(value: float, unit: str) -> str:
 
 
 def write_table(reports: Iterable[Report], page: Path) -> None:
-    """Put tables in place of the last ones on a Markdown page, between its two markers.
+    """Replace the tables on a Markdown page, between its two markers.
 
     Raises:
-        ConfigError: as `check_page`.
+        ConfigError: see `check_page`.
     """
     head, tail = check_page(page)
     tables = "\n\n".join(report.to_markdown() for report in reports)
-    page.write_text(f"{head}{_BEGIN}\n\n{tables}\n\n{_END}{tail}", encoding="utf-8")
+    write_atomically(page, f"{head}\n\n{tables}\n\n{tail}")
 
 
-def check_page(page: Path) -> tuple[str, str]:
-    """Give what stands before and after the table of a page.
+def check_page(page: Path, begin: str = _BEGIN, end: str = _END) -> tuple[str, str]:
+    """Read what comes before and after the results on a Markdown page, including the markers.
 
     Raises:
-        ConfigError: the page can't be read, or has not the markers.
+        ConfigError: the page can't be read, or lacks the markers.
     """
     try:
-        text = page.read_text(encoding="utf-8")
+        head, begun, rest = page.read_text(encoding="utf-8").partition(begin)
     except OSError as error:
-        raise ConfigError(f"{page}: can't be read ({error.strerror}); give a page with a table") from error
-    head, begin, rest = text.partition(_BEGIN)
-    _, end, tail = rest.partition(_END)
-    if not (begin and end):
-        raise ConfigError(f"{page}: the table's place is not marked; put {_BEGIN} and {_END} around it")
-    return head, tail
-
-
-def _line(texts: Iterable[str]) -> str:
-    return f"| {' | '.join(texts)} |"
+        raise ConfigError(f"can't read {page} ({error.strerror}): give a Markdown page") from error
+    _, ended, tail = rest.partition(end)
+    if not (begun and ended):
+        raise ConfigError(f"{page} lacks the lines {begin} and {end}: add them where the results should go")
+    return head + begin, end + tail

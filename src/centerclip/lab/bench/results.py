@@ -1,4 +1,4 @@
-"""Results on disk: runs of the bench as JSON, in which a new run takes the place of its own parts only."""
+"""Results on disk: runs of the bench as JSON, where a new run replaces only the parts it measured."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from centerclip.atomic import write_atomically
 from centerclip.errors import ConfigError
 from centerclip.lab.bench.report import Report
 
@@ -20,13 +21,13 @@ _REPORTS = TypeAdapter(list[Report])
 
 
 def read_results(file: Path, *, quick: bool) -> list[Report]:
-    """Read what earlier runs found, to which one more is about to be added; nothing where there is no file.
+    """Read the results of earlier runs; an empty list if there is no file.
 
     Args:
-        quick: whether the new run is quick, so that its figures mean nothing.
+        quick: whether the new run is quick; its meaningless figures must not be mixed with real ones.
 
     Raises:
-        ConfigError: it can't be read as results of this version, or only one of old and new is quick.
+        ConfigError: the file is not a results file of this version, or `quick` differs.
     """
     if not file.exists():
         return []
@@ -34,34 +35,31 @@ def read_results(file: Path, *, quick: bool) -> list[Report]:
         reports = _REPORTS.validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:
         raise ConfigError(
-            f"{file} holds no results of this version, and would be overwritten: move it away, or choose "
+            f"{file} isn't a results file of this version and would be overwritten: move it away, or choose "
             "another folder with --output"
         ) from error
     if any(bool(report.settings.get("quick")) != quick for report in reports):
-        raise ConfigError(f"{file}: real and quick figures don't go together; choose another --output")
+        raise ConfigError(f"{file}: real and quick figures can't be mixed: choose another --output")
     return reports
 
 
 def join_results(earlier: Iterable[Report], report: Report) -> list[Report]:
-    """Add a run to earlier ones, which lose the parts that it has measured anew."""
+    """Add a run to earlier ones, and drop from these the parts that it measured again."""
     measured = {row.part for row in report.rows}
     rest = [replace(run, rows=[row for row in run.rows if row.part not in measured]) for run in earlier]
     return [*(run for run in rest if run.rows), report]
 
 
 def write_results(reports: Sequence[Report], file: Path) -> None:
-    """Write runs as a list of objects: `began`, `seconds`, `settings`, `machine` and `rows`, each with `met`.
+    """Write runs as a list of objects: the fields of `Report`, each row with `met`.
 
-    What is not finite becomes text: `nan`, `inf`.
+    Values that are not finite become text: `nan`, `inf`.
     """
-    whole = [asdict(report) for report in reports]
-    for report, made in zip(reports, whole, strict=True):
-        for row, told in zip(report.rows, made["rows"], strict=True):
-            told["met"] = row.met
-    text = json.dumps(_finite(whole), indent=1, ensure_ascii=False) + "\n"
-    written = file.with_suffix(".part")
-    written.write_text(text, encoding="utf-8")
-    written.replace(file)
+    runs = [
+        asdict(report) | {"rows": [asdict(row) | {"met": row.met} for row in report.rows]}
+        for report in reports
+    ]
+    write_atomically(file, json.dumps(_finite(runs), indent=1, ensure_ascii=False) + "\n")
 
 
 def _finite(value: Any) -> Any:

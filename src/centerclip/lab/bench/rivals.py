@@ -1,7 +1,6 @@
-"""What everything is compared with, written as one would without knowing better.
+"""The rivals that everything is compared with: straightforward implementations.
 
-They are slow and obvious on purpose, but not hampered: none does work that its way of doing things does not
-ask for.
+They are simple on purpose but not handicapped: none does work that its approach doesn't require.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ __all__ = ["WholeTower", "decode_everything", "exact_search", "frame_by_frame", 
 
 @torch.no_grad()
 def naive_kmedoids(tokens: Tensor, k: int, *, max_iter: int = 100) -> Tensor:
-    """k-medoids with all clusters' pairs in one tensor [B, K, N, N].
+    """k-medoids with the pairs of all clusters in one tensor [B, K, N, N].
 
     Args:
         tokens: [B, N, D], computed in their own precision.
-        k: clusters a set.
+        k: clusters per set.
 
     Returns:
-        [B, k] int64, the medoids in ascending order: where tokens differ, those of `centerclip.kmedoids`.
+        [B, k] int64, ascending medoids; equal to those of `centerclip.kmedoids` for distinct tokens.
     """
-    # Half of them twice: products round d(a, b) and d(b, a) otherwise, which would decide a cluster of two.
+    # Mirrored, because rounding makes d(a, b) and d(b, a) differ, which would decide clusters of two.
     upper = torch.cdist(tokens, tokens).triu(1)
     distances = upper + upper.mT  # [B, N, N]
     medoids = _farthest_first(distances, tokens.norm(dim=2).argmax(1), k)
@@ -51,7 +50,7 @@ def naive_kmedoids(tokens: Tensor, k: int, *, max_iter: int = 100) -> Tensor:
 
 
 def _farthest_first(distances: Tensor, first: Tensor, k: int) -> Tensor:
-    """KKZ: each next seed is the token farthest from its nearest seed, [B, K] ascending."""
+    """KKZ seeds [B, K], ascending: each next seed is the token farthest from its nearest seed."""
     sets = torch.arange(len(distances), device=distances.device)
     seeds = [first]
     nearest = distances[sets, first]
@@ -62,7 +61,7 @@ def _farthest_first(distances: Tensor, first: Tensor, k: int) -> Tensor:
 
 
 def _labels(distances: Tensor, medoids: Tensor) -> Tensor:
-    """The number of each token's nearest medoid [B, N]; a medoid's own is itself."""
+    """The number of each token's nearest medoid [B, N]; a medoid belongs to itself."""
     towards = distances.gather(1, medoids[:, :, None].expand(-1, -1, distances.shape[2]))  # [B, K, N]
     towards.scatter_(2, medoids[:, :, None], -1.0)
     return towards.argmin(1)
@@ -70,7 +69,7 @@ def _labels(distances: Tensor, medoids: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def frame_by_frame(clip: Any, frames: Tensor) -> Tensor:
-    """Embed videos with `transformers`' own CLIP, as CLIP4Clip does: every frame by itself, then the mean.
+    """Embed videos with CLIP of `transformers`, as CLIP4Clip does: each frame separately, then the mean.
 
     Args:
         clip: `transformers.CLIPModel`, in float32.
@@ -80,29 +79,29 @@ def frame_by_frame(clip: Any, frames: Tensor) -> Tensor:
         [B, E], unit length.
     """
     videos = []
-    for video in frames:  # a video's frames are one batch
+    for video in frames:  # the frames of a video form a batch
         each = normalize(clip.get_image_features(pixel_values=video).pooler_output, dim=1)
         videos.append(normalize(each.mean(0), dim=0))
     return torch.stack(videos)
 
 
 class WholeTower(Tower):
-    """A vision tower whose last block computes all tokens, as CLIP's does, though only one is used."""
+    """A vision tower whose last block computes all tokens, like CLIP's, although only one is used."""
 
     def run_to_end(self, tokens: Tokens, start: int) -> Tensor:
         return self.backbone.pool(self.backbone.run(tokens, start, self.backbone.blocks))
 
 
 def decode_everything(path: Path, seconds: Sequence[float] | NDArray[np.float64]) -> list[NDArray[np.uint8]]:
-    """Decode a file from its first to its last frame, and keep what is shown at some instants.
+    """Decode all frames of a file, and keep those shown at given times.
 
-    With all threads that FFmpeg likes, and only the wanted frames are turned into pictures.
+    FFmpeg chooses the number of threads; only the frames kept are converted to RGB.
 
     Args:
-        seconds: instants from the first frame, ascending.
+        seconds: times from the first frame, ascending.
 
     Returns:
-        A picture [H, W, 3] uint8 an instant.
+        One picture [H, W, 3] uint8 per time.
     """
     shown: list[NDArray[np.uint8]] = []
     with av.open(str(path)) as container:

@@ -1,4 +1,4 @@
-"""Search over many windows: how fast and how well, compared with looking at every vector."""
+"""Search over many windows: speed and recall compared with exact search."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _VIDEOS_PER_BATCH = 1000
 _TOP = 10
 _QUERIES_PER_TURN = 50
 _COSINE = 0.3
-"""Of a query with the video it is about: as low as that of a sentence with the video it describes."""
+"""Of a query with its video: as low as that of a sentence with the video it describes."""
 _RECALL_GOAL, _P95_GOAL = at_least(0.95), at_most(0.05)
 
 
 def measure_search(subjects: list[Subject], setting: Setting) -> Iterator[Row]:
-    """Build indexes of made-up videos through the public writer, and search them."""
+    """Fill indexes with synthetic videos through the public writer, and search them."""
     queries = 20 if setting.quick else 200
     encoder = VideoEncoder(subjects[0].model, device=setting.device, precision=setting.precision)
     for windows in (1_000, 2_000) if setting.quick else setting.windows:
@@ -45,70 +45,64 @@ def measure_search(subjects: list[Subject], setting: Setting) -> Iterator[Row]:
         vectors = _fill(VideoIndex(place), encoder.card(), windows)
         built_seconds = time.perf_counter() - began
         setting.tell(f"search, {windows:,} windows: searching")
-        index = VideoIndex(place)
-        yield from _measure(index, Searcher(index, encoder), vectors, queries, built_seconds)
+        yield from _measure(Searcher(VideoIndex(place), encoder), vectors, queries, built_seconds)
         del vectors
         shutil.rmtree(place)
 
 
 def _measure(
-    index: VideoIndex,
-    searcher: Searcher,
-    vectors: NDArray[np.float32],
-    queries: int,
-    built_seconds: float,
+    searcher: Searcher, vectors: NDArray[np.float32], queries: int, built_seconds: float
 ) -> Iterator[Row]:
     asked = _queries(vectors, queries)
     exact = [set(exact_search(vectors, query, _TOP).tolist()) for query in asked]
     recalls = []
     for query, true in zip(asked, exact, strict=True):
-        (matches,) = index.search(query, top=_TOP)
+        (matches,) = searcher.index.search(query, top=_TOP)
         found = {_number(window.path, window.window) for window in matches.windows}
         recalls.append(len(found & true) / _TOP)
     search = partial(searcher.search, top=_TOP)
     first = _seconds(search, asked)
     here: list[float] = []
     rival: list[float] = []
-    # In turns of many queries each: after the rival's matrix product its threads spin for some 20 ms, which
-    # would keep a core from the next search here.
+    # Many queries per turn: after a matrix product, numpy's threads spin for some 20 ms and would slow down
+    # the next search here.
     for start in range(0, queries, _QUERIES_PER_TURN):
         turn = asked[start : start + _QUERIES_PER_TURN]
         here += _seconds(search, turn)
         rival += _seconds(partial(exact_search, vectors, top=_TOP), turn)
     count = len(vectors)
-    stats = index.stats()
-    recall, p95, first_p95 = float(np.mean(recalls)), _p95(here), _p95(first)
+    stats = searcher.index.stats()
     yield Row(
         "search",
         f"recall@{_TOP} over {count:,} windows ({stats.search})",
-        Spread(recall, recall, recall),
+        Spread.of([float(np.mean(recalls))]),
         "",
         against="exact search",
         goal=_RECALL_GOAL,
-        note=f"{queries} queries of cosine {_COSINE} with their video",
+        note=f"{queries} queries with a cosine of {_COSINE} to their video",
         details={"windows": count, "queries": queries},
     )
     yield Row(
         "search",
         f"95th percentile of search time over {count:,} windows",
-        Spread(p95, p95, p95),
+        Spread.of([float(np.quantile(here, 0.95))]),
         "s",
         against="exact search in numpy",
         ours=float(np.median(here)),
         rival=float(np.median(rival)),
         goal=_P95_GOAL,
-        note=f"moments included; {stats.size_bytes / 1e9:.2g} GB, made in {built_seconds:.0f} s",
+        note=f"including moments; {stats.size_bytes / 1e9:.2g} GB, written in {built_seconds:.0f} s",
         details={"windows": count, "built_seconds": built_seconds, "size_bytes": stats.size_bytes},
     )
     yield Row(
         "search",
         f"95th percentile over {count:,} windows, first time asked",
-        Spread(first_p95, first_p95, first_p95),
+        Spread.of([float(np.quantile(first, 0.95))]),
         "s",
         against="asked again, as above",
         ours=float(np.median(first)),
         rival=float(np.median(here)),
-        note="results come from the disk if the system has dropped the files from memory",
+        note="read from disk if the system has dropped the files from its cache",
         details={"windows": count},
     )
 
@@ -122,31 +116,27 @@ def _seconds(search: Callable[[NDArray[np.float32]], object], queries: NDArray[n
     return taken
 
 
-def _p95(seconds: list[float]) -> float:
-    return float(np.quantile(seconds, 0.95))
-
-
 def _fill(index: VideoIndex, card: ModelCard, windows: int) -> NDArray[np.float32]:
-    """Write windows as an indexing run does; returns their vectors [N, E] in the order of their numbers."""
+    """Write windows as an indexing run does, and return their vectors [N, E] by number."""
     rng = np.random.default_rng(SEED)
     index.bind(card)
     written = []
     videos = windows // _WINDOWS_PER_VIDEO
     with index.writer() as writer:
         for start in range(0, videos, _VIDEOS_PER_BATCH):
-            vectors, segments = _made_up(rng, min(_VIDEOS_PER_BATCH, videos - start), card.embed_size)
+            vectors, segments = _synthetic(rng, min(_VIDEOS_PER_BATCH, videos - start), card.embed_size)
             writer.add([_video(start + at, vectors[at], segments[at]) for at in range(len(vectors))])
             written.append(vectors.reshape(-1, card.embed_size))
         writer.finish()
     return np.concatenate(written)
 
 
-def _made_up(
+def _synthetic(
     rng: np.random.Generator, videos: int, embed_size: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Vectors [V, W, E] and segments [V, W, S, E], unit length: windows near their video, segments near both.
+    """Windows [V, W, E] and segments [V, W, S, E], of unit length.
 
-    Cosines of about 0.8 between a window and its video and between a segment and its window.
+    The cosine of a window with its video and of a segment with its window is about 0.8.
     """
     centers = rng.standard_normal((videos, 1, embed_size), np.float32)
     noise = rng.standard_normal((videos, _WINDOWS_PER_VIDEO, embed_size), np.float32)
@@ -157,7 +147,7 @@ def _made_up(
 
 
 def _queries(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """[Q, E] unit: each of `_COSINE` with the mean direction of some video's windows."""
+    """[Q, E], unit length: each has the cosine `_COSINE` with the mean of a random video's windows."""
     rng = np.random.default_rng(SEED + 1)
     videos = rng.choice(len(vectors) // _WINDOWS_PER_VIDEO, count, replace=False)
     about = _unit(vectors.reshape(-1, _WINDOWS_PER_VIDEO, vectors.shape[1])[videos].mean(1))
@@ -183,17 +173,12 @@ def _video(number: int, vectors: NDArray[np.float32], segments: NDArray[np.float
         size_bytes=10_000_000 + number,
         modified_seconds=float(number),
     )
-    windows = tuple(
-        _window(at * _WINDOW_SECONDS, vector, parts)
-        for at, (vector, parts) in enumerate(zip(vectors, segments, strict=True))
-    )
-    return EncodedVideo(info, windows)
-
-
-def _window(start: float, vector: NDArray[np.float32], parts: NDArray[np.float32]) -> EncodedWindow:
-    end = start + _WINDOW_SECONDS
-    bounds = np.linspace(start, end, len(parts) + 1)
-    return EncodedWindow(Window(start, end), vector, parts, bounds, ((start, b""),))
+    windows = []
+    for at, (vector, parts) in enumerate(zip(vectors, segments, strict=True)):
+        start, end = at * _WINDOW_SECONDS, (at + 1) * _WINDOW_SECONDS
+        bounds = np.linspace(start, end, len(parts) + 1)
+        windows.append(EncodedWindow(Window(start, end), vector, parts, bounds, ((start, b""),)))
+    return EncodedVideo(info, tuple(windows))
 
 
 def _number(path: Path, window: Window) -> int:

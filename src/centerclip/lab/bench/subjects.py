@@ -1,7 +1,7 @@
-"""What is measured: models, and pictures for them to look at.
+"""What is measured: models and their input.
 
-Speed does not depend on weights, so random ones will do and nothing is downloaded. It may depend on pictures,
-as clustering goes on until it settles, so they are those of the toy world and never zeros.
+Speed doesn't depend on weights, so they are random and nothing is downloaded. It may depend on the input,
+because clustering iterates until it converges, so the frames are those of the toy world, never zeros.
 """
 
 from __future__ import annotations
@@ -19,25 +19,19 @@ from centerclip.schedule import TokenSchedule
 from centerclip.training.config import Architecture
 from centerclip.training.scratch import fit_tokenizer, make_clip
 
-__all__ = ["GEOMETRIES", "SEED", "Subject", "random_subject", "subject_of", "toy_batch"]
+__all__ = ["SEED", "Subject", "random_subject", "subject_of", "toy_batch"]
 
 SEED = 0
-"""All that is random in a bench follows from it."""
+"""Seed of everything random in the bench."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A model, what it is called, and the schedules it is measured with; its own is the first of them."""
+    """A model, its name, and the schedules it is measured under; the model's own is the first."""
 
     name: str
     model: CenterCLIP
     schedules: tuple[TokenSchedule, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Geometry:
-    architecture: Architecture
-    schedules: tuple[str, ...]
 
 
 def _vit_b(patch_size: int) -> Architecture:
@@ -54,29 +48,28 @@ _TINY = Architecture(
     context_length=32,
 )  # fmt: skip
 
-GEOMETRIES: Mapping[str, _Geometry] = {
-    "B/32": _Geometry(_vit_b(32), ("B6-4,49", "B6-6,49", "B6-3,49", "B3-6,49;B9-3,49", "B3-3,49", "B2-3,49")),
-    "B/16": _Geometry(_vit_b(16), ("B6-4,160", "B6-3,160", "B3-6,160;B9-3,160", "B3-3,160")),
-    "tiny": _Geometry(_TINY, ("B2-4,16", "B1-3,16")),
+_GEOMETRIES: Mapping[str, tuple[Architecture, tuple[str, ...]]] = {
+    "B/32": (_vit_b(32), ("B6-4,49", "B6-6,49", "B6-3,49", "B3-6,49;B9-3,49", "B3-3,49", "B2-3,49")),
+    "B/16": (_vit_b(16), ("B6-4,160", "B6-3,160", "B3-6,160;B9-3,160", "B3-3,160")),
+    "tiny": (_TINY, ("B2-4,16", "B1-3,16")),
 }
-"""The paper's towers and their schedules, the paper's own first; and a small one for tests."""
+"""The paper's towers and schedules, its main schedule first; and a small tower for tests."""
 
 
 def random_subject(name: str) -> Subject:
-    """A CLIP of a geometry with random weights, in evaluation mode, with a tokenizer for toy captions."""
-    geometry = GEOMETRIES[name]
-    architecture = geometry.architecture
+    """Make `B/32`, `B/16` or `tiny`: a CLIP with random weights and a tokenizer for toy captions."""
+    architecture, schedules = _GEOMETRIES[name]
     rng = np.random.default_rng(SEED)
     sentences = [text for _ in range(100) for text in captions(sample_scene(rng), rng, 4)]
     tokenizer = fit_tokenizer(sentences, vocabulary=1024, context_length=architecture.context_length)
     torch.manual_seed(SEED)
     clip = make_clip(architecture, vocabulary=max(architecture.vocabulary, len(tokenizer))).eval()
-    model = CenterCLIP(clip, geometry.schedules[0], tokenizer=tokenizer)
-    return Subject(name, model, tuple(map(TokenSchedule.parse, geometry.schedules)))
+    model = CenterCLIP(clip, schedules[0], tokenizer=tokenizer)
+    return Subject(name, model, tuple(map(TokenSchedule.parse, schedules)))
 
 
 def subject_of(name: str, model: CenterCLIP, schedules: Sequence[str | TokenSchedule] = ()) -> Subject:
-    """A model at the given schedules, notation or presets, or else at its own.
+    """Measure a model under the given schedules (notation or presets), by default under its own.
 
     Raises:
         ScheduleError: a schedule doesn't fit it.
@@ -88,11 +81,11 @@ def subject_of(name: str, model: CenterCLIP, schedules: Sequence[str | TokenSche
 def toy_batch(
     videos: int, *, frames: int, size: tuple[int, int], seed: int = SEED
 ) -> tuple[Tensor, list[str]]:
-    """Draw short videos of the toy world in which every frame differs from the one before, with captions.
+    """Draw toy videos with captions; every frame differs from the previous one.
 
     Args:
         videos: B.
-        frames: T, at the middles of equal strides.
+        frames: T, at the centers of equal strides.
         size: (height, width) in pixels.
 
     Returns:
@@ -106,6 +99,6 @@ def toy_batch(
         video = drawn[len(sentences)]
         for place, frame in enumerate(video):
             frame[:] = np.asarray(draw(scene, (place + 0.5) * scene.seconds / frames, size))
-        if (video[1:] != video[:-1]).any(axis=(1, 2, 3)).all():  # a still frame would be encoded for nothing
+        if (video[1:] != video[:-1]).any(axis=(1, 2, 3)).all():  # repeated frames are not encoded again
             sentences += captions(scene, rng, 1)
     return torch.from_numpy(drawn).movedim(-1, 2).contiguous(), sentences  # [B, T, 3, H, W]

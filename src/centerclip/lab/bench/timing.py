@@ -1,7 +1,7 @@
-"""How long things take: what is compared takes turns in one run, and is told by medians and quartiles.
+"""Timing: competing operations alternate within one run; results are medians with quartiles.
 
-A machine's speed changes with its other work and its temperature. Runs that take turns (A B A B) share such
-changes, so a ratio is that of a round, and the figure is the median of the rounds' ratios.
+A machine's speed varies with its load and temperature. Operations that alternate (A B A B) share this
+variation, so ratios are computed per round, and the result is the median of the rounds' ratios.
 """
 
 from __future__ import annotations
@@ -9,17 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 
 __all__ = ["Clock", "Spread", "Timing", "clock_of", "ratio", "take_turns"]
 
+Clock = Callable[[Callable[[], object]], tuple[float, float]]
+"""Calls a function once and returns its wall-clock and CPU seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Median and quartiles of one quantity over the rounds."""
+    """Median and quartiles of a quantity over the rounds."""
 
     median: float
     low: float
@@ -27,21 +30,17 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Summarize at least one value; quartiles between two values are interpolated."""
+        """Summarize at least one value; quartiles are interpolated."""
         low, median, high = np.quantile(np.asarray(values, np.float64), (0.25, 0.5, 0.75)).tolist()
         return cls(median, low, high)
-
-    def __mul__(self, factor: float) -> Spread:
-        """The same in another unit; `factor` is positive."""
-        return Spread(self.median * factor, self.low * factor, self.high * factor)
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of one thing, a value a round, in the order of the rounds.
+    """Seconds of one operation, one value per round.
 
-    `wall_seconds` is what one waits for, of a GPU's own clock where it computes; `cpu_seconds` what all
-    threads of the process took of the processor, which other processes disturb less.
+    `wall_seconds` is elapsed time, by a GPU's own clock for work on a GPU. `cpu_seconds` is the CPU time of
+    all threads of the process, which other processes disturb less.
     """
 
     wall_seconds: tuple[float, ...]
@@ -56,65 +55,47 @@ class Timing:
         return Spread.of(self.cpu_seconds)
 
 
-class Clock(Protocol):
-    def __call__(self, run: Callable[[], object], /) -> tuple[float, float]:
-        """Do it once, and give the seconds on the wall and on the processor."""
-
-
 def clock_of(device: torch.device) -> Clock:
-    """The clock for work on a device: a GPU's events, or else the system's."""
+    """The clock for work on a device: GPU events, or the system's clock."""
     return _gpu_clock if device.type == "cuda" else _system_clock
 
 
 def take_turns(
-    runs: Mapping[str, Callable[[], object]],
-    *,
-    rounds: int,
-    warmup: int = 1,
-    clock: Clock,
+    runs: Mapping[str, Callable[[], object]], *, rounds: int, warmup: int = 1, clock: Clock
 ) -> dict[str, Timing]:
-    """Time several things in turns: each once a round, in their order.
+    """Time several operations alternately: each once per round, in their order.
 
     Args:
-        runs: what is compared, by name.
-        rounds: how often each is timed, at least 1; from five on the quartiles mean something.
-        warmup: rounds before, which don't count: they fill caches and choose kernels.
-        clock: of the device, see `clock_of`.
+        runs: the operations by name.
+        rounds: measured rounds, at least 1; quartiles are meaningful from five on.
+        warmup: rounds before these, not measured, which fill caches and choose kernels.
+        clock: see `clock_of`.
     """
-    for _ in range(warmup):
-        for run in runs.values():
-            clock(run)
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
-    for _ in range(rounds):
+    for _ in range(warmup + rounds):
         for name, run in runs.items():
             taken[name].append(clock(run))
-    return {
-        name: Timing(tuple(wall for wall, _ in of_run), tuple(cpu for _, cpu in of_run))
-        for name, of_run in taken.items()
-    }
+    measured = {name: zip(*seconds[warmup:], strict=True) for name, seconds in taken.items()}
+    return {name: Timing(*seconds) for name, seconds in measured.items()}
 
 
 def ratio(over: Timing, under: Timing, *, cpu: bool = False) -> Spread:
-    """How many times as long `over` takes as `under`, by the ratios of the rounds.
+    """How many times as long `over` takes as `under`: median and quartiles of the rounds' ratios.
 
     Args:
-        cpu: by the processor's seconds instead of those on the wall.
+        cpu: compare CPU time instead of wall-clock time.
     """
-    pairs = (
-        zip(over.cpu_seconds, under.cpu_seconds, strict=True)
-        if cpu
-        else zip(over.wall_seconds, under.wall_seconds, strict=True)
-    )
-    return Spread.of([above / below for above, below in pairs])
+    above, below = (timing.cpu_seconds if cpu else timing.wall_seconds for timing in (over, under))
+    return Spread.of([a / b for a, b in zip(above, below, strict=True)])
 
 
-def _system_clock(run: Callable[[], object], /) -> tuple[float, float]:
+def _system_clock(run: Callable[[], object]) -> tuple[float, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     run()
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def _gpu_clock(run: Callable[[], object], /) -> tuple[float, float]:
+def _gpu_clock(run: Callable[[], object]) -> tuple[float, float]:
     begin: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
     end: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
     torch.cuda.synchronize()

@@ -1,5 +1,4 @@
-"""Compares reducers fairly: all variants trained from one checkpoint on an equal budget, with several
-seeds."""
+"""Compares reducers at equal budget: all variants are trained from one checkpoint, with several seeds."""
 
 from centerclip.lab.study.config import StudyConfig, Variant, load_study
 from centerclip.lab.study.costs import Cost

@@ -1,6 +1,6 @@
 """The plan of a study as a TOML file: what is compared, from which checkpoint, with what budget.
 
-Its sections are those of training recipes wherever they mean the same. Knows no tensors.
+It shares sections with training recipes. Knows no tensors.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from centerclip.naming import format_name, parse_name
 from centerclip.schedule import TokenSchedule
 from centerclip.training.config import DataSection, OptimizationSection, TrainConfig
 from centerclip.training.recipes import read_config
@@ -22,9 +23,9 @@ class _Section(BaseModel):
 
 
 class Variant(_Section):
-    """One thing that is compared: a way to reduce tokens and how far.
+    """One way to reduce tokens: a reducer under a schedule, with or without the temporal embedding.
 
-    `reducer` is a name, with options if need be: `kmedoids`, `spectral(graph=knn)`, `my_module:MyReducer`.
+    `reducer` is a name with optional options: `kmedoids`, `spectral(graph=knn)`, `my_module:MyReducer`.
     """
 
     reducer: str
@@ -33,38 +34,46 @@ class Variant(_Section):
 
     @property
     def kind(self) -> str:
-        """What reduces the tokens; `none` where nothing does."""
+        """The reducer, or `none` if nothing is reduced."""
         return "none" if self.schedule == "none" else self.reducer
 
     @property
+    def label(self) -> str:
+        """The variant without its schedule: `kmedoids`, `none + temporal`."""
+        return f"{self.kind} + temporal" if self.temporal else self.kind
+
+    @property
     def name(self) -> str:
-        """Unique in a study, and fit for a folder: `kmedoids_B6-4,49`, `none`, `none_temporal`."""
+        """Unique in a study and valid as a folder's name: `kmedoids_B6-4,49`, `none`, `none_temporal`."""
         parts = [self.kind.replace(" ", "").replace("/", "+")]
         parts += [] if self.schedule == "none" else [self.schedule.replace(";", "+")]
         return "_".join([*parts, *(["temporal"] if self.temporal else [])])
 
 
 class Variants(_Section):
-    """Variants in a block: every reducer with every schedule, with and without what `temporal` names."""
+    """A block of variants: every reducer with every schedule and every value of `temporal`."""
 
     reducers: tuple[str, ...] = ("kmedoids",)
     schedules: tuple[str, ...]
     temporal: tuple[bool, ...] = (False,)
 
     def expand(self) -> list[Variant]:
-        """The variants of the block, those with the same schedule side by side."""
-        variants = []
-        for schedule in map(TokenSchedule.parse, self.schedules):
-            # the plain model has no use for a reducer, whatever its name
-            for reducer in self.reducers if schedule else ("kmedoids",):
-                variants += [
-                    Variant(reducer=reducer, schedule=str(schedule), temporal=own) for own in self.temporal
-                ]
-        return variants
+        """List the variants of the block, grouped by schedule.
+
+        Raises:
+            ConfigError: a reducer's name or options can't be parsed.
+        """
+        reducers = [format_name(*parse_name(reducer)) for reducer in self.reducers]
+        return [
+            Variant(reducer=reducer, schedule=str(schedule), temporal=temporal)
+            for schedule in map(TokenSchedule.parse, self.schedules)
+            for reducer in (reducers if schedule else ["kmedoids"])  # `none` ignores the reducer
+            for temporal in self.temporal
+        ]
 
 
 class World(_Section):
-    """The toy world that is rendered into `data.videos` first; what is there already is kept."""
+    """The toy world to render into `data.videos` first; existing videos are kept."""
 
     train: int = Field(ge=0)
     val: int = Field(ge=1)
@@ -76,9 +85,8 @@ class World(_Section):
 class StudyConfig(_Section):
     """A whole study.
 
-    Every variant starts from `start` (a model's name or folder), or from the best model of the recipe
-    `base`, which is trained first. Without `optimization` nothing is trained: the variants are compared on
-    the weights of the start alone.
+    Every variant starts from `start` (a model's name or folder), or from the best model of the recipe `base`,
+    which is trained first. Without `optimization`, the variants are compared untrained.
     """
 
     title: str
@@ -97,7 +105,7 @@ class StudyConfig(_Section):
         if (self.base is None) == (self.start is None):
             raise ValueError("give either start (a model's name or folder) or base (a recipe), not both")
         if self.optimization is None and len(self.seeds) > 1:
-            raise ValueError("without [optimization] nothing depends on a seed: give one in seeds")
+            raise ValueError("without [optimization], nothing depends on the seed: give only one in seeds")
         return self
 
     def expand(self) -> list[Variant]:
@@ -105,22 +113,15 @@ class StudyConfig(_Section):
         return list(dict.fromkeys(variant for block in self.variants for variant in block.expand()))
 
     def recipe(self, variant: Variant, seed: int, start: str, output: Path) -> TrainConfig:
-        """The training recipe of one variant and seed; everything but the variant is equal for all."""
+        """The training recipe of one variant and seed; variants differ only in their own fields."""
         assert self.optimization is not None
-        model = {
-            "start": start,
-            "frames": self.frames,
-            "schedule": variant.schedule,
-            "reducer": variant.reducer,
-            "temporal": variant.temporal,
-        }
         return TrainConfig.model_validate(
             {
                 "output": output,
                 "seed": seed,
                 "checkpoint_every": 20,
-                "validate_every": 10**9,  # at the end only: all variants are trained equally long
-                "model": model,
+                "validate_every": 10**9,  # only at the end: all variants are trained equally long
+                "model": {"start": start, "frames": self.frames, **variant.model_dump()},
                 "data": self.data,
                 "optimization": self.optimization,
             }
@@ -128,14 +129,13 @@ class StudyConfig(_Section):
 
 
 def load_study(path: str | Path, **overrides: Any) -> StudyConfig:
-    """Read a study.
+    """Read the plan of a study.
 
     Args:
         path: a TOML file.
         overrides: top-level values that replace the file's, such as `output`.
 
     Raises:
-        ConfigError: no such file, not TOML, or keys and values outside the plan; each is named.
-        ScheduleError: a schedule that can't be read.
+        ConfigError: no such file, not TOML, or unknown keys and invalid values; each is named.
     """
     return read_config(path, StudyConfig, **overrides)

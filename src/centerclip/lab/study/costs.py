@@ -1,4 +1,4 @@
-"""What each variant costs: arithmetic, memory in training, time a step and a video, measured in turns."""
+"""What each variant costs: multiply-adds, memory in training, time per step and per video."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from centerclip.lab.bench.memory import saved_activations
+from centerclip.lab.bench.memory import saved_activations, training_loss
 from centerclip.lab.bench.schedules import encoding
 from centerclip.lab.bench.timing import clock_of, take_turns
 from centerclip.lab.study.config import Variant
 from centerclip.model import CenterCLIP
-from centerclip.training.loss import contrastive_loss
 
 __all__ = ["Cost", "measure_costs"]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one video costs under a variant, at the batch that was measured.
+    """What a variant costs, on the batch that was measured.
 
     Attributes:
-        multiply_adds: of the vision tower as it encodes, with the last block for the class token alone.
-        saved_bytes: what a training step of the whole batch keeps for its backward pass.
-        step_seconds: a training step of the batch without the optimizer, median.
-        video_seconds: encoding a video in a batch, median.
+        multiply_adds: of the vision tower per video, with only the class token in the last block.
+        saved_bytes: what a training step of the batch saves for its backward pass.
+        step_seconds: median time of the batch's forward and backward pass.
+        video_seconds: median time to encode a video in the batch.
     """
 
     multiply_adds: int
@@ -37,40 +36,27 @@ class Cost:
 
 
 def measure_costs(
-    model: CenterCLIP,
-    variants: Sequence[Variant],
-    frames: Tensor,
-    captions: Sequence[str],
-    *,
-    rounds: int = 5,
+    model: CenterCLIP, variants: Sequence[Variant], frames: Tensor, captions: Sequence[str]
 ) -> dict[str, Cost]:
-    """Measure all variants on the same batch, in turns.
+    """Measure all variants alternately on the same batch, in five rounds.
 
     Args:
-        model: its weights, whatever they are; cost doesn't depend on them.
+        model: with any weights; cost doesn't depend on them.
         frames: [B, T, 3, H, W] uint8.
         captions: B sentences.
-        rounds: of which the median is taken.
+
 
     Returns:
-        A cost a variant, by the variant's name.
+        One cost per variant, by the variant's name.
     """
-    models = {
-        variant.name: model.with_(
-            schedule=variant.schedule, reducer=variant.reducer, temporal=variant.temporal
-        )
-        for variant in variants
-    }
+    models = {variant.name: model.with_(**variant.model_dump()) for variant in variants}
     clock = clock_of(model.device)
-    steps = take_turns(
-        {name: partial(_step, each, frames, captions) for name, each in models.items()},
-        rounds=rounds,
-        clock=clock,
-    )
-    encodings: dict[str, Callable[[], object]] = {
-        name: encoding(each.eval(), frames) for name, each in models.items()
+    runs: dict[str, Callable[[], object]] = {
+        name: partial(_step, each, frames, captions) for name, each in models.items()
     }
-    videos = take_turns(encodings, rounds=rounds, clock=clock)
+    steps = take_turns(runs, rounds=5, clock=clock)
+    runs = {name: encoding(each.eval(), frames) for name, each in models.items()}
+    videos = take_turns(runs, rounds=5, clock=clock)
     return {
         name: Cost(
             each.backbone.multiply_adds(each.schedule, frames.shape[1]),
@@ -86,7 +72,5 @@ def _step(model: CenterCLIP, frames: Tensor, captions: Sequence[str]) -> None:
     """Forward and backward pass of one training step."""
     model.train()
     with torch.enable_grad():
-        video = model.encode_video(model.preprocess(frames.to(model.device)))
-        loss = contrastive_loss(model.encode_text(captions), video, model.logit_scale.exp())
-        loss.backward()  # type: ignore[no-untyped-call]
+        training_loss(model, frames, captions).backward()  # type: ignore[no-untyped-call]
     model.zero_grad(set_to_none=True)

@@ -1,4 +1,4 @@
-"""The figures of one run: ranks both ways, and whether the model knows which way things went."""
+"""The results of one run: ranks both ways, and whether the model recognizes directions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["measure", "open_test"]
 
 
 def open_test(config: StudyConfig, preprocessing: Preprocessing) -> tuple[Dataset, FrameSource]:
-    """The test split and its frames as a model takes them."""
+    """Load the test split, with its frames preprocessed for a model."""
     data = config.data
     dataset = load_dataset(
         data.dataset,
@@ -34,7 +34,7 @@ def open_test(config: StudyConfig, preprocessing: Preprocessing) -> tuple[Datase
 
 
 def measure(model: CenterCLIP, config: StudyConfig, variant: Variant, seed: int, plan: str) -> RunResult:
-    """Rank the test split under a model, and each caption that names a direction against its opposite."""
+    """Rank the test split, and each caption that names a direction against its opposite."""
     dataset, source = open_test(config, model.preprocessing)
     video = embed_all(dataset.videos, model, decode=decode_from(source, model.frames))  # [V, E]
     captions = [caption.text for caption in dataset.captions]
@@ -45,15 +45,10 @@ def measure(model: CenterCLIP, config: StudyConfig, variant: Variant, seed: int,
     directed = list(opposites)
     direction_ranks: list[float] = []
     if directed:
-        # [directed, 2]: each video with its caption and with the opposite of it
-        there = np.einsum("ce,ce->c", text[directed], video[owner[directed]])
-        back = np.einsum(
-            "ce,ce->c",
-            encode_texts(model, list(opposites.values()), max_tokens=dataset.max_text_tokens),
-            video[owner[directed]],
-        )
-        pair = np.stack([there, back], axis=1)
-        direction_ranks = metrics.ranks(pair, np.zeros(len(directed), np.int64)).tolist()
+        reverse = encode_texts(model, list(opposites.values()), max_tokens=dataset.max_text_tokens)
+        both = [np.einsum("ce,ce->c", side, video[owner[directed]]) for side in (text[directed], reverse)]
+        pairs = np.stack(both, axis=1)  # [directed, 2]
+        direction_ranks = metrics.ranks(pairs, np.zeros(len(directed), np.int64)).tolist()
     return RunResult(
         plan=plan,
         variant=variant.name,

@@ -1,4 +1,4 @@
-"""A study as a page: its table, its plot, and the plan that gave them."""
+"""The report of a study: its table, its plot, and all figures as JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from centerclip import metrics
-from centerclip.errors import ConfigError
+from centerclip.atomic import write_atomically
+from centerclip.lab.bench.report import check_page
 from centerclip.lab.study.plot import plot
 from centerclip.lab.study.results import Study, VariantResult
 
@@ -18,53 +19,46 @@ __all__ = ["write_into", "write_report"]
 
 
 def write_report(study: Study) -> None:
-    """Write the table, all figures with where they come from, and the plot into the plan's output folder.
+    """Write `study.md` (the table), `study.json` (all figures and their origin) and `study.png` (the plot).
 
     Raises:
         ConfigError: matplotlib is missing.
     """
     folder = study.config.output
-    (folder / "study.md").write_text(_table(study) + "\n", encoding="utf-8")
-    (folder / "study.json").write_text(json.dumps(_figures(study), indent=1) + "\n", encoding="utf-8")
+    write_atomically(folder / "study.md", _table(study) + "\n")
+    write_atomically(folder / "study.json", json.dumps(_figures(study), indent=1) + "\n")
     plot(study, folder / "study.png")
 
 
 def write_into(study: Study, document: Path, name: str) -> None:
-    """Put table and plot between `<!-- study NAME -->` and `<!-- end NAME -->` of a Markdown file.
+    """Insert table and plot between `<!-- study NAME -->` and `<!-- end NAME -->` in a Markdown file.
 
-    The plot goes to `images/study-NAME.png` beside the document.
+    The plot is saved as `images/study-NAME.png` in the document's folder.
 
     Raises:
-        ConfigError: the document can't be read, has no such lines, or matplotlib is missing.
+        ConfigError: the document can't be read or lacks these lines, or matplotlib is missing.
     """
-    first, last = f"<!-- study {name} -->", f"<!-- end {name} -->"
-    try:
-        before, _, rest = document.read_text(encoding="utf-8").partition(first)
-    except OSError as error:
-        raise ConfigError(f"{document}: can't be read ({error.strerror}); give a Markdown file") from error
-    _, found, after = rest.partition(last)
-    if not found:
-        raise ConfigError(f"{document}: has no lines {first} and {last}, between which the results would go")
+    before, after = check_page(document, f"<!-- study {name} -->", f"<!-- end {name} -->")
     picture = Path("images", f"study-{name}.png")
     plot(study, document.parent / picture)
     content = f"![{study.config.title}: recall against cost]({picture})\n\n{_table(study)}"
-    document.write_text(f"{before}{first}\n{content}\n{last}{after}", encoding="utf-8")
+    write_atomically(document, f"{before}\n{content}\n{after}")
 
 
 def _table(study: Study) -> str:
-    """Markdown, a variant a line: recall, what it costs, and how it compares with the plain model."""
+    """A Markdown table: each variant's recall, the difference to the plain model, and its cost."""
     results, costs = study.results, study.costs
     plain = next((result for result in results if result.variant.name == "none"), None)
     directed = any(result.directions() for result in results)
     heads = ["reducer", "schedule", "R@1", "by seed", "against `none`", "p", "MnR", "V2T R@1"]
     heads += ["right way"] if directed else []
-    heads += ["G mult-adds", "saved MB", "ms a step", "ms a video"]
+    heads += ["G mult-adds", "saved MB", "ms per step", "ms per video"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for result in results:
         cost = costs[result.variant.name]
         there, back = result.summary(), result.reverse_summary()
         cells = [
-            result.variant.kind + (" + temporal" if result.variant.temporal else ""),
+            result.variant.label,
             f"`{result.variant.schedule}`",
             _interval(there.recall_at_1),
             " ".join(f"{recall:.1f}" for recall in result.by_seed()),

@@ -1,4 +1,4 @@
-"""What came of each run of a study: one JSON file a run, and a run that has one isn't made again."""
+"""Results of a study: one JSON file per run, so that finished runs aren't repeated."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from centerclip import metrics
+from centerclip.atomic import write_atomically
 from centerclip.lab.study.config import StudyConfig, Variant
 from centerclip.lab.study.costs import Cost
 
@@ -19,14 +20,15 @@ __all__ = ["RunResult", "Study", "VariantResult", "read_result", "write_result"]
 
 @dataclass(frozen=True)
 class RunResult:
-    """One variant with one seed.
+    """Results of one variant with one seed.
 
     Attributes:
-        plan: a hash of everything that the figures depend on.
-        ranks, reverse_ranks: text to video, a rank a caption; video to text, a rank a video.
-        video_of_caption: what each caption belongs to.
-        directed: the captions that name a direction.
-        direction_ranks: the rank of each of those for its video, among itself and its opposite: 1 or 2.
+        plan: a hash of everything that the results depend on.
+        ranks: text to video, one per caption.
+        reverse_ranks: video to text, one per video.
+        video_of_caption: number of each caption's video.
+        directed: numbers of the captions that name a direction.
+        direction_ranks: rank of each of these among itself and its opposite, for its video: 1 to 2.
     """
 
     plan: str
@@ -40,14 +42,11 @@ class RunResult:
 
 
 def write_result(path: Path, result: RunResult) -> None:
-    """Write a result whole or not at all."""
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(asdict(result)) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_atomically(path, json.dumps(asdict(result)) + "\n")
 
 
 def read_result(path: Path, plan: str) -> RunResult | None:
-    """The result of this plan at `path`; None where there is none, or one of another plan."""
+    """Read a result; None if there is no file, or one of another plan."""
     if not path.is_file():
         return None
     found = RunResult(**json.loads(path.read_text(encoding="utf-8")))
@@ -56,24 +55,23 @@ def read_result(path: Path, plan: str) -> RunResult | None:
 
 @dataclass(frozen=True)
 class VariantResult:
-    """A variant over all its seeds. All queries of a video, with every seed, are drawn together."""
+    """A variant over all its seeds. The bootstrap draws all queries of a video, with every seed, together."""
 
     variant: Variant
     runs: tuple[RunResult, ...]
 
     def summary(self) -> metrics.Summary:
-        """Text to video, over the captions of all seeds."""
+        """Summarize text to video, over the captions of all seeds."""
         return metrics.summarize(self._ranks(), groups=self._groups())
 
     def reverse_summary(self) -> metrics.Summary:
-        """Video to text, over the videos of all seeds."""
+        """Summarize video to text, over the videos of all seeds."""
         ranks = np.concatenate([run.reverse_ranks for run in self.runs])
-        return metrics.summarize(
-            ranks, groups=np.tile(np.arange(len(ranks) // len(self.runs)), len(self.runs))
-        )
+        videos = np.arange(len(self.runs[0].reverse_ranks))
+        return metrics.summarize(ranks, groups=np.tile(videos, len(self.runs)))
 
     def compared_with(self, other: VariantResult) -> metrics.Comparison:
-        """This variant's text to video minus the other's, on the same captions and seeds."""
+        """Compare text to video, this variant minus the other, on the same captions and seeds."""
         return metrics.compare(other._ranks(), self._ranks(), groups=self._groups())
 
     def by_seed(self) -> list[float]:
@@ -81,7 +79,7 @@ class VariantResult:
         return [100 * float(np.mean(np.asarray(run.ranks) <= 1)) for run in self.runs]
 
     def directions(self) -> metrics.Estimate | None:
-        """How often a video is nearer to its caption than to the opposite, in percent; chance is 50."""
+        """How often a video is closer to its caption than to the opposite, in percent; chance is 50."""
         if not self.runs[0].directed:
             return None
         ranks = np.concatenate([run.direction_ranks for run in self.runs])
@@ -97,7 +95,7 @@ class VariantResult:
 
 @dataclass(frozen=True)
 class Study:
-    """A finished study: a result a variant, in the plan's order, and each variant's cost by its name."""
+    """A finished study: one result per variant, in the plan's order, and the costs by variant name."""
 
     config: StudyConfig
     results: tuple[VariantResult, ...]

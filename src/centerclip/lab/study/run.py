@@ -1,4 +1,4 @@
-"""Runs a study: the common checkpoint, then each variant with each seed, in several processes; resumable."""
+"""Runs a study: the common checkpoint, then each variant with each seed, in parallel; resumable."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -25,13 +26,13 @@ from centerclip.training.loop import train
 
 __all__ = ["run_study"]
 
-_MEASURED = 8
-"""Videos a batch when cost is measured."""
+_BATCH = 8
+"""Batch size for measuring costs."""
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One variant with one seed, ready to be sent to a process."""
+    """One variant with one seed, to be sent to a process."""
 
     config: StudyConfig
     variant: Variant
@@ -45,7 +46,7 @@ class _Job:
 
     @property
     def plan(self) -> str:
-        """A hash of all that decides the figures, so that a changed plan is run anew."""
+        """A hash of everything that the results depend on, so that changed plans are run again."""
         settings = self.config.model_dump(
             mode="json",
             include={"world": True, "data": True, "frames": True, "optimization": True},
@@ -62,57 +63,51 @@ def run_study(
     jobs: int = 1,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Study:
-    """Run what of a study isn't done yet, and measure what each variant costs.
+    """Run the missing runs of a study, and measure what each variant costs.
 
-    Every run is a function of the plan, its variant and its seed, whatever the number of processes. A study
-    that was stopped goes on with the runs that are missing, each from its last checkpoint.
+    A run depends on the plan, its variant and its seed, not on the number of processes. An interrupted study
+    can be resumed: only missing runs are made, each from its last checkpoint.
 
     Args:
         config: the plan.
-        jobs: processes, each on one core.
-        on_progress: called with the stage (`draw`, `start` or `compare`), how much of it is done, and how
-            much there is.
+        jobs: number of processes, each on one core.
+        on_progress: called with the stage (`draw`, `start` or `compare`), the finished units and the total.
 
     Raises:
-        ConfigError, DatasetError, ModelError, ScheduleError: something the plan names can't be used.
+        ConfigError, DatasetError, ModelError, ScheduleError: something in the plan can't be used.
     """
-    tell = on_progress or (lambda what, done, total: None)
+    report = on_progress or (lambda stage, done, total: None)
     if config.world is not None:
         render_toy_world(
-            config.data.videos,
-            **config.world.model_dump(),
-            workers=jobs,
-            progress=lambda done, total: tell("draw", done, total),
+            config.data.videos, **config.world.model_dump(), workers=jobs, progress=partial(report, "draw")
         )
-    start = config.start or _train_base(config, tell)
+    start = config.start
+    if start is None:
+        assert config.base is not None
+        recipe = load_config(config.base)
+        start = str(train(recipe, on_progress=lambda at: report("start", at.step, at.steps)))
     model = CenterCLIP.from_pretrained(start, schedule="none", frames=config.frames)
-    for variant in config.expand():  # finds a misspelled variant before anything is trained
+    variants = config.expand()
+    for variant in variants:  # finds mistakes before anything is trained
         model.with_(schedule=variant.schedule, reducer=variant.reducer)
+    fingerprint = model.fingerprint()
     planned = [
-        _Job(config, variant, seed, start, model.fingerprint())
-        for seed in config.seeds
-        for variant in config.expand()
+        _Job(config, variant, seed, start, fingerprint) for seed in config.seeds for variant in variants
     ]
     waiting = [job for job in planned if read_result(job.result, job.plan) is None]
-    tell("compare", len(planned) - len(waiting), len(planned))
+    report("compare", len(planned) - len(waiting), len(planned))
     for done, _ in enumerate(_in_processes(waiting, jobs), len(planned) - len(waiting) + 1):
-        tell("compare", done, len(planned))
-    results = tuple(_collect(config, variant, planned) for variant in config.expand())
-    return Study(config, results, measure_costs(model, config.expand(), *_batch(config, model)))
-
-
-def _train_base(config: StudyConfig, tell: Callable[[str, int, int], None]) -> str:
-    assert config.base is not None
-    recipe = load_config(config.base)
-    return str(train(recipe, on_progress=lambda at: tell("start", at.step, at.steps)))
+        report("compare", done, len(planned))
+    results = tuple(_collect(variant, planned) for variant in variants)
+    return Study(config, results, measure_costs(model, variants, *_batch(config, model)))
 
 
 def _in_processes(jobs: Sequence[_Job], processes: int) -> Iterator[RunResult]:
-    """Run jobs, and yield each result as it is there."""
+    """Run jobs, and yield each result when it is finished."""
     if processes <= 1 or len(jobs) <= 1:
         yield from map(_run, jobs)
         return
-    # spawn: a fork of a process with threads (torch) may hang
+    # Spawned, because a fork of a process with threads (torch) may hang.
     with ProcessPoolExecutor(
         processes, get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
     ) as pool:
@@ -137,21 +132,21 @@ def _run(job: _Job) -> RunResult:
         folder = job.result.parent / f"run-{job.seed}-{job.plan}"
         best = train(config.recipe(variant, job.seed, job.start, folder))
         result = measure(CenterCLIP.from_pretrained(best), config, variant, job.seed, job.plan)
-        shutil.rmtree(folder)  # the ranks are kept; a hundred checkpoints would be no use
+        shutil.rmtree(folder)  # only the ranks are kept, not the checkpoints
     write_result(job.result, result)
     return result
 
 
-def _collect(config: StudyConfig, variant: Variant, jobs: Sequence[_Job]) -> VariantResult:
+def _collect(variant: Variant, jobs: Sequence[_Job]) -> VariantResult:
     results = (read_result(job.result, job.plan) for job in jobs if job.variant == variant)
     return VariantResult(variant, tuple(result for result in results if result is not None))
 
 
 def _batch(config: StudyConfig, model: CenterCLIP) -> tuple[Tensor, list[str]]:
-    """Videos of the test split, each with a caption, on which cost is measured."""
+    """Videos of the test split, each with a caption, for measuring costs."""
     dataset, source = open_test(config, model.preprocessing)
     caption_of = {caption.video: caption.text for caption in dataset.captions}
-    videos = sorted(caption_of)[:_MEASURED]
+    videos = sorted(caption_of)[:_BATCH]
     read = [(source.read(dataset.videos[video], config.frames), caption_of[video]) for video in videos]
     whole = [(frames, caption) for frames, caption in read if len(frames) == config.frames]
     return torch.stack([frames for frames, _ in whole]), [caption for _, caption in whole]

@@ -1,10 +1,7 @@
-"""The toy world: short videos of drawn things that move, with captions, made from a seed.
+"""The toy world: short captioned videos of drawn things that move, generated from a seed.
 
-A world in which the whole loop (render, train, evaluate, index, search) runs anywhere, with nothing to
-download and no license to ask for.
+With it, rendering, training, evaluation, indexing and search run anywhere: no download, no license to obtain.
 """
-
-from __future__ import annotations
 
 from centerclip.lab.toy_world.grammar import captions, reversed_caption
 from centerclip.lab.toy_world.library import Moment, library_moments, render_library

@@ -1,6 +1,6 @@
-"""Pixels: a picture painted in unit coordinates, and things drawn smoothly onto finished pictures.
+"""Pixels: backgrounds painted in unit coordinates, and things drawn onto them with smooth edges.
 
-The middle of a picture of any size is (0, 0), its upper edge y = -1 and its lower edge y = 1. Edges are
+(0, 0) is the center of a picture of any size; its top edge is y = -1 and its bottom edge y = 1. Edges are
 smoothed by painting at a larger size and averaging.
 """
 
@@ -17,11 +17,11 @@ from centerclip.lab.toy_world.shapes import Thing
 __all__ = ["Canvas", "draw_thing"]
 
 _FINER = 3
-"""Painted pixels per side of a pixel: 2 leaves visible steps, 4 takes twice the time for little gain."""
+"""Oversampling per axis: 2 leaves visible steps, 4 takes twice the time for little gain."""
 
 
 class Canvas:
-    """A background that is being painted; `aspect` is the x of its right edge."""
+    """A background while it is painted; `aspect` is the x of its right edge."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         height, width = size
@@ -30,21 +30,20 @@ class Canvas:
         self._image = Image.new("RGB", (width * _FINER, height * _FINER))
         self._draw = ImageDraw.Draw(self._image)
 
-    def _pixels(self, flat: NDArray[np.float64]) -> list[float]:
-        points: NDArray[np.float64] = (flat.reshape(-1, 2) + np.array([self.aspect, 1])) * self._unit
-        return list(points.ravel())
+    def _pixels(self, *flat: float) -> list[float]:
+        return [float((value + (1 if i % 2 else self.aspect)) * self._unit) for i, value in enumerate(flat)]
 
     def picture(self) -> Image.Image:
         return self._image.reduce(_FINER)
 
     def gradient(self, top: RGB, bottom: RGB) -> None:
-        """Fill the whole picture, from the color `top` to `bottom`."""
+        """Fill the whole picture with a gradient from `top` to `bottom`."""
         width, height = self._image.size
         for y in range(0, height, _FINER):
             self._draw.rectangle((0, y, width, y + _FINER), mix(top, bottom, y / height))
 
     def poly(self, color: RGB, *flat: float) -> None:
-        self._draw.polygon(self._pixels(np.array(flat)), color)
+        self._draw.polygon(self._pixels(*flat), color)
 
     def ground(self, color: RGB, x: NDArray[np.float64], top: NDArray[np.float64]) -> None:
         """Fill everything below the line through the points (x, top)."""
@@ -52,26 +51,23 @@ class Canvas:
         self.poly(color, *line.tolist(), self.aspect, 1.05, -self.aspect, 1.05)
 
     def rect(self, color: RGB, x0: float, y0: float, x1: float, y1: float) -> None:
-        self._draw.rectangle(self._pixels(np.array([x0, y0, x1, y1])), color)
+        self._draw.rectangle(self._pixels(x0, y0, x1, y1), color)
 
     def ellipse(self, color: RGB, x: float, y: float, rx: float, ry: float) -> None:
-        self._draw.ellipse(self._pixels(np.array([x - rx, y - ry, x + rx, y + ry])), color)
+        self._draw.ellipse(self._pixels(x - rx, y - ry, x + rx, y + ry), color)
 
     def line(self, color: RGB, x0: float, y0: float, x1: float, y1: float, width: float) -> None:
-        self._draw.line(self._pixels(np.array([x0, y0, x1, y1])), color, max(1, round(width * self._unit)))
+        self._draw.line(self._pixels(x0, y0, x1, y1), color, max(1, round(width * self._unit)))
 
 
 def draw_thing(picture: Image.Image, thing: Thing, pose: Pose, *, main: RGB, outline: RGB) -> None:
-    """Draw a thing with an outline and smooth edges onto a picture, in place.
+    """Draw a thing with an outline and smooth edges onto an RGB picture, in place.
 
-    Only the box around the thing is enlarged, painted and averaged.
+    Only the bounding box of the thing is enlarged, painted and averaged.
 
     Args:
-        picture: RGB.
-        thing: its `main` fills get the color `main`.
-        pose: position, size and angle; nothing is drawn if it isn't visible.
-        main: the named color.
-        outline: the color of the line around every shape.
+        main: color of the thing's `main` fills; `dark` and `light` are derived from it.
+        outline: color of the line around every shape.
     """
     if not pose.visible:
         return

@@ -1,4 +1,4 @@
-"""The named colors of things, their shades, and the fixed paints of details."""
+"""The named colors of things, their shades, and fixed paints for details."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ PAINTS: dict[str, RGB] = {
     "flame": (255, 150, 40),
     "rose": (244, 150, 150),
 }
-"""Paints of details, which don't depend on the thing's color."""
+"""Paints for details, independent of the thing's color."""
 
 
-def mix(a: RGB, b: RGB, share: float) -> RGB:
-    """The color `share` of the way from `a` to `b`."""
-    red, green, blue = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
+def mix(a: RGB, b: RGB, weight: float) -> RGB:
+    """Interpolate from `a` (weight 0) to `b` (weight 1)."""
+    red, green, blue = (round(x + (y - x) * weight) for x, y in zip(a, b, strict=True))
     return red, green, blue
 
 
 def paint(fill: str, main: RGB) -> RGB:
-    """The color of a shape's fill on a thing whose named color is `main`."""
+    """Resolve a shape's fill to a color, on a thing of the color `main`."""
     if fill == "main":
         return main
     if fill == "dark":

@@ -1,7 +1,7 @@
-"""What people would write about a scene: sentences with synonyms and varied word order.
+"""Captions such as people would write: sentences with synonyms and varied word order, in lower case.
 
-A full caption names color, thing, motion and place of everything in the scene. A short one, like the words
-that people type into a search box, names only some of that. All captions are in lower case.
+A full caption names the color, thing, motion and place of everything in the scene. A short one, like a search
+query, names only some of that.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from centerclip.lab.toy_world.things import THINGS
 __all__ = ["captions", "reversed_caption"]
 
 Verb = tuple[str, str]
-"""A verb as in "it spins" and as in "spinning"."""
+"""A verb's finite form and its participle: spins, spinning."""
 
 _MAX_WORDS = 24
-"""Keeps captions within the 32 tokens of the data sets' protocols."""
+"""Keeps captions within the 32 tokens that the data sets' protocols allow."""
 
 _SIZES = {"small": ("small", "little", "tiny"), "plain": ("",), "big": ("big", "large", "huge")}
 _COLOR_WORDS = {"purple": ("purple", "violet"), "gray": ("gray", "grey")}
@@ -37,7 +37,7 @@ WAYS: dict[str, tuple[Verb, ...]] = {
     "roll": (("rolls", "rolling"), ("moves", "moving"), ("slides", "sliding")),
     "slide": (("moves", "moving"), ("slides", "sliding"), ("glides", "gliding")),
 }
-"""Verbs for each way of getting from place to place (`Thing.way`)."""
+"""Verbs for each way of moving (`Thing.way`)."""
 
 _VERBS: dict[str, tuple[Verb, ...]] = {
     "rises": (("floats up", "floating up"), ("rises", "rising"), ("goes up", "going up")),
@@ -66,17 +66,17 @@ _HEADINGS = {
 def captions(
     scenes: Scene | Sequence[Scene], rng: np.random.Generator, n: int = 4, *, short: bool = False
 ) -> list[str]:
-    """Write n different captions of a scene, or of several shown one after the other.
+    """Write n different captions of a scene, or of several consecutive ones.
 
     Args:
-        scenes: what to describe; of several scenes each has one thing.
+        scenes: what to describe; if there are several, each must have exactly one thing.
         rng: chooses the words.
-        n: the number of captions.
+        n: number of captions.
         short: make more than a third of the captions short, like search queries. The first is always full.
 
     Returns:
-        At least one caption, fewer than n if there are no more. Captions of more than 24 words are left out,
-        unless there is no shorter one.
+        At least one caption; fewer than n if no more were found. Captions of more than 24 words are only used
+        if there is no shorter one.
     """
     scenes = [scenes] if isinstance(scenes, Scene) else list(scenes)
     made: dict[str, None] = {}
@@ -95,7 +95,7 @@ def captions(
 
 
 def reversed_caption(caption: str) -> str | None:
-    """Write the caption of the same video run backwards; None if it wouldn't change.
+    """Write the caption of the video played backwards, or return None if it names no direction.
 
     Every direction is replaced by its opposite: left and right, rising and sinking, growing and shrinking.
     """
@@ -106,7 +106,7 @@ def reversed_caption(caption: str) -> str | None:
 
 @cache
 def _opposites() -> tuple[re.Pattern[str], dict[str, str]]:
-    """A pattern of all words that name a direction, and the opposite of each."""
+    """A pattern that matches every phrase naming a direction, and each phrase's opposite."""
     pairs = list(zip(_HEADINGS[1], _HEADINGS[-1], strict=True))
     for motion, reverse in (("rises", "sinks"), ("grows", "shrinks")):
         for verb, other in zip(_VERBS[motion], _VERBS[reverse], strict=True):
@@ -120,7 +120,7 @@ def _one(rng: np.random.Generator, choices: Sequence[str]) -> str:
 
 
 def _noun(actor: Actor, rng: np.random.Generator, *, size: bool = True, article: bool = True) -> str:
-    """Such as "a small red car"; synonyms are rarer than the plain noun."""
+    """A noun phrase such as "a small red car"; synonyms are rarer than the plain noun."""
     names = THINGS[actor.thing].names
     name = names[0] if rng.random() < 0.7 else _one(rng, names)
     colors = _COLOR_WORDS.get(actor.color, (actor.color,))
@@ -147,7 +147,7 @@ def _where(scene: Scene, rng: np.random.Generator, *, going: bool = False) -> st
 
 
 def _alone(scene: Scene, rng: np.random.Generator) -> str:
-    """A full sentence about a scene with one thing."""
+    """Describe a scene with one thing in a full sentence."""
     (actor,) = scene.actors
     noun, (does, doing) = _noun(actor, rng), _verb(actor, scene, rng)
     where = _where(scene, rng, going=actor.motion == "moves")
@@ -167,13 +167,13 @@ def _alone(scene: Scene, rng: np.random.Generator) -> str:
 
 
 def _together(scene: Scene, rng: np.random.Generator) -> str:
-    """A full sentence about a scene with two or three things, in any order."""
+    """Describe a scene with two or three things, in any order, in a full sentence."""
     actors = [scene.actors[i] for i in rng.permutation(len(scene.actors))]
     clauses = [(_noun(actor, rng, size=len(actors) < 3), *_verb(actor, scene, rng)) for actor in actors]
     where = _where(scene, rng)
-    last = int(rng.choice(2, p=[0.4, 0.6]))  # finite verbs, or participles as in a list
-    parts = [f"{clause[0]} {clause[1 if last else 2]}" for clause in clauses]
-    link = _one(rng, (" and ", " while ")) if last else " and "
+    finite = bool(rng.choice(2, p=[0.4, 0.6]))  # or participles
+    parts = [f"{noun} {does if finite else doing}" for noun, does, doing in clauses]
+    link = _one(rng, (" and ", " while ")) if finite else " and "
     joined = ", ".join(parts[:-1]) + link + parts[-1]
     match int(rng.choice(3, p=[0.5, 0.35, 0.15])):
         case 0:
@@ -196,7 +196,7 @@ def _full(scenes: Sequence[Scene], rng: np.random.Generator) -> str:
 
 
 def _short(scene: Scene, rng: np.random.Generator) -> str:
-    """Part of a full caption: a thing, a motion, a place, or two of them."""
+    """Name a thing, a motion, a place, or two of them."""
     actor = scene.actors[int(rng.integers(len(scene.actors)))]
     does, doing = _verb(actor, scene, rng)
     size = rng.random() < 0.5

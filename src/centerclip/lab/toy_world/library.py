@@ -1,7 +1,7 @@
-"""A small library of toy world videos, like one that somebody might keep: named files in folders.
+"""A small library of toy world videos, like a private collection: named files in folders.
 
-Some videos are one scene of a few seconds, some are many scenes one after another. `library.json` records
-what happens when, so that found moments can be checked.
+Some videos are one scene of a few seconds, others a sequence of scenes. `library.json` records what happens
+when, so that search results can be checked.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from centerclip.atomic import write_atomically
 from centerclip.errors import DatasetError
 from centerclip.lab.toy_world.encode import write_video
 from centerclip.lab.toy_world.grammar import captions
 from centerclip.lab.toy_world.render import in_processes, settle
-from centerclip.lab.toy_world.scenes import Scene, draw_frames
+from centerclip.lab.toy_world.scenes import draw_frames
 from centerclip.lab.toy_world.scripts import SCRIPTS
 from centerclip.lab.toy_world.staging import stage
 
@@ -34,8 +35,8 @@ _VERSION = 1
 class Moment:
     """One scene of a video in the library.
 
-    `video` is the file's path within the library. `caption` is a full sentence about `place` and `things`
-    (color and noun of each).
+    `video` is the file's path within the library. `caption` is a full sentence about `place` and `things`;
+    each thing is a color and a noun.
     """
 
     video: str
@@ -55,46 +56,43 @@ def render_library(
 ) -> Path:
     """Render the library: 24 short videos and 6 of about half a minute, 640 x 360, in seven folders.
 
-    Equal seeds give equal files. Videos already there are kept.
+    Equal seeds produce equal files. Existing videos are kept.
 
     Args:
         folder: created if missing.
         seed: varies positions, backgrounds and captions, but not what happens.
-        workers: number of processes; by default one per usable core.
-        progress: called after every video with the number of finished videos and of all videos.
+        workers: number of processes; by default one per available core.
+        progress: called after every video with the number of finished videos and the total.
 
     Returns:
         The folder.
 
     Raises:
-        DatasetError: the folder holds a library of another seed or version.
+        DatasetError: the folder contains a library with another seed or version.
     """
     folder = Path(folder)
     settle(folder, {"library": _VERSION, "seed": seed})
     for name in SCRIPTS:
         (folder / name).parent.mkdir(exist_ok=True)
-    # The long ones first, so that no process is left working alone at the end.
+    # The long ones first, so that all processes finish at about the same time.
     names = sorted(SCRIPTS, key=lambda name: -len(SCRIPTS[name]))
     moments: list[Moment] = []
-    for done, found in enumerate(in_processes(partial(_render, folder, seed), names, workers, chunk=1), 1):
+    for found in in_processes(partial(_render, folder, seed), names, workers, chunk=1, progress=progress):
         moments += found
-        if progress:
-            progress(done, len(names))
     moments.sort(key=lambda moment: (moment.video, moment.start_seconds))
-    text = json.dumps([asdict(moment) for moment in moments], indent=1)
-    (folder / _LIST).write_text(text + "\n", encoding="utf-8")
+    write_atomically(folder / _LIST, json.dumps([asdict(moment) for moment in moments], indent=1) + "\n")
     return folder
 
 
 def library_moments(folder: str | Path) -> list[Moment]:
-    """Read what happens when in a rendered library, sorted by video and time.
+    """Read the scenes of a rendered library, sorted by video and time.
 
     Raises:
-        DatasetError: the folder holds no library.
+        DatasetError: the folder contains no library.
     """
     path = Path(folder) / _LIST
     if not path.exists():
-        raise DatasetError(f"no {path}; render the library with render_library({str(folder)!r})")
+        raise DatasetError(f"file not found: {path}. Render it with render_library({str(folder)!r})")
     entries = json.loads(path.read_text(encoding="utf-8"))
     return [Moment(**{**entry, "things": tuple(entry["things"])}) for entry in entries]
 
@@ -103,17 +101,12 @@ def _render(folder: Path, seed: int, name: str) -> list[Moment]:
     """Render one video unless it exists, and return its moments."""
     rng = np.random.default_rng([seed, list(SCRIPTS).index(name)])
     scenes = [stage(rng, place, roles, seconds=seconds) for place, seconds, roles in SCRIPTS[name]]
-    moments = _moments(name, scenes, rng)
-    if not (folder / name).exists():
-        write_video(folder / name, (draw_frames(scene, FPS, SIZE) for scene in scenes), fps=FPS, size=SIZE)
-    return moments
-
-
-def _moments(name: str, scenes: list[Scene], rng: np.random.Generator) -> list[Moment]:
     moments, start = [], 0.0
     for scene in scenes:
         (caption,) = captions(scene, rng, 1)
         things = tuple(f"{actor.color} {actor.thing}" for actor in scene.actors)
         moments.append(Moment(name, start, start + scene.seconds, caption, scene.place, things))
         start += scene.seconds
+    if not (folder / name).exists():
+        write_video(folder / name, (draw_frames(scene, FPS, SIZE) for scene in scenes), fps=FPS, size=SIZE)
     return moments

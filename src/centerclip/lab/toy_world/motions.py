@@ -1,7 +1,7 @@
-"""Ways of moving: the pose of a thing at any instant of its scene.
+"""Motions: the pose of a thing at any time of its scene.
 
-Positions are in the picture's unit coordinates (`canvas`). All motion stays near the central square, which
-is all that a model sees.
+Positions are in the picture's unit coordinates (see `canvas`). Motions stay near the central square, the only
+part that a model sees.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from math import cos, pi, sin
 __all__ = ["MOTIONS", "TIMED_MOTIONS", "Pose", "Track", "pose_at"]
 
 MOTIONS = ("moves", "rises", "spins", "bounces", "circles", "grows", "blinks", "stays", "shakes")
-"""Motions that can be told apart without the order of frames. The hold-out rule relies on their order."""
+"""Motions that can be recognized without the order of frames. The hold-out rule depends on their order."""
 
 TIMED_MOTIONS = ("sinks", "shrinks")
-"""The reverse of `rises` and `grows`: the same frames in reverse order. Only with `directions`."""
+"""The reverse of `rises` and `grows`: the same frames backwards. Only used with `directions`."""
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Position, size (in the picture's unit) and angle (radians clockwise) of a thing."""
+    """Position and size of a thing in the picture's units, and its angle in radians clockwise."""
 
     x: float
     y: float
@@ -34,9 +34,13 @@ class Pose:
 class Track:
     """A motion and its parameters.
 
-    `x` and `y` are the middle of the motion, `scale` is the usual size. `direction` is 1 (to the right,
-    clockwise) or -1. `facing` is 1 if the thing looks to the right, -1 if it is mirrored. `phase` in 0..1 is
-    where in its period a repeating motion begins. `reach` is the amplitude of bouncing and circling.
+    Attributes:
+        x, y: center of the motion.
+        scale: usual size.
+        direction: 1 (to the right, clockwise) or -1.
+        facing: 1 if the thing looks to the right, -1 if it is mirrored.
+        phase: where in its period a repeating motion starts, 0 to 1.
+        reach: amplitude of bouncing and circling.
     """
 
     motion: str
@@ -50,21 +54,21 @@ class Track:
 
 
 def pose_at(track: Track, seconds: float, duration: float) -> Pose:
-    """The pose of a thing `seconds` into a scene of `duration` seconds.
+    """Compute the pose of a thing `seconds` into a scene of `duration` seconds.
 
     Raises:
         ValueError: the motion is unknown.
     """
     x, y, scale, angle, visible = track.x, track.y, track.scale, 0.0, True
-    share = seconds / duration
+    done = seconds / duration  # 0 to 1
     match track.motion:
         case "moves":
-            x = track.direction * (1.9 * share - 0.95)
+            x = track.direction * (1.9 * done - 0.95)
             y += 0.02 * sin(2 * pi * (1.5 * seconds + track.phase))
         case "rises":
-            y = 0.85 - 1.7 * share
+            y = 0.85 - 1.7 * done
         case "sinks":
-            y = 1.7 * share - 0.85
+            y = 1.7 * done - 0.85
         case "spins":
             angle = track.direction * 2 * pi * (seconds / 1.7 + track.phase)
         case "bounces":
@@ -74,9 +78,9 @@ def pose_at(track: Track, seconds: float, duration: float) -> Pose:
             x += track.reach * cos(turn)
             y += track.reach * sin(turn)
         case "grows":
-            scale *= 0.3 + 1.2 * share
+            scale *= 0.3 + 1.2 * done
         case "shrinks":
-            scale *= 1.5 - 1.2 * share
+            scale *= 1.5 - 1.2 * done
         case "blinks":
             visible = (seconds / 0.9 + track.phase) % 1 < 0.5
         case "shakes":
@@ -86,5 +90,5 @@ def pose_at(track: Track, seconds: float, duration: float) -> Pose:
         case "stays":
             pass
         case unknown:
-            raise ValueError(f"motion is {unknown!r}; it must be one of {', '.join(MOTIONS + TIMED_MOTIONS)}")
+            raise ValueError(f"unknown motion {unknown!r}: use one of {', '.join(MOTIONS + TIMED_MOTIONS)}")
     return Pose(x, y, scale, angle, track.facing, visible)

@@ -1,4 +1,4 @@
-"""The places where things happen: backgrounds drawn from a seed, each with the phrases that name it.
+"""Places: backgrounds drawn from a seed, and the phrases that name them.
 
 Places are drawn pale and without outlines, so that the things in front of them stand out.
 """
@@ -24,7 +24,7 @@ class Place:
     """A background and the phrases that name it.
 
     `where` answers "where is it?", `along` answers "where does it go?". `outline` is the color drawn around
-    things, so that none merges with the background.
+    things to set them off from the background.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Place:
 
 
 def draw_place(name: str, seed: int, size: tuple[int, int]) -> Image.Image:
-    """Draw a place as an RGB picture of `size` (height, width); equal seeds draw equal pictures."""
+    """Draw a place as an RGB picture of `size` (height, width); equal seeds produce equal pictures."""
     canvas = Canvas(size)
     PLACES[name].draw(canvas, np.random.default_rng(seed))
     return canvas.picture()
@@ -51,7 +51,7 @@ def _clouds(canvas: Canvas, rng: np.random.Generator, count: int) -> None:
 
 
 def _hills(canvas: Canvas, rng: np.random.Generator, y: float, height: float, color: RGB) -> None:
-    """Rolling ground: everything below two waves around `y`."""
+    """Fill everything below a sum of two waves around `y`."""
     x = np.linspace(-canvas.aspect, canvas.aspect, 33)
     phase = rng.uniform(0, 6.28, 2)
     top = y + height * (np.sin(1.7 * x + phase[0]) + 0.5 * np.sin(3.1 * x + phase[1]))
@@ -216,4 +216,4 @@ PLACES: dict[str, Place] = {
               ("across a room", "through a room", "across the room"), _room),
     )
 }  # fmt: skip
-"""The places by name. The hold-out rule relies on their order."""
+"""The places by name. The hold-out rule depends on their order."""

@@ -1,15 +1,15 @@
-"""Renders the splits of the toy world: video files, and an annotation file for each split.
+"""Renders the splits of the toy world: video files, and one annotation file per split.
 
-A folder holds `toy_world.json` (the settings it was rendered with), and for each split `<split>.jsonl` (one
-line per video: file, captions, contents) and `<split>/` with the videos.
+A folder contains `toy_world.json` (the settings it was rendered with), and for each split `<split>.jsonl`
+(one line per video: file, captions, contents) and `<split>/` with the videos.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from multiprocessing import get_context
@@ -18,22 +18,24 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from centerclip.atomic import write_atomically
+from centerclip.cores import available_cores
 from centerclip.errors import DatasetError
 from centerclip.lab.toy_world.encode import write_video
 from centerclip.lab.toy_world.grammar import captions
 from centerclip.lab.toy_world.sampling import SPLITS, sample_clip
-from centerclip.lab.toy_world.scenes import Scene, draw_frames
+from centerclip.lab.toy_world.scenes import draw_frames
 
-__all__ = ["FPS", "SETTINGS", "SIZE", "in_processes", "render_toy_world", "settle"]
+__all__ = ["FPS", "SIZE", "in_processes", "render_toy_world", "settle"]
 
 Job = TypeVar("Job")
 Made = TypeVar("Made")
 
 SIZE = (120, 160)
 FPS = 8
-SETTINGS = "toy_world.json"
+_SETTINGS = "toy_world.json"
 _VERSION = 1
-"""Raise it when equal seeds no longer give equal videos or captions."""
+"""Increase it when equal seeds no longer produce equal videos or captions."""
 
 
 def render_toy_world(
@@ -43,26 +45,26 @@ def render_toy_world(
 ) -> Path:  # fmt: skip
     """Render the toy world's splits as short H.264 videos with captions.
 
-    Equal arguments give equal files with any number of workers. A stopped run continues where it was, and a
+    Equal arguments produce equal files with any number of workers. An interrupted run can be resumed, and a
     larger count adds videos to the existing ones.
 
     Args:
         folder: created if missing.
-        train: number of videos, with four captions each, some of them short. 0 leaves a split out.
+        train: number of videos, with four captions each, some of them short. 0 omits a split.
         val: number of videos, with two full captions each.
         test: number of videos, with two full captions each.
         seed: determines every video, together with its split and number.
-        workers: number of processes; by default one per usable core. They are spawned, so call this under
-            `if __name__ == "__main__":` in a script.
-        directions: add motions that only the order of frames tells apart (see `sampling.sample_scene`).
-        narrow: show only such motions, of a few things (see there).
-        progress: called after every video with the number of finished videos and of all videos.
+        workers: number of processes; by default one per available core. They are spawned, so scripts must
+            call this under `if __name__ == "__main__":`.
+        directions: add motions that differ only in the order of frames (see `sampling.sample_scene`).
+        narrow: show only such motions, with few things (see there).
+        progress: called after every video with the number of finished videos and the total.
 
     Returns:
         The folder.
 
     Raises:
-        DatasetError: the folder holds a toy world of another seed, kind or version.
+        DatasetError: the folder contains a toy world with another seed, kind or version.
     """
     folder = Path(folder)
     kind = {"directions": directions or narrow} | ({"narrow": True} if narrow else {})
@@ -72,54 +74,55 @@ def render_toy_world(
     for split in counts:
         (folder / split).mkdir(exist_ok=True)
     make = partial(_render_clip, folder, seed, directions, narrow)
-    lines: dict[str, list[str]] = {split: [] for split in counts}
-    for done, ((split, _), record) in enumerate(zip(jobs, in_processes(make, jobs, workers), strict=True), 1):
-        lines[split].append(json.dumps(record))
-        if progress:
-            progress(done, len(jobs))
-    for split, texts in lines.items():
-        unfinished = folder / f".{split}.jsonl.part"
-        unfinished.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
-        unfinished.replace(folder / f"{split}.jsonl")
+    lines = dict.fromkeys(counts, "")
+    records = in_processes(make, jobs, workers, progress=progress)
+    for (split, _), record in zip(jobs, records, strict=True):
+        lines[split] += json.dumps(record) + "\n"
+    for split, text in lines.items():
+        write_atomically(folder / f"{split}.jsonl", text)
     return folder
 
 
 def in_processes(
-    make: Callable[[Job], Made], jobs: Sequence[Job], workers: int | None, *, chunk: int = 16
+    make: Callable[[Job], Made],
+    jobs: Sequence[Job],
+    workers: int | None,
+    *,
+    chunk: int = 16,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Made]:
-    """Yield `make(job)` for all jobs in order, computed by several processes, or in this one if it is alone.
+    """Yield `make(job)` for all jobs in order, computed in `workers` processes, or here for one worker.
 
-    A process takes up to `chunk` jobs at a time.
+    A process receives up to `chunk` jobs at a time.
     """
-    workers = min(workers or _usable_cores(), len(jobs))
-    if workers <= 1:
-        yield from map(make, jobs)
-        return
-    # Spawned, because a forked process may hang if there are threads (torch).
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(make, jobs, chunksize=max(1, min(chunk, len(jobs) // (4 * workers))))
-
-
-def _usable_cores() -> int:
-    # Not every system says which cores this process may use.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = min(workers or available_cores(), len(jobs))
+    with ExitStack() as stack:
+        results: Iterator[Made] = map(make, jobs)
+        if workers > 1:
+            # Spawned, because a fork of a process with threads (torch) may hang.
+            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
+            results = pool.map(make, jobs, chunksize=max(1, min(chunk, len(jobs) // (4 * workers))))
+        for done, result in enumerate(results, 1):
+            yield result
+            if progress:
+                progress(done, len(jobs))
 
 
 def settle(folder: Path, settings: dict[str, Any]) -> None:
-    """Write down the settings of a folder, or compare them with those written down earlier.
+    """Create a folder and store its settings, or check that the stored ones are equal.
 
     Raises:
         DatasetError: the folder has other settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    note = folder / SETTINGS
-    if not note.exists():
-        note.write_text(json.dumps(settings) + "\n", encoding="utf-8")
-    found = json.loads(note.read_text(encoding="utf-8"))
+    stored = folder / _SETTINGS
+    if not stored.exists():
+        write_atomically(stored, json.dumps(settings) + "\n")
+    found = json.loads(stored.read_text(encoding="utf-8"))
     if found != settings:
         raise DatasetError(
-            f"{folder} holds a toy world of {found}, which is not {settings}; "
-            "give another folder, or remove this one"
+            f"{folder} contains a toy world with other settings ({found} instead of {settings}): use another "
+            "folder, or remove this one"
         )
 
 
@@ -135,13 +138,12 @@ def _render_clip(
     name = f"{split}/{index:06d}.mp4"
     if not (folder / name).exists():
         write_video(folder / name, (draw_frames(scene, FPS, SIZE) for scene in scenes), fps=FPS, size=SIZE)
-    return {"id": f"{split}-{index:06d}", "video": name, "captions": texts, **describe(scenes)}
-
-
-def describe(scenes: tuple[Scene, ...]) -> dict[str, Any]:
-    """Describe what is shown, for studies of part of a split: one entry per thing, and the exact scenes."""
     actors = [actor for scene in scenes for actor in scene.actors]
     return {
+        "id": f"{split}-{index:06d}",
+        "video": name,
+        "captions": texts,
+        # what is shown, for studies of part of a split
         "seconds": sum(scene.seconds for scene in scenes),
         "places": [scene.place for scene in scenes],
         "things": [actor.thing for actor in actors],

@@ -1,17 +1,17 @@
-"""Random scenes, with combinations that are kept out of training, so that tests show something new.
+"""Random scenes; some combinations are held out of training, so that val and test show something new.
 
 The hold-out rule. Things, colors, places and motions have fixed numbers (their positions in `THINGS`,
 `COLORS`, `PLACES`, `MOTIONS`). A pair of thing `t` and color, place or motion number `a` belongs to
 
-    test if (t + 3 a) % 7 == 0,    val if (t + 3 a) % 7 == 1,    or else to all splits.
+    test if (t + 3 a) % 7 == 0,    val if (t + 3 a) % 7 == 1,    all splits otherwise.
 
-A training scene shows no test or val pair. In a test scene the first thing makes at least one test pair,
-and no thing makes a val pair; in a val scene it is the other way around. So training shows every thing,
-color, place and motion, but leaves out about two in seven of the pairs of each thing. The timed motions
-`sinks` and `shrinks` count as `rises` and `grows`, which they reverse.
+A training scene shows no test or val pair. In a test scene the first thing forms at least one test pair,
+and no thing forms a val pair; in a val scene it is the other way around. So training shows every thing,
+color, place and motion, but omits about two in seven of each thing's pairs. The timed motions `sinks` and
+`shrinks` count as `rises` and `grows`, their reverses.
 
-In a narrow world, videos differ mostly in what only the order of frames tells, so that a batch of them can't
-be told apart without it.
+In a narrow world, videos differ mostly in the order of their frames, so a model that ignores the order can't
+distinguish the videos of a batch.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class _Cast:
-    """The words that scenes are made of."""
+    """The vocabulary of scenes."""
 
     things: Sequence[str]
     colors: Sequence[str]
@@ -54,12 +54,12 @@ _REVERSED = {"sinks": "rises", "shrinks": "grows"}
 
 @cache
 def _numbers() -> dict[str, int]:
-    """The number of every thing, color, place and motion; no word is in two of the lists."""
+    """The number of every thing, color, place and motion; no word is in two lists."""
     return {word: i for words in (THINGS, COLORS, PLACES, MOTIONS) for i, word in enumerate(words)}
 
 
 def pair_split(thing: str, attribute: str) -> str | None:
-    """The only split that shows this thing with this color, place or motion; None if all may show it."""
+    """The only split that may show this thing with this color, place or motion; None if all may."""
     numbers = _numbers()
     remainder = (numbers[thing] + 3 * numbers[_REVERSED.get(attribute, attribute)]) % 7
     return {0: "test", 1: "val"}.get(remainder)
@@ -80,10 +80,10 @@ def sample_scene(
         rng: the only source of randomness.
         split: `train`, `val` or `test`; see the module docstring for what each may show.
         things: 1 to 3; by default random, mostly one or two.
-        seconds: how long the scene lasts.
-        directions: let things also sink and shrink, let captions say which way they go, and let things look
-            left or right regardless of that, so that only the order of frames tells.
-        narrow: as `directions`, but with few things and colors, one place, one thing per scene, and only
+        seconds: length of the scene.
+        directions: add sinking and shrinking, let captions name directions, and let things look left or right
+            regardless of where they go, so that only the order of frames shows the direction.
+        narrow: like `directions`, but with few things and colors, one place, one thing per scene, and only
             motions that have a direction.
     """
     cast = _NARROW if narrow else _DIRECTIONS if directions else _PLAIN
@@ -103,7 +103,7 @@ def sample_scene(
 def sample_clip(
     rng: np.random.Generator, split: str = "train", *, directions: bool = False, narrow: bool = False
 ) -> tuple[Scene, ...]:
-    """Make the random scenes of one short video: one, or sometimes two in a row."""
+    """Make the random scenes of one short video: usually one, sometimes two."""
     if narrow:
         return (sample_scene(rng, split, narrow=True),)
     if rng.random() < 0.1:

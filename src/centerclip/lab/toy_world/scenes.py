@@ -1,4 +1,4 @@
-"""Scenes: complete descriptions of what is shown, and their pictures at any instant."""
+"""Scenes: complete descriptions of what is shown, and their pictures at any time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Actor", "Scene", "draw", "draw_frames"]
 
 @dataclass(frozen=True)
 class Actor:
-    """One thing of a scene: what it is, how it looks, what it does."""
+    """A thing in a scene: what it is, how it looks, what it does."""
 
     thing: str
     color: str
@@ -34,7 +34,7 @@ class Actor:
 class Scene:
     """Things in a place for some seconds.
 
-    `seed` varies the background. With `directions`, captions say which way things go.
+    `seed` varies the background. With `directions`, captions name the directions of motions.
     """
 
     place: str
@@ -45,7 +45,7 @@ class Scene:
 
 
 def draw(scene: Scene, seconds: float, size: tuple[int, int] = (120, 160)) -> Image.Image:
-    """Draw a scene as it looks after `seconds`: an RGB picture of `size` (height, width)."""
+    """Draw a scene at a time, as an RGB picture of `size` (height, width)."""
     picture = draw_place(scene.place, scene.seed, size)
     _draw_actors(picture, scene, seconds)
     return picture
@@ -54,8 +54,8 @@ def draw(scene: Scene, seconds: float, size: tuple[int, int] = (120, 160)) -> Im
 def draw_frames(scene: Scene, fps: int, size: tuple[int, int]) -> Iterator[Image.Image]:
     """Yield all frames of a scene; the background is drawn once.
 
-    Each frame shows the middle of its time, so that a motion and its reverse give the same frames in reverse
-    order.
+    Each frame shows the middle of its interval, so that a motion and its reverse have the same frames in
+    reverse order.
     """
     background = draw_place(scene.place, scene.seed, size)
     for i in range(round(scene.seconds * fps)):

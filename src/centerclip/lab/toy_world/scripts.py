@@ -1,4 +1,4 @@
-"""What happens in each video of the library: for each scene the place, the seconds, and who does what."""
+"""The library's videos: for each scene its place, its seconds, and who does what."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Script = list[tuple[str, float, list[Role]]]
 
 
 def _roles(text: str) -> list[Role]:
-    """Read "big red ice cream spins; blue car moves": size (or none), color, thing, motion."""
+    """Parse "big red ice cream spins; blue car moves": optional size, color, thing, motion."""
     roles = []
     for clause in text.split("; "):
         words = clause.split()

@@ -1,6 +1,6 @@
 """Vector shapes: filled polygons in a thing's own coordinates, x to the right and y down, about -1 to 1.
 
-Everything is a polygon, even curves, so that moving, turning and resizing a thing is one matrix product.
+Curves are polygons too, so that moving, rotating and scaling a thing is one matrix product.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """One polygon.
+    """A polygon.
 
-    `points` is [N, 2]. `fill` is `main` (the named color of the thing), `dark` or `light` (its shades), or
-    a fixed paint of `colors.PAINTS`.
+    `points` is [N, 2]. `fill` is `main` (the thing's named color), `dark` or `light` (its shades), or a fixed
+    paint of `colors.PAINTS`.
     """
 
     points: Points
@@ -33,8 +33,8 @@ class Shape:
 class Thing:
     """Something a child can name: its shapes from back to front, looking to the right.
 
-    `names` are its nouns; the first is its key. `way` is how it gets from place to place, which decides the
-    verbs that fit (`grammar.WAYS`) and where in the picture it belongs.
+    `names` are its nouns; the first is its key. `way` is how it moves, which determines its verbs
+    (`grammar.WAYS`) and where in the picture it belongs.
     """
 
     names: tuple[str, ...]
@@ -47,7 +47,7 @@ class Thing:
 
     @cached_property
     def points(self) -> Points:
-        """[N, 2]: the points of all shapes in order."""
+        """The points of all shapes in order, [N, 2]."""
         return np.concatenate([shape.points for shape in self.shapes])
 
     @cached_property
@@ -57,12 +57,12 @@ class Thing:
 
     @cached_property
     def outward(self) -> Points:
-        """[N, 2]: how each of `points` moves when its shape grows by 1 on all sides."""
+        """How each of `points` moves when its shape grows by 1 on all sides, [N, 2]."""
         return np.concatenate([_outward(shape.points) for shape in self.shapes])
 
 
 def _outward(points: Points) -> Points:
-    """The miter of each corner, at most 1.8 long, so that sharp tips don't become spikes."""
+    """The miter of each corner, at most 1.8 long to avoid spikes at sharp tips."""
     to = points - np.roll(points, 1, axis=0)
     to /= np.maximum(np.linalg.norm(to, axis=1, keepdims=True), 1e-9)
     area = np.sum(points[:, 0] * np.roll(points[:, 1], -1) - np.roll(points[:, 0], -1) * points[:, 1])
@@ -86,7 +86,7 @@ def _turn(points: Points, degrees: float, center: tuple[float, float]) -> Points
 
 
 def poly(fill: str, *flat: float) -> Shape:
-    """A polygon with corners x0, y0, x1, y1, ..."""
+    """A polygon with the corners x0, y0, x1, y1, ..."""
     return Shape(_points(flat), fill)
 
 
@@ -94,7 +94,7 @@ def ellipse(
     fill: str, x: float, y: float, rx: float, ry: float | None = None,
     start: float = 0, end: float = 360, turn: float = 0,
 ) -> Shape:  # fmt: skip
-    """An ellipse, or a circle without `ry`; from `start` to `end` only the part that this chord cuts off.
+    """An ellipse, a circle without `ry`, or the segment cut off by the chord from `start` to `end`.
 
     Angles are in degrees, clockwise from the right.
     """
@@ -105,7 +105,7 @@ def ellipse(
 
 
 def rect(fill: str, x0: float, y0: float, x1: float, y1: float, round: float = 0, turn: float = 0) -> Shape:
-    """A rectangle between two corners with corners rounded by the radius `round`; `turn` in degrees."""
+    """A rectangle given by two opposite corners; `round` is the radius of its corners, `turn` in degrees."""
     if round:
         quarter = np.radians(np.linspace(0, 90, 5))
         corners = [(x1 - round, y1 - round), (x0 + round, y1 - round),
@@ -121,7 +121,7 @@ def rect(fill: str, x0: float, y0: float, x1: float, y1: float, round: float = 0
 
 
 def _smooth(points: Points, closed: bool) -> Points:
-    """Run a Catmull-Rom curve through the points, with 5 steps from one to the next."""
+    """Interpolate a Catmull-Rom curve through the points, in 5 steps between neighbors."""
     n = len(points)
     steps = np.linspace(0, 1, 5, endpoint=False)[:, None]
     curve = []
@@ -143,7 +143,7 @@ def blob(fill: str, *flat: float) -> Shape:
 
 
 def tube(fill: str, width: float, *flat: float, smooth: bool = True) -> Shape:
-    """A band of this width along the points."""
+    """A band of a width along the points."""
     path = _points(flat)
     if smooth and len(path) > 2:
         path = _smooth(path, closed=False)
@@ -156,7 +156,7 @@ def arc(
     fill: str, width: float, x: float, y: float, rx: float, ry: float | None = None,
     start: float = 0, end: float = 360,
 ) -> Shape:  # fmt: skip
-    """A band of this width along an ellipse, from `start` to `end` degrees clockwise from the right."""
+    """A band of a width along an ellipse, from `start` to `end` degrees clockwise from the right."""
     angles = np.radians(np.linspace(start, end, max(8, int(28 * abs(end - start) / 360))))
     path = np.stack([x + rx * np.cos(angles), y + (ry or rx) * np.sin(angles)], axis=1)
     return tube(fill, width, *path.ravel(), smooth=False)
@@ -176,4 +176,4 @@ def star(fill: str, x: float, y: float, outer: float, inner: float, tips: int = 
 
 
 SHAPES = {make.__name__: make for make in (arc, blob, ellipse, pie, poly, rect, star, tube)}
-"""What a row of `things.toml` may be, by name."""
+"""The shapes that a row of `things.toml` may name."""

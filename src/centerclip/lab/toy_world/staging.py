@@ -18,11 +18,11 @@ _SCALES = {
     2: {"small": 0.26, "plain": 0.37, "big": 0.49},
     3: {"small": 0.24, "plain": 0.33},
 }
-"""Half the width of a thing, by the number of things in the scene; half the picture's height is 1."""
+"""Half the width of a thing by the number of things in the scene; half the picture's height is 1."""
 
 
 class Role(NamedTuple):
-    """What a thing looks like and does; without a `size` it is random."""
+    """What a thing looks like and does; `size` is random if None."""
 
     thing: str
     color: str
@@ -43,9 +43,9 @@ def stage(
 
 
 def _slots(rng: np.random.Generator, roles: Sequence[Role]) -> list[tuple[float, float]]:
-    """The middle of each thing.
+    """The center of each thing.
 
-    Of two rows, the upper one is for what flies. A thing that crosses the picture has a row of its own.
+    With two rows, flying things are in the upper one. A thing that crosses the picture has its own row.
     """
     flies = [THINGS[role.thing].way == "fly" for role in roles]
     if len(roles) == 1:
@@ -66,18 +66,17 @@ def _actor(
     rng: np.random.Generator, role: Role, *, slot: tuple[float, float], count: int, directions: bool
 ) -> Actor:
     scales = _SCALES[count]
-    # Captions don't name the size of a thing that changes its size.
+    # Captions don't name the size of a thing whose size changes.
     fixed = "plain" if role.motion in ("grows", "shrinks") else role.size
     size = fixed or str(rng.choice(list(scales)))
     direction = int(rng.choice([-1, 1]))
-    facing = int(rng.choice([-1, 1])) if directions else direction
     track = Track(
         role.motion,
         x=round(float(slot[0]), 3),
         y=round(float(slot[1]), 3),
-        scale=round(scales[size] * rng.uniform(0.92, 1.08), 3),
         direction=direction,
-        facing=facing,
+        facing=int(rng.choice([-1, 1])) if directions else direction,
+        scale=round(scales[size] * rng.uniform(0.92, 1.08), 3),
         phase=round(rng.uniform(0, 1), 3),
         reach=0.5 if count == 1 else 0.28,
     )

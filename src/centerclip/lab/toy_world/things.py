@@ -1,4 +1,4 @@
-"""All things of the toy world by name, read from `things.toml`. The hold-out rule relies on their order."""
+"""All things of the toy world by name, read from `things.toml`. The hold-out rule depends on their order."""
 
 from __future__ import annotations
 

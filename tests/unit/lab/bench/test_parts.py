@@ -1,4 +1,4 @@
-"""The parts that the command's test leaves out, without processes of their own; and their inputs."""
+"""The parts that the command's test omits, without separate processes; and the input of the parts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from centerclip.errors import ConfigError
 from centerclip.lab.bench import clustering, indexing
 from centerclip.lab.bench.footage import FPS, make_clips, make_film
 from centerclip.lab.bench.parts import measure
 from centerclip.lab.bench.processes import Peak
+from centerclip.lab.bench.report import Row
 from centerclip.lab.bench.setting import Setting
 from centerclip.lab.bench.subjects import random_subject, subject_of, toy_batch
 from centerclip.video import VideoReader
@@ -25,24 +25,15 @@ def _measured_here(prepare: Callable[..., Callable[[], object]], *args: object) 
     return Peak(100, 300)
 
 
-@pytest.fixture
-def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
+def test_clustering_and_index_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (clustering, indexing):
         monkeypatch.setattr(module, "process_peak", _measured_here)
-    return Setting(torch.device("cpu"), tmp_path, rounds=1, quick=True)
-
-
-def test_clustering_and_index_are_measured(setting: Setting) -> None:
-    told: list[str] = []
-    report = measure(
-        ["clustering", "index"],
-        [random_subject("tiny")],
-        setting,
-        settings={"rounds": 1},
-        on_row=lambda row: told.append(row.what),
-    )
+    setting = Setting(torch.device("cpu"), tmp_path, rounds=1, quick=True)
+    shown: list[Row] = []
+    subjects = [random_subject("tiny")]
+    report = measure(["clustering", "index"], subjects, setting, settings={}, on_row=shown.append)
     naive, spectral, memory, end_to_end, flat = report.rows
-    assert told == [row.what for row in report.rows]
+    assert shown == list(report.rows)
     assert naive.details["equal"]
     assert "48 tokens to 16, width 32, 4 sets" in naive.what
     assert spectral.figure.median == pytest.approx((spectral.ours or 0) / (spectral.rival or 1))
@@ -52,12 +43,7 @@ def test_clustering_and_index_are_measured(setting: Setting) -> None:
     assert (flat.ours, flat.figure.median, flat.met) == (300, 1, True)
 
 
-def test_an_unknown_part_is_named(setting: Setting) -> None:
-    with pytest.raises(ConfigError, match="no part 'decoder': choose from clustering, encoder, decode"):
-        measure(["decoder"], [], setting, settings={})
-
-
-def test_a_film_shows_its_clips_one_after_another(tmp_path: Path) -> None:
+def test_a_film_is_the_sequence_of_its_clips(tmp_path: Path) -> None:
     clips = make_clips(tmp_path, 2, seconds=1.0, size=(64, 96))
     film = make_film(tmp_path / "film.mp4", clips, repeats=2)
     shown = []
@@ -71,7 +57,7 @@ def test_a_film_shows_its_clips_one_after_another(tmp_path: Path) -> None:
             np.testing.assert_array_equal(picture, shown[place])
 
 
-def test_a_batch_is_of_moving_pictures_and_the_same_each_time() -> None:
+def test_batches_move_and_are_reproducible() -> None:
     frames, sentences = toy_batch(2, frames=3, size=(32, 48))
     again, _ = toy_batch(2, frames=3, size=(32, 48))
     assert frames.shape == (2, 3, 3, 32, 48)
@@ -81,7 +67,7 @@ def test_a_batch_is_of_moving_pictures_and_the_same_each_time() -> None:
     assert (frames[0, 0] != frames[0, 2]).any()
 
 
-def test_a_model_is_measured_at_the_schedules_given_or_at_its_own() -> None:
+def test_a_model_is_measured_under_the_given_schedules_or_its_own() -> None:
     model = random_subject("tiny").model
     assert [str(schedule) for schedule in subject_of("mine", model).schedules] == ["B2-4,16"]
     given = subject_of("mine", model, random_subject("tiny").schedules[::-1])

@@ -1,4 +1,4 @@
-"""What Linux says of a process."""
+"""Peak memory of a separate process."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def _fail() -> Callable[[], object]:
     raise ValueError("no work")
 
 
-def test_the_peak_of_a_process_is_that_of_its_work() -> None:
-    held = np.ones(10**8, np.uint8)  # what this process holds must not count
+def test_only_the_memory_of_the_operation_counts() -> None:
+    held = np.ones(10**8, np.uint8)  # memory of this process, which must not count
     peak = process_peak(_fill, 50)
     assert 45e6 < peak.growth_bytes < 75e6
     assert peak.before_bytes + peak.growth_bytes == peak.peak_bytes
     del held
 
 
-def test_an_error_in_the_process_comes_out() -> None:
+def test_errors_in_the_process_are_raised() -> None:
     with pytest.raises(ValueError, match="no work"):
         process_peak(_fail)

@@ -1,4 +1,4 @@
-"""The rivals do the same work: equal medoids, equal embeddings, equal frames, and a sound search."""
+"""The rivals do the same work: equal medoids, embeddings and frames, and a correct search."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from centerclip.video import VideoReader
 
 
 @pytest.mark.parametrize(("n", "k"), [(1, 1), (7, 1), (7, 7), (30, 4), (64, 21)])
-def test_the_naive_clustering_has_the_same_medoids(n: int, k: int) -> None:
+def test_naive_clustering_finds_the_same_medoids(n: int, k: int) -> None:
     for seed in range(5):
         tokens = torch.randn(3, n, 8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         assert torch.equal(naive_kmedoids(tokens, k), kmedoids(tokens, k).medoids)
 
 
-def test_plain_clip_is_the_model_without_a_schedule() -> None:
+def test_plain_clip_equals_the_model_without_a_schedule() -> None:
     clip = clip_model()
     model = CenterCLIP(clip)
     frames = torch.randn(2, 5, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(frame_by_frame(clip, frames), model.encode_video(frames).detach())
 
 
-def test_the_whole_last_block_gives_the_same_embeddings() -> None:
+def test_a_whole_last_block_makes_no_difference() -> None:
     model = CenterCLIP(clip_model(), "B1-2,4", frames=4).eval()
     frames = torch.randn(2, 4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -46,9 +46,7 @@ def test_the_whole_last_block_gives_the_same_embeddings() -> None:
 
 
 @pytest.mark.parametrize("name", ["one-long-group.mp4", "uneven.mp4"])
-def test_decoding_everything_shows_the_frames_that_the_reader_gives(
-    name: str, video: Callable[[str], Path]
-) -> None:
+def test_decoding_everything_finds_the_same_frames(name: str, video: Callable[[str], Path]) -> None:
     path = video(name)
     seconds = np.array([0.0, 0.01, 0.5, 0.5, 0.93, 99.0])
     with VideoReader(path) as reader:
@@ -57,7 +55,7 @@ def test_decoding_everything_shows_the_frames_that_the_reader_gives(
         np.testing.assert_array_equal(ours, rival)
 
 
-def test_exact_search_finds_the_best_first() -> None:
+def test_exact_search_sorts_by_score() -> None:
     rows = np.eye(4, dtype=np.float32)
     query = np.array([0.1, 0.9, 0.3, 0.2], np.float32)
     assert exact_search(rows, query, 3).tolist() == [1, 2, 3]

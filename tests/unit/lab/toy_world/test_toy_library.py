@@ -1,4 +1,4 @@
-"""The demo library: scripts that make sense, and a list that is right about the files."""
+"""The demo library: valid scripts, and a list of moments that matches the files."""
 
 from __future__ import annotations
 
@@ -21,18 +21,14 @@ LONG = "town/sunday-drive.mp4"
 SHORT = "harbor/crab-dance.mp4"
 
 
-def test_scripts_use_words_that_exist() -> None:
-    for script in SCRIPTS.values():
-        for place, seconds, roles in script:
-            assert place in PLACES
-            assert 3 <= seconds <= 8
-            for role in roles:
-                assert role.thing in THINGS
-                assert role.color in COLORS
-                assert role.motion in MOTIONS
-
-
-def test_there_are_short_and_long_videos() -> None:
+def test_scripts_are_valid() -> None:
+    for place, seconds, roles in (scene for script in SCRIPTS.values() for scene in script):
+        assert place in PLACES
+        assert 3 <= seconds <= 8
+        for role in roles:
+            assert role.thing in THINGS
+            assert role.color in COLORS
+            assert role.motion in MOTIONS
     lengths = [sum(seconds for _, seconds, _ in script) for script in SCRIPTS.values()]
     assert len(lengths) == 30
     assert sum(20 <= length <= 60 for length in lengths) == 6
@@ -40,7 +36,7 @@ def test_there_are_short_and_long_videos() -> None:
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two videos of the library, small."""
+    """Two videos of the library, at a small size."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(library, "SCRIPTS", {name: SCRIPTS[name] for name in (SHORT, LONG)})
         patch.setattr(library, "SIZE", (90, 160))
@@ -54,27 +50,19 @@ def test_moments_match_the_files(rendered: Path) -> None:
     with av.open(str(rendered / LONG)) as container:
         stream = container.streams.video[0]
         rate = stream.average_rate
-        frames = [(frame.time, frame.key_frame) for frame in container.decode(stream)]
-    assert [moment.start_seconds for moment in moments[1:]] == pytest.approx(
-        [time for time, key in frames if key]
-    )
+        frames = list(container.decode(stream))
+    keys = [frame for frame in frames if frame.key_frame]
+    starts = [moment.start_seconds for moment in moments[1:]]
+    assert starts == pytest.approx([frame.time for frame in keys])
     assert moments[-1].end_seconds == pytest.approx(float(len(frames) / rate))
     assert moments[1].things == ("red car",)
     assert "red" in moments[1].caption
+    for one, other in pairwise(frame.to_ndarray(format="rgb24").astype(int) for frame in keys):
+        assert np.abs(one - other).mean() > 15  # scenes look different
 
 
-def test_scenes_look_different(rendered: Path) -> None:
-    with av.open(str(rendered / LONG)) as container:
-        keys = [f.to_ndarray(format="rgb24").astype(int) for f in container.decode(video=0) if f.key_frame]
-    for one, other in pairwise(keys):
-        assert np.abs(one - other).mean() > 15
-
-
-def test_library_needs_rendering(tmp_path: Path) -> None:
+def test_other_folders_are_refused(rendered: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="render_library"):
         library_moments(tmp_path)
-
-
-def test_another_seed_is_refused(rendered: Path) -> None:
     with pytest.raises(DatasetError, match="another folder"):
         render_library(rendered, seed=3, workers=1)
