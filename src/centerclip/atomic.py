@@ -1,4 +1,4 @@
-"""Files that are either old or new, never half written, also after a power cut."""
+"""Write files as a whole or not at all, even if the power fails."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 __all__ = ["write_atomically"]
 
 
-def write_atomically(path: Path, data: bytes | str) -> None:
-    """Write a whole file under a temporary name beside it, then rename it into place.
+def write_atomically(path: Path, data: bytes | memoryview | str) -> None:
+    """Write a file under a temporary name in the same folder, then rename it.
 
-    File and folder are synced, so that the new content survives a power cut once this returns. The temporary
-    file's name begins with a dot; it is deleted if writing fails.
+    File and folder are synced, so once this returns the content survives a power failure. The temporary name
+    begins with a dot; the temporary file is deleted if writing fails.
 
     Args:
-        path: of the file, which is replaced where it exists; its folder must exist.
+        path: is replaced if it exists; its folder must exist.
         data: the content; a string is written as UTF-8.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The tower on OpenVINO gives what torch gives, and is refused where it can't work."""
+"""The OpenVINO tower equals torch's, and is refused where it can't work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 
 
-def test_it_gives_the_embeddings_of_torch_for_any_number_of_videos() -> None:
+def test_embeddings_equal_those_of_torch_for_any_number_of_videos() -> None:
     model = CenterCLIP(clip_model(), "B2-2,8", frames=4)
     encoder = VideoEncoder(model, device="cpu", precision="float32", backend="openvino")
     assert model.tower is None
@@ -26,7 +26,7 @@ def test_it_gives_the_embeddings_of_torch_for_any_number_of_videos() -> None:
             torch.testing.assert_close(encoder.model.encode_segments(frames), expected, rtol=0, atol=1e-5)
 
 
-def test_what_cannot_work_is_refused_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_impossible_settings_are_refused_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     model = CenterCLIP(clip_model())
     with pytest.raises(ConfigError, match="torch, openvino"):
         VideoEncoder(model, device="cpu", backend="onnx")
