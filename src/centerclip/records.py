@@ -83,6 +83,10 @@ class EncodedVideo:
     info: VideoInfo
     windows: tuple[EncodedWindow, ...]
 
+    @property
+    def path(self) -> Path:
+        return self.info.path
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:

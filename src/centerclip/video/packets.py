@@ -128,8 +128,8 @@ class PacketIndex:
 
         This is the last key that neither follows the packet in the file nor is shown after it: a frame that
         follows a key in the file but is shown before it may refer to frames before that key (an open group
-        of pictures). Without such a key, or if it is the first one, it is packet 0, because whatever precedes
-        the first key is decoded along with it.
+        of pictures). Without such a key, or if it is the first, it is packet 0, because earlier packets are
+        decoded along with the first key.
         """
 
         place = int(np.searchsorted(self.keys, packet, side="right")) - 1

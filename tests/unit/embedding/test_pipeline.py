@@ -73,13 +73,9 @@ def run(
 
 
 def results_of(steps: Iterable[Step[Encoded]]) -> dict[int, list[Encoded] | Failed]:
-    """Each file's embeddings or failure, by its number."""
-    results = {}
-    for step in steps:
-        for file in step.files:
-            result = file.result()
-            results[file.number] = result if isinstance(result, Failed) else result[1]
-    return results
+    """Return each file's embeddings or failure, by its number."""
+    results = {file.number: file.result() for step in steps for file in step.files}
+    return {n: result if isinstance(result, Failed) else result[1] for n, result in results.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -166,16 +162,19 @@ def test_the_parts_of_a_file_are_decoded_in_parallel() -> None:
     assert results_of(run(["1"], decode, workers=3)) == {0: [("1", 0)] * 3}
 
 
-def test_all_batches_but_the_last_are_full() -> None:
-    sizes = []
+def test_all_batches_but_the_last_are_full_and_know_whether_they_run_alone() -> None:
+    batches = []
 
-    def measure(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
-        sizes.append(len(windows))
+    def note(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
+        batches.append((len(windows), alone))
         return encode(windows)
 
-    steps = list(run(["2"] * 11, Decoder(), encode=measure, batch_size=4))
-    assert sizes == [4, 4, 4, 4, 4, 2]
+    steps = list(run(["2"] * 11, Decoder(), encode=note, batch_size=4))
+    assert [size for size, _ in batches] == [4, 4, 4, 4, 4, 2]
+    assert not any(alone for _, alone in batches[1:-1])
     assert sum(len(step.windows) for step in steps) == 22
+    list(run(["2"], Decoder(), encode=note, encoders=3))
+    assert batches[-1] == (2, True)
 
 
 def test_decoding_continues_while_a_batch_is_encoded() -> None:
@@ -203,19 +202,6 @@ def test_batches_are_encoded_in_parallel() -> None:
 
     results = results_of(run(["1"] * 12, Decoder(), encode=meet, encoders=3, batch_size=2))
     assert sorted(results) == list(range(12))
-
-
-def test_a_batch_knows_whether_it_runs_alone() -> None:
-    flags = []
-
-    def note(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
-        flags.append(alone)
-        return encode(windows)
-
-    list(run(["2"], Decoder(), encode=note, encoders=3))
-    assert flags == [True]
-    list(run(["9"], Decoder(), encode=note, batch_size=1))
-    assert flags[1:-1] == [False] * 8
 
 
 def test_failures_are_values_without_the_path_in_the_reason() -> None:
@@ -297,8 +283,6 @@ def test_steps_are_empty_while_nothing_happens() -> None:
         yield from Decoder()(item)
 
     with closing(run(["1"], decode, tick_seconds=0.01)) as steps:
-        first = next(steps)
-        assert not first.windows
-        assert not first.files
+        assert next(steps) == Step([], [])
         go_on.set()
         assert results_of(steps) == {0: [("1", 0)]}

@@ -68,14 +68,6 @@ def test_each_window_is_embedded_as_by_the_model_alone(
                 assert len(each.bounds) == len(each.segments) + 1
 
 
-def test_a_short_video_has_fewer_segments(encoder: VideoEncoder, videos: list[Path]) -> None:
-    by_frames = {path.stem.split("-")[1]: path for path in videos}
-    still, longer = encoded(encoder, by_frames["1"], by_frames["8"])
-    assert still.windows[0].segments.shape == (1, 24)
-    assert still.windows[0].bounds.tolist() == [0.0, still.info.duration_seconds]
-    assert longer.windows[0].segments.shape == (2, 24)
-
-
 def test_results_and_failures_come_in_the_order_of_the_paths(
     encoder: VideoEncoder, videos: list[Path], tmp_path: Path
 ) -> None:

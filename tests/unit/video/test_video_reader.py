@@ -37,12 +37,6 @@ def test_the_duration_is_that_of_the_packets(name: str, video: Maker) -> None:
     assert probe(video(name)).duration_seconds == pytest.approx(4.0)
 
 
-def test_the_size_is_that_of_the_upright_picture(video: Maker) -> None:
-    for name, size in (("on-its-side.mp4", (64, 48)), ("odd-size.webm", (67, 49))):
-        info = probe(video(name))
-        assert (info.width, info.height) == size
-
-
 @pytest.mark.parametrize("name", ["hevc.mp4", "vp9.webm", "av1.mp4", "mpeg4.avi", "vp8-hidden-frames.webm"])
 def test_the_codec_has_its_common_name(name: str, video: Maker) -> None:
     assert probe(video(name)).codec == name.split(".")[0].split("-")[0]
@@ -128,9 +122,6 @@ def test_frames_that_no_other_refers_to_are_skipped(
 def test_a_file_that_seeks_elsewhere_is_read_from_its_start(
     name: str, video: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("centerclip.video.packets._SKIM", 0)
-    with VideoReader(video(name)) as reader:
-        expected = [number_of(picture) for _, picture in reader.frames_at(reader._timeline.seconds[::5])]
     seek = PacketReader._seek
 
     def miss(self: PacketReader, number: int) -> bool:
@@ -138,11 +129,12 @@ def test_a_file_that_seeks_elsewhere_is_read_from_its_start(
         self.position += 7 if landed and number else 0
         return landed
 
+    monkeypatch.setattr("centerclip.video.packets._SKIM", 0)
     monkeypatch.setattr(PacketReader, "_seek", miss)
     with VideoReader(video(name)) as reader:
-        for place in (7, 3, 5, 1):
-            ((_, picture),) = reader.frames_at([reader._timeline.seconds[place * 5]])
-            assert number_of(picture) == expected[place]
+        for number in (35, 15, 25, 5):
+            ((_, picture),) = reader.frames_at([reader._timeline.seconds[number]])
+            assert number_of(picture) == number
 
 
 def test_a_file_without_random_access_is_played_in_one_pass(video: Maker, packets_read: list[int]) -> None:

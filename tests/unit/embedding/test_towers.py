@@ -1,7 +1,8 @@
-"""The int8 tower is close to the float32 one, which it leaves unchanged."""
+"""The towers in int8 and on OpenVINO, compared with torch's in float32."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -71,6 +72,18 @@ def test_the_card_states_the_precision() -> None:
         assert encoder.fingerprint == model.fingerprint()
 
 
+def test_openvino_equals_torch_for_any_number_of_videos() -> None:
+    model = CenterCLIP(clip_model(), "B2-2,8", frames=4)
+    encoder = VideoEncoder(model, device="cpu", precision="float32", backend="openvino")
+    assert model.tower is None
+    assert encoder.fingerprint == model.fingerprint()
+    for videos in (1, 3):
+        frames = torch.randn(videos, 4, 3, 16, 16)
+        with torch.inference_mode():
+            expected = model.encode_segments(frames)
+            torch.testing.assert_close(encoder.model.encode_segments(frames), expected, rtol=0, atol=1e-5)
+
+
 def test_impossible_settings_are_refused_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     model = CenterCLIP(clip_model())
     with pytest.raises(ConfigError, match="on the CPU, not on cuda.*give cpu, or bfloat16"):
@@ -80,3 +93,10 @@ def test_impossible_settings_are_refused_with_a_remedy(monkeypatch: pytest.Monke
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     with pytest.raises(ConfigError, match="lacks: give float32"):
         prepare(model, CPU, "int8")
+    with pytest.raises(ConfigError, match="torch, openvino"):
+        VideoEncoder(model, device="cpu", backend="onnx")
+    with pytest.raises(ConfigError, match="not on cuda"):
+        prepare(model, torch.device("cuda"), "float32", "openvino")
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ConfigError, match=r"centerclip\[openvino\]"):
+        VideoEncoder(model, device="cpu", backend="openvino")
