@@ -1,7 +1,7 @@
 """Embeddings of video files to numpy and parquet: python examples/embeddings.py VIDEO... FOLDER
 
-Writes FOLDER/embeddings.npy, [N, E] float32, and FOLDER/windows.parquet, whose row n tells the file and
-the seconds of embedding n, and holds its segments. For an index that exists: `centerclip export`.
+Writes FOLDER/embeddings.npy, [N, E] float32, and FOLDER/windows.parquet, with the file, seconds and segments
+of each embedding. To export an existing index, use `centerclip export`.
 """
 
 import sys
@@ -19,10 +19,10 @@ from centerclip.records import Failed
 
 def main() -> None:
     *videos, folder = map(Path, sys.argv[1:])
-    encoder = cc.VideoEncoder(cc.CenterCLIP.from_pretrained("nano"))  # or a name of the hub, or a folder
+    encoder = cc.VideoEncoder(cc.CenterCLIP.from_pretrained("nano"))  # or a name on the hub, or a folder
     vectors: list[NDArray[np.float32]] = []
     rows: list[dict[str, Any]] = []
-    for video in encoder.encode(videos):  # as they are done; a film is several windows
+    for video in encoder.encode(videos):  # in the order given; a film has several windows
         if isinstance(video, Failed):
             print(f"{video.path}: {video.reason}", file=sys.stderr)
             continue
@@ -32,7 +32,7 @@ def main() -> None:
                 "path": str(video.info.path),
                 "start_seconds": encoded.window.start_seconds,
                 "end_seconds": encoded.window.end_seconds,
-                "segments": encoded.segments.tolist(),  # [S, E], in the order of time
+                "segments": encoded.segments.tolist(),  # [S, E], in time order
             })  # fmt: skip
     if not rows:
         sys.exit("no video could be encoded, so nothing is written")

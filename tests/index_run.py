@@ -1,7 +1,6 @@
-"""A run over a folder indexed before, which a kill test lets die: `python index_run.py FOLDER CALL`.
+"""A second run over an indexed folder, for tests that kill it: `python index_run.py FOLDER CALL`.
 
-With CALL > 0 the process kills itself right after the store's CALL-th commit, so that nothing which
-follows in the package is done.
+With CALL > 0 the process kills itself right after the store's CALL-th commit.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from unittest.mock import patch
 
 from lancedb.db import LanceDBConnection
 from lancedb.table import LanceTable
-from random_videos import CARD, random_video
+from random_videos import new_index, random_video
 
-from centerclip.index import FileStamp, Summary, VideoIndex
+from centerclip.index import FileStamp, Summary
 from centerclip.index import writer as writer_module
 from centerclip.records import EncodedVideo, Failed
 
@@ -28,32 +27,28 @@ COMMITS = [(LanceTable, name) for name in ("add", "_do_merge", "delete", "update
     (LanceTable, "drop_index"),
     (LanceDBConnection, "create_table"),
 ]
-"""Whatever changes something on the disk."""
+"""Everything that changes files."""
 
 BEFORE = [random_video(f"/v/{at}.mp4", windows=1 + at % 3) for at in range(8)]
-"""What the first run found. Then 0 and 1 change, 2 breaks, 3 is deleted, 4 renamed, and 8 to 13 are new."""
+"""The files of the first run. Then 0 and 1 change, 2 breaks, 3 is deleted, 4 renamed, and 8 to 13 are new."""
 CHANGED = [random_video(f"/v/{at}.mp4", windows=3 - at, seed=1000 + at, modified=9.0) for at in (0, 1)]
 MOVED = FileStamp(Path("/v/renamed.mp4"), BEFORE[4].info.size_bytes, BEFORE[4].info.modified_seconds)
 NEW = [random_video(f"/v/{at}.mp4", windows=2 + at % 3, seed=2000 + at) for at in range(8, 14)]
 
 
 def first_run(location: str) -> None:
-    index = VideoIndex(location)
-    index.bind(CARD)
-    with index.writer() as writer:
-        writer.add([*BEFORE, Failed(Path("/v/broken.mp4"), "no frames")])
+    with new_index(location, *BEFORE, Failed(Path("/v/broken.mp4"), "no frames")).writer() as writer:
         writer.finish()
 
 
 def second_run(location: str) -> Summary:
-    """What `centerclip index --prune` does with these files, in batches of two."""
-    index = VideoIndex(location)
-    index.bind(CARD)
+    """Do what `centerclip index --prune` does with these files, in batches of two."""
+    index = new_index(location)
     results: dict[FileStamp, EncodedVideo | Failed] = {
         stamp_of(video): video for video in [*BEFORE[5:], *CHANGED, *NEW]
     }
     results[FileStamp(BEFORE[2].info.path, 0, 0.0)] = Failed(BEFORE[2].info.path, "damaged")
-    # Where the rename was lost with its rows, the file is new under its new name.
+    # If a kill lost the rename along with its rows, the file is new under its new name.
     renamed = random_video(BEFORE[4].info.path, windows=2).windows
     info = random_video(MOVED.path).info
     values = {name: getattr(BEFORE[4].info, name) for name in info.__slots__}
@@ -76,7 +71,7 @@ def stamp_of(video: EncodedVideo) -> FileStamp:
 
 @contextmanager
 def count_commits(after: Callable[[int], None]) -> Iterator[None]:
-    """Call `after` with the number of each commit, once it is done."""
+    """Call `after` with the number of each commit when it is finished."""
     count = 0
 
     def counted(commit: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Encoded videos with random embeddings, a card to bind an index to, and an encoder for queries."""
+"""Encoded videos with random embeddings, indexes of them, and a query encoder."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from centerclip.index import ModelCard
-from centerclip.records import EncodedVideo, EncodedWindow, VideoInfo, Window
+from centerclip.index import ModelCard, VideoIndex
+from centerclip.records import EncodedVideo, EncodedWindow, Failed, VideoInfo, Window
 
 EMBED_SIZE = 16
 WINDOW_SECONDS = 12.0
@@ -26,7 +26,7 @@ CARD = ModelCard(
 
 
 def random_units(seed: int, *shape: int) -> np.ndarray:
-    """[*shape, E] float32 of unit length."""
+    """Draw [*shape, E] float32 of unit length."""
     values = np.random.default_rng(seed).standard_normal((*shape, EMBED_SIZE)).astype(np.float32)
     return values / np.linalg.norm(values, axis=-1, keepdims=True)
 
@@ -34,7 +34,7 @@ def random_units(seed: int, *shape: int) -> np.ndarray:
 def random_video(
     path: str | Path, *, windows: int = 2, segments: int = 4, seed: int | None = None, modified: float = 1.5
 ) -> EncodedVideo:
-    """A file whose embeddings depend on `seed`, or else on its path; equal seeds are equal content."""
+    """Make a file with embeddings from `seed`, by default from its path; equal seeds mean equal content."""
     number = sum(os.fsencode(path)) if seed is None else seed
     video_id = f"id-{path}" if seed is None else f"id-{seed}"
     duration = windows * WINDOW_SECONDS
@@ -49,18 +49,32 @@ def random_video(
                 vectors[at],
                 parts[at],
                 np.linspace(at * WINDOW_SECONDS, (at + 1) * WINDOW_SECONDS, segments + 1),
-                tuple(
-                    (at * WINDOW_SECONDS + later, os.fsencode(f"jpeg {path} {at} {later}"))
-                    for later in (0, 5)
-                ),
+                tuple((at * WINDOW_SECONDS + s, os.fsencode(f"jpeg {path} {at} {s}")) for s in (0, 5)),
             )
             for at in range(windows)
         ),
     )
 
 
+def new_index(location: str | Path, *results: EncodedVideo | Failed, card: ModelCard = CARD) -> VideoIndex:
+    """Make an index of these files."""
+    index = VideoIndex(location)
+    index.bind(card)
+    if results:
+        with index.writer() as writer:
+            writer.add(results)
+    return index
+
+
+def rows_of(index: VideoIndex) -> dict[tuple[str, float], np.ndarray]:
+    """Return every window's vector and segments, by file name and start."""
+    done = index.videos("state = 'done'")
+    windows = [window for video in done for window in index.windows(video.info.video_id)]
+    return {(w.path.name, w.window.start_seconds): np.vstack([w.vector, w.segments]) for w in windows}
+
+
 class WordEncoder:
-    """Encodes each distinct sentence or file name to its own random direction, or to one that was set."""
+    """Encodes each sentence or file name to its own direction: a random one, unless set in `directions`."""
 
     def __init__(self, fingerprint: str = CARD.fingerprint) -> None:
         self.fingerprint = fingerprint

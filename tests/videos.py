@@ -1,8 +1,8 @@
-"""Synthetic videos in which each frame names itself, for every test that needs a file.
+"""Synthetic videos whose frames identify themselves, for every test that needs a file.
 
-Frame `n` shows a flat color that codes `n` on its left half, so that a decoded picture tells which frame
-it is, and a moving texture on its right half, so that a frame decoded without those it refers to looks
-wrong. `make_video` writes one to order; `make` knows kinds of files found in the wild by their names.
+The left half of frame `n` has a flat color that encodes `n`. The right half has a moving texture, so that a
+frame decoded without its reference frames looks wrong. `make_video` writes any video; `make` knows many kinds
+of real-world files by name.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def picture(number: int, size: tuple[int, int] = (48, 64), *, texture: bool = Tr
 
 
 def number_of(shown: np.ndarray) -> int:
-    """Tell which frame a decoded picture [H, W, 3] is, by the color of its left half."""
+    """Return the number of the frame in a decoded picture [H, W, 3]."""
     height, width = shown.shape[:2]
     color = shown[height // 4 : -(height // 4) or None, width // 8 : max(width // 8 + 1, 3 * width // 8)]
     digits = np.clip(color.reshape(-1, 3).mean(0) // _STEP, 0, _BASE - 1).astype(int)
@@ -58,20 +58,18 @@ def make_video(
     """Write a video.
 
     Args:
-        path: its suffix chooses the container.
-        frames: how many.
-        size: (height, width) as shown.
-        codec: name of an encoder.
-        rate: frames a second.
-        pixel_format: as FFmpeg calls it.
+        path: its suffix selects the container.
+        size: (height, width) as displayed.
+        codec: FFmpeg's name of the encoder.
+        rate: frames per second.
         options: of the encoder.
         container_options: of the muxer.
-        instants: when each frame is shown, in milliseconds; without it, at `rate`.
-        rotation: degrees counterclockwise, 0, 90, 180 or 270, by which a player must turn what is stored.
-        texture: whether the right half shows one.
-        draw: the picture of each frame, in place of `picture`.
+        instants: when each frame is shown, in milliseconds; by default at `rate`.
+        rotation: degrees counterclockwise by which a player must rotate: 0, 90, 180 or 270.
+        texture: whether the right half has one.
+        draw: returns the picture of each frame, instead of `picture`.
     """
-    # Without the random numbers that a Matroska file carries, each run makes the same bytes.
+    # Without the random numbers in Matroska files, every run writes the same bytes.
     with av.open(path, "w", options={"fflags": "bitexact"} | (container_options or {})) as container:
         stream: Any = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width = size if rotation % 180 == 0 else size[::-1]
@@ -92,7 +90,7 @@ def make_video(
 
 
 def make_audio(path: Path, *, seconds: int = 1) -> Path:
-    """Write a sound without pictures."""
+    """Write an audio file."""
     with av.open(path, "w") as container:
         stream: Any = container.add_stream("aac", rate=8000)
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000 * seconds), np.float32), "fltp", "mono")
@@ -110,7 +108,7 @@ def cut_short(path: Path, source: Path, part: float) -> Path:
 
 
 def damage(path: Path, source: Path, *, seed: int = 0, spots: int = 12) -> Path:
-    """Write a file with some bytes overwritten in its middle half."""
+    """Write a copy with some bytes overwritten in its middle half."""
     data = bytearray(source.read_bytes())
     rng = np.random.default_rng(seed)
     for spot in rng.integers(len(data) // 4, len(data) * 3 // 4, spots):
@@ -120,7 +118,7 @@ def damage(path: Path, source: Path, *, seed: int = 0, spots: int = 12) -> Path:
 
 
 def _x264(keyint: str | int = 12, more: str = "bframes=3") -> dict[str, str]:
-    # With mbtree, pictures as small as these are coded differently from run to run.
+    # With mbtree, such small pictures are encoded differently in every run.
     still = "threads=1:mbtree=0:scenecut=0:b-adapt=0:log-level=-1"
     return {"x264-params": f"{still}:keyint={keyint}:min-keyint={keyint}:{more}"}
 
@@ -135,7 +133,7 @@ _VPX_HIDDEN = {"g": "24", "deadline": "good", "cpu-used": "5", "auto-alt-ref": "
 _MPEG = {"g": "12", "bf": "2", "qmin": "1", "qmax": "3", "sc_threshold": "1000000000"}
 _UNEVEN = np.cumsum(np.random.default_rng(1).integers(5, 300, 40)).tolist()
 
-# File name -> arguments of `make_video`. Forty frames, or what shows the peculiarity.
+# File name -> arguments of `make_video`. Forty frames, or as many as the kind of file needs.
 _KINDS: dict[str, dict[str, Any]] = {
     "h264.mp4": {"options": _x264()},
     "h264.mkv": {"options": _x264()},
@@ -188,20 +186,17 @@ _KINDS: dict[str, dict[str, Any]] = {
     "on-its-other-side.mp4": {"options": _x264(), "rotation": 270},
 }
 VIDEOS = tuple(_KINDS)
-"""Names of the sound files that `make` knows."""
+"""Names of the intact files that `make` knows."""
 
 FIRST_NUMBERS = {"edited.mp4": 15}
-"""What the first frame says that it is, where that isn't 0."""
+"""The number of the first frame, if it isn't 0."""
 
 BROKEN = ("audio.m4a", "empty.mp4", "text.mp4", "playlist.m3u8", "header-only.mp4", "index-missing.mp4")
-"""Names of the files that `make` knows of which no frame can be had."""
-
-DAMAGED = ("truncated.mp4", "truncated.mkv", "truncated.ts", "overwritten.mp4", "overwritten.mkv")
-"""Names of the files that `make` knows of which some frames can be had."""
+"""Names of the files that `make` knows without any decodable frame."""
 
 
 def make(name: str, folder: Path) -> Path:
-    """Make one of `VIDEOS`, `BROKEN` or `DAMAGED` in a folder, unless it is there."""
+    """Make one of `VIDEOS` or `BROKEN`, or a `truncated` or `overwritten` file, unless the folder has it."""
     path = folder / name
     if path.exists():
         return path
@@ -213,7 +208,7 @@ def make(name: str, folder: Path) -> Path:
         listed = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:4,\nh264.ts\n#EXT-X-ENDLIST\n"
         path.write_text({"empty.mp4": "", "text.mp4": "No video, only words.\n" * 99}.get(name, listed))
         return path
-    if name == "truncated.mp4":  # its index stands in front, as in files made for streaming
+    if name == "truncated.mp4":  # its index comes first, as in files made for streaming
         front = make_video(folder / "front.mp4", options=_x264(), container_options={"movflags": "faststart"})
         return cut_short(path, front, 0.6)
     if name.startswith("overwritten"):

@@ -12,7 +12,7 @@ from typing import BinaryIO
 __all__ = ["atomic_file", "sync", "write_atomically"]
 
 
-def write_atomically(path: Path, data: bytes | str) -> None:
+def write_atomically(path: Path, data: bytes | memoryview | str) -> None:
     """Replace a file by new content: all of it, or nothing if writing fails.
 
     Args:

@@ -1,6 +1,6 @@
-"""The values that cross module boundaries: what is known of a video, its windows and its failure.
+"""The values that cross module boundaries: plain frozen dataclasses over numpy.
 
-Plain frozen dataclasses over numpy; they know neither torch, nor av, nor the store.
+They know neither torch, nor av, nor the index.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # the command line's help imports this module, and numpy takes a tenth of a second
+if TYPE_CHECKING:  # numpy takes 0.1 s to import, which the command line's help doesn't need
     import numpy as np
     from numpy.typing import NDArray
 
@@ -18,9 +18,9 @@ __all__ = ["EncodedVideo", "EncodedWindow", "Failed", "Item", "VideoInfo", "Wind
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A video to embed: a file, or the part of it from `start_seconds` to `end_seconds`.
+    """A video to embed: a file, or its part from `start_seconds` to `end_seconds`; None means the file's own.
 
-    None means the file's own start or end. `id` is its name in a data set.
+    `id` is its name in a data set.
     """
 
     path: Path
@@ -31,10 +31,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a file says of itself.
+    """Metadata of a file; `modified_seconds` counts from the epoch.
 
     `width` and `height` are those of the upright picture (rotation applied).
-    `video_id` is a hash of the content, so a moved file keeps its identity.
+    `video_id` is a hash of the content, so a moved file keeps it.
     """
 
     path: Path
@@ -46,7 +46,6 @@ class VideoInfo:
     codec: str
     size_bytes: int
     modified_seconds: float
-    """Modification time, seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +58,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class EncodedWindow:
-    """One window's embeddings.
+    """A window's embeddings.
 
     Attributes:
         vector: [E] float32, unit length.
         segments: [S, E] float32, each unit length, in time order.
         bounds: [S + 1] float64, ascending: segment s lasts from `bounds[s]` to `bounds[s + 1]`, in seconds
-            from the file's first frame; the first and the last are the window's own.
-        pictures: pairs of seconds and a JPEG file that shows the window from there on, in time order; at
-            least one, the first at the window's start.
+            from the file's first frame; the first and last are the window's start and end.
+        pictures: pairs of start in seconds and JPEG file, in time order; each shows the window from its start
+            on, and the first starts with the window.
     """
 
     window: Window
@@ -79,15 +78,19 @@ class EncodedWindow:
 
 @dataclass(frozen=True, slots=True)
 class EncodedVideo:
-    """A file, described and encoded: at least one window, in time order."""
+    """An encoded file: at least one window, in time order."""
 
     info: VideoInfo
     windows: tuple[EncodedWindow, ...]
 
+    @property
+    def path(self) -> Path:
+        return self.info.path
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A file that could not be encoded, and why, in words for its owner."""
+    """A file that can't be encoded, and why, in words for its owner."""
 
     path: Path
     reason: str

@@ -1,4 +1,5 @@
-"""Frames by plan, seek and skip against PyAV decoding every packet from the start: equal to the last bit."""
+"""Planned, sought and skipped frames equal those of PyAV decoding every packet from the start, bit for
+bit."""
 
 from __future__ import annotations
 
@@ -13,15 +14,15 @@ from videos import FIRST_NUMBERS, VIDEOS, number_of
 from centerclip.records import Window
 from centerclip.video import VideoReader, instants, packets
 
-# Their frames come out of the decoder without times that could be believed: they are shown at `rate`.
+# Files without reliable timestamps: their frames are shown at this rate.
 RATES = {"without-timestamps.h264": 25, "made-up-timestamps.avi": 10}
-# What has to be decoded from its start. All else is planned, and where the decoder can do it without what
-# nothing refers to, from the first instant to the last: falling back would be right as well, but slow.
+# Files that have to be decoded from the start. For all others decoding is planned, and frames are skipped if
+# the decoder can: falling back would give the same frames, but slowly.
 PLAYED = {*RATES, "animated.gif", "no-true-keys.mp4"}
 
 
 def decode_everything(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Seconds from the first frame and pictures of all frames, in the order in which they come out."""
+    """Return the times, in seconds from the first frame, and pictures of all frames in display order."""
     with av.open(path) as container:
         frames = [
             (frame.pts, frame.time_base, frame.rotation, frame.to_ndarray(format="rgb24"))
@@ -35,7 +36,7 @@ def decode_everything(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
 
 
 def shown_at(seconds: np.ndarray, instant: float) -> int:
-    """The last frame not after an instant, or the first; a microsecond is as good as nothing."""
+    """Return the last frame up to a microsecond after an instant, or the first."""
     return max([n for n, second in enumerate(seconds) if second <= instant + 1e-6], default=0)
 
 
@@ -75,10 +76,10 @@ def test_frames_are_those_of_decoding_everything(name: str, video: Callable[[str
     "name",
     ["open-groups.mp4", "open-groups.ts", "hevc-open-groups.mkv", "mpeg2.mpg", "uneven.mkv", "edited.mp4"],
 )
-def test_any_frame_can_be_sought_first(
+def test_any_frame_can_be_the_first_to_be_read(
     name: str, video: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each frame by a reader of its own, so that nothing is left over from another; always by seeking."""
+    """Each frame by its own reader, always by seeking."""
     monkeypatch.setattr(packets, "_SKIM", 0)
     seconds, pictures = decode_everything(video(name))
     for number in range(0, len(pictures), 2):

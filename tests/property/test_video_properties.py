@@ -1,4 +1,4 @@
-"""What holds for any duration, cuts and pictures."""
+"""What is true for all durations, cuts and pictures."""
 
 import itertools
 
@@ -43,7 +43,7 @@ def test_instants_ascend_inside_the_window(
 def test_a_flat_picture_stays_flat_at_any_size(
     tall: int, wide: int, height: int, width: int, level: int, resize: str
 ) -> None:
-    assume((height, width) != (1, 1))  # torch 2.13's kernel gives up on a single pixel
+    assume((height, width) != (1, 1))  # torch 2.13's kernel fails on a single pixel
     frames = torch.full((2, 3, tall, wide), level, dtype=torch.uint8)
     resized = fit(frames, Preprocessing((height, width), resize=resize))
     assert resized.shape == (2, 3, height, width)

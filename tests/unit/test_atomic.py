@@ -1,4 +1,4 @@
-"""Files are replaced as a whole or not at all."""
+"""Files are written as a whole or not at all."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from centerclip.atomic import write_atomically
 
 def test_text_and_bytes_replace_what_was_there(tmp_path: Path) -> None:
     file = tmp_path / "note.json"
-    for data, content in (("ü", "ü".encode()), (b"\0x", b"\0x")):
+    for data, content in (("ü", "ü".encode()), (b"\0x", b"\0x"), (memoryview(b"y"), b"y")):
         write_atomically(file, data)
         assert file.read_bytes() == content
     assert list(tmp_path.iterdir()) == [file]

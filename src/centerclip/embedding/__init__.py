@@ -1,4 +1,4 @@
-"""From files to embeddings: `embed` for many files and models, `VideoEncoder` for one model at work."""
+"""From files to embeddings: `embed` with any number of models, `VideoEncoder` for one model at work."""
 
 from centerclip.embedding.encoder import VideoEncoder, encode_texts
 from centerclip.embedding.engine import embed, embed_all

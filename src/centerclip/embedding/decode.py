@@ -1,4 +1,4 @@
-"""From a file to the windows a model looks at, each decoded when it is asked for."""
+"""Turn a file into the windows a model looks at, decoding each on demand."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from centerclip.errors import VideoError
 from centerclip.preprocessing import Preprocessing
 from centerclip.records import Item, VideoInfo, Window
 from centerclip.video import VideoReader, cut_windows, read_windows
@@ -20,7 +21,7 @@ from centerclip.video import VideoReader, cut_windows, read_windows
 __all__ = ["Decode", "DecodedWindow", "Decoder", "Part", "Windows", "window_of"]
 
 _PART_WINDOWS = 30
-"""Fewest windows of a part: six minutes, beside which opening the file once more costs little."""
+"""Fewest windows per part: six minutes, which take far longer to decode than the file takes to open again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,10 +29,10 @@ class DecodedWindow:
     """A window's frames and pictures, and the file they are from.
 
     Attributes:
-        frames: [V, 3, H, W] uint8 at the model's size. V is T, or less where several of the T instants show
-            the same frame.
-        bounds: [V + 1] float64, seconds: frame v stands for the window from `bounds[v]` to `bounds[v + 1]`.
-        pictures: as in `EncodedWindow`; none if none were asked for.
+        frames: [V, 3, H, W] uint8 at the model's size. V is T, or less if several of the T instants show the
+            same frame.
+        bounds: [V + 1] float64, seconds: frame v represents the window from `bounds[v]` to `bounds[v + 1]`.
+        pictures: as in `EncodedWindow`; empty if none were requested.
     """
 
     info: VideoInfo
@@ -47,23 +48,22 @@ Decode: TypeAlias = Callable[[Item], Windows]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a long file's windows that may be decoded beside the others: `decode` opens the file
-    again."""
+    """Some windows of a long file, which can be decoded in parallel: `decode` opens the file again."""
 
     decode: Callable[[], Windows]
 
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """Opens files and decodes them window by window, with only one window in memory; can be pickled.
+    """Decodes files window by window, with only one window in memory; can be pickled.
 
     Attributes:
         frames: T, frames per window.
         preprocessing: of the model.
-        window_seconds: a longer file is cut into windows of at most about this length; see `cut_windows`. An
-            item that names a part of a file is one window.
-        pictures: pictures per window, 0 for none.
-        parts: how many parts a long file may be cut into.
+        window_seconds: longer files are cut into windows of at most about this length; see `cut_windows`. An
+            item that is a part of a file is one window.
+        pictures: maximum number of pictures per window.
+        parts: maximum number of parts of a long file.
     """
 
     frames: int
@@ -76,11 +76,10 @@ class Decoder:
         """Decode a file.
 
         Yields:
-            The other parts of a long file, then the windows of the first part in the order of time, at least
-            one.
+            The other parts of a long file, then at least one window of the first part, in time order.
 
         Raises:
-            VideoError: the file has no frames that can be decoded.
+            VideoError: no frame can be decoded, or the item starts after the end of the file.
         """
         with VideoReader(item.path) as reader:
             info = reader.info
@@ -104,9 +103,17 @@ class Decoder:
 
 
 def window_of(item: Item, duration: float) -> Window:
-    """The whole item as one window, of a file that lasts `duration` seconds."""
-    end = duration if item.end_seconds is None else min(item.end_seconds, duration)
-    return Window(item.start_seconds or 0.0, end)
+    """Return an item of a file that lasts `duration` seconds as one window.
+
+    Raises:
+        VideoError: it starts after the end of the file, or after its own end.
+    """
+    start, end = item.start_seconds or 0.0, duration if item.end_seconds is None else item.end_seconds
+    if not start < min(end, duration):
+        raise VideoError(
+            f"{item.path}: nothing to show from {start:g} to {end:g} seconds, since it lasts {duration:g}"
+        )
+    return Window(start, min(end, duration))
 
 
 def _split(windows: Sequence[Window], most: int) -> list[Sequence[Window]]:

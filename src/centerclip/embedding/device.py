@@ -1,4 +1,4 @@
-"""Where a model runs, in which precision and by whose kernels. Knows processors, and nothing of videos."""
+"""Choose where a model runs, in which precision and with which backend. Knows nothing about videos."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 BACKENDS = ("torch", "openvino")
 
 _SIDE_BY_SIDE = 8
-"""Most batches that a CPU encodes at once: each takes memory."""
+"""Maximum number of batches that a CPU encodes at once, because each needs memory."""
 
 
 def choose_device(device: str | torch.device) -> torch.device:
-    """Resolve `auto` to the first CUDA GPU or else the CPU, and anything else to that device.
+    """Resolve `auto` to the first CUDA GPU or else the CPU, and check that the device works.
 
     Raises:
-        ConfigError: there is no such device.
+        ConfigError: the device doesn't exist or can't be used.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        # Makes a tensor because only that tells whether the device works, and what its number is.
+        # Only making a tensor shows whether the device works, and resolves its number.
         return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch has no class of its own
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch has no specific class
         reason = str(error).split("\n", 1)[0]
         raise ConfigError(f"device {str(device)!r} can't be used ({reason}): give cpu or auto") from error
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """Resolve a precision to the type of the weights, before those of the products are rounded for `int8`.
+    """Resolve a precision to the type of the weights (for `int8`, before they are rounded).
 
-    `auto` is bfloat16 only where the processor multiplies it itself, because emulation is slow: on a CPU
-    with avx512_bf16 it took a quarter of float32's time, on one without four times as long.
+    `auto` is bfloat16 only if the processor supports it natively: compared with float32, a CPU with
+    avx512_bf16 took a quarter of the time, one without took four times as long.
 
     Raises:
-        ConfigError: an unknown precision, or `int8` for a GPU.
+        ConfigError: the precision is unknown, or `int8` on a GPU.
     """
     if precision == "int8" and device.type != "cpu":
-        raise ConfigError(f"precision 'int8' computes on the CPU, not on {device}: give cpu, or bfloat16")
+        raise ConfigError(f"precision 'int8' runs on the CPU, not on {device}: give cpu, or bfloat16")
     if precision not in PRECISIONS:
-        raise ConfigError(f"precision {precision!r} is unknown: give one of {', '.join(PRECISIONS)}")
+        raise ConfigError(f"unknown precision {precision!r}: give one of {', '.join(PRECISIONS)}")
     if precision == "auto":
         precision = "bfloat16" if _has_bfloat16(device) else "float32"
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
@@ -72,39 +72,38 @@ def _has_bfloat16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # an older torch
         return False
-    abilities = torch.cpu.get_capabilities()
-    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+    features = torch.cpu.get_capabilities()
+    return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
 
 
 def prepare(
     model: CenterCLIP, device: torch.device, precision: str = "auto", backend: str = "torch"
 ) -> CenterCLIP:
-    """Give the model itself where it is ready for inference there, else a copy that is.
+    """Return the model itself if it is ready for inference on the device, otherwise a copy that is.
 
-    The weights are cast as a whole rather than by autocast, which casts them anew for each batch: 150 ms
-    against 195 ms a video on a CPU with avx512_bf16 (ViT-B/32, 12 frames). OpenVINO rounds float32
-    weights itself.
+    Weights are cast once rather than by autocast, which casts them for each batch: 150 ms instead of 195 ms
+    per video on a CPU with avx512_bf16 (ViT-B/32, 12 frames). OpenVINO casts float32 weights itself.
 
     Raises:
-        ConfigError: an unknown precision or backend, one that can't be had on the device or with the other,
-            or OpenVINO is not installed.
+        ConfigError: the precision or backend is unknown, or isn't available on the device or in this
+            combination; or OpenVINO isn't installed.
     """
     dtype = choose_dtype(precision, device)
     if backend not in BACKENDS:
-        raise ConfigError(f"backend {backend!r} is unknown: give one of {', '.join(BACKENDS)}")
+        raise ConfigError(f"unknown backend {backend!r}: give one of {', '.join(BACKENDS)}")
     if backend == "torch" and precision != "int8":
         return _ready(model, device, dtype)
     if device.type != "cpu":
-        raise ConfigError(f"backend 'openvino' computes on the CPU, not on {device}: give cpu, or torch")
+        raise ConfigError(f"backend 'openvino' runs on the CPU, not on {device}: give cpu, or torch")
     if backend == "openvino" and precision == "int8":
-        raise ConfigError("precision 'int8' is the backend torch's: give torch, or another precision")
+        raise ConfigError("backend 'openvino' has no precision 'int8': give torch, or another precision")
     ready = copy.copy(_ready(model, device, torch.float32))  # the caller's model keeps its own tower
     ready.tower = OpenVINOTower(ready.backbone, dtype) if backend == "openvino" else Int8Tower(ready.backbone)
     return ready
 
 
 def precision_of(model: CenterCLIP) -> str:
-    """The precision that a prepared model computes in, as `prepare` takes it."""
+    """Return the precision that a prepared model computes in, as `prepare` accepts it."""
     if isinstance(model.tower, Int8Tower):
         return "int8"
     return str(model.logit_scale.dtype).removeprefix("torch.")
@@ -119,13 +118,13 @@ def _ready(model: CenterCLIP, device: torch.device, dtype: torch.dtype) -> Cente
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """How the processor's cores are shared between decoding and encoding.
+    """How decoding and encoding share the processor's cores.
 
     Attributes:
-        decoders: threads that decode.
-        encoders: batches that are encoded side by side.
-        threads: torch threads per batch, 0 to leave torch alone.
-        all_threads: torch threads for a batch that runs alone.
+        decoders: decoding threads.
+        encoders: batches encoded in parallel.
+        threads: torch threads per batch; 0 to keep torch's setting.
+        all_threads: torch threads for a batch while nothing else runs.
     """
 
     decoders: int
@@ -137,8 +136,8 @@ class Cores:
     def share(cls, model: CenterCLIP, decoders: int | None = None) -> Self:
         """Share this machine's cores for a model.
 
-        On a CPU a batch runs on one core (on a few where there are more than eight): the threads of a batch
-        that runs on all cores wait for each other after every operation, and for decoding in between.
+        On a CPU each batch runs on one core (on a few if there are more than eight): the threads of a batch
+        on all cores would wait for each other after every operation, and for decoding in between.
 
         Args:
             model: on its device.
@@ -148,7 +147,7 @@ class Cores:
         if model.device.type != "cpu":
             return cls(decoders or min(16, cores), 1, 0, 0)
         decoders = decoders or max(1, cores // 2)
-        if isinstance(model.tower, OpenVINOTower):  # has threads of its own
+        if isinstance(model.tower, OpenVINOTower):  # has its own threads
             return cls(decoders, 1, 0, 0)
         threads = torch.get_num_threads()
         own = -(-threads // _SIDE_BY_SIDE)
@@ -156,17 +155,10 @@ class Cores:
 
     def enter(self, *, alone: bool) -> None:
         """Give the calling thread its share of torch's threads, or all of them if nothing else runs."""
-        if self.threads:
-            _use_threads(self.all_threads if alone else self.threads, others=self.all_threads)
-
-
-def _use_threads(count: int, *, others: int) -> None:
-    """Let torch compute with `count` threads in the calling thread, and with `others` in later ones.
-
-    `torch.set_num_threads` alone would also set what threads take that compute for the first time.
-    """
-    if torch.get_num_threads() != count:
-        torch.set_num_threads(count)
-        rest = Thread(target=torch.set_num_threads, args=(others,))
-        rest.start()
-        rest.join()
+        count = self.all_threads if alone else self.threads
+        if count and torch.get_num_threads() != count:
+            torch.set_num_threads(count)
+            # That also changed the default of threads that haven't computed yet; set it back in one of those.
+            other = Thread(target=torch.set_num_threads, args=(self.all_threads,))
+            other.start()
+            other.join()

@@ -1,7 +1,4 @@
-"""`VideoEncoder`: a model at work on files, pictures and sentences.
-
-Owns the model's device and precision, and how long windows are. `embed` does the work on files.
-"""
+"""`VideoEncoder`: a model at work on files, pictures and sentences."""
 
 from __future__ import annotations
 
@@ -30,24 +27,24 @@ _TEXTS = 256
 
 
 class VideoEncoder:
-    """Turns videos, pictures and sentences into embeddings of one space.
+    """Turns videos, pictures and sentences into embeddings that can be compared.
 
-    The model passed in is never changed. If it is in training mode, on another device or of another
-    precision, the encoder works with a copy, which doesn't see later changes of the original. Queries may be
-    encoded from several threads at once.
+    The model passed in is never changed. If it is in training mode, on another device or in another
+    precision, the encoder works with a copy, which doesn't follow later changes of the original. Queries can
+    be encoded from several threads at once.
 
     Args:
         model: with its schedule, its reducer and T frames per window.
-        device: `cpu`, `cuda`, `cuda:1`...; `auto` takes a GPU if there is one.
-        precision: `float32`, `bfloat16`, or `auto`: bfloat16 where the processor supports it natively. On a
-            CPU also `int8`, in which the blocks of the vision tower multiply in 8 bits.
-        window_seconds: a longer video is cut into windows of at most about this length.
+        device: `cpu`, `cuda`, `cuda:1`...; `auto` uses a GPU if there is one.
+        precision: `float32`, `bfloat16`, or `auto`: bfloat16 if the processor supports it natively. On a CPU
+            also `int8`, in which the blocks of the vision tower multiply in 8 bits.
+        window_seconds: longer videos are cut into windows of at most about this length.
         workers: decoding threads; by default half the cores for a CPU, all up to 16 for a GPU.
-        batch_size: windows the model takes at a time; by default 24 frames' worth on a CPU, where up to 8
-            such batches are encoded side by side, and 384 on a GPU.
-        name: of the model, as its user knows it; an index remembers the model by it.
-        backend: `torch`, or `openvino`, which runs the vision tower on a CPU. The two differ by rounding
-            only, so one index may hold embeddings of both.
+        batch_size: windows per batch; by default 24 frames' worth on a CPU, which encodes up to 8 batches in
+            parallel, and 384 on a GPU.
+        name: of the model, as users know it; an index stores it.
+        backend: `torch`, or `openvino`, which runs the vision tower on a CPU. They differ by rounding only,
+            so one index may hold embeddings of both.
 
     Raises:
         ConfigError: the device or backend isn't available, the precision is unknown, a number is below its
@@ -68,7 +65,7 @@ class VideoEncoder:
     ) -> None:
         if not isinstance(model, CenterCLIP):
             raise ConfigError(
-                f"VideoEncoder takes a model, not {model!r}: load one with CenterCLIP.from_pretrained(...)"
+                f"VideoEncoder needs a model, not {model!r}: load one with CenterCLIP.from_pretrained(...)"
             )
         for what, number in (("workers", workers), ("batch_size", batch_size)):
             if number is not None and number < 1:
@@ -84,11 +81,11 @@ class VideoEncoder:
 
     @property
     def fingerprint(self) -> str:
-        """The model's: embeddings can be compared if their fingerprints are equal."""
+        """Embeddings can be compared if their models' fingerprints are equal."""
         return self.model.fingerprint()
 
     def card(self) -> ModelCard:
-        """What an index remembers of the model."""
+        """Return what an index stores about the model."""
         return ModelCard(
             fingerprint=self.fingerprint,
             name=self.name,
@@ -102,12 +99,12 @@ class VideoEncoder:
         )
 
     def encode(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[EncodedVideo | Failed, None, None]:
-        """Encode video files, each cut into windows, with pictures.
+        """Encode video files, cut into windows with pictures.
 
-        Close the iterator (`contextlib.closing`) to stop before its end; see `embed` for what is in memory.
+        Close the iterator (`contextlib.closing`) to stop early. See `centerclip.embedding.embed` for memory.
 
         Args:
-            paths: may be endless; taken shortly before their turn.
+            paths: consumed shortly before their turn; may be endless.
 
         Yields:
             One result per path, in the order given: `Failed` for a file that can't be decoded.
@@ -124,7 +121,7 @@ class VideoEncoder:
         on_step: Callable[[Sequence[Window]], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Generator[EncodedVideo | Failed, None, None]:
-        """Call `embed` with this encoder's model and settings; the arguments are those of that function."""
+        """Call `centerclip.embedding.embed`, which explains the arguments, with this encoder's settings."""
         results = embed(
             items,
             [self.model],
@@ -141,13 +138,10 @@ class VideoEncoder:
                 yield result if isinstance(result, Failed) else result[0]
 
     def encode_file(self, path: str | os.PathLike[str]) -> NDArray[np.float32]:
-        """Encode a whole video file, however long, as one video of T frames.
-
-        Returns:
-            [E] float32, unit length.
+        """Encode a whole video file as one video of T frames: [E] float32, unit length.
 
         Raises:
-            VideoError: the file has no frames that can be decoded.
+            VideoError: no frame can be decoded.
         """
         (result,) = self.embed([Item(Path(path))], window_seconds=float("inf"), pictures=False)
         if isinstance(result, Failed):
@@ -155,10 +149,7 @@ class VideoEncoder:
         return result.windows[0].vector
 
     def encode_picture(self, path: str | os.PathLike[str]) -> NDArray[np.float32]:
-        """Encode a picture as a video of one frame.
-
-        Returns:
-            [E] float32, unit length.
+        """Encode a picture as a video of one frame: [E] float32, unit length.
 
         Raises:
             VideoError: it can't be opened.
@@ -168,13 +159,7 @@ class VideoEncoder:
         return vector
 
     def encode_text(self, texts: str | Sequence[str]) -> NDArray[np.float32]:
-        """Encode sentences.
-
-        Args:
-            texts: Q sentences; what exceeds the model's context is cut off.
-
-        Returns:
-            [Q, E] float32, unit length.
+        """Encode Q sentences: [Q, E] float32, unit length. What exceeds the model's context is cut off.
 
         Raises:
             ModelError: the model has no tokenizer.
@@ -191,7 +176,7 @@ def encode_texts(
     Args:
         model: in evaluation mode.
         texts: Q sentences.
-        max_tokens: what is beyond is cut off, as `Backbone.tokenize` does it; by default the model's context.
+        max_tokens: longer sentences are cut off, see `Backbone.tokenize`; by default the model's context.
 
     Returns:
         [Q, E] float32, unit length.

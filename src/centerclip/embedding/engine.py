@@ -1,4 +1,4 @@
-"""`embed`, the only way from files to embeddings: decode, batch, encode by one model or several."""
+"""`embed`, the only way from files to embeddings: decode, batch, encode with one or several models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from centerclip.embedding.decode import Decode, DecodedWindow, Decoder
 from centerclip.embedding.device import Cores
-from centerclip.embedding.pipeline import File, run_pipeline
+from centerclip.embedding.pipeline import File, Pipeline
 from centerclip.errors import VideoError
 from centerclip.model import CenterCLIP
 from centerclip.records import EncodedVideo, EncodedWindow, Failed, Item, Window
@@ -23,14 +23,14 @@ from centerclip.records import EncodedVideo, EncodedWindow, Failed, Item, Window
 __all__ = ["Embedded", "embed", "embed_all", "encode_frames"]
 
 Embedded = tuple[EncodedVideo, ...]
-"""A file's embeddings by each of the models."""
+"""A file's embeddings, one per model."""
 
 _AHEAD = 256
-"""Files that may be finished, and held in memory, before an earlier long one."""
+"""Maximum number of finished files that wait in memory for an earlier one."""
 _BATCH_FRAMES = {"cpu": 24, "cuda": 384}
-"""Frames per batch: two windows of 12 for a core, whose caches a larger batch would leave; 32 for a GPU."""
+"""Frames per batch: two windows of 12 fit into the caches of a CPU core; a GPU gets 32."""
 _PICTURES = 6
-"""Most pictures per window; more segments share them."""
+"""Maximum number of pictures per window; more segments share them."""
 _TICK_SECONDS = 0.5
 
 
@@ -49,48 +49,44 @@ def embed(
 ) -> Generator[Embedded | Failed, None, None]:
     """Embed files, each decoded once for all models.
 
-    Files are decoded in threads while windows of several files go through the models in others. In memory are
-    the frames of a few windows, however long a film is, and in order the embeddings of at most 256 files that
-    wait for an earlier one. Close the iterator (`contextlib.closing`) to stop early.
+    Some threads decode files while others encode windows of several files together. Memory holds the frames
+    of a few windows, however long a video is, and with `ordered` the embeddings of up to 256 files that wait
+    for an earlier one. Close the iterator (`contextlib.closing`) to stop early.
 
     Args:
-        items: taken shortly before their turn; may be endless.
-        models: at least one, in evaluation mode on one device, as `prepare` returns them; they share
-            preprocessing and number of frames.
-        window_seconds: a longer file is cut into windows of at most about this length.
+        items: consumed shortly before their turn; may be endless.
+        models: in evaluation mode on one device, as `prepare` returns them, with equal preprocessing and
+            number of frames. Without models nothing is decoded.
+        window_seconds: longer files are cut into windows of at most about this length.
         pictures: whether windows get pictures.
-        decode: where frames come from, by default the files.
-        cores: how the processor's cores are shared.
-        batch_size: windows that go through a model at a time.
+        decode: the source of frames; by default the files.
+        cores: how decoding and encoding share the processor's cores.
+        batch_size: windows per batch.
         ordered: yield in the order of the items; otherwise as soon as each file is finished.
-        on_step: called in the consumer's thread with the windows that were encoded, at least twice a second
-            (then perhaps with none).
-        should_stop: asked as often; once it returns true, the iteration ends.
+        on_step: called in the consumer's thread with the windows just encoded (maybe none), at least twice
+            per second.
+        should_stop: called as often; once it returns true, the iteration ends.
 
     Yields:
-        An `EncodedVideo` by each model, or `Failed` for a file that can't be decoded.
+        One `EncodedVideo` per model, or `Failed` for a file that can't be decoded.
     """
     if not models:
-        return  # nobody wants anything
+        return
     first = models[0]
     cores = cores or Cores.share(first)
-    steps = run_pipeline(
+    if decode is None:
+        album = min(first.segments, _PICTURES) if pictures else 0
+        decode = Decoder(first.frames, first.preprocessing, window_seconds, album, parts=cores.decoders)
+    steps = Pipeline(
         items,
-        decode
-        or Decoder(
-            first.frames,
-            first.preprocessing,
-            window_seconds,
-            pictures=min(first.segments, _PICTURES) if pictures else 0,
-            parts=cores.decoders,
-        ),
+        decode,
         partial(_encode_windows, models, cores),
         workers=cores.decoders,
         encoders=cores.encoders,
         batch_size=batch_size or max(1, _BATCH_FRAMES.get(first.device.type, 24) // first.frames),
         ahead=_AHEAD if ordered else None,
         tick_seconds=_TICK_SECONDS,
-    )
+    ).steps()
     waiting: dict[int, Embedded | Failed] = {}
     place = 0
     try:
@@ -113,14 +109,7 @@ def embed(
 def embed_all(
     items: Iterable[Item], model: CenterCLIP, *, decode: Decode | None = None
 ) -> NDArray[np.float32]:
-    """Embed every item as one video.
-
-    Args:
-        items: at least one.
-        model, decode: as for `embed`.
-
-    Returns:
-        [items, E] float32, unit length.
+    """Embed every item, at least one, as one video: [items, E] float32, unit length.
 
     Raises:
         VideoError: a file can't be decoded.
@@ -135,10 +124,7 @@ def embed_all(
 
 
 def encode_frames(model: CenterCLIP, frames: Tensor) -> tuple[Tensor, Tensor]:
-    """Encode videos that have equally many frames.
-
-    Args:
-        frames: [B, V, 3, H, W] uint8 at the model's size.
+    """Encode videos with equally many frames: [B, V, 3, H, W] uint8 at the model's size.
 
     Returns:
         Vectors [B, E] and segments [B, S, E], float32 on the CPU, unit length.
@@ -153,7 +139,7 @@ def encode_frames(model: CenterCLIP, frames: Tensor) -> tuple[Tensor, Tensor]:
 def _encode_windows(
     models: Sequence[CenterCLIP], cores: Cores, windows: Sequence[DecodedWindow], alone: bool
 ) -> list[tuple[EncodedWindow, ...]]:
-    """Encode a batch, the windows with equally many frames together; one `EncodedWindow` by each model."""
+    """Encode a batch, windows with equally many frames together; one `EncodedWindow` per window and model."""
     cores.enter(alone=alone)
     places_by_count: dict[int, list[int]] = {}
     for place, window in enumerate(windows):

@@ -1,7 +1,7 @@
-"""Frames of data set items for training: decoded when they are needed, or once into a file on disk.
+"""Frames of data set items for training, decoded on demand or once into a file on disk.
 
-Training takes a random instant of each of T equal strides, validation the strides' centers. Knows no model
-but its preprocessing.
+Training draws a random instant from each of T equal strides, validation takes their centers. Of a model it
+knows only the preprocessing.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ __all__ = ["FileFrames", "FrameSource", "decode_from", "open_frames"]
 
 
 class FrameSource(Protocol):
-    """Where an item's frames come from; safe to use from several threads."""
+    """A source of items' frames; safe to use from several threads."""
 
     def read(self, item: Item, frames: int, rng: np.random.Generator | None = None) -> Tensor:
         """Return an item's frames.
 
         Args:
-            frames: T, the most frames.
-            rng: draws an instant in each stride; None takes the centers.
+            frames: T, the maximum number of frames.
+            rng: draws an instant from each stride; None takes the centers.
 
         Returns:
             [V, 3, H, W] uint8 with 1 <= V <= T.
 
         Raises:
-            VideoError: the file has no frames that can be decoded.
+            VideoError: no frame can be decoded.
         """
         ...
 
@@ -61,7 +61,7 @@ class FileFrames:
 
 
 class _CachedFrames:
-    """Every item decoded once to `kept` frames, in one memory-mapped file that `open_frames` fills."""
+    """Items decoded once to `kept` frames each, in a memory-mapped file that `open_frames` fills."""
 
     def __init__(self, items: Sequence[Item], pictures: NDArray[np.uint8], counts: NDArray[np.int16]) -> None:
         self._places = {item: place for place, item in enumerate(items)}
@@ -79,7 +79,7 @@ class _CachedFrames:
 
 
 def decode_from(source: FrameSource, frames: int) -> Decode:
-    """Return a decoder that takes each item as one window of `frames` frames from a source; without times."""
+    """Return a decoder that reads each item from a source, as one window of `frames` frames without times."""
 
     def decode(item: Item) -> Windows:
         pictures = source.read(item, frames)
@@ -98,22 +98,22 @@ def open_frames(
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> FrameSource:
-    """Return a source of the items' frames, with a cache on disk if one is asked for.
+    """Return a source of the items' frames, with an optional cache on disk.
 
-    A cache is bound to the list of files, their sizes and the preprocessing. Filling one that was interrupted
-    goes on where it stopped.
+    A cache belongs to a list of files with their sizes and times, and to the preprocessing. If filling it was
+    interrupted, the next call continues.
 
     Args:
         items: of one split.
         preprocessing: of the model.
         cache: folder of caches, or None to decode at every read.
-        kept: frames kept per item; takes `items * kept * 3 * height * width` bytes of disk.
+        kept: frames kept per item; needs `items * kept * 3 * height * width` bytes on disk.
         workers: threads that fill the cache.
-        progress: called with (items done, items in all) while the cache is filled.
+        progress: called with the numbers of finished items and of all items while the cache is being filled.
 
     Raises:
-        VideoError: a file has no frames that can be decoded.
-        ConfigError: the cache folder can't be written.
+        VideoError: no frame of a file can be decoded.
+        ConfigError: the cache folder isn't writable.
     """
     files = FileFrames(preprocessing)
     if cache is None:
@@ -121,12 +121,11 @@ def open_frames(
     folder = cache / f"frames-{_cache_key(items, preprocessing, kept)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        pictures = _mapped(
-            folder / "pictures.npy", (len(items), kept, 3, *preprocessing.image_size), np.uint8
-        )
+        shape = (len(items), kept, 3, *preprocessing.image_size)
+        pictures = _mapped(folder / "pictures.npy", shape, np.uint8)
         counts = _mapped(folder / "counts.npy", (len(items),), np.int16)
     except OSError as error:
-        raise ConfigError(f"cache {folder}: {error}; give a folder that can be written") from error
+        raise ConfigError(f"cache {folder}: {error}; choose a writable folder") from error
 
     def fill(place: int) -> None:
         frames = files.read(items[place], kept).numpy()
@@ -144,10 +143,9 @@ def open_frames(
 
 
 def _cache_key(items: Sequence[Item], preprocessing: Preprocessing, kept: int) -> str:
-    stats = [item.path.stat() for item in items]
     facts = [
         [str(item.path), item.start_seconds, item.end_seconds, stat.st_size, stat.st_mtime_ns]
-        for item, stat in zip(items, stats, strict=True)
+        for item, stat in ((item, item.path.stat()) for item in items)
     ]
     text = json.dumps([facts, asdict(preprocessing), kept])
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

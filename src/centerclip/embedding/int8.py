@@ -1,6 +1,6 @@
-"""The vision tower's matrix products in 8 bits, for processors that multiply those faster than float32.
+"""The vision tower's matrix products in 8 bits, which some processors multiply faster than float32.
 
-Owns the rounding of weights. Knows no schedules: it is told which blocks to run.
+Owns the rounding of weights. Knows no schedules: callers choose which blocks to run.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ __all__ = ["Int8Tower"]
 
 
 _LEVELS = 127
-"""Of inputs, from their least to their greatest: with twice as many, processors without VNNI overflow the 16
-bits in which they add two products. Of weights, to each side of zero."""
+"""Of inputs, between their minimum and maximum: with twice as many, processors without VNNI would overflow
+the 16 bits in which they add two products. Of weights, on each side of zero."""
 
 _LEAST = 1e-30
-"""Step between levels where all numbers are equal."""
+"""Step between levels if all numbers are equal."""
 
 
 class Int8Tower(Tower):
-    """Runs a backbone whose blocks multiply in int8; all else stays in float32. For inference on a CPU.
+    """Runs a backbone whose blocks multiply in int8 and compute the rest in float32. For inference on a CPU.
 
-    Weights are rounded once, by a scale for each output; inputs each time, by a scale for each token, so that
-    an embedding doesn't depend on what is encoded beside it.
+    Weights are rounded once, with one scale per output; inputs every time, with one scale per token, so that
+    an embedding doesn't depend on the rest of its batch.
 
     Args:
-        backbone: of float32 weights on the CPU. It is shared, and those of its blocks are copied, rounded.
+        backbone: with float32 weights on the CPU. It is shared, apart from the blocks' rounded weights.
 
     Raises:
-        ConfigError: this build of torch has no such products.
+        ConfigError: this build of torch has no int8 products.
     """
 
     def __init__(self, backbone: Backbone) -> None:
@@ -52,7 +52,7 @@ class Int8Tower(Tower):
 
 
 class _Int8Linear(nn.Module):
-    """[..., D] float32 to [..., E] float32, like the `nn.Linear` that it is made of."""
+    """Maps [..., D] float32 to [..., E] float32, like the `nn.Linear` it replaces."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
@@ -62,12 +62,12 @@ class _Int8Linear(nn.Module):
         rounded = (weight / self._scales[:, None]).round_().to(torch.int8)
         self._weight = torch.ops.onednn.qlinear_prepack(rounded, None)
         self._zeros = torch.zeros(len(weight), dtype=torch.int64)
-        # A token is low + step * levels: what its low gives each output, and the bias, is added in float32.
+        # A token is low + step * levels. The contribution of low, and the bias, are added in float32.
         self._offsets = torch.stack((weight.sum(1), bias))  # [2, E]
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = x.flatten(0, -2)  # [N, D]
-        low = tokens.amin(1, keepdim=True)  # [N, 1]; both at once by aminmax would take ten times as long
+        low = tokens.amin(1, keepdim=True)  # [N, 1]; aminmax would take ten times as long
         step = ((tokens.amax(1, keepdim=True) - low) / _LEVELS).clamp_(min=_LEAST)
         levels = torch.sub(tokens, low).mul_(step.reciprocal()).add_(0.5).to(torch.uint8)
         out: Tensor = torch.ops.onednn.qlinear_pointwise(

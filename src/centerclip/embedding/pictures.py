@@ -1,4 +1,4 @@
-"""A picture as a video of one frame."""
+"""Read a picture as a video of one frame."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from centerclip.video import fit
 
 __all__ = ["read_picture"]
 
-# What Pillow's readers raise on damaged files, beside its own classes, which are OSErrors.
+# What Pillow raises on damaged files, apart from its own classes, which are OSErrors.
 _DAMAGED = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error)
 
 
 def read_picture(path: Path, preprocessing: Preprocessing) -> Tensor:
-    """Open a picture, turn it as its EXIF data say, and bring it to a model's size.
+    """Open a picture, apply its EXIF orientation, and resize it for a model.
 
     Args:
-        path: any format that Pillow reads; of an animation the first picture.
+        path: any format that Pillow reads; of an animation, the first picture.
         preprocessing: of the model.
 
     Returns:
         [1, 3, H, W] uint8, RGB.
 
     Raises:
-        VideoError: it can't be read, or it is so large that it may be meant to exhaust the memory.
+        VideoError: it can't be read, or is large enough to exhaust the memory.
     """
     try:
         with warnings.catch_warnings():

@@ -1,14 +1,14 @@
-"""Embeddings kept on disk, so that a second evaluation of the same model and files decodes nothing.
+"""Embeddings cached on disk, so that evaluating the same model and files again decodes nothing.
 
-A store belongs to one model by its fingerprint and holds an embedding for each key; a key stands for all
-of the input that decides the embedding. Knows no model and no videos.
+A store belongs to one model by its fingerprint. Its keys stand for all input that determines an embedding.
+Knows no model and no videos.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,24 +16,25 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from centerclip.atomic import write_atomically
 from centerclip.errors import ConfigError
 from centerclip.records import Item
 
 __all__ = ["EmbeddingStore", "caption_key", "video_key"]
 
 _FORMAT = 1
-"""To be raised when the same model and file come to give another embedding, as by another sampling."""
+"""Increase it when the same model and file get another embedding, for instance by other sampling."""
 
 
 class EmbeddingStore:
     """Embeddings by key, in memory and, once saved, in a file.
 
     Args:
-        folder: where the file lies; None to keep nothing.
-        name: of the file, unique to what makes the embeddings.
+        folder: of the file; None to save nothing.
+        name: of the file, unique to the model and its settings.
 
     Raises:
-        ConfigError: the file is damaged, or can't be read.
+        ConfigError: the file is damaged or can't be read.
     """
 
     def __init__(self, folder: Path | None, name: str) -> None:
@@ -46,43 +47,42 @@ class EmbeddingStore:
         self._vectors.update(zip(keys, vectors, strict=True))
 
     def take(self, keys: Sequence[str]) -> NDArray[np.float32]:
-        """[len(keys), E], all of which must be there."""
+        """Return the vectors of keys that are present: [len(keys), E]."""
         return np.stack([self._vectors[key] for key in keys])
 
     def missing(self, keys: Iterable[str]) -> list[str]:
-        """The keys that are not there, each once, in order."""
+        """Return the distinct keys that aren't present, in order."""
         return [key for key in dict.fromkeys(keys) if key not in self._vectors]
 
     def save(self) -> None:
-        """Write what is new; the file is replaced as a whole, so that a kill leaves the old or the new one.
+        """Write the file if there are new embeddings; it is replaced as a whole.
 
         Raises:
-            ConfigError: the folder can't be written.
+            ConfigError: the folder isn't writable.
         """
         if self._path is None or len(self._vectors) == self._saved:
             return
+        content = io.BytesIO()
+        np.savez(content, keys=list(self._vectors), vectors=np.stack(list(self._vectors.values())))
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            part = self._path.with_suffix(f".{os.getpid()}.part")
-            with part.open("wb") as file:
-                np.savez(file, keys=list(self._vectors), vectors=np.stack(list(self._vectors.values())))
-            part.replace(self._path)
+            write_atomically(self._path, content.getbuffer())
         except OSError as error:
             raise ConfigError(
-                f"cache {self._path.parent}: {error.strerror or error}; give a folder that can be written"
+                f"cache {self._path.parent}: {error.strerror or error}; choose a writable folder"
             ) from error
         self._saved = len(self._vectors)
 
 
 def video_key(item: Item) -> str:
-    """What tells one item's picture from another's: its file as it is now, and the part of it."""
+    """Identify an item's frames by its file as it is now, and the part of it."""
     stat = item.path.stat()
     place = str(item.path.absolute())
     return _digest([place, stat.st_size, stat.st_mtime_ns, item.start_seconds, item.end_seconds])
 
 
 def caption_key(text: str, max_tokens: int) -> str:
-    """A sentence, and where it is cut off."""
+    """Identify a sentence and where it is cut off."""
     return _digest([text, max_tokens])
 
 
@@ -97,4 +97,4 @@ def _read(path: Path) -> dict[str, NDArray[np.float32]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ConfigError(f"{path} holds no embeddings that can be read ({error}); remove it") from error
+        raise ConfigError(f"cache {path} can't be read ({error}); delete it") from error

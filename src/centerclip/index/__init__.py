@@ -1,4 +1,4 @@
-"""The vector store: windows and videos in LanceDB tables, one writer, any number of readers."""
+"""The vector store: windows and videos in LanceDB tables; one writer, any number of readers."""
 
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import Changes, FileStamp, Moved

@@ -1,4 +1,4 @@
-"""The model card: what an index remembers of the model that made it."""
+"""The model card: what an index stores about the model that made it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["ModelCard"]
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """The model and the settings that every vector of an index was made with.
+    """The model and the settings that made every vector of an index.
 
-    `fingerprint` alone decides whether a query may be compared with the vectors. `embed_size` is E; `frames`
-    is T of one window of at most `window_seconds`. `precision` is "int8", or "float" for float32 and
-    bfloat16, which may share an index. `probe` identifies the text tower alone (`centerclip.model.text`); it
-    is "" without a tokenizer. The rest tells people which model it is.
+    `fingerprint` alone decides whether queries can be compared with the vectors. `embed_size` is E; a window
+    of at most `window_seconds` has T = `frames`. `precision` is "int8", or "float" for float32 and bfloat16,
+    which may share an index. `probe` identifies the text tower (`centerclip.model.text`); it is "" without a
+    tokenizer. The rest is for people.
     """
 
     fingerprint: str

@@ -1,4 +1,4 @@
-"""Which of a set of files have to be indexed: compared with what the index has, by size and time."""
+"""Which files have to be indexed: their sizes and times compared with those in the index."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Changes", "FileStamp", "Known", "Moved", "compare"]
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """A file at one moment: another size or modification time means other content."""
+    """A file at one moment; if size or modification time differ, so does the content."""
 
     path: Path
     size_bytes: int
@@ -22,18 +22,14 @@ class FileStamp:
 
     @classmethod
     def of(cls, path: Path) -> FileStamp:
-        """Look at a file.
-
-        Raises:
-            OSError: it isn't there.
-        """
+        """Read a file's stamp; raises `OSError` if there is no such file."""
         stat = os.stat(path)
         return cls(Path(path), stat.st_size, stat.st_mtime)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the index remembers of one path."""
+    """What the index stores about one path."""
 
     state: str
     video_id: str
@@ -48,7 +44,7 @@ class Known:
 class Moved:
     """An indexed file that is gone, and a new one of the same size and time: very likely the same content.
 
-    If the content hash of `new` is `video_id`, `Writer.move` saves encoding it again.
+    If the content hash of `new` is `video_id`, `Writer.move` avoids encoding it again.
     """
 
     old: Path
@@ -58,10 +54,10 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Every file in one of `new`, `changed`, `unchanged`, `failed` or `moved`.
+    """Each file is in one of `new`, `changed`, `unchanged`, `failed` or `moved`.
 
-    `failed` failed before and have not changed since. `gone` are indexed paths under the given roots that
-    are no longer on the disk; those of `moved` are among them.
+    `failed` files failed before and haven't changed since. `gone` are indexed paths under the given roots
+    that no longer exist, including the old paths of `moved`.
     """
 
     new: tuple[FileStamp, ...]
@@ -73,7 +69,7 @@ class Changes:
 
 
 def compare(files: Iterable[FileStamp], known: Mapping[str, Known], roots: Sequence[Path]) -> Changes:
-    """Sort `files` by what has to be done with them; see `Changes`."""
+    """Sort files by what has to be done with them."""
     here: dict[str, FileStamp] = {}
     for file in files:
         here.setdefault(stored_path(file.path), file)
@@ -94,7 +90,7 @@ def compare(files: Iterable[FileStamp], known: Mapping[str, Known], roots: Seque
 
 
 def _moved(new: Iterable[FileStamp], known: Mapping[str, Known], here: Collection[str]) -> list[Moved]:
-    """Pair new files with indexed ones that have the same size and time and are no longer there."""
+    """Pair new files with indexed files of the same size and time that no longer exist."""
     wanted = {(file.size_bytes, file.modified_seconds) for file in new}
     lost: dict[tuple[int, float], list[str]] = {}
     for path, before in known.items():

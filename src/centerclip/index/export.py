@@ -1,4 +1,4 @@
-"""An index as plain files, in the layout of clip-retrieval: `img_emb/*.npy` and `metadata/*.parquet`."""
+"""Export an index as plain files in clip-retrieval's layout: `img_emb/*.npy` and `metadata/*.parquet`."""
 
 from __future__ import annotations
 
@@ -18,22 +18,19 @@ _BATCH = 8192
 
 
 def write_export(table: Any, embed_size: int, folder: Path) -> int:
-    """Write `img_emb/img_emb_0.npy` [N, E] float32 and `metadata/metadata_0.parquet`, row for row.
+    """Write `img_emb/img_emb_0.npy` [N, E] float32 and `metadata/metadata_0.parquet`, and return N.
 
-    The parquet file has the windows' columns and `image_path`, a copy of `path` under the name that
-    clip-retrieval's tools expect. Memory stays flat.
-
-    Returns:
-        N.
+    The rows of both correspond. The parquet file has the windows' columns and `image_path`, a copy of `path`
+    under the name that clip-retrieval's tools expect. Memory doesn't grow with N.
 
     Raises:
-        IndexStoreError: the folder holds an export already, or can't be written.
+        IndexStoreError: the folder already holds an export, or isn't writable.
     """
     vectors_file = folder / "img_emb" / "img_emb_0.npy"
     rows_file = folder / "metadata" / "metadata_0.parquet"
     for file in (vectors_file, rows_file):
         if file.exists():
-            raise IndexStoreError(f"{file} exists and is not overwritten: choose another folder")
+            raise IndexStoreError(f"{file} already exists: choose another folder")
     try:
         for file in (vectors_file, rows_file):
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""LanceDB, imported without the client of its cloud service, which takes longer than all the rest."""
+"""LanceDB, without importing its cloud client, which takes longer than everything else together."""
 
 from centerclip.lazy import postpone
 

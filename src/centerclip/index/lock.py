@@ -1,8 +1,8 @@
-"""One writer at a time: an operating-system lock with a note of who holds it.
+"""One writer at a time: an operating-system lock, with a note about its holder.
 
-The kernel drops the lock when its holder dies, so a crash never blocks the next run; the note beside it only
-says who holds the lock. For an index in object storage the lock is in this machine's temporary folder, so it
-excludes writers on the same machine only; don't write from several machines at once.
+The kernel releases the lock when its holder dies, so a crash never blocks the next run. For an index in
+object storage the lock is in this machine's temporary folder, so it excludes only writers on the same
+machine: don't write from several machines at once.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def writer_lock(location: str, *, remote: bool, wait_seconds: float) -> Iterator
 
     Args:
         location: a local folder, created if missing, or an address in object storage.
-        remote: `location` is such an address.
-        wait_seconds: how long to wait for another writer: 0 not at all, negative without limit.
+        remote: whether `location` is such an address.
+        wait_seconds: how long to wait for another writer; 0 doesn't wait, a negative number waits forever.
 
     Raises:
-        IndexLockedError: another writer held it all the time; names the process, the host and the time.
-        IndexStoreError: the folder can't be written.
+        IndexLockedError: another writer kept the lock; the message names process, host and time.
+        IndexStoreError: the folder isn't writable.
     """
     folder = _remote_folder(location) if remote else Path(location)
     try:
@@ -77,4 +77,4 @@ def _holder(folder: Path) -> str:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(note["since_seconds"]))
         return f"process {note['pid']} on {note['host']}, since {since}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process"  # it has just started, or was killed between lock and note
+        return "another process"  # it has just started, or was killed before writing the note

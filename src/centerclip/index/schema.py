@@ -1,8 +1,8 @@
-"""The tables of an index, and how records become rows and rows records.
+"""The tables of an index, and the conversion between records and rows.
 
 `windows` has one row per window, `pictures` one per picture, `videos` one per path, `meta` one per property
-of the index. Columns that describe a file are in both `windows` and `videos`, so that one condition works on
-either. Times are integer milliseconds, because merging by a float key can double rows (lance 4585).
+of the index. `windows` and `videos` share the columns that describe a file, so that conditions work on
+either. Times are integer milliseconds, because merging by a float key can duplicate rows (lance 4585).
 """
 
 from __future__ import annotations
@@ -63,21 +63,21 @@ KEYS = {
     "videos": ["path"],
     "meta": ["key"],
 }
-"""The tables and their primary keys, by which rows are merged."""
+"""The tables and their primary keys, which identify rows to merge."""
 WINDOW_COLUMNS = tuple(name for name, _ in _INFO + _WINDOW)
-"""What a condition on windows may use."""
+"""What conditions on windows can use."""
 VIDEO_COLUMNS = tuple(name for name, _ in _INFO + _STATE)
-"""What a condition on videos may use."""
+"""What conditions on videos can use."""
 _DESCRIBED = ("path", "video_id", "duration_seconds", "start_ms", "end_ms")
 WINDOW_READ = (*_DESCRIBED, "vector", "segments", "bounds_ms")
-"""What makes a `StoredWindow`. Each further column adds 1 to 7 ms to a search of 1,000,000 windows, even if
-few are found."""
+"""The columns of a `StoredWindow`. Each further column adds 1 to 7 ms to a search of 1,000,000 windows, even
+if few are found."""
 
 
 def schemas(embed_size: int) -> dict[str, pa.Schema]:
-    """The schema of each table, with its primary key marked for the store.
+    """Return the schema of each table, with its primary key marked for the store.
 
-    A window's row has its vector (E float32), its segments (S * E float16) and their S + 1 bounds.
+    A window has its vector (E float32), its segments (S * E float16) and their S + 1 bounds.
     """
     arrays = [
         ("vector", pa.list_(pa.float32(), embed_size)),
@@ -103,11 +103,11 @@ def _field(keys: Sequence[str], name: str, kind: pa.DataType) -> pa.Field:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredWindow:
-    """A window as the index holds it, with its score where a search found it.
+    """A window as stored in the index.
 
-    `path`, `video_id` and `duration_seconds` are of its file; `vector` [E] and `segments` [S, E] are float32;
-    `bounds` [S + 1] float64 are seconds in the file: segment s lasts from `bounds[s]` to `bounds[s + 1]`;
-    `score` is the cosine to the query, NaN without one.
+    `path`, `video_id` and `duration_seconds` are its file's. `vector` [E] and `segments` [S, E] are float32.
+    `bounds` [S + 1] float64 are seconds in the file: segment s lasts from `bounds[s]` to `bounds[s + 1]`.
+    `score` is the cosine with the query if it comes from a search, otherwise NaN.
     """
 
     path: Path
@@ -122,28 +122,30 @@ class StoredWindow:
 
 @dataclass(frozen=True, slots=True)
 class StoredVideo:
-    """A file as the index knows it: `info` describes it (a failed one only by path, size and time)."""
+    """A file in the index; of a failed one, `info` has only path, size and time.
+
+    `indexed_seconds` is when it was recorded, in seconds since the epoch.
+    """
 
     info: VideoInfo
     state: Literal["done", "failed"]
     reason: str
     windows: int
     indexed_seconds: float
-    """When it was recorded, seconds since the epoch."""
 
 
 def stored_path(path: str | Path) -> str:
-    """The form of a path that rows carry: absolute, links kept; bytes that aren't UTF-8 become U+FFFD."""
+    """Return a path as rows store it: absolute, links unresolved; U+FFFD for bytes that aren't UTF-8."""
     return os.fsencode(os.path.abspath(path)).decode("utf-8", "replace")
 
 
 def milliseconds(seconds: float) -> int:
-    """The form of an instant that rows carry."""
+    """Return a time as rows store it."""
     return round(seconds * 1000)
 
 
 def window_rows(videos: Sequence[EncodedVideo], embed_size: int) -> pa.Table:
-    """The rows of all windows of `videos`."""
+    """Return one row per window."""
     pairs = [(video.info, encoded) for video in videos for encoded in video.windows]
     columns = _info_columns([info for info, _ in pairs])
     columns["start_ms"] = [milliseconds(encoded.window.start_seconds) for _, encoded in pairs]
@@ -155,7 +157,7 @@ def window_rows(videos: Sequence[EncodedVideo], embed_size: int) -> pa.Table:
 
 
 def picture_rows(videos: Sequence[EncodedVideo]) -> pa.Table:
-    """The rows of all pictures of `videos`; of several within a millisecond the last."""
+    """Return one row per picture; of several in the same millisecond, the last."""
     rows = []
     for video in videos:
         pictures = {milliseconds(at): jpeg for encoded in video.windows for at, jpeg in encoded.pictures}
@@ -165,7 +167,7 @@ def picture_rows(videos: Sequence[EncodedVideo]) -> pa.Table:
 
 
 def video_rows(results: Sequence[EncodedVideo | Failed]) -> pa.Table:
-    """The rows of the table of videos, one per result, with the present time."""
+    """Return one row per file, with the current time."""
     columns = _info_columns([_describe(result) for result in results])
     columns["state"] = ["failed" if isinstance(result, Failed) else "done" for result in results]
     columns["reason"] = [result.reason if isinstance(result, Failed) else "" for result in results]
@@ -175,7 +177,7 @@ def video_rows(results: Sequence[EncodedVideo | Failed]) -> pa.Table:
 
 
 def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[StoredWindow]:
-    """The windows of a table that has the columns `WINDOW_READ`, in its order."""
+    """Convert a table with the columns `WINDOW_READ`."""
     described = table.select(list(_DESCRIBED)).to_pylist()
     vectors = table["vector"].combine_chunks()
     embed_size = vectors.type.list_size
@@ -198,18 +200,19 @@ def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[S
 
 
 def _rows_of(column: pa.ChunkedArray, kind: Any) -> list[NDArray[Any]]:
-    """The lists of a column as arrays, views of one copy."""
+    """Convert a column of lists to arrays, which are views of one copy."""
     lists = column.combine_chunks()
     values = lists.values.to_numpy().astype(kind)
     return [values[start:end] for start, end in pairwise(lists.offsets.to_numpy())]
 
 
 def to_video(row: dict[str, Any]) -> StoredVideo:
-    return StoredVideo(_info(row), row["state"], row["reason"], row["windows"], row["indexed_seconds"])
+    info = VideoInfo(**{name: row[name] for name, _ in _INFO} | {"path": Path(row["path"])})
+    return StoredVideo(info, row["state"], row["reason"], row["windows"], row["indexed_seconds"])
 
 
 def _describe(result: EncodedVideo | Failed) -> VideoInfo:
-    """What is known of a file; of a failed one its size and time, so that a change of it is noticed."""
+    """Return what is known about a file; of a failed one size and time, so that changes are noticed."""
     if isinstance(result, EncodedVideo):
         return result.info
     try:
@@ -224,8 +227,3 @@ def _info_columns(infos: Sequence[VideoInfo]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {name: [getattr(info, name) for info in infos] for name, _ in _INFO}
     columns["path"] = [stored_path(info.path) for info in infos]
     return columns
-
-
-def _info(row: dict[str, Any]) -> VideoInfo:
-    values = {name: row[name] for name, _ in _INFO}
-    return VideoInfo(**{**values, "path": Path(row["path"])})

@@ -1,8 +1,8 @@
 """The windows of an index at one version, and the search over them.
 
-Small collections are searched exactly, by one multiplication with a matrix in memory, which takes a tenth of
-the store's own exact search (3 ms against 50 ms over 100,000 x 512); larger ones by the store's ANN index. A
-snapshot never changes, so any number of threads may search it while a writer goes on.
+Small collections are searched exactly, by multiplying with a matrix in memory, which takes a tenth of the
+store's own exact search (3 ms instead of 50 ms over 100,000 x 512); larger ones by the store's ANN index. A
+snapshot never changes, so any number of threads may search it while a writer works.
 """
 
 from __future__ import annotations
@@ -23,35 +23,34 @@ from centerclip.errors import QueryError
 from centerclip.index.schema import WINDOW_COLUMNS, WINDOW_READ, StoredWindow, to_windows
 from centerclip.index.sql import all_of, where_errors
 
-__all__ = ["EXACT_LIMIT", "Matches", "Snapshot", "unit_vectors"]
+__all__ = ["EXACT_LIMIT", "Matches", "Snapshot", "first_of_each", "unit_vectors"]
 
 EXACT_LIMIT = 100_000
-"""Windows up to which a search is exact and in memory: 200 MB at E = 512."""
+"""Up to this number of windows, a search is exact and in memory: 200 MB at E = 512."""
 
 _SAMPLE = 4096
-"""Windows that stand for all in the background of a large collection: the median's error is under 2 % of
-the scores' spread."""
+"""Windows that determine the background of a large collection: the median's error is under 2 % of the scores'
+standard deviation."""
 _PROBES = 64
-"""Partitions looked at: all, up to a million windows. Where vectors have no large clusters, some of them hold
-half of what is near."""
+"""Partitions to search: all of them, up to a million windows. Where vectors have no large clusters, some
+partitions hold half of the nearest ones."""
 _CANDIDATES = 60
-"""Windows at least whose true scores are read, as an ANN index rounds: of the 10 nearest among 1,000,000, the
-first 10 by rounded score hold 8.8, the first 50 all. A search takes 26 ms for 50, 29 for 100."""
-
+"""Minimum number of windows to read true scores for, because an ANN index rounds them: of the 10 nearest
+among 1,000,000, the first 10 by rounded score hold 8.8, the first 50 all. A search takes 26 ms for 50, 29
+for 100."""
 _TOGETHER = 64
 """Queries multiplied at once: their scores over 100,000 windows take 26 MB."""
-
 _PIECE = 25_000
-"""Vectors that a thread multiplies with one query, beside others."""
+"""Vectors that one thread multiplies with a single query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What a search found for one query vector.
+    """The result of a search for one query vector.
 
-    `windows` are in descending order of score. `background` is the median score of the query over the
-    whole index (a fixed sample of a large one), ignoring the condition: what an unrelated window scores.
-    `sampled` is how many windows that median is taken over.
+    `windows` are in descending order of score. `background` is the query's median score over the whole index
+    (a fixed sample of a large one), ignoring the condition: what an unrelated window scores. `sampled` is the
+    number of windows in that median.
     """
 
     windows: tuple[StoredWindow, ...]
@@ -61,7 +60,7 @@ class Matches:
 
 @dataclass(frozen=True, slots=True)
 class _Vectors:
-    """Vectors in memory: [N, E] float32, their row ids [N] ascending, and a number for each one's video."""
+    """Vectors in memory: [N, E] float32, their row ids [N] ascending, and a number for each one's content."""
 
     matrix: NDArray[np.float32]
     row_ids: NDArray[np.int64]
@@ -70,7 +69,8 @@ class _Vectors:
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """Windows near a query, nearest first: row ids, scores and videos, [C] each, and rows that were read."""
+    """Windows near a query, nearest first: row ids, scores and contents [C], and their rows if already
+    read."""
 
     row_ids: NDArray[np.int64]
     scores: NDArray[np.float32]
@@ -82,20 +82,15 @@ class _Candidates:
         return _Candidates(self.row_ids[places], self.scores[places], self.videos[places], rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The candidates that are one query's hits, its background, and how many windows that is of."""
-
-    hits: _Candidates
-    background: float
-    sampled: int
+_Found = tuple[_Candidates, float, int]
+"""One query's hits, its background, and the number of windows that the background is computed from."""
 
 
 class Snapshot:
     """One version of the table of windows.
 
     Args:
-        table: a handle at that version, used by nobody else.
+        table: a handle at that version that nobody else uses.
         embed_size: E.
     """
 
@@ -111,7 +106,7 @@ class Snapshot:
 
     @property
     def exact(self) -> bool:
-        """Whether a search looks at every window."""
+        """Whether a search compares every window."""
         return self.count <= EXACT_LIMIT or not self._table.list_indices()
 
     def search(
@@ -119,7 +114,7 @@ class Snapshot:
     ) -> list[Matches]:
         """Find the `top` windows nearest to each of `vectors` [Q, E], unit length.
 
-        At most `per_video` of them are of the same content; `where` restricts which are looked at.
+        Up to `per_video` of them have the same content; `where` restricts the search.
         """
         if not self.count:
             return [Matches((), 0.0, 0) for _ in vectors]
@@ -128,7 +123,7 @@ class Snapshot:
         return [matches for part in parts for matches in self._matches(look(part, top, where, per_video))]
 
     def rows(self, where: str) -> list[StoredWindow]:
-        """The windows that meet a condition, in the order of path and time."""
+        """Return the windows that meet a condition, ordered by path and time."""
         rows = self._table.search().where(where).select(list(WINDOW_READ)).to_arrow()
         rows = rows.sort_by([("path", "ascending"), ("start_ms", "ascending")])
         return to_windows(rows)
@@ -136,7 +131,7 @@ class Snapshot:
     def _search_memory(
         self, vectors: NDArray[np.float32], top: int, where: str | None, per_video: int | None
     ) -> list[_Found]:
-        stored = self._all
+        stored = self._vectors
         scores = _products(vectors, stored.matrix)  # [Q, N]
         allowed = self._allowed(stored.row_ids, where)
         found = []
@@ -148,20 +143,20 @@ class Snapshot:
                 places = order if allowed is None else allowed[order]
                 return _Candidates(stored.row_ids[places], chosen[order], stored.videos[places])
 
-            found.append(_Found(_rank(best, top, per_video, len(chosen)), float(np.median(row)), len(row)))
+            found.append((_rank(best, top, per_video, len(chosen)), float(np.median(row)), len(row)))
         return found
 
     def _search_store(
         self, vectors: NDArray[np.float32], top: int, where: str | None, per_video: int | None
     ) -> list[_Found]:
-        backgrounds = np.median(_products(vectors, self._sample.matrix), axis=1)  # [Q]
-        sampled = len(self._sample.matrix)
+        sample = self._vectors.matrix
+        backgrounds = np.median(_products(vectors, sample), axis=1)  # [Q]
 
         def look(vector: NDArray[np.float32], background: float) -> _Found:
             def best(wanted: int) -> _Candidates:
                 return self._nearest(vector, wanted, where, whole=wanted < 2 * top)
 
-            return _Found(_rank(best, top, per_video, self.count), float(background), sampled)
+            return _rank(best, top, per_video, self.count), float(background), len(sample)
 
         if len(vectors) == 1:
             return [look(vectors[0], backgrounds[0])]
@@ -171,15 +166,16 @@ class Snapshot:
     def _nearest(
         self, vector: NDArray[np.float32], wanted: int, where: str | None, *, whole: bool
     ) -> _Candidates:
-        """Ask the store, for `whole` rows where few will be dropped: to read them later takes longer.
+        """Ask the store; for `whole` rows if few will be dropped, because reading them later takes longer.
 
-        Of 1,000,000 windows the 75 nearest take 28 ms, whole 32, and reading 50 of them afterwards 10.
+        Of 1,000,000 windows, the 75 nearest take 28 ms, whole 32 ms; reading 50 of them afterwards takes 10
+        ms.
         """
         query = self._table.search(vector, vector_column_name="vector").distance_type("cosine")
         query = query.select([*(WINDOW_READ if whole else ["video_id"]), "_distance"]).with_row_id(True)
         query = query.limit(wanted).nprobes(_PROBES).refine_factor(math.ceil(_CANDIDATES / wanted))
         if where is not None:
-            # As many more partitions as it takes to find enough rows that meet the condition.
+            # As many further partitions as it takes to find enough rows that meet the condition.
             query = query.where(all_of(where), prefilter=True).maximum_nprobes(0)
         with where_errors(where, WINDOW_COLUMNS):
             rows = query.to_arrow()
@@ -189,7 +185,7 @@ class Snapshot:
         return _Candidates(row_ids, scores, videos, rows if whole else None)
 
     def _allowed(self, row_ids: NDArray[np.int64], where: str | None) -> NDArray[np.int64] | None:
-        """Places in `row_ids` of the rows that meet the condition; None for all."""
+        """Return the places in `row_ids` of the rows that meet the condition; None for all."""
         if where is None:
             return None
         with where_errors(where, WINDOW_COLUMNS):
@@ -198,46 +194,37 @@ class Snapshot:
         return np.flatnonzero(np.isin(row_ids, wanted))
 
     def _matches(self, found: Sequence[_Found]) -> list[Matches]:
-        """Read the rows of all hits of which only the ids are known, at once."""
-        unread = [one.hits.row_ids for one in found if one.hits.rows is None]
+        """Read the rows of all hits that aren't read yet, at once."""
+        unread = [hits.row_ids for hits, _, _ in found if hits.rows is None]
         row_ids = np.unique(np.concatenate(unread)) if unread else np.empty(0, np.int64)
         if len(row_ids):
             query = self._table.take_row_ids(row_ids.tolist()).select(list(WINDOW_READ))
             read = query.with_row_id().to_arrow().sort_by("_rowid")
         matches = []
-        for one in found:
-            rows = one.hits.rows
-            if rows is None and len(one.hits.row_ids):
-                rows = read.take(np.searchsorted(row_ids, one.hits.row_ids))
-            windows = [] if rows is None else to_windows(rows, one.hits.scores.tolist())
-            matches.append(Matches(tuple(windows), one.background, one.sampled))
+        for hits, background, sampled in found:
+            rows = hits.rows
+            if rows is None and len(hits.row_ids):
+                rows = read.take(np.searchsorted(row_ids, hits.row_ids))
+            windows = [] if rows is None else to_windows(rows, hits.scores.tolist())
+            matches.append(Matches(tuple(windows), background, sampled))
         return matches
 
     @property
-    def _all(self) -> _Vectors:
+    def _vectors(self) -> _Vectors:
+        """All vectors of a small collection, or a fixed sample of a large one; read once."""
         with self._lock:
-            return self._loaded
+            return self._read
 
     @cached_property
-    def _loaded(self) -> _Vectors:
-        query = self._table.search().select(["vector", "video_id"]).with_row_id(True)
-        return self._read(query.to_batches(8192), self.count)
-
-    @property
-    def _sample(self) -> _Vectors:
-        with self._lock:
-            return self._sampled
-
-    @cached_property
-    def _sampled(self) -> _Vectors:
-        places = np.random.default_rng(0).choice(self.count, size=min(_SAMPLE, self.count), replace=False)
-        query = (
-            self._table.take_offsets(np.sort(places).tolist()).select(["vector", "video_id"]).with_row_id()
-        )
-        return self._read(query.to_batches(), len(places))
-
-    def _read(self, batches: Any, count: int) -> _Vectors:
-        """Copy batches into arrays made beforehand, so that only one copy of the vectors is in memory."""
+    def _read(self) -> _Vectors:
+        columns, count = ["vector", "video_id"], self.count
+        if count <= EXACT_LIMIT:
+            batches = self._table.search().select(columns).with_row_id(True).to_batches(8192)
+        else:
+            count = min(_SAMPLE, count)
+            places = np.sort(np.random.default_rng(0).choice(self.count, size=count, replace=False))
+            batches = self._table.take_offsets(places.tolist()).select(columns).with_row_id().to_batches()
+        # Copied into arrays made beforehand, so that only one copy of the vectors is in memory.
         matrix = np.empty((count, self._embed_size), dtype=np.float32)
         row_ids = np.empty(count, dtype=np.int64)
         videos = np.empty(count, dtype=np.int64)
@@ -253,10 +240,10 @@ class Snapshot:
 
 
 def unit_vectors(vectors: ArrayLike, embed_size: int) -> NDArray[np.float32]:
-    """Scale query vectors, [Q, E] or [E] of any length, to [Q, E] float32 of unit length.
+    """Scale query vectors, [Q, E] or [E], to [Q, E] float32 of unit length.
 
     Raises:
-        QueryError: one is zero, not finite or not of size E.
+        QueryError: a vector is zero, not finite or not of size E.
     """
     wide = np.atleast_2d(np.asarray(vectors, dtype=np.float64))
     if wide.ndim != 2 or wide.shape[1] != embed_size:
@@ -266,13 +253,13 @@ def unit_vectors(vectors: ArrayLike, embed_size: int) -> NDArray[np.float32]:
         )
     lengths = np.linalg.norm(wide, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or not lengths.all():
-        raise QueryError("the query's vector is zero or not finite, so nothing is near to it: ask otherwise")
+        raise QueryError("the query's vector is zero or not finite, so nothing is similar: change the query")
     units: NDArray[np.float32] = (wide / lengths).astype(np.float32)
     return units
 
 
 def _descending(scores: NDArray[np.float32], wanted: int) -> NDArray[np.int64]:
-    """Places of the `wanted` highest scores, highest first; equal ones in their own order."""
+    """Return the places of the `wanted` highest scores, highest first; equal ones in their own order."""
     if wanted < len(scores):
         places = np.sort(np.argpartition(-scores, wanted - 1)[:wanted])
     else:
@@ -281,11 +268,11 @@ def _descending(scores: NDArray[np.float32], wanted: int) -> NDArray[np.int64]:
 
 
 def _products(vectors: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Dot products [Q, N] of vectors [Q, E] with the rows of a matrix [N, E]."""
+    """Return the dot products [Q, N] of vectors [Q, E] with the rows of a matrix [N, E]."""
     if len(vectors) > 1:
         products: NDArray[np.float32] = vectors @ matrix.T
         return products
-    # Not by BLAS, which is no faster with one vector, and whose threads then spin on for 20 ms each and keep
+    # Not with BLAS, which is no faster for one vector, and whose threads then spin for 20 ms each and keep
     # cores from the store.
     scores = np.empty((1, len(matrix)), dtype=np.float32)
 
@@ -303,17 +290,18 @@ def _products(vectors: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDAr
 
 
 def _rank(best: Callable[[int], _Candidates], top: int, per_video: int | None, total: int) -> _Candidates:
-    """Ask for more and more candidates until `top` remain with at most `per_video` of each video."""
+    """Request more and more candidates until `top` remain with at most `per_video` of the same content."""
     wanted = min(top if per_video is None else top + top // 4, total)
     while True:
         found = best(wanted)
-        kept = np.array(_first_of_each(found.videos.tolist(), per_video)[:top], dtype=np.int64)
+        kept = np.array(first_of_each(found.videos.tolist(), per_video)[:top], dtype=np.int64)
         if len(kept) == top or len(found.videos) < wanted or wanted == total:
             return found.take(kept)
         wanted = min(4 * wanted, total)
 
 
-def _first_of_each(videos: Sequence[Any], per_video: int | None) -> list[int]:
+def first_of_each(videos: Sequence[Any], per_video: int | None) -> list[int]:
+    """Return the places of the first `per_video` of each content, in order; all for None."""
     seen: dict[Any, int] = {}
     kept = []
     for place, video in enumerate(videos):

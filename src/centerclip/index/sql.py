@@ -1,6 +1,6 @@
-"""SQL conditions: values written safely into them, and a user's own ones checked.
+"""Build SQL conditions safely, and check those that users write.
 
-The store's filters are raw SQL; nothing else in the package builds one by hand.
+The store's filters are raw SQL; no other module builds them by hand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["all_of", "any_of", "differs", "equals", "literal", "store_errors", "
 
 
 def literal(value: str | float) -> str:
-    """Write a value as a SQL literal; a quote is doubled, nothing else is special."""
+    """Write a value as a SQL literal; only quotes need escaping."""
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
     return repr(value)
@@ -30,28 +30,25 @@ def differs(column: str, value: str | float) -> str:
 
 
 def any_of(column: str, values: Iterable[str]) -> str:
-    """The condition that `column` is one of `values`, at least one."""
+    """Return the condition that `column` is one of `values`, at least one."""
     return f"{column} IN ({', '.join(literal(value) for value in values)})"
 
 
 def all_of(*conditions: str | None) -> str | None:
-    """Join the conditions that are there by AND, each in parentheses so that none leaks into another."""
+    """Join conditions by AND, without the empty ones; parentheses keep each one intact."""
     given = [f"({condition})" for condition in conditions if condition]
     return " AND ".join(given) or None
 
 
 @contextmanager
 def where_errors(where: str | None, columns: Iterable[str]) -> Iterator[None]:
-    """Turn the store's complaint about a user's condition into a `QueryError` of one line.
-
-    Without a condition errors pass through.
-    """
+    """Turn the store's error about a user's condition into a one-line `QueryError`; otherwise let it pass."""
     try:
         yield
     except CenterCLIPError:
         raise
     except (ValueError, RuntimeError) as error:
-        if where is None or _is_storage(error):
+        if where is None or "LanceError(IO)" in str(error):
             raise
         raise QueryError(
             f"the condition {where!r} can't be used: {_reason(error)}. "
@@ -61,7 +58,7 @@ def where_errors(where: str | None, columns: Iterable[str]) -> Iterator[None]:
 
 @contextmanager
 def store_errors(location: str, doing: str) -> Iterator[None]:
-    """Turn whatever the store raises while `doing` something into an `IndexStoreError` of one line."""
+    """Turn any error of the store while `doing` something into a one-line `IndexStoreError`."""
     try:
         yield
     except CenterCLIPError:
@@ -69,16 +66,12 @@ def store_errors(location: str, doing: str) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError) as error:  # the three kinds lancedb raises
         raise IndexStoreError(
             f"the index {location} failed while {doing}: {_reason(error)}. "
-            "Check that the place can be reached and written and has free space; then run the command again"
+            "Check that the location is reachable, writable and has free space; then run the command again"
         ) from error
 
 
-def _is_storage(error: Exception) -> bool:
-    return "LanceError(IO)" in str(error)
-
-
 def _reason(error: Exception) -> str:
-    """The part of the store's message that a reader can use, on one line."""
+    """Return the useful part of the store's message, on one line."""
     text = " ".join(str(error).split())
     parser = re.search(r"\(sql parser error: (.*)\)", text)
     if parser:

@@ -1,7 +1,7 @@
-"""Where an index lies and what tables it has: opening, recognizing, creating.
+"""An index's location and tables: opening, recognizing and creating them.
 
-`meta` is written last, so an index exists from the moment it is bound to a model and not before; what an
-interrupted creation left is created again. A folder that holds anything else is never touched.
+`meta` is written last, so an index exists once it is bound to a model; an interrupted creation starts over.
+Folders that hold anything else are never touched.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from centerclip.index.sql import store_errors
 __all__ = ["FORMAT", "Meta", "Store", "merge"]
 
 FORMAT = 2
-"""Of the tables' layout; raise it with any change."""
+"""Version of the tables' layout; increase it with any change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What an index says of itself: a random id, the model of its vectors, and the roots its owner gave."""
+    """An index's random id, the model of its vectors, and the roots its owner gave."""
 
     id: str
     card: ModelCard
@@ -46,7 +46,7 @@ class Store:
         location: a folder or an address such as `s3://bucket/prefix`.
 
     Raises:
-        IndexStoreError: the place holds something else, or can't be reached.
+        IndexStoreError: the location holds something else, or isn't reachable.
     """
 
     def __init__(self, location: str | Path) -> None:
@@ -58,9 +58,9 @@ class Store:
         self._refuse_foreign()
 
     def meta(self) -> Meta | None:
-        """What the index says of itself now, None while there is no index.
+        """Read the index's current metadata; None while there is no index.
 
-        An index that was deleted and made again in the same place has another id.
+        An index that was deleted and created again has another id.
 
         Raises:
             IndexStoreError: it has another format, or can't be read.
@@ -69,24 +69,24 @@ class Store:
         seen, known = self._meta
         if stamp is not None and stamp == seen:
             return known
-        with store_errors(self.location, "reading what model it belongs to"):
+        with store_errors(self.location, "reading its metadata"):
             table = self._try_open("meta") if self.remote or stamp else None
             found = None if table is None else self._read_meta(table)
         self._meta = stamp, found
         return found
 
     def _stamp(self) -> tuple[int | str, ...] | None:
-        """What differs once `meta` was written or made again; None while there is none."""
+        """Return a value that changes whenever `meta` is written or created again; None without it."""
         versions = Path(self.location, "meta.lance", "_versions")
         with suppress(OSError):
             stat = os.stat(versions)
-            return stat.st_ino, stat.st_mtime_ns, *os.listdir(versions)  # a folder's time may be 4 ms coarse
+            return stat.st_ino, stat.st_mtime_ns, *os.listdir(versions)  # folder times may be 4 ms coarse
         return None
 
     def _read_meta(self, table: Any) -> Meta:
         values = {row["key"]: row["value"] for row in table.to_arrow().to_pylist()}
         if int(values["format"]) != FORMAT:
-            remedy = "index into a new place with `centerclip index PATH --index NEW`, or delete it first"
+            remedy = "index into a new folder with `centerclip index PATH --index NEW`, or delete it first"
             if int(values["format"]) > FORMAT:
                 remedy = "upgrade centerclip, or choose another --index"
             raise IndexStoreError(
@@ -97,40 +97,40 @@ class Store:
         return Meta(values["id"], ModelCard.from_json(values["model"]), roots)
 
     def create(self, card: ModelCard) -> None:
-        """Make the tables; the caller holds the lock and has seen that there is no index."""
+        """Create the tables; the caller holds the lock and has checked that there is no index."""
         with store_errors(self.location, "being created"):
             for name in self._connection.list_tables().tables:
                 leftover = self._try_open(name)
                 if leftover is not None and leftover.count_rows():
                     raise IndexStoreError(
-                        f"{self.location} holds a table {name} with rows, but does not say of which model "
-                        "they are. Nothing was touched; delete it, or choose another --index"
+                        f"{self.location} holds a table {name} with rows of an unknown model. "
+                        "Nothing was touched; delete it, or choose another --index"
                     )
                 self._connection.drop_table(name)
             values = {"format": str(FORMAT), "id": uuid.uuid4().hex, "model": card.to_json(), "roots": "[]"}
-            for name, schema in schemas(card.embed_size).items():  # meta is the last
+            for name, schema in schemas(card.embed_size).items():  # meta comes last
                 data = pa.table([values.keys(), values.values()], schema=schema) if name == "meta" else None
                 self._connection.create_table(name, data=data, schema=schema)
 
     def add_roots(self, roots: Iterable[str | os.PathLike[str]]) -> None:
-        """Remember roots, made absolute, after those there are; the caller holds the lock."""
+        """Store further roots as absolute paths; the caller holds the lock."""
         meta = self.meta()
         known = [str(root) for root in meta.roots] if meta else []
         value = list(dict.fromkeys([*known, *map(os.path.abspath, roots)]))
         if value == known:
             return
         with store_errors(self.location, "being written"):
-            table = self.table("meta")  # JSON is ASCII, also where a name isn't valid UTF-8
+            table = self.table("meta")  # JSON is ASCII, even if a name isn't valid UTF-8
             merge(table, pa.table({"key": ["roots"], "value": [json.dumps(value)]}, schema=table.schema))
 
     def table(self, name: str) -> Any:
-        """A handle that stays at the table's present version but for its own writes."""
+        """Return a handle at the table's current version; it follows only its own writes."""
         with store_errors(self.location, f"opening its table {name}"):
             return self._connection.open_table(name)
 
     def version(self, name: str) -> int:
-        """The number of the table's newest version; about a millisecond on a local disk."""
-        with store_errors(self.location, f"looking at its table {name}"):
+        """Return the number of the table's newest version; takes about 1 ms on a local disk."""
+        with store_errors(self.location, f"reading the version of its table {name}"):
             latest = self._latest.get(name)
             if latest is None:
                 from centerclip.index.lance import lancedb
@@ -140,24 +140,24 @@ class Store:
             return int(latest.version)
 
     def size_bytes(self) -> int:
-        """What the index takes on the disk; in object storage, what its newest versions take."""
+        """Return the index's size on disk; in object storage, that of its newest versions."""
         if self.remote:
             return sum(int(self.table(name).stats()["total_bytes"]) for name in KEYS)
         total = 0
         for folder, _, names in os.walk(self.location):
             for name in names:
-                with suppress(FileNotFoundError):  # a writer's temporary file that is gone again
+                with suppress(FileNotFoundError):  # a writer's temporary file that was just deleted
                     total += os.stat(Path(folder, name)).st_size
         return total
 
     @cached_property
     def _connection(self) -> Any:
-        from centerclip.index.lance import lancedb  # takes 0.7 s, which an error so far did not need
+        from centerclip.index.lance import lancedb  # takes 0.7 s, so not before it is needed
 
-        return lancedb.connect(self.location)  # which makes the folder
+        return lancedb.connect(self.location)  # creates the folder
 
     def _try_open(self, name: str) -> Any:
-        """The table, or None while it has no version: its creation was interrupted, or never begun."""
+        """Open a table; None if its creation was interrupted or never started."""
         try:
             return self._connection.open_table(name)
         except ValueError as error:
@@ -177,7 +177,7 @@ class Store:
             )
         else:
             return
-        visible = {name for name in names if not name.startswith(".")}  # the lock, a desktop's droppings
+        visible = {name for name in names if not name.startswith(".")}  # ignores the lock and .DS_Store
         foreign = sorted(visible - {f"{name}.lance" for name in KEYS})
         if foreign:
             raise IndexStoreError(
@@ -187,18 +187,19 @@ class Store:
 
 
 def merge(table: Any, rows: pa.Table, gone: str | None = None) -> int:
-    """Put rows in place of those with the same key, in one commit, and delete others that meet `gone`.
+    """Insert rows or replace those with the same key, and delete others that meet `gone`, in one commit.
 
-    No retry can double a row. It takes 25 ms for 500 rows, where appending takes 8, also into 200,000 rows.
+    Repeating it can't duplicate rows. It takes 25 ms for 500 rows, even into 200,000; appending takes 8.
 
     Args:
         table: one of the index.
-        rows: of distinct keys; the store would double equal ones.
+        rows: with distinct keys; the store would duplicate equal ones.
         gone: SQL condition.
 
     Returns:
-        How many rows were replaced or deleted.
+        Number of rows replaced or deleted.
     """
+
     builder = table.merge_insert(KEYS[table.name]).when_matched_update_all().when_not_matched_insert_all()
     if gone is not None:
         builder = builder.when_not_matched_by_source_delete(gone)

@@ -1,7 +1,8 @@
 """`VideoIndex`: embedded videos in a folder or a bucket, searched by vector.
 
-Readers need no lock and see what a writer commits without opening the index again; see `writer` for how it
-stays whole. The package knows vectors and descriptions of files, but neither models nor how videos are read.
+Readers need no lock, and see a writer's commits without opening the index again; `writer` explains how the
+index stays consistent. The package knows vectors and metadata of files, but neither models nor how to read
+videos.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """An index in figures: `videos` are the done ones, `footage_seconds` their length in all.
+    """Figures of an index; `videos` and `footage_seconds` count the files that didn't fail.
 
     `search` is `exact` or `ann`; `version` grows with every write.
     """
@@ -58,7 +59,7 @@ class VideoIndex:
         create: whether the index may be new; `bind` then creates it.
 
     Raises:
-        IndexStoreError: not there and `create` is false, or the place holds something else.
+        IndexStoreError: there is no index and `create` is false, or the location holds something else.
     """
 
     def __init__(self, location: str | Path, *, create: bool = True) -> None:
@@ -76,41 +77,41 @@ class VideoIndex:
 
     @property
     def id(self) -> str | None:
-        """Random, and another one for an index made again in the same place; None while there is none."""
+        """A random id; an index that is deleted and created again gets another. None while there is none."""
         meta = self._store.meta()
         return meta.id if meta else None
 
     @property
     def model(self) -> ModelCard | None:
-        """The model all vectors are of; None while the index is new."""
+        """The model of all vectors; None while the index is new."""
         meta = self._store.meta()
         return meta.card if meta else None
 
     @property
     def roots(self) -> tuple[Path, ...]:
-        """The files and folders its owner gave to index: absolute, the first given first."""
+        """The files and folders its owner asked to index: absolute, in the order given."""
         meta = self._store.meta()
         return meta.roots if meta else ()
 
     @property
     def version(self) -> int:
-        """A number that grows with each write, by any process; 0 while the index is new.
+        """A number that grows with each write by any process; 0 while the index is new.
 
-        It starts again for an index made again in the same place, so what is cached by it needs `id` too.
+        It starts over if the index is created again, so caches need `id` too.
         """
         if self.model is None:
             return 0
         return self._store.version("windows") + self._store.version("videos")
 
     def __len__(self) -> int:
-        """How many windows it holds."""
+        """Return the number of windows."""
         return 0 if self.model is None else self._read(lambda snapshot: snapshot.count)
 
     def bind(self, card: ModelCard) -> None:
-        """Make the index one of this model, or check that it is.
+        """Create the index for this model, or check that it belongs to it.
 
         Raises:
-            FingerprintError: it belongs to another model, or to windows of another length or precision.
+            FingerprintError: it belongs to another model, or has windows of another length or precision.
         """
         if self.model is None:
             with writer_lock(self.location, remote=self._store.remote, wait_seconds=60):
@@ -133,10 +134,10 @@ class VideoIndex:
         self._bound_id = meta.id
 
     def check(self, fingerprint: str, name: str = "another model") -> None:
-        """Make sure that vectors of the model with this fingerprint may be compared with the index's.
+        """Check that a model's vectors can be compared with the index's.
 
         Raises:
-            FingerprintError: they may not.
+            FingerprintError: they can't.
         """
         bound = self._described().card
         if bound.fingerprint != fingerprint:
@@ -147,31 +148,32 @@ class VideoIndex:
 
     @contextmanager
     def writer(self, *, wait_seconds: float = 0.0) -> Iterator[Writer]:
-        """Hold the index for writing, after repairing what a killed writer left half done.
+        """Lock the index for writing, and repair what a killed writer left unfinished.
 
         Args:
-            wait_seconds: how long to wait for another writer: 0 not at all, negative without limit.
+            wait_seconds: how long to wait for another writer; 0 doesn't wait, a negative number waits
+                forever.
 
         Raises:
-            IndexLockedError: another process is writing; names it.
-            IndexStoreError: the index is not yet bound to a model, or was made again since it was.
+            IndexLockedError: another process is writing; the message names it.
+            IndexStoreError: the index isn't bound to a model yet, or was created again after it was.
         """
         expected = self._bound_id or self._described().id
         with writer_lock(self.location, remote=self._store.remote, wait_seconds=wait_seconds):
             meta = self._described()
             if meta.id != expected:
                 raise IndexStoreError(
-                    f"the index {self.location} was deleted and made again in the meantime, maybe with "
+                    f"the index {self.location} was deleted and created again meanwhile, maybe with "
                     "another model. Nothing was written; run the command again"
                 )
             yield Writer(self._store, meta.card.embed_size)
 
     def changes(self, files: Iterable[FileStamp], *, roots: Sequence[Path] = ()) -> Changes:
-        """Compare files with what the index has of them.
+        """Compare files with the index.
 
         Args:
-            files: what is on the disk.
-            roots: files and folders under which an indexed path that is no longer there counts as gone.
+            files: the files on disk.
+            roots: files and folders; indexed paths under them that no longer exist are `gone`.
         """
         if self.model is None:
             return compare(files, {}, roots)
@@ -185,7 +187,7 @@ class VideoIndex:
         """Find the windows nearest to each query vector.
 
         Args:
-            vectors: [Q, E] or [E]; of any length, compared by cosine.
+            vectors: [Q, E] or [E], compared by cosine.
             top: windows per query, at least 1.
             where: SQL condition on the windows' columns.
             per_video: maximum number of windows of the same content; None for no limit.
@@ -194,10 +196,10 @@ class VideoIndex:
             One `Matches` per query; empty ones while the index is empty.
 
         Raises:
-            QueryError: a vector that is zero, not finite or not of size E, or a condition that can't be used.
+            QueryError: a vector is zero, not finite or not of size E, or the condition can't be used.
         """
         if top < 1 or (per_video is not None and per_video < 1):
-            raise QueryError(f"top={top} and per_video={per_video} must be at least 1")
+            raise QueryError(f"top is {top} and per_video {per_video}, but both must be at least 1")
         if self.model is None:
             return [Matches((), 0.0, 0) for _ in np.atleast_2d(np.asarray(vectors))]
         units = unit_vectors(vectors, self.model.embed_size)
@@ -206,9 +208,9 @@ class VideoIndex:
         )
 
     def windows(self, video_id: str, start_seconds: float | None = None) -> list[StoredWindow]:
-        """The windows of a content in time order, or the one that starts at `start_seconds`.
+        """Return the windows of a content in time order, or only the one that starts at `start_seconds`.
 
-        Of content that lies under several paths, those of the first path.
+        If several paths have this content, the windows are those of the first path.
         """
         if self.model is None:
             return []
@@ -218,9 +220,9 @@ class VideoIndex:
         return [window for window in found if window.path == found[0].path]
 
     def picture(self, video_id: str, seconds: float) -> bytes | None:
-        """The JPEG file of what a content shows at an instant; None if the index doesn't have that content.
+        """Return the JPEG file of the picture that a content shows at an instant; None for unknown content.
 
-        It is the last picture that begins at or before `seconds`, or else the first.
+        It is the last picture that starts by then, or else the first.
         """
         if self.model is None:
             return None
@@ -241,10 +243,10 @@ class VideoIndex:
     def videos(
         self, where: str | None = None, *, offset: int = 0, limit: int | None = None
     ) -> list[StoredVideo]:
-        """The files the index knows, done and failed, in the order of their paths.
+        """Return the files in the index, done and failed, ordered by path.
 
         Raises:
-            QueryError: `where` can't be used; it may name the columns of the table of videos.
+            QueryError: `where` can't be used; it may name columns of the table of videos.
         """
         if self.model is None:
             return []
@@ -262,16 +264,16 @@ class VideoIndex:
         return self._twice(read)
 
     def video(self, video_id: str) -> StoredVideo | None:
-        """The encoded file with this content, None if there is none; of several, the first path."""
+        """Return the encoded file with this content, the first path of several; None if there is none."""
         found = self.videos(equals("video_id", video_id), limit=1)
         return found[0] if found else None
 
     def failed(self) -> list[StoredVideo]:
-        """The files that could not be encoded, with the reasons."""
+        """Return the files that couldn't be encoded, with the reasons."""
         return self.videos(equals("state", "failed"))
 
     def stats(self) -> Stats:
-        """The index in figures.
+        """Return figures of the index.
 
         Raises:
             IndexStoreError: there is no index yet.
@@ -292,10 +294,10 @@ class VideoIndex:
         )
 
     def export(self, folder: str | Path) -> int:
-        """Write all windows as `.npy` and parquet, in clip-retrieval's layout; returns how many.
+        """Write all windows as `.npy` and parquet files in clip-retrieval's layout; return how many.
 
         Raises:
-            IndexStoreError: the folder holds an export already, or can't be written.
+            IndexStoreError: the folder already holds an export, or isn't writable.
         """
         embed_size = self._described().card.embed_size
         return write_export(self._store.table("windows"), embed_size, Path(folder))
@@ -309,18 +311,18 @@ class VideoIndex:
     def _missing(self) -> IndexStoreError:
         return IndexStoreError(
             f"there is no index at {self.location}: run `centerclip index PATH` first, "
-            "or choose the right place with --index"
+            "or choose another location with --index"
         )
 
     def _column_values(self, *columns: str) -> Any:
-        """Columns of the table of videos, in no order."""
+        """Return columns of the table of videos, in no particular order."""
         return self._twice(lambda: self._store.table("videos").search().select(list(columns)).to_arrow())
 
     def _read(self, look: Callable[[Snapshot], _T]) -> _T:
         return self._twice(lambda: look(self._newest()))
 
     def _twice(self, read: Callable[[], _T]) -> _T:
-        """Read the newest version; once more, where a writer cleaned up its files meanwhile."""
+        """Read the newest version; once more if a writer deleted its files meanwhile."""
         with suppress(IndexStoreError), store_errors(self.location, "being read"):
             return read()
         with store_errors(self.location, "being read"):
@@ -333,6 +335,6 @@ class VideoIndex:
             if self._snapshot is None or (self._snapshot_id, self._snapshot.version) != (meta.id, version):
                 snapshot = Snapshot(self._store.table("windows"), meta.card.embed_size)
                 if self.id != meta.id:
-                    raise IndexStoreError(f"the index {self.location} is just being made again: try again")
+                    raise IndexStoreError(f"the index {self.location} is being created again: try again")
                 self._snapshot, self._snapshot_id = snapshot, meta.id
             return self._snapshot

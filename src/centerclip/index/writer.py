@@ -1,9 +1,9 @@
-"""The only code that changes an index: batches in, rows replaced, and a count at the end.
+"""The only code that changes an index: it replaces rows in batches and verifies the result.
 
-One rule makes it safe to be killed anywhere: a path has as many rows in `windows` as `videos` says, and these
-and its pictures are of the content that `videos` says (a failed or unknown path has none). A batch writes its
-pictures, its windows and then its videos, in one commit each; in between the rule is broken for that batch
-alone, and the next writer forgets such paths, so that they are encoded again. A redo replaces, it never adds.
+One rule makes it safe to kill at any time: a path has as many rows in `windows` as `videos` says, and they
+and its pictures belong to the content that `videos` says (a failed or unknown path has none). A batch commits
+its pictures, then its windows, then its videos; in between, the rule is broken for that batch alone. The next
+writer forgets such paths, so that they are encoded again. Repeating a batch replaces rows and never adds any.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from centerclip.records import EncodedVideo, Failed
 __all__ = ["Summary", "Writer"]
 
 _KEEP_VERSIONS = timedelta(hours=1)
-"""How long files of superseded versions stay: a reader that is in the middle of a search may need them."""
+"""How long files of old versions are kept, because a reader may be in the middle of a search."""
 _FRAGMENTS = 20
-"""Appended pieces from which a finished run compacts: less often, since that rewrites the table."""
+"""Number of appended pieces that makes a finished run compact, which rewrites the table."""
 _BATCHES = 500
-"""Batches after which a long run compacts on its way, before opening its files takes long."""
+"""Number of batches after which a long run compacts, before opening its files gets slow."""
 _PATHS = 1000
 """Paths in one condition."""
 _PARTITION = 16_384
-"""Windows of a partition of the ANN index."""
+"""Windows per partition of the ANN index."""
 _ANN = "ann_"
-"""Name of the ANN index, before its number of rows."""
+"""Prefix of the ANN index's name, followed by its number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a finished run left behind, read back from the index.
+    """What the index holds after a finished run, as read back from it.
 
-    `search` is how it is searched from now on: `exact` or `ann`; `built_ann` whether this run built the
-    ANN index for that.
+    `search` is how it will be searched: `exact` or `ann`; `built_ann` is whether this run built the ANN
+    index.
     """
 
     videos: int
@@ -58,9 +58,9 @@ class Summary:
 
 
 class Writer:
-    """Changes an index while its lock is held; made by `VideoIndex.writer`, which first repairs.
+    """Changes an index while its lock is held; `VideoIndex.writer` makes it. Starts with repairing the index.
 
-    Every method returns when its change is on the disk.
+    Methods return once their change is on disk.
     """
 
     def __init__(self, store: Store, embed_size: int) -> None:
@@ -77,18 +77,18 @@ class Writer:
             self._tidy()
 
     def add(self, results: Sequence[EncodedVideo | Failed]) -> list[EncodedVideo | Failed]:
-        """Record a batch; what was known of the same paths before is replaced.
+        """Record a batch, replacing everything stored about the same paths.
 
         Args:
-            results: files encoded or failed, in any order; of two with one path the later counts.
+            results: encoded or failed files in any order; of several with one path the last counts.
 
         Returns:
-            For each of `results` what is recorded of its path: what can't be stored has become a `Failed`.
+            What is recorded for each of `results`: files that can't be stored become `Failed`.
 
         Raises:
             IndexStoreError: embeddings of another size than the index's, or the store failed.
         """
-        paths = [stored_path(_path(result)) for result in results]
+        paths = [stored_path(result.path) for result in results]
         by_path = {path: self._storable(result) for path, result in zip(paths, results, strict=True)}
         if not by_path:
             return []
@@ -107,25 +107,25 @@ class Writer:
         return [by_path[path] for path in paths]
 
     def add_roots(self, roots: Iterable[str | os.PathLike[str]]) -> None:
-        """Remember the files and folders that the owner gave, and no others; see `VideoIndex.roots`."""
+        """Store the files and folders that the owner asked to index; see `VideoIndex.roots`."""
         self._store.add_roots(roots)
 
     def remove(self, paths: Iterable[Path]) -> int:
-        """Forget files; returns how many of them were known."""
+        """Forget files; return how many of them were known."""
         known = sorted({stored_path(path) for path in paths} & self._known.keys())
         with store_errors(self._store.location, "being written"):
             self._forget(known)
         return len(known)
 
     def move(self, old: Path, new: FileStamp) -> None:
-        """Give a known file its new path, without encoding it again.
+        """Give a known file its new path without encoding it again.
 
         Raises:
-            IndexStoreError: `old` is not known.
+            IndexStoreError: `old` isn't known.
         """
         before, after = stored_path(old), stored_path(new.path)
         if before not in self._known:
-            raise IndexStoreError(f"{old} is not in the index {self._store.location}, so it can't be moved")
+            raise IndexStoreError(f"{old} isn't in the index {self._store.location}, so it can't be moved")
         condition, path = equals("path", before), {"path": after}
         values = {**path, "modified_seconds": new.modified_seconds}
         with store_errors(self._store.location, "being written"):
@@ -137,10 +137,10 @@ class Writer:
         self._known[after] = self._known.pop(before)
 
     def finish(self) -> Summary:
-        """Compact, build the ANN index where it pays, count and read back.
+        """Compact, build the ANN index if worthwhile, and verify what is stored.
 
         Raises:
-            IndexStoreError: what is read back is not what was acknowledged.
+            IndexStoreError: the index doesn't hold what was written.
         """
         with store_errors(self._store.location, "being finished"):
             self._tidy()
@@ -158,8 +158,8 @@ class Writer:
             )
 
     def _storable(self, result: EncodedVideo | Failed) -> EncodedVideo | Failed:
-        """Refuse what would poison the index, as a failure of that one file."""
-        path = _path(result)
+        """Turn a file whose rows would corrupt the index into a failure."""
+        path = result.path
         if "�" in stored_path(path):
             return Failed(path, "its name is not valid UTF-8; rename the file")
         if isinstance(result, Failed):
@@ -172,12 +172,12 @@ class Writer:
                     f"size {self._embed_size}: use the model it was made with, or another --index"
                 )
             if not (np.isfinite(encoded.vector).all() and np.isfinite(encoded.segments).all()):
-                return Failed(path, "its embedding is not finite: the frames or the model are damaged")
+                return Failed(path, "its embedding isn't finite: the frames or the model are damaged")
         if not result.windows:
-            return Failed(path, "no window of it was encoded")
+            return Failed(path, "no window was encoded")
         starts = {milliseconds(encoded.window.start_seconds) for encoded in result.windows}
         if len(starts) < len(result.windows):
-            return Failed(path, "two windows of it start within a millisecond; index with a longer --window")
+            return Failed(path, "two windows start within a millisecond; index with a longer --window")
         return result
 
     def _forget(self, paths: Sequence[str]) -> None:
@@ -190,7 +190,7 @@ class Writer:
             self._known.pop(path, None)
 
     def _tidy(self) -> None:
-        """Compact when that is due; a table of one piece costs nothing and loses its old versions' files."""
+        """Compact if that is due; with one piece it takes no time and deletes old versions' files."""
         pieces = self._windows.stats()["fragment_stats"]["num_fragments"]
         if pieces <= 1 or pieces > _FRAGMENTS or self._removed * 10 > self._windows.count_rows():
             self._compact()
@@ -201,9 +201,9 @@ class Writer:
         self._removed = 0
 
     def _build_ann(self, rows: int) -> bool:
-        """Build the ANN index, again once the rows have doubled; else fold the later ones into it.
+        """Build the ANN index, again once the rows have doubled; otherwise add later rows to it.
 
-        Its name says how many rows it was built from, which decides the number of its partitions.
+        Its name states the number of rows it was built from, which determined its number of partitions.
         """
         if rows <= EXACT_LIMIT:
             return False
@@ -218,36 +218,32 @@ class Writer:
         return True
 
     def _ann_config(self) -> Any:
-        """Three bits a number, in few and large partitions, so that a search can look at all of them.
+        """Return the index type: 3 bits per number in few, large partitions, so that all can be searched.
 
-        Over 1,000,000 x 512 that takes 25 ms on one core, in memory of 217 MB. Cosine, because with dot the
-        partitions come out so uneven that a query takes five times as long.
+        Over 1,000,000 x 512, a search takes 25 ms on one core and the index 217 MB of memory. Cosine, because
+        with dot the partitions become so uneven that a query takes five times as long.
         """
         from lancedb.index import IvfRq, IvfSq
 
         if self._embed_size % 8 == 0:
             return IvfRq(distance_type="cosine", num_bits=3, target_partition_size=_PARTITION)
-        # The store has the other for multiples of 8 only.
+        # IvfRq supports only multiples of 8.
         return IvfSq(distance_type="cosine", target_partition_size=_PARTITION)
 
     def _verify(self) -> None:
-        """Compare what was acknowledged with what a newcomer would read."""
+        """Compare what was written with what a new reader would see."""
         counts, wrong = _inspect(*map(self._store.table, ("pictures", "windows", "videos")))
         wrong |= {path for path, _ in counts.items() ^ self._known.items()}
         if wrong:
             raise IndexStoreError(
-                f"the index {self._store.location} does not hold what was written for {len(wrong)} "
-                f"files, {min(wrong)} among them: the disk or another program changed it. "
-                "Run the command again, which encodes these files again"
+                f"the index {self._store.location} doesn't hold what was written for {len(wrong)} files, "
+                f"among them {min(wrong)}: the disk or another program changed it. "
+                "Run the command again to encode these files again"
             )
 
 
-def _path(result: EncodedVideo | Failed) -> Path:
-    return result.path if isinstance(result, Failed) else result.info.path
-
-
 def _inspect(pictures: Any, windows: Any, videos: Any) -> tuple[dict[str, int], set[str]]:
-    """How many windows each path has by `videos`, and the paths for which the rule is broken."""
+    """Return each path's number of windows according to `videos`, and the paths that break the rule."""
     rows = videos.search().select(["path", "video_id", "windows"]).to_arrow().to_pylist()
     expected = {(row["path"], row["video_id"]): row["windows"] for row in rows if row["windows"]}
     wrong = {key for key, _ in expected.items() ^ _by_content(windows).items()}
@@ -256,7 +252,7 @@ def _inspect(pictures: Any, windows: Any, videos: Any) -> tuple[dict[str, int], 
 
 
 def _by_content(table: Any) -> dict[tuple[str, str], int]:
-    """How many rows there are of each path and content."""
+    """Return the number of rows of each path and content."""
     keys = ["path", "video_id"]
     grouped = table.search().select(keys).to_arrow().group_by(keys).aggregate([([], "count_all")])
     return {(row["path"], row["video_id"]): row["count_all"] for row in grouped.to_pylist()}

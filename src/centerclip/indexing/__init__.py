@@ -1,4 +1,4 @@
-"""Keeps an index up to date with files and folders: `sync`."""
+"""Keep an index up to date with files and folders: `sync`."""
 
 from centerclip.indexing.sync import FileResult, Progress, SyncOptions, sync
 

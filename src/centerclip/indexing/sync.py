@@ -1,7 +1,7 @@
-"""From folders to an index: encode what is new or changed, forget what is gone, leave the rest alone.
+"""From folders to an index: encode what is new or changed, forget what is gone, skip everything else.
 
-Decoding, encoding and writing run side by side. A file is reported only when its rows are on the disk, so
-whatever ends a run, nothing that was reported has to be done again.
+Decoding, encoding and writing run in parallel. A file is reported only once its rows are on disk, so however
+a run ends, nothing that was reported has to be done again.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from centerclip.embedding import VideoEncoder
 from centerclip.errors import VideoError
 from centerclip.index import FileStamp, Moved, Summary, VideoIndex, Writer
+from centerclip.index.schema import stored_path
 from centerclip.indexing.writing import BackgroundWriter
 from centerclip.records import EncodedVideo, Failed, Item, Window
 from centerclip.video import content_id, find_videos
@@ -29,12 +30,11 @@ class FileResult:
 
     Attributes:
         path: of the file.
-        state: `indexed`: encoded and written, with `windows` windows. `failed`: it can't be encoded, for
-            `reason`. `unchanged`: it was indexed before. `skipped`: it failed before, for `reason`, and has
-            not changed since. `moved`: it was indexed under another path. `removed`: forgotten, because it no
-            longer exists.
-        windows: rows written.
-        reason: in words for the owner of the file.
+        state: `indexed`: encoded and written. `failed`: can't be encoded. `unchanged`: indexed before.
+            `skipped`: failed before and hasn't changed since. `moved`: was indexed under another path.
+            `removed`: forgotten, because it no longer exists.
+        windows: number of windows written.
+        reason: why it failed, in words for the owner of the file.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the encoding is: finished files of those that need it, and their windows so far."""
+    """How many of the files to encode are finished, and what has been encoded so far."""
 
     files: int
     total: int
@@ -58,13 +58,13 @@ class SyncOptions:
     """How to bring an index up to date.
 
     Attributes:
-        prune: forget indexed files below the roots that no longer exist.
-        retry_failed: encode only files that failed before, and leave all others alone.
-        wait_seconds: how long to wait for another writer; negative to wait without limit.
+        prune: forget indexed files under the roots that no longer exist.
+        retry_failed: encode only files that failed before.
+        wait_seconds: how long to wait for another writer; 0 doesn't wait, a negative number waits forever.
         on_progress: called in the consumer's thread whenever windows or files are finished.
-        on_finish: called at the end with what the index holds now, read back from it; not when stopped.
-        should_stop: asked at least twice a second; once it returns true, what is encoded is written and
-            yielded, and no more.
+        on_finish: called at the end, unless stopped, with the index's contents as read back from it.
+        should_stop: called at least twice per second; once it returns true, everything encoded is written and
+            yielded, and the run ends.
     """
 
     prune: bool = False
@@ -83,21 +83,22 @@ def sync(
 ) -> Generator[FileResult, None, None]:
     """Bring an index up to date with files and folders.
 
-    Stopped, interrupted or closed (`contextlib.closing`), it writes what is encoded and releases the index;
-    the next run goes on from there. A killed run loses about 15 seconds of work.
+    If stopped, interrupted or closed (`contextlib.closing`), it writes what is encoded and releases the
+    index; the next run continues. A killed run loses about 15 seconds of work.
 
     Args:
         index: a new one, or one of the same model.
         roots: files, and folders to walk.
-        encoder: of the model.
-        options: what to do, and who is called.
+        encoder: the model at work.
+        options: what to do, and callbacks.
 
     Yields:
-        One result per file, each when it is on the disk: unchanged and skipped ones, moved, removed, and then
-        those that had to be encoded, in the order of the walk.
+        One result per file, once it is on disk: unchanged and skipped files, moved, removed, and then those
+            that
+        had to be encoded, in the order of the walk.
 
     Raises:
-        VideoError: one of `roots` does not exist.
+        VideoError: one of `roots` doesn't exist.
         FingerprintError: the index belongs to another model.
         IndexLockedError: another process is writing to it.
         IndexStoreError: it can't be written.
@@ -105,7 +106,7 @@ def sync(
     options = options or SyncOptions()
     places = [Path(root) for root in roots]
     files, unreadable = _stat(find_videos(places))
-    if index.model is None and not files:  # nothing worth binding a new index to a model
+    if index.model is None and not files:  # don't bind a new index to a model for nothing
         yield from unreadable
         return
     index.bind(encoder.card())
@@ -113,15 +114,16 @@ def sync(
         if not options.retry_failed:
             writer.add_roots(places)
         changes = index.changes(files, roots=places)
-        reasons = {video.info.path: video.reason for video in index.failed()}
+        reasons = {stored_path(video.info.path): video.reason for video in index.failed()}
         if options.retry_failed:
-            moved = changes.moved  # or files that look moved: left for another run
-            todo = [file for file in (*changes.failed, *changes.changed) if _absolute(file.path) in reasons]
+            moved = changes.moved  # left for another run, even if only seemingly moved
+            candidates = (*changes.failed, *changes.changed)
+            todo = [file for file in candidates if stored_path(file.path) in reasons]
         else:
             yield from unreadable
             yield from (FileResult(file.path, "unchanged") for file in changes.unchanged)
             for file in changes.failed:
-                yield FileResult(file.path, "skipped", reason=reasons[_absolute(file.path)])
+                yield FileResult(file.path, "skipped", reason=reasons[stored_path(file.path)])
             moved, not_moved = _check_moved(changes.moved)
             for move in moved:
                 writer.move(move.old, move.new)
@@ -141,7 +143,7 @@ def sync(
 
 
 def _stat(paths: Iterable[Path]) -> tuple[list[FileStamp], list[FileResult]]:
-    """Return size and time of each file, and the files that can't be read: dangling links, just deleted."""
+    """Return the stamps of readable files, and a failure for each other one: dangling links, just deleted."""
     files, unreadable = [], []
     for path in paths:
         try:
@@ -151,63 +153,47 @@ def _stat(paths: Iterable[Path]) -> tuple[list[FileStamp], list[FileResult]]:
     return files, unreadable
 
 
-def _absolute(path: Path) -> Path:
-    """A path as the index records it."""
-    return Path(os.path.abspath(path))
-
-
 def _check_moved(moves: Iterable[Moved]) -> tuple[tuple[Moved, ...], tuple[Moved, ...]]:
-    """Separate files whose content really moved from those that only look like it."""
+    """Separate files whose content really moved from those that only have the same size and time."""
     moved: list[Moved] = []
     not_moved: list[Moved] = []
     for move in moves:
         try:
             same = content_id(move.new.path) == move.video_id
         except VideoError:
-            same = False  # decoding will say what is wrong
+            same = False  # decoding will report the reason
         (moved if same else not_moved).append(move)
     return tuple(moved), tuple(not_moved)
-
-
-class _Meter:
-    """Adds up the progress, and reports it."""
-
-    def __init__(self, total: int, report: Callable[[Progress], None] | None) -> None:
-        self._progress = Progress(0, total)
-        self._report = report
-        self._tell()
-
-    def add(self, *, files: int = 0, windows: Sequence[Window] = ()) -> None:
-        if files or windows:
-            before = self._progress
-            self._progress = replace(
-                before,
-                files=before.files + files,
-                windows=before.windows + len(windows),
-                footage_seconds=before.footage_seconds
-                + sum(w.end_seconds - w.start_seconds for w in windows),
-            )
-            self._tell()
-
-    def _tell(self) -> None:
-        if self._report is not None:
-            self._report(self._progress)
 
 
 def _encode(
     paths: Sequence[Path], encoder: VideoEncoder, writer: Writer, options: SyncOptions
 ) -> Iterator[FileResult]:
-    """Encode and write; yield the results in the order of the paths, each once it is written."""
+    """Encode and write files; yield the results in the order of the paths, each once it is written."""
     background = BackgroundWriter(writer)
-    meter = _Meter(len(paths), options.on_progress)
-    written: dict[Path, EncodedVideo | Failed] = {}
-    place = 0
+    progress = Progress(0, len(paths))
+
+    def report(files: int, windows: Sequence[Window]) -> None:
+        nonlocal progress
+        footage = sum(window.end_seconds - window.start_seconds for window in windows)
+        progress = Progress(
+            progress.files + files,
+            progress.total,
+            progress.windows + len(windows),
+            progress.footage_seconds + footage,
+        )
+        if options.on_progress is not None:
+            options.on_progress(progress)
 
     def on_step(windows: Sequence[Window]) -> None:
-        background.add(())  # a batch may be due by time
-        meter.add(windows=windows)
+        background.add(())  # a batch may be due
+        if windows:
+            report(0, windows)
 
-    # Closed in any case, which writes what is encoded already.
+    report(0, ())
+    written: dict[Path, EncodedVideo | Failed] = {}
+    place = 0
+    # Closing the writer writes what is encoded, however the loop ends.
     with (
         closing(background),
         closing(
@@ -216,17 +202,13 @@ def _encode(
     ):
         for result in results:
             background.add([result])
-            meter.add(files=1)
-            written.update((_path(each), each) for each in background.take())
+            report(1, ())
+            written.update((each.path, each) for each in background.take())
             while place < len(paths) and paths[place] in written:
                 yield _file_result(paths[place], written.pop(paths[place]))
                 place += 1
-    written.update((_path(each), each) for each in background.take())
+    written.update((each.path, each) for each in background.take())
     yield from (_file_result(path, written[path]) for path in paths[place:] if path in written)
-
-
-def _path(result: EncodedVideo | Failed) -> Path:
-    return result.path if isinstance(result, Failed) else result.info.path
 
 
 def _file_result(path: Path, result: EncodedVideo | Failed) -> FileResult:

@@ -1,4 +1,4 @@
-"""Writing to an index beside the encoding: results gather into batches, and a thread writes one at a time."""
+"""Write to an index while encoding: collect results into batches, and write one at a time in a thread."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ __all__ = ["BackgroundWriter"]
 
 _BATCH_WINDOWS = 1000
 _BATCH_SECONDS = 15.0
-"""The most work that a crash costs. Smaller batches leave the index in more pieces to be joined."""
+"""Limits the work lost in a crash. Smaller batches would fragment the index."""
 
 _Batch = list[EncodedVideo | Failed]
 
 
 class BackgroundWriter:
-    """Collects results, and writes them when there are many or the first has waited long.
+    """Collects results, and writes them once there are many or the last batch was long ago.
 
-    At most one batch is being written and one gathered, so memory is bounded. All methods are for one
-    thread. `close` writes the rest.
+    At most one batch is being written and one collected, so memory is bounded. Call all methods from one
+    thread.
 
     Args:
-        writer: used by nobody else meanwhile.
+        writer: nobody else may use it meanwhile.
     """
 
     def __init__(self, writer: Writer) -> None:
@@ -38,12 +38,12 @@ class BackgroundWriter:
         self._written: _Batch = []
 
     def add(self, results: Iterable[EncodedVideo | Failed]) -> None:
-        """Take results, and start writing if a batch is due.
+        """Add results, and start writing if a batch is due.
 
-        Call it regularly even without results, since a batch may become due by time alone.
+        Call it regularly even without results, because a batch may be due by time.
 
         Raises:
-            IndexStoreError: an earlier batch could not be written.
+            IndexStoreError: an earlier batch couldn't be written.
         """
         for result in results:
             self._gathered.append(result)
@@ -56,7 +56,7 @@ class BackgroundWriter:
             self._write()
 
     def take(self) -> _Batch:
-        """Return what was written since the last call, as the index recorded it."""
+        """Return what has been written since the last call, as recorded in the index."""
         written, self._written = self._written, []
         return written
 
@@ -64,7 +64,7 @@ class BackgroundWriter:
         """Write the rest and end the thread.
 
         Raises:
-            IndexStoreError: a batch could not be written.
+            IndexStoreError: a batch couldn't be written.
         """
         try:
             self._wait()

@@ -1,4 +1,4 @@
-"""Queries to vectors: the encoder a search needs, and the weighted sum of a query's terms."""
+"""Turn queries into vectors: the encoder a search needs, and the weighted sum of a query's terms."""
 
 from __future__ import annotations
 
@@ -20,39 +20,38 @@ _PICTURES = frozenset(
     {".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
 _CACHED = 1024
-"""Sentences whose vectors are kept: 2 MB at E = 512."""
+"""Sentences whose vectors are cached: 2 MB at E = 512."""
 
 
 @runtime_checkable
 class QueryEncoder(Protocol):
-    """What a search asks of a model; `VideoEncoder` is one. All embeddings are float32 of unit length."""
+    """What a search needs from a model; `VideoEncoder` has it. Embeddings are float32 of unit length."""
 
     @property
     def fingerprint(self) -> str:
-        """The model's, as in the index's card."""
+        """The model's fingerprint, as in the index's card."""
 
     def encode_text(self, texts: list[str], /) -> NDArray[np.float32]:
-        """[Q, E]: one embedding a sentence."""
+        """Embed sentences: [Q, E]."""
 
     def encode_picture(self, path: Path, /) -> NDArray[np.float32]:
-        """[E]: a picture file."""
+        """Embed a picture file: [E]."""
 
     def encode_file(self, path: Path, /) -> NDArray[np.float32]:
-        """[E]: a video file, as a whole."""
+        """Embed a whole video file: [E]."""
 
 
 def as_query_encoder(model: Any) -> QueryEncoder:
-    """Take an encoder as it is, and wrap a bare `CenterCLIP` in one."""
+    """Return an encoder as it is; wrap a bare `CenterCLIP` in one."""
     if isinstance(model, QueryEncoder):
         return model
     from centerclip.embedding import VideoEncoder
 
-    encoder: QueryEncoder = VideoEncoder(model)
-    return encoder
+    return VideoEncoder(model)
 
 
 class QueryVectors:
-    """Encodes queries and remembers the vectors of recent sentences. Safe to use from many threads."""
+    """Encodes queries, and caches the vectors of recent sentences. Safe to use from many threads."""
 
     def __init__(self, encoder: QueryEncoder) -> None:
         self.encoder = encoder
@@ -60,7 +59,7 @@ class QueryVectors:
         self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
     def encode(self, queries: Sequence[Query]) -> list[NDArray[np.float32]]:
-        """[E] unit for each query: the weighted sum of the embeddings of its terms.
+        """Return each query's vector [E] of unit length: the weighted sum of its terms' embeddings.
 
         Raises:
             QueryError: the terms of a query cancel each other out.
@@ -78,23 +77,23 @@ class QueryVectors:
         weights = np.array([term.weight for term in query.terms])
         total = weights @ np.stack(vectors).astype(np.float64)  # [E]
         length = float(np.linalg.norm(total))
-        # float32 embeddings of equal terms differ by rounding only: what is left of them is no direction.
+        # Equal terms' float32 embeddings differ by rounding, which leaves a sum without meaning.
         if not length > 1e-5 * float(np.abs(weights).sum()):
             raise QueryError(f"the terms of {query} cancel each other out: change their weights")
         unit: NDArray[np.float32] = (total / length).astype(np.float32)
         return unit
 
     def missing(self, texts: Sequence[str]) -> list[str]:
-        """The distinct sentences among `texts` that are not remembered."""
+        """Return the distinct sentences that aren't cached."""
         with self._lock:
             return [text for text in dict.fromkeys(texts) if text not in self._texts]
 
     def encode_texts(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """[E] unit for each distinct sentence; those not remembered go through the model together."""
+        """Return each distinct sentence's vector [E], unit length; new ones go through the model together."""
         with self._lock:
             found = {text: self._texts[text] for text in texts if text in self._texts}
         missing = [text for text in dict.fromkeys(texts) if text not in found]
-        if missing:  # outside the lock, so that searches for remembered sentences don't wait for the model
+        if missing:  # outside the lock, so that searches for cached sentences don't wait for the model
             found.update(zip(missing, self.encoder.encode_text(missing), strict=True))
         with self._lock:
             for text, vector in found.items():

@@ -1,8 +1,8 @@
-"""Moments: which part of a window answers the query, and windows joined where that part goes on.
+"""Moments: the part of a window that answers the query, joined with the next window's if it continues there.
 
-One criterion serves here and in the tail of results: a score counts as related when it is nearer to the
-best one than to the background, which is what an unrelated window scores for the same query. It moves with
-the query and the collection, so no cosine is ever compared with a constant.
+A score counts as related if it is closer to the best one than to the background, which is what an unrelated
+window scores for the same query. So the limit depends on query and collection, and no cosine is ever compared
+with a constant. The tail of search results is cut by the same rule.
 """
 
 from __future__ import annotations
@@ -10,21 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from centerclip.index import StoredWindow
 
-__all__ = ["Moment", "best_run", "is_related", "join_moments", "keep_per_video"]
+__all__ = ["Moment", "best_run", "is_related", "join_moments"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """A stretch of a file: the best run of one window, or runs of adjacent windows that touch.
+    """A stretch of a file: the best run of one window, or touching runs of adjacent windows.
 
-    `score` is that of the best of their segments, so that a scene is not held against what else its window
-    shows; `window` is the one that segment lies in.
+    `score` is its best segment's, so that what else a window shows doesn't lower it; `window` contains that
+    segment.
     """
 
     window: StoredWindow
@@ -34,26 +35,26 @@ class Moment:
 
 
 def is_related(score: float, best: float, background: float) -> bool:
-    """Tell whether a score is nearer to the best one than to the background."""
+    """Whether a score is closer to the best one than to the background."""
     return score > (best + background) / 2
 
 
 def best_run(scores: NDArray[np.floating], background: float) -> tuple[int, int]:
     """Find the run of segments around the best one that is related to the query.
 
-    The run holds the best segment and has the highest sum of `score - (best + background) / 2`: a weaker
-    segment is bridged only where what lies behind it outweighs it. Scores and background may be shifted
-    or scaled together without changing the run.
+    It contains the best segment, and has the highest sum of `score - (best + background) / 2`: it spans a
+    weaker segment only if what follows makes up for it. Shifting or scaling scores and background together
+    doesn't change it.
 
     Args:
-        scores: [S] cosines of the query with the segments of a window, S >= 1.
+        scores: [S] cosines of the query with a window's segments, S >= 1.
         background: the score of an unrelated window.
 
     Returns:
-        first and end (exclusive) of the run; the whole window where not even its best segment exceeds
-        the background, since then nothing in it stands out.
+        First and end (exclusive) of the run; the whole window if its best segment doesn't exceed the
+        background, because then nothing stands out.
     """
-    values = scores.tolist()  # a handful: 2.6 us as Python's floats, 16 us as arrays
+    values = scores.tolist()  # few enough: 2.6 us as Python floats, 16 us as arrays
     highest = max(values)
     if highest <= background:
         return 0, len(values)
@@ -65,35 +66,34 @@ def best_run(scores: NDArray[np.floating], background: float) -> tuple[int, int]
 def join_moments(
     windows: Iterable[StoredWindow], query: NDArray[np.float32], background: float
 ) -> list[Moment]:
-    """Cut each window to its best run, and join runs that touch across adjacent windows of one file.
+    """Cut each window to its best run, and join runs that touch across adjacent windows of a file.
 
-    They are joined only if the weaker one's best segment is related by the stronger one's, so that a
-    moment doesn't go on into windows that merely have a best segment too. Of windows of the same content
-    and time under several paths, one remains.
+    They are joined only if their best segments are related, so that a moment doesn't continue into an
+    unrelated window. If several paths have the same content, one of them remains.
 
     Returns:
-        Moments in descending order of score; equal ones in the order of path and time.
+        Moments in descending order of score; equal ones ordered by path and time.
     """
     once = {(w.video_id, w.window.start_seconds): w for w in sorted(windows, key=_place, reverse=True)}
     moments: list[Moment] = []
-    reaches = False  # whether the moment made last goes on to the end of its window
-    last: StoredWindow | None = None
+    open_end: tuple[Path, float] | None = None  # where the last moment ends, if that is its window's end
     for window in sorted(once.values(), key=_place):
         scores = window.segments @ query
         first, end = best_run(scores, background)
         start, stop = window.bounds[[first, end]].tolist()
         moment = Moment(window, start, stop, float(scores.max()))
-        touches = last is not None and reaches and first == 0 and _follows(last, window)
-        if touches and _alike(moments[-1], moment, background):
-            moments[-1] = _joined(moments[-1], moment)
-        else:
-            moments.append(moment)
-        last, reaches = window, end == len(window.segments)
-    return sorted(moments, key=lambda moment: -moment.score)
+        if first == 0 and open_end == (window.path, window.window.start_seconds):
+            before = moments[-1]
+            best = max(before, moment, key=lambda one: one.score)
+            if is_related(min(before.score, moment.score), best.score, background):
+                moment = Moment(best.window, moments.pop().start, stop, best.score)
+        moments.append(moment)
+        open_end = (window.path, window.window.end_seconds) if end == len(window.segments) else None
+    return sorted(moments, key=lambda one: -one.score)
 
 
 def _best_length(excess: Sequence[float]) -> int:
-    """How many segments to take on one side: up to the highest running sum if it is above zero."""
+    """Return how many segments to take on one side: up to the highest running sum, if that is above zero."""
     length, highest = 0, 0.0
     for taken, total in enumerate(accumulate(excess), start=1):
         if total > highest:
@@ -103,29 +103,3 @@ def _best_length(excess: Sequence[float]) -> int:
 
 def _place(window: StoredWindow) -> tuple[str, float]:
     return str(window.path), window.window.start_seconds
-
-
-def _follows(last: StoredWindow, window: StoredWindow) -> bool:
-    return last.path == window.path and last.window.end_seconds == window.window.start_seconds
-
-
-def _alike(first: Moment, second: Moment, background: float) -> bool:
-    weaker, stronger = sorted((first.score, second.score))
-    return is_related(weaker, stronger, background)
-
-
-def _joined(first: Moment, second: Moment) -> Moment:
-    best = max(first, second, key=lambda moment: moment.score)
-    return Moment(best.window, first.start, second.end, best.score)
-
-
-def keep_per_video(moments: Sequence[Moment], per_video: int | None) -> list[Moment]:
-    """The first `per_video` moments of each content, in order; all for None."""
-    seen: dict[str, int] = {}
-    kept = []
-    for moment in moments:
-        video_id = moment.window.video_id
-        seen[video_id] = seen.get(video_id, 0) + 1
-        if per_video is None or seen[video_id] <= per_video:
-            kept.append(moment)
-    return kept

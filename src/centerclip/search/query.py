@@ -2,15 +2,14 @@
 
     query     = [sign] term { " " sign " " term }      sign = "+" | "-"
     term      = [weight ":"] ( quoted | file | words )
-    weight    = a positive decimal number, 1 where none is given; not before a digit (10:30 is a time)
-    quoted    = '"' anything but '"' '"'               one term, whatever signs it holds
+    weight    = a positive decimal number, by default 1; not before a digit (10:30 is a time)
+    quoted    = '"' anything but '"' '"'               one term, even if it contains signs
 
-A sign between terms stands between spaces, so that `black-and-white` and `C++` are words; the first term
-may have its sign right before it (`-people`). A term is a file when it begins with `./`, `../`, `/` or `~`
-(then it must exist), or when a file of that name exists, the name has a folder or an ending
-(`holiday/beach.jpg`, `beach.jpg`) and is not quoted. Anything else is words. A query that is as a whole the
-name of such a file is that file, though there be a sign in it (`Band - Song.mp4`). A query may consist of
-negative terms alone: it finds what is least like them.
+A sign between terms needs spaces around it, so `black-and-white` and `C++` are words; before the first term
+it doesn't (`-people`). A term is a file if it begins with `./`, `../`, `/` or `~` (then it must exist), or if
+it isn't quoted, has a folder or a suffix (`holiday/beach.jpg`, `beach.jpg`) and exists. Everything else is
+words. A query that as a whole is the name of such a file is that file, even with a sign in it (`Band -
+Song.mp4`). A query of negative terms alone finds what is least like them.
 """
 
 from __future__ import annotations
@@ -33,13 +32,14 @@ _TERM = re.compile(
         \s* (?: \Z | (?<=\s) (?P<sign>[+-]) (?=\s|\Z) )""",
     re.VERBOSE | re.DOTALL,
 )
-"""A term and the sign that follows it; matches anywhere, since words may go on to the end."""
+"""A term and the sign after it; matches any text, because words may continue to the end."""
 _PATH_STARTS = ("./", "../", "/", "~")
+_EMPTY = "the query is empty: give some words, or a picture or video file"
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Words (a `str`) or a picture or video file (a `Path`), and the weight, negative for `-`."""
+    """Words (a `str`) or a picture or video file (a `Path`), with a weight, which is negative for `-`."""
 
     content: str | Path
     weight: float = 1.0
@@ -47,25 +47,25 @@ class Term:
     def __str__(self) -> str:
         text = self.content if isinstance(self.content, str) else _as_path(self.content)
         weight = np.format_float_positional(abs(self.weight), trim="-")
-        if '"' in text:  # can't be quoted; the weight keeps what looks like one from being read as one
-            gap = " " if text[0].isdigit() else ""  # 1:30 would be a time, and 1: - a sign
+        if '"' in text:  # can't be quoted; an explicit weight keeps it from being parsed as weight or quote
+            gap = " " if text[0].isdigit() else ""  # 1:30 would be a time
             return f"{weight}:{gap}{text}"
         return f'"{text}"' if weight == "1" else f'{weight}:"{text}"'
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """At least one term. `str(query)` is a text that parses to the same query.
+    """At least one term. `str(query)` parses to the same query.
 
     Raises:
-        QueryError: no term, or a weight that is zero or not finite.
+        QueryError: there is no term, or a weight is zero or not finite.
     """
 
     terms: tuple[Term, ...]
 
     def __post_init__(self) -> None:
         if not self.terms:
-            raise QueryError("the query is empty: give some words, or a picture or video file")
+            raise QueryError(_EMPTY)
         for term in self.terms:
             if term.weight == 0 or not math.isfinite(term.weight):
                 raise QueryError(f"the weight {term.weight:g} of {term} must be a positive number")
@@ -77,18 +77,18 @@ class Query:
 
 
 def parse_query(text: str, *, files: bool = True) -> Query:
-    """Read a query; see the module for the grammar.
+    """Parse a query; the module documents the grammar.
 
     Args:
-        text: what was typed.
-        files: whether terms may be files. Say no to text from a network, which must not make this
-            machine open files of its choice.
+        text: the query.
+        files: whether terms may be files. Use False for text from a network, which must not choose files for
+            this machine to open.
 
     Raises:
-        QueryError: it is empty, a sign lacks its term, a weight is zero, or a file does not exist.
+        QueryError: it is empty, a sign has no term, a weight is zero, or a file doesn't exist.
     """
     if not text.strip():
-        raise QueryError("the query is empty: give some words, or a picture or video file")
+        raise QueryError(_EMPTY)
     whole = _content(text.strip(), files, must_exist=False)
     if isinstance(whole, Path):
         return Query((Term(whole),))
@@ -101,7 +101,9 @@ def parse_query(text: str, *, files: bool = True) -> Query:
         quoted = term["quoted"] is not None
         words = term["quoted"] if quoted else term["words"]
         if not words.strip():
-            raise QueryError(f"the query {text!r} has a sign or a weight without a term: give words after it")
+            raise QueryError(
+                f'each "+", "-" and weight in {text!r} needs words after it, e.g. beach + sunset'
+            )
         content = _content(words, files and (_is_path(words) or not quoted))
         weight = float(term["weight"] or 1)
         terms.append(Term(content, -weight if sign == "-" else weight))
@@ -111,7 +113,7 @@ def parse_query(text: str, *, files: bool = True) -> Query:
 
 
 def _content(text: str, files: bool, *, must_exist: bool = True) -> str | Path:
-    """The file that a term names, or else the term itself."""
+    """Return the file that a term names, or else the term itself."""
     if not files:
         return text
     path = Path(text)
@@ -120,10 +122,10 @@ def _content(text: str, files: bool, *, must_exist: bool = True) -> str | Path:
         if _is_file(path):
             return path
         if must_exist:
-            raise QueryError(f"{text} is no file: mend the path, or begin the words with something else")
+            raise QueryError(f'File not found: {text}. For a text search, don\'t start with "./", "/" or "~"')
         return text
-    named_like_a_file = path.suffix or len(path.parts) > 1
-    return path if named_like_a_file and _is_file(path) else text
+    looks_like_a_file = path.suffix or len(path.parts) > 1
+    return path if looks_like_a_file and _is_file(path) else text
 
 
 def _is_path(text: str) -> bool:
@@ -133,7 +135,7 @@ def _is_path(text: str) -> bool:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # too long for a name, or with a zero byte: words
+    except (OSError, ValueError):  # too long for a name, or with a zero byte
         return False
 
 

@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from centerclip.errors import QueryError
 from centerclip.index import Matches, VideoIndex
-from centerclip.index.snapshot import unit_vectors
+from centerclip.index.snapshot import first_of_each, unit_vectors
 from centerclip.index.sql import all_of, differs
 from centerclip.search.encoders import QueryVectors, as_query_encoder
-from centerclip.search.moments import Moment, is_related, join_moments, keep_per_video
+from centerclip.search.moments import Moment, is_related, join_moments
 from centerclip.search.query import Query, Term, parse_query
 
 __all__ = ["Curve", "Hit", "Searcher"]
 
 _WINDOWS = 4
-"""Windows looked at for each hit wanted: the best and its neighbors, where its moment may go on."""
+"""Windows to examine per hit: the best one, and neighbors into which its moment may continue."""
 _CANDIDATES = 50
-"""Windows looked at in any case, since a window of several scenes ranks below the best of its moments."""
+"""Minimum number of windows to examine, because a window of several scenes ranks below its best moment."""
 _IN_MEMORY = 3200
-"""Windows of several queries that are looked at together: 32 MB at E = 512 and 4 segments."""
+"""Windows of several queries to examine together: 32 MB at E = 512 and 4 segments."""
 _KNOWN_BACKGROUND = 20
-"""Windows from which the median score of a collection says what an unrelated window scores."""
+"""Number of windows from which their median score is a reliable background."""
+
+QueryLike: TypeAlias = str | Path | Query | NDArray[np.float32]
+"""Text in the query language, a file, a parsed query, or an embedding [E]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A moment that answers a query.
 
-    `start` and `end` are its seconds in the file at `path`; `window_start` and `window_end` those of the
-    window it lies in (of a moment joined from several, the best one's). `score` is the cosine of the
-    query with the moment's best segment, good for ranking only; `strength` is where it lies between the
-    background (0, what an unrelated window scores) and the best hit (1). `rank` counts from 1.
+    `start` and `end` are its seconds in the file at `path`; `window_start` and `window_end` those of its
+    window (if joined from several, the best one's). `score` is the cosine of the query with its best segment,
+    useful only for ranking. `strength` is the score's position between the background (0), which is what an
+    unrelated window scores, and the best hit (1). `rank` counts from 1.
     """
 
     path: Path
@@ -54,7 +57,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """The scores of a query along a file: `scores` [n] of its segments from `starts` [n] to `ends` [n]."""
+    """A query's scores along a file: `scores` [n] of the segments from `starts` [n] to `ends` [n]."""
 
     path: Path
     starts: NDArray[np.float64]
@@ -66,7 +69,7 @@ class Searcher:
     """Searches an index with the model that made it; safe to use from many threads.
 
     Args:
-        index: what to search; the next search sees what any process has written to it.
+        index: each search sees what any process has written to it.
         model: a `VideoEncoder`, a `CenterCLIP`, or any `QueryEncoder`; don't change its weights afterwards.
 
     Raises:
@@ -77,13 +80,13 @@ class Searcher:
         self.index = index
         encoder = as_query_encoder(model)
         self.vectors = QueryVectors(encoder)
-        """Encodes the queries; `encode_texts` lets a caller encode sentences before it searches for them."""
-        self._fingerprint = encoder.fingerprint  # once: to look whether weights changed takes 3 ms
+        """Encodes the queries; callers can use it to encode sentences in advance."""
+        self._fingerprint = encoder.fingerprint  # once, because checking for changed weights takes 3 ms
         self._check()
 
     def search(
         self,
-        query: str | Path | Query | NDArray[np.float32],
+        query: QueryLike,
         *,
         top: int = 10,
         per_video: int | None = 1,
@@ -93,18 +96,18 @@ class Searcher:
     ) -> list[Hit]:
         """Find the moments that answer a query.
 
-        The windows whose embeddings are nearest are each cut to their best run of segments, runs that
-        touch are joined, and these moments ranked by their own score (see `moments`). Hits nearer to the
-        background than to the best hit are an irrelevant tail and left out, once the index has 20 windows
-        to know its background by.
+        The windows with the nearest embeddings are cut to their best runs of segments, touching runs are
+        joined, and these moments are ranked by their own scores (see `moments`). Hits closer to the
+        background than to the best hit form an irrelevant tail, which is dropped if the index has enough
+        windows (20) to determine the background.
 
         Args:
-            query: in the language of `query`, or a file, or a parsed query, or an embedding [E].
+            query: text in the query language (see `query`), a file, a parsed query, or an embedding [E].
             top: maximum number of hits.
             per_video: maximum number of moments of the same content; None for no limit.
             where: SQL condition on the windows' columns (`duration_seconds > 60 and path like '%/2024/%'`).
             tail: keep the tail.
-            files: whether a query may name files; see `parse_query`.
+            files: whether a text query may name files; see `parse_query`.
 
         Returns:
             Hits in descending order of score; none while the index is empty.
@@ -118,7 +121,7 @@ class Searcher:
 
     def search_many(
         self,
-        queries: Sequence[str | Path | Query | NDArray[np.float32]],
+        queries: Sequence[QueryLike],
         *,
         top: int = 10,
         per_video: int | None = 1,
@@ -126,21 +129,10 @@ class Searcher:
         tail: bool = False,
         files: bool = True,
     ) -> list[list[Hit]]:
-        """Answer queries together, each exactly as `search` does.
+        """Answer queries together, each exactly as `search` does, which explains the arguments and errors.
 
-        Their sentences go through the model in batches, and their vectors through the index. Memory
-        grows with the hits only.
-
-        Args:
-            queries: as for `search`, whose other arguments hold for all of them.
-
-        Returns:
-            The hits of each query, in the order given.
-
-        Raises:
-            QueryError: one of the queries or the condition can't be understood.
-            FingerprintError: the index was made by another model.
-            VideoError: a file of a query can't be read.
+        Sentences go through the model in batches, and vectors through the index. Memory grows only with the
+        number of hits.
         """
         self._check()
         return self._find(self._encode(queries, files), top, per_video, where, tail)
@@ -155,7 +147,11 @@ class Searcher:
         where: str | None = None,
         tail: bool = False,
     ) -> list[Hit]:
-        """Find more like a window of the index (a hit's `video_id` and `window_start`), in other videos.
+        """Find windows in other videos that resemble a window of the index.
+
+        Args:
+            video_id, start_seconds: a hit's `video_id` and `window_start`.
+            top, per_video, where, tail: as for `search`.
 
         Raises:
             QueryError: the index has no such window, or the condition can't be used.
@@ -169,9 +165,7 @@ class Searcher:
         others = all_of(where, differs("video_id", video_id))
         return self._find([windows[0].vector], top, per_video, others, tail)[0]
 
-    def curve(
-        self, query: str | Path | Query | NDArray[np.float32], video_id: str, *, files: bool = True
-    ) -> Curve:
+    def curve(self, query: QueryLike, video_id: str, *, files: bool = True) -> Curve:
         """Score a query along all segments of a video.
 
         Raises:
@@ -190,14 +184,12 @@ class Searcher:
         )
 
     def _check(self) -> None:
-        """The index may have been made since, or made again, with another model."""
+        """Check the model again, because the index may have been created since."""
         if self.index.model is not None:
             self.index.check(self._fingerprint, "the model in use")
 
-    def _encode(
-        self, queries: Sequence[str | Path | Query | NDArray[np.float32]], files: bool
-    ) -> list[NDArray[np.float32]]:
-        """[E] of unit length for each query; texts and files are encoded together."""
+    def _encode(self, queries: Sequence[QueryLike], files: bool) -> list[NDArray[np.float32]]:
+        """Return each query's vector [E] of unit length; texts and files are encoded together."""
         parsed = [query if isinstance(query, np.ndarray) else _parsed(query, files) for query in queries]
         encoded = iter(self.vectors.encode([query for query in parsed if isinstance(query, Query)]))
         return [next(encoded) if isinstance(query, Query) else self._unit(query) for query in parsed]
@@ -214,25 +206,23 @@ class Searcher:
         where: str | None,
         tail: bool,
     ) -> list[list[Hit]]:
-        """Look at more and more windows until `top` moments are found for each vector."""
+        """Examine more and more windows until `top` moments are found for each vector."""
         each = None if per_video is None else _WINDOWS * per_video
         answers: dict[int, list[Hit]] = {}
         wanted = max(_CANDIDATES, _WINDOWS * top)
         while waiting := [place for place in range(len(vectors)) if place not in answers]:
-            for places in _groups(waiting, max(1, _IN_MEMORY // wanted)):
+            size = max(1, _IN_MEMORY // wanted)
+            for places in (waiting[start : start + size] for start in range(0, len(waiting), size)):
                 chosen = np.stack([vectors[place] for place in places])  # [Q, E]
                 found = self.index.search(chosen, top=wanted, where=where, per_video=each)
                 for place, matches in zip(places, found, strict=True):
                     moments = join_moments(matches.windows, vectors[place], matches.background)
-                    moments = keep_per_video(moments, per_video)
+                    contents = [moment.window.video_id for moment in moments]
+                    moments = [moments[kept] for kept in first_of_each(contents, per_video)]
                     if len(moments) >= top or len(matches.windows) < wanted:
                         answers[place] = _hits(moments[:top], matches, tail)
             wanted *= 2
         return [answers[place] for place in range(len(vectors))]
-
-
-def _groups(places: list[int], size: int) -> Iterator[list[int]]:
-    return (places[start : start + size] for start in range(0, len(places), size))
 
 
 def _parsed(query: str | Path | Query, files: bool) -> Query:
@@ -244,7 +234,7 @@ def _parsed(query: str | Path | Query, files: bool) -> Query:
 
 
 def _hits(moments: Sequence[Moment], matches: Matches, tail: bool) -> list[Hit]:
-    """Ranked hits, without the tail unless asked for."""
+    """Return ranked hits, without the tail unless requested."""
     if not moments:
         return []
     best = moments[0].score

@@ -1,8 +1,8 @@
-"""The frames of a file at given instants: exactly those that decoding everything would show then.
+"""Decode the frames that a file shows at given instants, exactly as decoding the whole file would.
 
-A frame is shown from its timestamp until that of the next one, so at instant t one sees the last frame
-whose timestamp is not after t. `VideoReader` plans from the packets' timestamps which groups of pictures
-it has to decode; where a file contradicts its own packets, it decodes everything up to the instant.
+A frame is shown from its timestamp until the next one's. `VideoReader` uses the packets' timestamps to plan
+which groups of pictures to decode. If a file contradicts its own packets, everything up to the instant is
+decoded instead.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -30,8 +29,8 @@ from centerclip.video.timeline import Timeline
 
 __all__ = ["VideoReader", "probe"]
 
-# Codecs whose key frames owe nothing to what stands before them. Others, such as animated pictures and
-# screen recorders, are decoded from their start.
+# Codecs whose key frames don't depend on earlier frames. Others, such as animated pictures and screen
+# recorders, are decoded from the start.
 _RANDOM_ACCESS_CODECS = frozenset(
     {"av1", "dnxhd", "dvvideo", "ffv1", "flv1", "h263", "h264", "hevc", "mjpeg", "mpeg1video", "mpeg2video"}
     | {"mpeg4", "msmpeg4v2", "msmpeg4v3", "prores", "vp8", "vp9", "wmv1", "wmv2"}
@@ -39,13 +38,13 @@ _RANDOM_ACCESS_CODECS = frozenset(
 
 
 class VideoReader:
-    """A video file, opened to be looked at; for a `with` block, and for one thread at a time.
+    """An open video file; use it in a `with` block and from one thread at a time.
 
     Args:
         path: any file that FFmpeg can read.
 
     Raises:
-        VideoError: no frame can be had of the file; the message says why.
+        VideoError: no frame can be decoded; the message says why.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -76,9 +75,9 @@ class VideoReader:
         self._playback: Playback | None = None
 
     def twin(self) -> VideoReader:
-        """Open the file once more, for another thread, without reading its packets again.
+        """Open the file again for another thread, without scanning its packets again.
 
-        Works on a closed reader too. The twin gives the same frames, each decoded from its group's start.
+        Works on a closed reader too. The twin returns the same frames.
         """
         twin = copy.copy(self)
         twin._packets = PacketReader(self.path, self._packets.index)
@@ -93,18 +92,15 @@ class VideoReader:
     def __enter__(self) -> VideoReader:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
         self._packets.close()
 
     @property
     def info(self) -> VideoInfo:
-        """What is known of the file; its content is hashed on each call."""
+        """Metadata of the file; each call hashes the content."""
         status = self.path.stat()
         height, width = self._size
         return VideoInfo(
@@ -121,35 +117,35 @@ class VideoReader:
 
     @property
     def duration_seconds(self) -> float:
-        """From the first frame until the last one ends."""
+        """Time from the start of the first frame to the end of the last."""
         return self._timeline.duration_seconds
 
     @property
     def random_access(self) -> bool:
-        """Whether a frame costs no more than its group of pictures, so that twins may share a file."""
+        """Whether reading a frame decodes only its group of pictures, so that twins can share the work."""
         return self._planning
 
     def scene_cuts(self) -> list[float]:
-        """Likely scene cuts, in seconds, from where the encoder put key frames (`Timeline.scene_cuts`)."""
+        """Likely scene cuts in seconds, guessed from the key frames (`Timeline.scene_cuts`)."""
         return self._timeline.scene_cuts(self._packets.index.keys) if self._timeline.exact else []
 
     def frames_at(
         self, seconds: Sequence[float] | NDArray[np.float64]
     ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        """Give what is shown at each of some instants, decoding as little as that takes.
+        """Yield the frame shown at each instant, decoding as little as possible.
 
-        Use up one iterator before asking for another. Memory doesn't grow with the count of instants.
+        Exhaust one iterator before requesting another. Memory doesn't grow with the number of instants.
 
         Args:
-            seconds: instants from the first frame, ascending. Before the first frame it is the first that
-                is shown, after the last one the last.
+            seconds: ascending, counted from the first frame. Earlier instants show the first frame, later
+                ones the last.
 
         Yields:
-            For each instant the time of the frame, in seconds from the first, and its picture, [H, W, 3]
-            uint8 upright RGB. Instants that show the same frame get the same array.
+            The frame's time in seconds from the first frame, and its picture: [H, W, 3] uint8, upright RGB.
+            Instants that show the same frame share one array.
 
         Raises:
-            ValueError: instants that descend or are not finite.
+            ValueError: instants that descend or aren't finite.
         """
         wanted = np.asarray(seconds, np.float64)
         if not np.isfinite(wanted).all() or (np.diff(wanted) < 0).any():
@@ -185,7 +181,7 @@ class VideoReader:
                 yield time, frame
 
     def _reach(self, packet: int, start: int, until: int | None) -> VideoFrame:
-        """Decode up to the frame of a packet."""
+        """Decode up to a packet's frame."""
         pts = int(self._packets.index.pts[packet])
         go_on = self._stream.reaches(packet) and start <= self._packets.position
         while True:
@@ -198,8 +194,8 @@ class VideoReader:
                 continue
             if frame.pts == pts or not self._stream.skipping:
                 return frame
-            # A packet without a frame of its own, such as the second field of an interlaced picture:
-            # skipping may have left out the frame that is shown instead.
+            # A packet without its own frame, such as the second field of an interlaced picture: skipping may
+            # have dropped the frame that is shown instead.
             self._stream.skipping = go_on = False
 
     def _streamed(self, seconds: NDArray[np.float64]) -> Iterator[tuple[float, VideoFrame]]:
@@ -210,42 +206,42 @@ class VideoReader:
             yield self._playback.at(instant)
 
     def _first_frame(self) -> VideoFrame:
-        """Decode the first frame there is, and learn by the way whether the file is sound."""
+        """Decode the first frame, and find out whether the file seeks and decodes cleanly."""
         while True:
             try:
                 frame = self._stream.next()
                 break
             except SeekError:
-                self._stream.start(0)  # from now on the reader doesn't seek
+                self._stream.start(0)  # the reader won't seek from now on
             except DamageError:
-                self._stream.rewind()  # from now on damage is put up with
+                self._stream.rewind()  # damage is tolerated from now on
         if frame is None:
-            reason = self._stream.last_error or "the decoder gives no picture"
+            reason = self._stream.last_error or "the decoder returned no picture"
             raise VideoError(f"{self.path}: none of its frames can be decoded ({reason})")
         return frame
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
-    """Describe a file: reads all of its packets and decodes its first frame.
+    """Describe a file. Reads all packets, but decodes only the first frame.
 
     Raises:
-        VideoError: no frame can be had of the file.
+        VideoError: no frame can be decoded.
     """
     with VideoReader(path) as reader:
         return reader.info
 
 
 def _stated_rate(stream: VideoStream) -> float:
-    """Frames a second as the file states it, or 25 where that is absurd."""
+    """Frames per second according to the file, or 25 if that is implausible."""
     stated = (float(rate or 0) for rate in (stream.average_rate, stream.guessed_rate))
     return next((rate for rate in stated if 1 <= rate <= 1000), 25.0)
 
 
 def _timed_by_order(packets: PacketReader) -> bool:
-    """Whether FFmpeg made the timestamps up from the packets' order, though frames are shown in another.
+    """Whether FFmpeg derived the timestamps from packet order although the frames are reordered.
 
-    AVI has no timestamps; with B-frames, which are not stored in the order in which they are shown, the
-    right ones land on the wrong frames.
+    AVI has no timestamps. With B-frames, which aren't stored in display order, correct timestamps end up on
+    the wrong frames.
     """
     reorders = bool(packets.stream.codec_context.has_b_frames)
     ascending = bool((np.diff(packets.index.pts[packets.index.shown]) > 0).all())
@@ -253,11 +249,10 @@ def _timed_by_order(packets: PacketReader) -> bool:
 
 
 def _run_ends(packets: list[int], starts: list[int]) -> list[int | None]:
-    """Find for each wanted packet the last one of its run: those that are decoded without a jump.
+    """Return for each wanted packet the last wanted packet of its run, which is decoded without seeking.
 
-    A decoder holds frames back until later packets come. At the end of a run it is emptied instead, as
-    what lies between two runs is of no use. The last run is left open (None), for the next call may go on
-    from there.
+    A decoder delays frames until it gets later packets. At the end of a run it is flushed instead, because
+    nothing between two runs is needed. The last run has no end (None): the next call may continue it.
     """
     ends: list[int | None] = [None] * len(packets)
     first, last = 0, -1

@@ -1,4 +1,4 @@
-"""Finding video files and telling their contents apart. Opens them as bytes only; decodes nothing."""
+"""Find video files and identify their content. Reads bytes only; decodes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VIDEO_SUFFIXES = frozenset(
     | {".m2v", ".m4v", ".mkv", ".mjpeg", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".nut"}
     | {".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv"}
 )
-"""What a file in a folder must end with, in any case, to be taken for a video."""
+"""Suffixes, in any case, by which files in a folder count as videos."""
 
 _MEBIBYTE = 1 << 20
 _WHOLE_BYTES = 4 * _MEBIBYTE
@@ -25,18 +25,18 @@ _WHOLE_BYTES = 4 * _MEBIBYTE
 def find_videos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
     """Walk files and folders, and yield the videos among them.
 
-    A file named explicitly is yielded whatever its name; in a folder, and in those below it, a file
-    counts by `VIDEO_SUFFIXES`. Hidden files and folders are passed over, links to folders are not
-    followed, and a path that turns up twice is yielded once.
+    A file named explicitly is always yielded; files inside folders only if their suffix is in
+    `VIDEO_SUFFIXES`. Hidden files and folders are skipped, links to folders aren't followed, and duplicate
+    paths are yielded once.
 
     Args:
         paths: files and folders, in the order in which to walk them.
 
     Yields:
-        Paths as given or below the given folder, each folder's in order of name.
+        Paths as given, or below the given folder; sorted by name within each folder.
 
     Raises:
-        VideoError: a path that does not exist.
+        VideoError: a path doesn't exist.
     """
     seen: set[Path] = set()
     for path in map(Path, paths):
@@ -58,17 +58,17 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def content_id(path: str | os.PathLike[str]) -> str:
-    """Hash what is in a file, so that a moved or renamed one keeps its identity.
+    """Hash a file's content, so that a moved or renamed file keeps its identity.
 
-    BLAKE2b over the size in bytes and the content: all of it up to 4 MiB; of a larger file the first
-    MiB, the MiB in the middle and the last MiB, so that a film costs no more than a clip. Two files of
-    the same size that differ only elsewhere count as one; encoders' output practically never does.
+    BLAKE2b over the size and the content: all of it up to 4 MiB; of a larger file the first, middle and last
+    MiB, so that hashing takes constant time. Two large files of equal size that differ only elsewhere get the
+    same hash; encoded videos practically never do.
 
     Returns:
         32 hexadecimal digits.
 
     Raises:
-        VideoError: a file that can't be read.
+        VideoError: the file can't be read.
     """
     try:
         with open(path, "rb") as file:

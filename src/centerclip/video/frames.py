@@ -1,7 +1,7 @@
-"""Decoded frames in the order in which they are shown, from any packet on.
+"""Decode frames in display order, starting at any packet.
 
-What is needless is not decoded: with a set of wanted packets, frames that nothing refers to are skipped.
-Knows how a decoder behaves; which frames to ask for is the reader's business.
+Given a set of wanted packets, frames that no other frame refers to are skipped. Knows how a decoder behaves;
+the reader decides which frames to request.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from centerclip.video.packets import PacketReader
 
 __all__ = ["DamageError", "FrameStream"]
 
-# Decoders that honor skip_frame=NONREF without a change to the frames they do give; libdav1d does not.
+# Decoders whose other frames don't change with skip_frame=NONREF; libdav1d's do.
 _SKIPPING_CODECS = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4"})
 
 _MAX_ERRORS = 500
-"""Packets in a row that fail to decode before a damaged file is given up."""
+"""Consecutive packets that fail to decode before a damaged file is abandoned."""
 
 
 class DamageError(Exception):
-    """Frames that depend on where decoding began: only a decode from the start gives what others see."""
+    """The frames depend on where decoding started, so the file must be decoded from the beginning."""
 
 
 class FrameStream:
-    """Frames out of a packet reader.
+    """The frames decoded from a packet reader.
 
     Attributes:
-        strict: raise `DamageError` at the first sign of damage; otherwise go on as players do.
-        skipping: whether frames that are not wanted and that nothing refers to are left out.
+        strict: raise `DamageError` at the first sign of damage; otherwise continue, as players do.
+        skipping: whether to skip frames that are neither wanted nor referred to.
     """
 
     def __init__(self, packets: PacketReader) -> None:
@@ -46,38 +46,36 @@ class FrameStream:
         self.start(0)
 
     def rewind(self) -> None:
-        """Begin anew at packet 0, give every frame, and go on where packets are damaged."""
+        """Restart at packet 0, decode every frame, and tolerate damaged packets."""
         self.strict = self.skipping = False
         self._wanted = None
         self._packets.rewind()
         self.start(0)
 
     def start(self, packet: int) -> None:
-        """Begin anew at packet 0 or at a key."""
+        """Restart decoding at packet 0 or at a key packet."""
         self.last: VideoFrame | None = None
         self._ready: deque[VideoFrame] = deque()
         self._ended = False
         self._errors = 0
         self._reachable = self._wanted
         index = self._packets.index
-        # An unshown key gives no frame to check it by; from packet 0 there is nothing to distrust.
+        # A hidden key gives no frame to check; decoding from packet 0 needs no check.
         self._unproven_key = int(index.pts[packet]) if packet and index.shown[packet] else None
         self._floor = int(index.pts[packet]) if packet else None
         self._latest: int | None = None
         self._packets.jump(packet)
 
-    def want(self, packets: Iterable[int] | None) -> None:
-        """Say whose frames will be asked for; None for every packet's."""
-        before, self._wanted = self._wanted, None if packets is None else frozenset(packets)
-        if before is not None and self._wanted is not None:
-            # What has been read under another wish may have been skipped.
-            position = self._packets.position
-            self._reachable = frozenset(p for p in self._wanted if p >= position or p in before)
-        else:
-            self._reachable = self._wanted if before is None else frozenset()
+    def want(self, packets: Iterable[int]) -> None:
+        """Set the packets whose frames will be requested."""
+        before, self._wanted = self._wanted, frozenset(packets)
+        # Packets read earlier may have been skipped, unless they were wanted then too.
+        kept = self._wanted if before is None else before
+        position = self._packets.position
+        self._reachable = frozenset(packet for packet in self._wanted if packet >= position or packet in kept)
 
     def reaches(self, packet: int) -> bool:
-        """Whether the frame of a wanted packet still comes, or is the last one given."""
+        """Whether the frame of a wanted packet is still to come, or is the latest one returned."""
         if self._ended and packet >= self._packets.position:
             return False
         if self.last is not None and self._packets.index.pts[packet] < self.time(self.last):
@@ -85,16 +83,15 @@ class FrameStream:
         return self._reachable is None or packet in self._reachable
 
     def next(self, until: int | None = None) -> VideoFrame | None:
-        """Give the next frame, or None after the last.
+        """Return the next frame, or None after the last.
 
         Args:
-            until: a packet after which no other is read: the frames still inside the decoder are given,
-                and then it takes `start` to go on.
+            until: the last packet to read. The decoder is then flushed, and only `start` can continue.
 
         Raises:
-            DamageError: when strict, a packet that doesn't decode, a frame that the decoder calls corrupt,
-                that has no timestamp or comes out of order, or a key packet whose frame is none.
-            SeekError: as `PacketReader.read`.
+            DamageError: if strict: a packet doesn't decode; a frame is corrupt, has no timestamp or is out of
+                order; or a key packet doesn't yield a key frame.
+            SeekError: see `PacketReader.read`.
         """
         while not self._ready:
             if self._ended:
@@ -121,10 +118,10 @@ class FrameStream:
         return self.last
 
     def advance(self, pts: int, until: int | None = None) -> VideoFrame:
-        """Give the last frame whose timestamp is not after `pts`. `until` and errors are as in `next`.
+        """Return the last frame whose timestamp is at most `pts`; see `next` for `until` and errors.
 
         Raises:
-            DamageError: there is none since `start`.
+            DamageError: there is no such frame since `start`.
         """
         while self.last is None or self.time(self.last) < pts:
             before, frame = self.last, self.next(until)
@@ -143,7 +140,7 @@ class FrameStream:
             return True
         time = self.time(frame)
         if self._latest is None and self._floor is not None and time < self._floor:
-            return False  # a leading frame, which refers to what was not decoded
+            return False  # a leading frame, which refers to frames that weren't decoded
         if self._unproven_key is not None:
             key = frame.key_frame and frame.pict_type == PictureType.I
             if not key or time != self._unproven_key:
@@ -156,11 +153,7 @@ class FrameStream:
 
     @staticmethod
     def time(frame: VideoFrame) -> int:
-        """The timestamp of a frame.
-
-        Raises:
-            DamageError: it has none.
-        """
+        """A frame's timestamp; raises `DamageError` if it has none."""
         if frame.pts is None:
             raise DamageError
         return frame.pts

@@ -1,8 +1,8 @@
-"""A file's video packets: opening it, indexing them once, and handing them out by number.
+"""Open a file, index its video packets once, and read them by number.
 
-A packet is numbered by its place in the file, which is decode order. Seeking is an optimization here:
-each packet read is compared with the index, and where a file doesn't seek to where it says, it is read
-on from its start instead. Knows packets and timestamps, not pictures.
+A packet's number is its position in the file, that is, in decode order. Every packet that is read is checked
+against the index; if seeking lands elsewhere, the file is read from the start instead. Knows packets and
+timestamps, not pictures.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ from centerclip.errors import VideoError
 __all__ = ["MAX_PIXELS", "NO_PTS", "PacketIndex", "PacketReader", "SeekError", "open_video"]
 
 MAX_PIXELS = 8192 * 8192
-"""Pictures above this are refused: one as RGB would take 200 MB."""
+"""Larger pictures are refused: as RGB this one takes 200 MB."""
 
 _LIMITS = {"max_pixels": str(MAX_PIXELS)}
 
 _MAX_PACKETS = 20_000_000
-"""Four days at 60 frames a second; only a forged index lists more."""
+"""Four days at 60 frames per second; only a forged file has more."""
 
 _SKIM = 256
-"""Packets that are rather read over than sought past: reading one costs microseconds, a seek up to a
+"""Up to this distance packets are read rather than skipped by a seek: microseconds per packet against up to a
 millisecond."""
 
 NO_PTS = -(1 << 63)
-"""Stands in `PacketIndex.pts` where a packet has no timestamp."""
+"""Marks a missing timestamp in `PacketIndex.pts`."""
 
 _PLAYLISTS = frozenset({"concat", "dash", "hls", "imf", "webm_dash_manifest"})
 
 
 class SeekError(Exception):
-    """A file that, after a seek, gives other packets than before."""
+    """After a seek, the file returned other packets than before."""
 
 
 def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
-    """Open a file and choose its video stream; nothing is decoded for the caller yet.
+    """Open a file and choose its video stream, without decoding.
 
     Raises:
-        VideoError: a file that is missing, empty, not a video, without a video stream, or in a codec
-            that can't be decoded; the message says which.
+        VideoError: the file is missing, empty, not a video, has no video stream, or uses a codec that can't
+            be decoded; the message says which.
     """
     try:
         size = path.stat().st_size
@@ -62,9 +62,9 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
         if size == 0:
             raise VideoError(f"{path}: is empty (0 bytes)")
         container = av.open(
-            f"file:{path}",  # the prefix keeps a colon in a name from being read as a protocol
-            # A playlist must not fetch from the network, a forged header not ask for gigabytes, and a
-            # title in Latin-1 not make a file unreadable.
+            f"file:{path}",  # without the prefix, a colon in the name would end a protocol
+            # Playlists can't fetch from the network, forged headers can't claim gigabytes, and titles in
+            # Latin-1 don't make a file unreadable.
             container_options={"protocol_whitelist": "file"},
             options=_LIMITS,
             metadata_errors="replace",
@@ -92,15 +92,15 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     best = container.streams.best("video")
     stream = next((s for s in streams if best is not None and s.index == best.index), streams[0])
     if stream.codec_context is None:
-        raise VideoError(f"{path}: is in a video codec that this FFmpeg can't decode")
+        raise VideoError(f"{path}: uses a video codec that this FFmpeg can't decode")
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > MAX_PIXELS:
-        raise VideoError(f"{path}: a picture of {width}x{height} is too large: at most {MAX_PIXELS} pixels")
+        raise VideoError(f"{path}: is {width}x{height}, more than the maximum of {MAX_PIXELS} pixels")
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
-    # The count of threads is per reader, and many readers run at a time. FRAME threading delays output,
-    # and hangs for ever beside PyAV's logging.
+    # Threads are per reader, and many readers run at once. FRAME threading delays output, and can hang
+    # together with PyAV's logging.
     stream.thread_type = "SLICE"
     stream.codec_context.options = _LIMITS
     return stream
@@ -108,29 +108,30 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
 
 @dataclass(frozen=True)
 class PacketIndex:
-    """What a pass over a stream's packets tells before anything is decoded; N packets, K of them keys."""
+    """What one pass over a stream's N packets reveals without decoding; K of them are keys."""
 
     pts: NDArray[np.int64]
-    """[N] presentation timestamps in the stream's time base, `NO_PTS` where there is none."""
+    """[N] presentation timestamps in the stream's time base; `NO_PTS` if missing."""
     shown: NDArray[np.bool_]
-    """[N] whether the packet's frame is to be shown; an edit list may ask for it to be decoded only."""
+    """[N] whether the packet's frame is shown; an edit list may hide it."""
     keys: NDArray[np.int64]
     """[K] packet numbers, ascending."""
     key_dts: NDArray[np.int64]
-    """[K] decoding timestamps of the keys, or their `pts` where there is none."""
+    """[K] decoding timestamps of the keys; `pts` if missing."""
     last_duration: int
-    """Of the packet that is shown last, in the time base; 0 if unknown."""
+    """Duration of the packet shown last, in the time base; 0 if unknown."""
     constant: bool
-    """Whether the decoder's parameters never change, so that packets may be left out."""
+    """Whether the decoder's parameters never change, so that packets can be skipped."""
 
     def start_of(self, packet: int) -> int:
-        """Find the packet at which decoding must start for the frame of `packet` to come out right.
+        """Return the packet at which decoding must start to get the frame of `packet` right.
 
-        That is the last key that neither stands after it in the file nor is shown after it: a frame that
-        follows a key in the file but precedes it on the screen may refer to frames before that key (an
-        open group of pictures). Without such a key, and for the first one, it is packet 0, because what
-        stands before the first key is decoded with it when everything is decoded.
+        This is the last key that neither follows the packet in the file nor is shown after it: a frame that
+        follows a key in the file but is shown before it may refer to frames before that key (an open group
+        of pictures). Without such a key, or if it is the first, it is packet 0, because earlier packets are
+        decoded along with the first key.
         """
+
         place = int(np.searchsorted(self.keys, packet, side="right")) - 1
         while place > 0 and self.pts[self.keys[place]] > self.pts[packet]:
             place -= 1
@@ -140,7 +141,7 @@ class PacketIndex:
 def _scan(packets: Iterator[Packet[VideoStream]]) -> PacketIndex:
     pts, keys, key_dts, shown = array("q"), array("q"), array("q"), bytearray()
     latest, last_duration, constant = NO_PTS, 0, True
-    # A file that is cut short ends in an error; the packets before it count.
+    # A truncated file ends in an error; the packets before it count.
     with contextlib.suppress(av.FFmpegError):
         for number, packet in enumerate(itertools.islice(packets, _MAX_PACKETS)):
             when = _pts(packet)
@@ -163,13 +164,12 @@ def _scan(packets: Iterator[Packet[VideoStream]]) -> PacketIndex:
 
 
 class PacketReader:
-    """A file's video packets by number, and the decoder they are for.
+    """A file's video packets by number, and their decoder; memory doesn't grow while reading.
 
-    `index` is made by one pass over the file when it is opened, unless there is one of an earlier pass.
-    Memory doesn't grow with what is read.
+    Opening scans all packets, unless the `index` of an earlier scan is given.
 
     Raises:
-        VideoError: as `open_video`, and a video stream without a single packet.
+        VideoError: see `open_video`; or the video stream has no packets.
     """
 
     def __init__(self, path: Path, index: PacketIndex | None = None) -> None:
@@ -180,7 +180,7 @@ class PacketReader:
             self.close()
             raise VideoError(f"{path}: its video stream is empty, or cut off before the first frame")
         self.position = len(self.index.pts)
-        """Number of the packet that `read` gives next."""
+        """Number of the packet that `read` returns next."""
         self._packets: Iterator[Packet[VideoStream]] = iter(())
         self._sought = False
         self._seeks_by_dts = False
@@ -190,23 +190,22 @@ class PacketReader:
 
     @property
     def format_name(self) -> str:
-        """The container's name in FFmpeg; several with commas between where FFmpeg has one reader."""
+        """FFmpeg's name of the container format; if one reader handles several, their names with commas."""
         return self._container.format.name
 
     def close(self) -> None:
-        """Close the file."""
         self._container.close()
 
     def read(self) -> Packet[VideoStream] | None:
-        """Give the next packet, or None at the end of the file.
+        """Return the next packet, or None at the end of the file.
 
         Raises:
-            SeekError: after a seek, another packet than the index has under this number; `jump` again.
+            SeekError: after a seek, the packet differs from the index; `jump` again.
         """
         if self.position == len(self.index.pts):
             return None
         packet = None
-        with contextlib.suppress(av.FFmpegError):  # damage that was not there before
+        with contextlib.suppress(av.FFmpegError):  # damage that the scan did not meet
             packet = next(self._packets, None)
         if self._sought and (packet is None or _pts(packet) != self.index.pts[self.position]):
             self._seekable = False
@@ -216,11 +215,7 @@ class PacketReader:
         return packet
 
     def jump(self, number: int) -> None:
-        """Go on reading at packet `number`, 0 or a key, with the decoder emptied.
-
-        Raises:
-            SeekError: as `read`.
-        """
+        """Continue reading at packet `number`, 0 or a key, with a flushed decoder; raises as `read` does."""
         self.stream.codec_context.flush_buffers()
         if not 0 <= number - self.position <= _SKIM and not self._seek(number):
             self.rewind()
@@ -228,14 +223,14 @@ class PacketReader:
             self.read()
 
     def rewind(self) -> None:
-        """Open the file anew and go on reading at packet 0, without relying on a seek."""
+        """Open the file again and continue reading at packet 0, without a seek."""
         self._container.close()
         self._container, self.stream = open_video(self.path)
         self._packets, self._sought = _demux(self._container, self.stream), False
         self.position = 0
 
     def _seek(self, number: int) -> bool:
-        """Land on key packet `number` or a key before it, and tell whether that worked."""
+        """Seek to key packet `number` or an earlier key; return whether that worked."""
         place = int(np.searchsorted(self.index.keys, number))
         while self._seekable and place < len(self.index.keys) and self.index.keys[place] == number:
             # MP4 and Matroska seek by presentation time, transport streams by decoding time.
@@ -247,7 +242,7 @@ class PacketReader:
         return False
 
     def _land(self, timestamp: int) -> int | None:
-        """Seek, and tell the number of the first key packet that is read then."""
+        """Seek, and return the number of the first key packet read afterwards."""
         try:
             self._container.seek(timestamp, stream=self.stream)
             packets = _demux(self._container, self.stream)
@@ -262,7 +257,7 @@ class PacketReader:
 def _demux(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
     for packet in container.demux(stream):
         if packet.size == 0 and packet.dts is None and packet.pts is None:
-            return  # PyAV ends with an empty packet, to flush the decoder with
+            return  # PyAV ends with an empty packet that flushes the decoder
         yield packet
 
 

@@ -12,20 +12,13 @@ __all__ = ["PictureMaker", "upright_size"]
 
 
 class PictureMaker:
-    """Converts frames to RGB and turns them upright.
-
-    Pixels stay as they are stored: a sample aspect ratio other than 1 is not applied.
-    """
+    """Converts frames to upright RGB. Pixels are assumed square: a sample aspect ratio isn't applied."""
 
     def __init__(self) -> None:
-        self._reformatter = VideoReformatter()  # keeps its tables from frame to frame
+        self._reformatter = VideoReformatter()  # reuses its tables for every frame
 
     def picture(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """Convert one frame.
-
-        Returns:
-            [H, W, 3] uint8, RGB, as a viewer sees it.
-        """
+        """Return a frame as a viewer sees it: [H, W, 3] uint8 RGB."""
         rgb = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()  # [h, w, 3]
         swapped, down, across = _turn(frame)
         upright = rgb.transpose(1, 0, 2) if swapped else rgb
@@ -33,20 +26,20 @@ class PictureMaker:
 
 
 def upright_size(frame: VideoFrame) -> tuple[int, int]:
-    """The (height, width) of a frame's picture as a viewer sees it."""
+    """Return the (height, width) of a frame as a viewer sees it."""
     swapped, _, _ = _turn(frame)
     return (frame.width, frame.height) if swapped else (frame.height, frame.width)
 
 
 def _turn(frame: VideoFrame) -> tuple[bool, int, int]:
-    """Read a frame's display matrix, rounded to one of the eight quarter turns and mirrorings.
+    """Round a frame's display matrix to one of the eight rotations and reflections.
 
     Returns:
-        Whether rows and columns are swapped, and then the steps, 1 or -1, through rows and columns.
+        Whether rows and columns are swapped, then the steps through rows and through columns: 1 or -1.
     """
-    # Not `frame.side_data`: that ties the frame, and megabytes with it, into a cycle that only the garbage
-    # collector undoes.
-    side_data = SideDataContainer(frame)  # type: ignore[call-arg]  # PyAV's stub leaves out the argument
+    # Not `frame.side_data`: it puts the frame, and megabytes with it, into a reference cycle that only the
+    # garbage collector breaks.
+    side_data = SideDataContainer(frame)  # type: ignore[call-arg]  # PyAV's stub lacks the argument
     if "DISPLAYMATRIX" not in side_data:
         return False, 1, 1
     # Row-major 3x3; a point (x, y) of the stored picture is shown at (a x + c y, b x + d y).

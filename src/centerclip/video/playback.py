@@ -1,4 +1,4 @@
-"""Decoding everything from the start, as a player does: slow, and right for every file there is."""
+"""Decode everything from the start, as a player does: slow, but right for every file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ __all__ = ["Playback"]
 
 
 class Playback:
-    """All frames in the order in which they are shown, each with its time.
-
-    It remembers where it stands, so instants that ascend from call to call take one pass altogether.
+    """All frames in display order, each with its time; ascending instants take a single pass.
 
     Args:
-        stream: rewound, and read by nobody else from now on.
-        timeline: gives timestamps their meaning.
+        stream: is rewound; nobody else may read it from now on.
+        timeline: converts timestamps to seconds.
 
     Raises:
-        VideoError: no frame comes, though there was one before.
+        VideoError: the file no longer has any frame.
     """
 
     def __init__(self, stream: FrameStream, timeline: Timeline) -> None:
@@ -33,7 +31,7 @@ class Playback:
         self._rewind()
 
     def at(self, seconds: float) -> tuple[float, VideoFrame]:
-        """Give the last frame that is shown not after an instant, or else the first one, with its time."""
+        """Return the frame shown at an instant and its time; before the first frame, the first."""
         if seconds < self._current[0]:
             self._rewind()
         while self._upcoming is not None and self._upcoming[0] <= seconds + TOLERANCE_SECONDS:
@@ -45,11 +43,11 @@ class Playback:
         self._given = 0
         first = self._read(0.0)
         if first is None:
-            raise VideoError(f"{self._stream.path}: changed while it was being read")
+            raise VideoError(f"{self._stream.path}: changed while it was being read; try again")
         self._current, self._upcoming = first, self._read(first[0])
 
     def _read(self, before: float) -> tuple[float, VideoFrame] | None:
-        """Decode a frame and find its time, which never lies before that of the frame `before` it."""
+        """Decode a frame and determine its time, which is never before the previous frame's."""
         frame = self._stream.next()
         if frame is None:
             return None

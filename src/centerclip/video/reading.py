@@ -1,4 +1,4 @@
-"""Windows of a file as the model takes them: sampled, resized, with small pictures for people."""
+"""Read windows as the model needs them: sampled, resized, with small pictures for people."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from torch import Tensor
 from centerclip.preprocessing import Preprocessing
 from centerclip.records import Window
 from centerclip.video.decode import VideoReader
-from centerclip.video.sampling import instants
 from centerclip.video.thumbnail import is_telling, to_jpeg
 from centerclip.video.transforms import fit
+from centerclip.video.windows import instants
 
 __all__ = ["Look", "read_window", "read_windows"]
 
 _ONE_OF_SEVERAL = {"max_width": 224, "quality": 75}
-"""Four such pictures take 2.2 times the bytes of a single one."""
+"""Four such pictures take 2.2 times the bytes of a single large one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """What a window shows at T instants, one in each of its T equal strides.
+    """The frames that a window shows at T instants, one in each of its T equal strides.
 
-    V is the number of different frames, less than T where several instants show the same one.
+    V is the number of distinct frames, below T if several instants show the same one.
 
     Attributes:
         frames: [V, 3, height, width] uint8, at the model's size.
-        seconds: [V] float64, when each frame is first shown, from the file's first frame.
-        bounds: [V + 1] float64: frame v stands for the strides from `bounds[v]` to `bounds[v + 1]`, in
-            seconds. The first and the last are the window's own.
-        pictures: pairs of seconds and a JPEG file that shows the window from there on, in time order; the
-            first at the window's start. Empty where none were asked for.
+        seconds: [V] float64, when each frame appears, counted from the file's first frame.
+        bounds: [V + 1] float64, in seconds: frame v represents the strides from `bounds[v]` to
+            `bounds[v + 1]`. The first and last are the window's start and end.
+        pictures: pairs of start in seconds and JPEG file, in time order; each shows the window from its start
+            on, and the first starts with the window. Empty if none were requested.
     """
 
     frames: Tensor
@@ -54,17 +54,17 @@ def read_window(
     pictures: int = 1,
     rng: np.random.Generator | None = None,
 ) -> Look:
-    """Look at a window at `frames` instants.
+    """Read the frames of a window at `frames` instants.
 
     Args:
         reader: an open file.
-        window: a stretch of it.
+        window: the stretch to read.
         frames: T, the number of instants.
         preprocessing: of the model.
-        pictures: parts of the window to make a picture of, each of as many strides, T at most. It is made
-            of the frame nearest the part's middle that is neither dark nor flat. A part whose frame has
-            been pictured just before gets none. One picture is at most 320 pixels wide, several are 224.
-        rng: as for `instants`: None for testing, a generator for training.
+        pictures: how many parts of the window get a picture; at most T. It shows the frame nearest to the
+            middle of the part that is neither dark nor flat; a part whose frame has just been pictured gets
+            none. A single picture is at most 320 pixels wide, several are at most 224.
+        rng: for training; None for testing. See `instants`.
     """
     shown = reader.frames_at(instants(window, frames, rng=rng))
     return _look(shown, window, frames, preprocessing, pictures)
@@ -78,13 +78,12 @@ def read_windows(
     *,
     pictures: int = 1,
 ) -> Iterator[Look]:
-    """Look at the windows of a file in one pass over it.
+    """Read the windows of a file in one pass, as `read_window` does each.
 
-    Yields for each window what `read_window` returns. A group of pictures that lies across a border is
-    decoded once, and memory doesn't grow with the number of windows.
+    A group of pictures across a border is decoded once. Memory doesn't grow with the number of windows.
 
     Args:
-        reader: an open file; use up the iterator before reading from it again.
+        reader: an open file; exhaust the iterator before reading from it again.
         windows: in time order, without overlap.
         frames, preprocessing, pictures: as for `read_window`.
     """
@@ -113,8 +112,8 @@ def _look(
         best = (True, 2 * strides)
         for stride, (time, picture) in enumerate(islice(shown, end - first), first):
             if not seconds or time != seconds[-1]:
-                # A copy-free [1, 3, H, W] with channels last, which is what resizing is fast on. One picture
-                # at a time: a dozen of a 4K film would take 300 MB, and their sizes may differ.
+                # Without a copy, with channels last, which resizes fast. One frame at a time: a dozen 4K
+                # frames take 300 MB, and their sizes may differ.
                 frames.append(fit(torch.from_numpy(picture).permute(2, 0, 1)[None], preprocessing))
                 seconds.append(time)
                 firsts.append(stride)

@@ -1,4 +1,4 @@
-"""When each frame of a file is shown, told from its packets alone."""
+"""When each frame of a file is shown, determined from its packets alone."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ from centerclip.video.packets import NO_PTS, PacketIndex
 __all__ = ["TOLERANCE_SECONDS", "Timeline"]
 
 TOLERANCE_SECONDS = 1e-6
-"""An instant this little before a frame is taken to be at it, as sums of floats seldom meet exactly."""
+"""An instant this shortly before a frame counts as the frame's, because sums of floats rarely match
+exactly."""
 
-# Timestamps beyond these are damaged: one frame's time on the screen, and that of the whole file.
+# Longer is damage: the time a single frame is shown, and the duration of the file.
 _MAX_GAP_SECONDS = 3600
 _MAX_SECONDS = 7 * 86_400
 
 _MAX_DISPLACEMENT = 32
-"""How many places a frame may be shown away from where it stands in the file. H.264 and HEVC reorder at
-most 16 frames, which may be two packets each; more is a damaged timestamp, or files strung together."""
+"""How far a frame's display position may be from its file position. H.264 and HEVC reorder at most 16 frames
+of up to two packets; more means a damaged timestamp or concatenated files."""
 
 _TENTH = 0.1
-"""How much an encoder's regular interval between key frames varies at most."""
+"""How much an encoder's regular key frame interval may vary."""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """The frames of a file in the order in which they are shown; F of them, at least one."""
+    """A file's frames in display order; F of them, at least one."""
 
     seconds: NDArray[np.float64]
-    """[F] when each is shown, from the first frame on, ascending."""
+    """[F] when each frame appears, counted from the first, ascending."""
     packets: NDArray[np.int64]
-    """[F] the packet that each comes from."""
+    """[F] each frame's packet."""
     duration_seconds: float
-    """Until the last frame ends; above zero."""
+    """When the last frame ends; above zero."""
     origin: int | None
-    """Timestamp of the first frame. None where frames have to be told apart by their order instead: the
-    n-th that the decoder gives is shown at `seconds[n]`."""
+    """Timestamp of the first frame. None if frames are identified by their order instead: the n-th decoded
+    frame appears at `seconds[n]`."""
     tick: Fraction
-    """Seconds a unit of timestamp."""
+    """Seconds per unit of timestamp."""
 
     @classmethod
     def of(
@@ -49,21 +50,21 @@ class Timeline:
     ) -> Timeline:
         """Lay out the frames of a stream.
 
-        Where timestamps are missing or make no sense, frame n is taken to stand at n / `rate`.
+        If timestamps are missing or implausible, frame n appears at n / `rate`.
 
         Args:
             index: the stream's packets.
             tick: its time base, in seconds.
-            rate: frames a second as the file states it, for what timestamps don't tell.
-            first_pts: timestamp of the first frame that the decoder gave.
-            ordered: the timestamps are right as a set, but not each at the right frame.
+            rate: frames per second according to the file, where timestamps don't say.
+            first_pts: timestamp of the first decoded frame.
+            ordered: the timestamps are right as a set, but attached to the wrong frames.
         """
         packets = np.flatnonzero(index.shown)
-        if first_pts is None or not _make_sense(index.pts[packets], tick):
+        if first_pts is None or not _are_plausible(index.pts[packets], tick):
             seconds = np.arange(max(1, len(packets))) / rate
             return cls(seconds, packets, float(seconds[-1]) + 1 / rate, None, tick)
         origin = int(index.pts[packets].min()) if ordered else first_pts
-        # Without what the decoder can't show because the file begins in the middle of a group.
+        # Drop frames that can't be decoded because the file begins within a group of pictures.
         packets = packets[index.pts[packets] >= origin]
         packets = packets[np.argsort(index.pts[packets], kind="stable")]
         seconds = (index.pts[packets] - origin) * tick.numerator / tick.denominator
@@ -75,36 +76,30 @@ class Timeline:
 
     @property
     def rate(self) -> float:
-        """Frames a second, on average."""
+        """Frames per second, on average."""
         return len(self.seconds) / self.duration_seconds
 
     @property
     def exact(self) -> bool:
-        """Whether every frame has a timestamp of its own, so that packets tell frames apart."""
+        """Whether every frame has its own timestamp, so that packets identify frames."""
         return self.origin is not None and bool((np.diff(self.seconds) > 0).all())
 
     def time_of(self, pts: int) -> float:
-        """Seconds from the first frame of a timestamp, computed as `seconds` is; 0 without an origin."""
-        return (
-            0.0 if self.origin is None else (pts - self.origin) * self.tick.numerator / self.tick.denominator
-        )
+        """Convert a timestamp to seconds from the first frame, exactly as in `seconds`; 0 without an
+        origin."""
+        origin = pts if self.origin is None else self.origin
+        return (pts - origin) * self.tick.numerator / self.tick.denominator
 
     def frames_at(self, seconds: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Number of the frame that is shown at each instant: the last one not after it, or the first."""
+        """Number of the frame shown at each instant; before the first frame, the first."""
         return np.maximum(np.searchsorted(self.seconds, seconds + TOLERANCE_SECONDS, side="right") - 1, 0)
 
     def scene_cuts(self, keys: NDArray[np.int64]) -> list[float]:
-        """Guess scene cuts from where the encoder put key frames.
+        """Guess scene cuts, in seconds from the first frame, from the packet numbers of the key frames.
 
-        An encoder puts one at a regular interval, and one more wherever the picture changes altogether.
-        The interval is the median run of frames from key to key if half the runs keep to it within a
-        tenth, otherwise the longest run. A key that comes more than a tenth early stands at a cut.
-
-        Args:
-            keys: packet numbers of the key frames.
-
-        Returns:
-            Seconds from the first frame, ascending.
+        Encoders insert a key frame at a regular interval, and wherever the picture changes completely. The
+        interval is the median distance between key frames if half the distances are within a tenth of it,
+        otherwise the longest distance. A key frame more than a tenth early marks a cut.
         """
         places = np.flatnonzero(np.isin(self.packets, keys))
         runs = np.diff(places)
@@ -117,8 +112,8 @@ class Timeline:
         return cuts
 
 
-def _make_sense(pts: NDArray[np.int64], tick: Fraction) -> bool:
-    """Whether each packet has a timestamp, and none stands absurdly far from its neighbors."""
+def _are_plausible(pts: NDArray[np.int64], tick: Fraction) -> bool:
+    """Whether each packet has a timestamp, and none is implausibly far from its neighbors."""
     if not len(pts) or tick <= 0 or NO_PTS in pts:
         return False
     order = np.argsort(pts, kind="stable")

@@ -1,4 +1,4 @@
-"""Frames at the size a model takes. Knows pictures only: no files, no models."""
+"""Resize frames to a model's input size. Knows pictures only: no files, no models."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from centerclip.preprocessing import Preprocessing
 __all__ = ["fit"]
 
 _MAX_ASPECT = 16
-"""A longer strip is first cut to this many times its short side, or resizing it would take gigabytes."""
+"""A longer strip is first cropped to this aspect ratio, because resizing it would take gigabytes."""
 
 
 def fit(frames: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """Bring frames to a model's size as its own image processor does.
+    """Resize frames as the model's own image processor does.
 
-    Sizes are rounded as `transformers` does it. Pixels equal Pillow's within one level of 255, except for at
-    most 2 in 1000 of a noisy picture.
+    Sizes are rounded as in `transformers`. Pixels equal Pillow's within one level of 255, except for at most
+    2 in 1000 in a noisy picture.
 
     Args:
-        frames: [T, 3, H, W] uint8 on the CPU; not modified. Fast where channels are last in memory.
-        preprocessing: the size (at least 2 pixels in all), how to resize, and by which filter.
+        frames: [T, 3, H, W] uint8 on the CPU; not modified. Fastest with channels last in memory.
+        preprocessing: the size (at least 2 pixels in total), the resize mode and the filter.
 
     Returns:
         [T, 3, height, width] uint8, contiguous.
@@ -32,7 +32,7 @@ def fit(frames: Tensor, preprocessing: Preprocessing) -> Tensor:
     Source: CLIP (arXiv 2103.00020), section 2.4 and the released preprocessing; SigLIP (arXiv 2303.15343).
     """
     height, width = preprocessing.image_size
-    if preprocessing.resize == "squash":  # takes no more memory than the frame, whatever its shape
+    if preprocessing.resize == "squash":  # needs no more memory than the frame, even for a strip
         return _scale(frames, (height, width), preprocessing).contiguous()  # [T, 3, height, width]
     tall, wide = frames.shape[-2:]
     if max(tall, wide) > _MAX_ASPECT * min(tall, wide):
@@ -51,12 +51,10 @@ def fit(frames: Tensor, preprocessing: Preprocessing) -> Tensor:
 def _scale(frames: Tensor, size: tuple[int, int], preprocessing: Preprocessing) -> Tensor:
     if size == tuple(frames.shape[-2:]):
         return frames
-    mode = preprocessing.interpolation
+    mode, antialias = preprocessing.interpolation, preprocessing.antialias
     if mode in ("bilinear", "bicubic"):
-        return interpolate(
-            frames, size=size, mode=mode, antialias=preprocessing.antialias, align_corners=False
-        )
-    # Torch has no lanczos, and places nearest pixels differently from Pillow.
+        return interpolate(frames, size=size, mode=mode, antialias=antialias, align_corners=False)
+    # Torch has no lanczos, and its nearest picks other pixels than Pillow's.
     resample = {"lanczos": Image.Resampling.LANCZOS, "nearest": Image.Resampling.NEAREST}[mode]
     pictures = [Image.fromarray(frame.permute(1, 2, 0).numpy()) for frame in frames]
     scaled = np.stack([np.asarray(picture.resize(size[::-1], resample)) for picture in pictures])

@@ -1,4 +1,4 @@
-"""How a long video is cut into windows. Knows seconds only: no files and no frames."""
+"""Cut a video into windows, and choose the instants to look at. Knows seconds only: no files, no frames."""
 
 from __future__ import annotations
 
@@ -7,34 +7,37 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from centerclip.records import Window
 
-__all__ = ["cut_windows"]
+__all__ = ["cut_windows", "instants"]
 
 _SNAP = 0.25
-"""How far a border may move to a scene cut, as a part of a window's length; so it is also how much
-longer than asked for a window may become."""
+"""How far a border may move to a scene cut, as a fraction of a window's length; a window may become this much
+longer than requested."""
 
 
 def cut_windows(
     duration_seconds: float, max_seconds: float = 12.0, *, cuts: Sequence[float] = ()
 ) -> list[Window]:
-    """Cut a video into windows that tile it without gap or overlap.
+    """Cut a video into windows without gap or overlap.
 
-    A video of at most `max_seconds` is one window. A longer one gets the fewest equal windows that are
-    not longer than `max_seconds`; each inner border then moves to the nearest scene cut within a quarter
-    of the equal length, unless its window would become longer than 1.25 `max_seconds`.
+    A video of up to `max_seconds` is one window. A longer one gets the fewest equal windows of at most
+    `max_seconds`. Each inner border then moves to the nearest scene cut within a quarter of a window's
+    length, unless a window would become longer than 1.25 `max_seconds`.
 
     Args:
         duration_seconds: > 0, finite.
-        max_seconds: > 0; may be infinite, for one window whatever the duration.
-        cuts: instants of scene cuts in seconds, in any order.
+        max_seconds: > 0; infinity always makes one window.
+        cuts: scene cuts in seconds, in any order.
 
     Returns:
         At least one window, in time order; the first starts at 0, the last ends at `duration_seconds`.
 
     Raises:
-        ValueError: a duration or a maximum that is not above zero, or a duration that is not finite.
+        ValueError: a duration or maximum that isn't above zero, or an infinite duration.
     """
     if not (math.isfinite(duration_seconds) and duration_seconds > 0):
         raise ValueError(f"duration_seconds is {duration_seconds}, but must be finite and above zero")
@@ -51,3 +54,28 @@ def cut_windows(
         borders.append(min(near, key=lambda cut: abs(cut - regular), default=regular))
     borders.append(duration_seconds)
     return [Window(start, end) for start, end in pairwise(borders)]
+
+
+def instants(window: Window, frames: int, *, rng: np.random.Generator | None = None) -> NDArray[np.float64]:
+    """Choose the instants at which to look at a window, one in each of `frames` equal strides.
+
+    Args:
+        window: a stretch of a file, in seconds.
+        frames: T >= 1.
+        rng: for training, draws an instant uniformly from each stride; None, for testing, takes the middles.
+
+    Returns:
+        [T] float64, seconds from the file's first frame, ascending, inside the window.
+
+    Raises:
+        ValueError: `frames` below 1, or a window that is empty or not finite.
+
+    Source: TSN (arXiv 1608.00859) section 3.1, as CLIP4Clip and CenterCLIP sample.
+    """
+    if frames < 1:
+        raise ValueError(f"frames is {frames}, but must be at least 1")
+    length = window.end_seconds - window.start_seconds
+    if not (np.isfinite(length) and length > 0):
+        raise ValueError(f"{window} is empty: its end must come after its start")
+    offsets = np.full(frames, 0.5) if rng is None else rng.random(frames)
+    return window.start_seconds + (np.arange(frames) + offsets) * (length / frames)

@@ -1,4 +1,4 @@
-"""A file's windows, whole and in parts."""
+"""A file's windows, in one piece and in parts."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ import torch
 
 from centerclip.embedding import decode as decode_module
 from centerclip.embedding.decode import DecodedWindow, Decoder, Part
+from centerclip.errors import VideoError
 from centerclip.preprocessing import Preprocessing
 from centerclip.records import Item, Window
 
 
 def decode(path: Path, parts: int) -> tuple[list[DecodedWindow], int]:
-    """All windows in time order, and into how many parts they came."""
+    """Return all windows in time order, and the number of parts."""
     decoder = Decoder(3, Preprocessing((32, 32)), window_seconds=0.5, pictures=2, parts=parts)
     given = list(decoder(Item(path)))
     more = [thing for thing in given if isinstance(thing, Part)]
     windows = [thing for thing in given if isinstance(thing, DecodedWindow)]
-    for part in reversed(more):  # whichever worker has time; the file was closed meanwhile
+    for part in reversed(more):  # in any order; the file is closed by now
         windows += [thing for thing in part.decode() if isinstance(thing, DecodedWindow)]
     return sorted(windows, key=lambda window: window.window.start_seconds), 1 + len(more)
 
 
 @pytest.mark.parametrize("name", ["h264.mp4", "open-groups.ts", "uneven.mkv", "on-its-side.mp4"])
-def test_parts_give_the_windows_of_the_whole(
+def test_parts_have_the_windows_of_the_whole_file(
     name: str, video: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decode_module, "_PART_WINDOWS", 2)
@@ -41,7 +42,7 @@ def test_parts_give_the_windows_of_the_whole(
         assert ours.bounds.tolist() == theirs.bounds.tolist()
 
 
-def test_what_is_short_or_has_to_be_decoded_from_its_start_stays_whole(
+def test_a_file_that_is_short_or_has_no_random_access_is_not_split(
     video: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert decode(video("h264.mp4"), 8)[1] == 1
@@ -60,3 +61,6 @@ def test_an_item_with_a_start_or_an_end_is_one_window(video: Callable[[str], Pat
         assert isinstance(window, DecodedWindow)
         assert window.window == Window(start, end or window.info.duration_seconds)
         assert window.pictures == ()
+    for outside in ((9.0, None), (9.0, 10.0), (2.0, 1.0)):
+        with pytest.raises(VideoError, match="nothing to show from .* since it lasts 4"):
+            next(decoder(Item(video("h264.mp4"), *outside)))

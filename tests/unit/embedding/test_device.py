@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -20,50 +20,45 @@ def model() -> CenterCLIP:
     return CenterCLIP(clip_model(), "B2-2,8", frames=4).eval()
 
 
-def test_auto_takes_the_cpu_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_the_cpu_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == CPU
 
 
 @pytest.mark.parametrize("device", ["cuda:77", "tpu?", "meta-physics"])
-def test_a_device_that_is_not_there_is_an_error_with_a_remedy(device: str) -> None:
+def test_a_missing_device_is_an_error_with_a_remedy(device: str) -> None:
     with pytest.raises(ConfigError, match=r"can't be used.*give cpu or auto"):
         choose_device(device)
 
 
 @pytest.mark.parametrize(
-    ("abilities", "dtype"),
+    ("features", "dtype"),
     [
         ({"avx512_bf16": True, "amx_bf16": False}, torch.bfloat16),
         ({"avx512_bf16": False, "amx_bf16": True}, torch.bfloat16),
         ({"avx512_bf16": False, "amx_bf16": False}, torch.float32),
         ({"architecture": "aarch64"}, torch.float32),
+        (None, torch.float32),  # an older torch
     ],
 )
-def test_auto_is_bfloat16_only_where_the_processor_has_it(
-    monkeypatch: pytest.MonkeyPatch, abilities: dict[str, object], dtype: torch.dtype
+def test_auto_is_bfloat16_only_if_the_processor_has_it(
+    monkeypatch: pytest.MonkeyPatch, features: dict[str, object] | None, dtype: torch.dtype
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: abilities, raising=False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features, raising=False)
+    if features is None:
+        monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert choose_dtype("auto", CPU) == dtype
     assert choose_dtype("float32", CPU) == torch.float32
     assert choose_dtype("bfloat16", CPU) == torch.bfloat16
 
 
-def test_a_torch_that_can_not_tell_gets_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    assert choose_dtype("auto", CPU) == torch.float32
-
-
 def test_an_unknown_precision_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="'int4' is unknown: give one of auto, float32, bfloat16, int8"):
+    with pytest.raises(ConfigError, match="'int4': give one of auto, float32, bfloat16, int8"):
         choose_dtype("int4", CPU)
 
 
-def test_a_model_that_is_ready_is_not_copied(model: CenterCLIP) -> None:
+def test_the_model_is_copied_only_if_something_has_to_change(model: CenterCLIP) -> None:
     assert prepare(model, CPU, "float32") is model
-
-
-def test_a_copy_is_made_where_something_has_to_change(model: CenterCLIP) -> None:
     narrow = prepare(model, CPU, "bfloat16")
     assert {p.dtype for p in narrow.parameters()} == {torch.bfloat16}
     assert {p.dtype for p in model.parameters()} == {torch.float32}
@@ -74,20 +69,14 @@ def test_a_copy_is_made_where_something_has_to_change(model: CenterCLIP) -> None
     assert model.training
 
 
-def test_threads_are_those_of_the_calling_thread_alone() -> None:
+def test_only_the_calling_thread_gets_another_number_of_threads() -> None:
     here = torch.get_num_threads()
-    told = {}
 
-    def work() -> None:
+    def work() -> int:
         Cores(1, 1, here + 3, here).enter(alone=False)
-        told["own"] = torch.get_num_threads()
+        return torch.get_num_threads()
 
-    def ask() -> None:
-        told["later"] = torch.get_num_threads()
-
-    for target in (work, ask):
-        thread = threading.Thread(target=target)
-        thread.start()
-        thread.join()
-    assert told == {"own": here + 3, "later": here}
+    for function, expected in ((work, here + 3), (torch.get_num_threads, here)):
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(function).result() == expected
     assert torch.get_num_threads() == here

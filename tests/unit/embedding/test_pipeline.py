@@ -1,4 +1,4 @@
-"""The pipeline with made-up decoders and encoders: completeness, bounds, failures, and an orderly end."""
+"""The pipeline with fake decoders and encoders: completeness, limits, failures, and an orderly end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from centerclip.embedding.decode import DecodedWindow, Part, Windows
-from centerclip.embedding.pipeline import Step, run_pipeline
+from centerclip.embedding.pipeline import Pipeline, Step
 from centerclip.errors import VideoError
 from centerclip.records import Failed, Item, VideoInfo, Window
 
@@ -28,7 +28,7 @@ Encoded = tuple[str, float]
 
 
 class Decoder:
-    """Decodes three windows of a file named `3`, and raises what a suffix stands for; counts frames in
+    """Decodes three windows of a file named `3`, raises the error of its suffix, and counts frames in
     memory."""
 
     def __init__(self, **errors: BaseException) -> None:
@@ -69,17 +69,13 @@ def run(
     options.setdefault("encode", encode)
     items = (Item(Path(name)) for name in names)
     sizes = {"workers": workers, "encoders": encoders, "batch_size": batch_size}
-    return run_pipeline(items, decoder, **sizes, **options)
+    return Pipeline(items, decoder, **sizes, **options).steps()
 
 
 def results_of(steps: Iterable[Step[Encoded]]) -> dict[int, list[Encoded] | Failed]:
-    """Each file's embeddings or failure, by its number."""
-    results = {}
-    for step in steps:
-        for file in step.files:
-            result = file.result()
-            results[file.number] = result if isinstance(result, Failed) else result[1]
-    return results
+    """Return each file's embeddings or failure, by its number."""
+    results = {file.number: file.result() for step in steps for file in step.files}
+    return {n: result if isinstance(result, Failed) else result[1] for n, result in results.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -99,31 +95,27 @@ def test_every_file_gets_its_own_windows_in_time_order(
     decoder = Decoder()
     steps = run(names, decoder, workers=workers, encoders=encoders, batch_size=batch_size, ahead=ahead)
     results = results_of(steps)
-    assert sorted(results) == list(range(len(names)))
-    for number, name in enumerate(names):
-        assert results[number] == [(name, start) for start in range(int(name.split(".")[0]))]
+    assert results == {
+        number: [(name, start) for start in range(int(name.split(".")[0]))]
+        for number, name in enumerate(names)
+    }
     assert decoder.alive == 0
-
-
-def test_no_files_give_no_results() -> None:
     assert results_of(run([], Decoder())) == {}
 
 
 @pytest.mark.parametrize("encoders", [1, 2])
 @pytest.mark.parametrize("names", [["2000"], ["40"] * 50, ["1"] * 500], ids=["film", "many", "short"])
-def test_frames_in_memory_are_bounded_whatever_the_length_and_the_count(
-    names: list[str], encoders: int
-) -> None:
+def test_frames_in_memory_are_limited(names: list[str], encoders: int) -> None:
     decoder = Decoder()
     for _ in run(names, decoder, workers=2, encoders=encoders, batch_size=3):
         pass
     assert decoder.windows == sum(map(int, names))
-    # A batch at each encoder, one being gathered, a window at each worker.
+    # A batch per encoder, one being collected, and a window per worker.
     assert decoder.most <= (encoders + 1) * 3 + 2
 
 
 class PartedDecoder(Decoder):
-    """Cuts a file into parts of two windows, and gives the later parts away."""
+    """Cuts a file into parts of two windows."""
 
     def __call__(self, item: Item) -> Windows:
         windows = list(range(int(item.path.stem)))
@@ -155,7 +147,7 @@ def test_a_part_that_fails_fails_its_file_once_and_no_other() -> None:
     assert results_of(steps)[0] == Failed(Path("9.bad"), "broken at its end")
 
 
-def test_the_parts_of_one_file_are_decoded_side_by_side() -> None:
+def test_the_parts_of_a_file_are_decoded_in_parallel() -> None:
     meeting = threading.Barrier(3)
 
     def part(item: Item) -> Windows:
@@ -170,19 +162,22 @@ def test_the_parts_of_one_file_are_decoded_side_by_side() -> None:
     assert results_of(run(["1"], decode, workers=3)) == {0: [("1", 0)] * 3}
 
 
-def test_batches_are_full_but_for_the_last() -> None:
-    sizes = []
+def test_all_batches_but_the_last_are_full_and_know_whether_they_run_alone() -> None:
+    batches = []
 
-    def measure(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
-        sizes.append(len(windows))
+    def note(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
+        batches.append((len(windows), alone))
         return encode(windows)
 
-    steps = list(run(["2"] * 11, Decoder(), encode=measure, batch_size=4))
-    assert sizes == [4, 4, 4, 4, 4, 2]
+    steps = list(run(["2"] * 11, Decoder(), encode=note, batch_size=4))
+    assert [size for size, _ in batches] == [4, 4, 4, 4, 4, 2]
+    assert not any(alone for _, alone in batches[1:-1])
     assert sum(len(step.windows) for step in steps) == 22
+    list(run(["2"], Decoder(), encode=note, encoders=3))
+    assert batches[-1] == (2, True)
 
 
-def test_decoding_goes_on_while_a_batch_is_encoded() -> None:
+def test_decoding_continues_while_a_batch_is_encoded() -> None:
     decoder = Decoder()
     overlaps = []
 
@@ -197,7 +192,7 @@ def test_decoding_goes_on_while_a_batch_is_encoded() -> None:
     assert any(overlaps)
 
 
-def test_batches_are_encoded_side_by_side() -> None:
+def test_batches_are_encoded_in_parallel() -> None:
     meeting = threading.Barrier(3)
 
     def meet(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
@@ -209,20 +204,7 @@ def test_batches_are_encoded_side_by_side() -> None:
     assert sorted(results) == list(range(12))
 
 
-def test_a_batch_with_nothing_beside_it_is_told_so() -> None:
-    told = []
-
-    def listen(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
-        told.append(alone)
-        return encode(windows)
-
-    list(run(["2"], Decoder(), encode=listen, encoders=3))
-    assert told == [True]
-    list(run(["9"], Decoder(), encode=listen, batch_size=1))
-    assert told[1:-1] == [False] * 8
-
-
-def test_failures_are_values_and_name_no_path_twice() -> None:
+def test_failures_are_values_without_the_path_in_the_reason() -> None:
     decoder = Decoder(bad=VideoError("3.bad: nothing in it"), odd=IndexError("surprise"))
     results = results_of(run(["2", "3.bad", "1.odd", "2"], decoder, batch_size=2))
     assert results[1] == Failed(Path("3.bad"), "nothing in it")
@@ -231,40 +213,39 @@ def test_failures_are_values_and_name_no_path_twice() -> None:
     assert decoder.alive == 0
 
 
-@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), SystemExit()])
-def test_what_is_no_fault_of_the_file_ends_the_run(error: BaseException) -> None:
-    with pytest.raises(type(error)):
-        list(run(["5"] * 20 + ["2.grave"] + ["5"] * 20, Decoder(grave=error)))
-
-
-@pytest.mark.parametrize("error", [RuntimeError("the model is broken"), MemoryError(), SystemExit()])
-def test_an_error_of_the_encoder_ends_the_run(error: BaseException) -> None:
-    def broken(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        *(("decoder", error) for error in (MemoryError(), KeyboardInterrupt(), SystemExit())),
+        *(("encoder", error) for error in (RuntimeError("broken model"), MemoryError(), SystemExit())),
+        ("items", VideoError("no such folder")),
+    ],
+)
+def test_errors_that_are_not_a_file_s_end_the_run(source: str, error: BaseException) -> None:
+    def fail(windows: Sequence[DecodedWindow], alone: bool) -> list[Encoded]:
         raise error
 
+    def names() -> Iterator[str]:
+        yield from ["5"] * 20
+        if source == "items":
+            raise error
+        yield from ["2.bad"] + ["5"] * 20
+
+    decoder = Decoder(bad=error) if source == "decoder" else Decoder()
     with pytest.raises(type(error)):
-        list(run(["5"] * 20, Decoder(), encode=broken, encoders=2))
+        list(run(names(), decoder, encode=fail if source == "encoder" else encode, encoders=2))
 
 
-def test_an_error_of_the_paths_ends_the_run() -> None:
-    def paths() -> Iterator[str]:
-        yield "3"
-        raise VideoError("no such folder")
-
-    with pytest.raises(VideoError, match="no such folder"):
-        list(run(paths(), Decoder()))
-
-
-def test_the_consumer_may_stop_early_and_the_paths_may_be_endless() -> None:
+def test_the_consumer_may_stop_early_and_the_items_may_be_endless() -> None:
     decoder = Decoder()
     with closing(run(itertools.repeat("3"), decoder)) as steps:
         assert any(step.windows for step in steps)
     assert len(decoder.begun) < 30
     del steps
-    assert decoder.alive <= 8  # what was decoded in vain is dropped with the pipeline
+    assert decoder.alive <= 8
 
 
-def test_a_program_that_leaves_the_iterator_lying_about_still_ends() -> None:
+def test_a_program_that_abandons_the_iterator_still_ends() -> None:
     program = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
@@ -276,7 +257,7 @@ next(results)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_files_are_begun_only_so_far_ahead_of_the_oldest_unfinished_one() -> None:
+def test_files_are_opened_only_so_far_ahead_of_the_oldest_unfinished_one() -> None:
     decoder, go_on = Decoder(), threading.Event()
 
     def decode(item: Item) -> Windows:
@@ -294,7 +275,7 @@ def test_files_are_begun_only_so_far_ahead_of_the_oldest_unfinished_one() -> Non
     assert len(results_of(steps)) == 47
 
 
-def test_an_empty_step_comes_when_nothing_happens() -> None:
+def test_steps_are_empty_while_nothing_happens() -> None:
     go_on = threading.Event()
 
     def decode(item: Item) -> Windows:
@@ -302,8 +283,6 @@ def test_an_empty_step_comes_when_nothing_happens() -> None:
         yield from Decoder()(item)
 
     with closing(run(["1"], decode, tick_seconds=0.01)) as steps:
-        first = next(steps)
-        assert not first.windows
-        assert not first.files
+        assert next(steps) == Step([], [])
         go_on.set()
         assert results_of(steps) == {0: [("1", 0)]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +13,14 @@ from videos import cut_short, make_audio, make_video, picture
 
 from centerclip.embedding import VideoEncoder, embed
 from centerclip.errors import ConfigError, ModelError, VideoError
+from centerclip.index import VideoIndex
 from centerclip.model import CenterCLIP
 from centerclip.records import EncodedVideo, Failed, Item
+from centerclip.search import Searcher
 from centerclip.video import VideoReader, cut_windows, read_window
 
 SAME = {"atol": 2e-5, "rtol": 0}
-"""Two ways to the same unit vector in float32: sums in another order."""
+"""The same unit vector in float32, summed in another order."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def encoder(model: CenterCLIP) -> VideoEncoder:
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Of one to forty frames, at ten a second."""
+    """Of one to forty frames, at ten per second."""
     folder = tmp_path_factory.mktemp("videos")
     counts = [40, 1, 20, 3, 33, 2, 8]
     return [make_video(folder / f"{n}-{count}.mp4", frames=count) for n, count in enumerate(counts)]
@@ -46,7 +47,7 @@ def encoded(encoder: VideoEncoder, *paths: Path) -> list[EncodedVideo]:
     return results  # type: ignore[return-value]
 
 
-def test_embeddings_are_those_of_the_model(
+def test_each_window_is_embedded_as_by_the_model_alone(
     encoder: VideoEncoder, model: CenterCLIP, videos: list[Path]
 ) -> None:
     for path, video in zip(videos, encoded(encoder, *videos), strict=True):
@@ -67,24 +68,7 @@ def test_embeddings_are_those_of_the_model(
                 assert len(each.bounds) == len(each.segments) + 1
 
 
-def test_a_short_video_has_only_the_segments_it_really_has(encoder: VideoEncoder, videos: list[Path]) -> None:
-    by_frames = {path.stem.split("-")[1]: path for path in videos}
-    still, longer = encoded(encoder, by_frames["1"], by_frames["8"])
-    assert still.windows[0].segments.shape == (1, 24)
-    assert still.windows[0].bounds.tolist() == [0.0, still.info.duration_seconds]
-    assert longer.windows[0].segments.shape == (2, 24)
-
-
-def test_an_embedding_does_not_depend_on_its_batch(encoder: VideoEncoder, videos: list[Path]) -> None:
-    together = encoded(encoder, *videos)
-    for path, video in zip(videos, together, strict=True):
-        (alone,) = encoded(encoder, path)
-        for one, other in zip(alone.windows, video.windows, strict=True):
-            np.testing.assert_allclose(one.vector, other.vector, **SAME)
-            np.testing.assert_allclose(one.segments, other.segments, **SAME)
-
-
-def test_results_come_in_the_order_of_the_paths_and_failures_are_among_them(
+def test_results_and_failures_come_in_the_order_of_the_paths(
     encoder: VideoEncoder, videos: list[Path], tmp_path: Path
 ) -> None:
     empty, text, gone = tmp_path / "empty.mp4", tmp_path / "text.mp4", tmp_path / "gone.mp4"
@@ -96,25 +80,17 @@ def test_results_come_in_the_order_of_the_paths_and_failures_are_among_them(
     mixed = [path for pair in zip(videos[:6], bad, strict=True) for path in pair]
     results = list(encoder.encode(map(str, mixed)))
     for path, result in zip(mixed, results, strict=True):
-        if path in bad:
-            assert isinstance(result, Failed)
-            assert result.path == path
+        if isinstance(result, EncodedVideo):
+            assert result.info.path == path
+            assert path not in bad
+        else:
+            assert (result.path, path in bad) == (path, True)
             assert result.reason
             assert str(path) not in result.reason
             assert "unexpected" not in result.reason
-        else:
-            assert isinstance(result, EncodedVideo)
-            assert result.info.path == path
 
 
-def test_the_consumer_may_stop_early(encoder: VideoEncoder, videos: list[Path]) -> None:
-    with closing(encoder.encode(videos * 5)) as results:  # type: ignore[type-var]
-        first = next(results)
-    assert isinstance(first, EncodedVideo)
-    assert list(results) == []
-
-
-def test_a_file_can_be_encoded_as_one_video_however_long_it_is(
+def test_a_file_can_be_encoded_as_one_video(
     encoder: VideoEncoder, model: CenterCLIP, videos: list[Path]
 ) -> None:
     whole = VideoEncoder(model, device="cpu", precision="float32", window_seconds=60)
@@ -137,7 +113,7 @@ def test_a_picture_is_a_video_of_one_frame(encoder: VideoEncoder, model: CenterC
         encoder.encode_picture(tmp_path / "gone.png")
 
 
-def test_sentences_are_encoded_as_by_the_model_in_any_number(
+def test_any_number_of_sentences_is_encoded_as_by_the_model(
     encoder: VideoEncoder, model: CenterCLIP, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("centerclip.embedding.encoder._TEXTS", 2)
@@ -152,7 +128,7 @@ def test_sentences_are_encoded_as_by_the_model_in_any_number(
         VideoEncoder(CenterCLIP(clip_model())).encode_text(texts)
 
 
-def test_bfloat16_gives_nearly_the_same_and_the_same_fingerprint(
+def test_bfloat16_is_close_and_has_the_same_fingerprint(
     model: CenterCLIP, encoder: VideoEncoder, videos: list[Path]
 ) -> None:
     narrow = VideoEncoder(model, device="cpu", precision="bfloat16", window_seconds=2)
@@ -175,9 +151,7 @@ def test_settings_out_of_range_are_refused(model: CenterCLIP) -> None:
     for wrong in ({"workers": 0}, {"batch_size": 0}, {"window_seconds": 0.0}, {"precision": "half"}):
         with pytest.raises(ConfigError):
             VideoEncoder(model, **wrong)  # type: ignore[arg-type]
-    with pytest.raises(
-        ConfigError, match=r"takes a model, not 'nano': load one with CenterCLIP\.from_pretrained"
-    ):
+    with pytest.raises(ConfigError, match=r"not 'nano': load one with CenterCLIP\.from_pretrained"):
         VideoEncoder("nano")  # type: ignore[arg-type]
 
 
@@ -192,11 +166,22 @@ def test_several_models_share_the_decoded_frames(model: CenterCLIP, videos: list
                 assert one.segments.shape == other.segments.shape
 
 
-def test_segments_keep_their_times_where_a_picture_stands_still(model: CenterCLIP, tmp_path: Path) -> None:
-    """A screen recording of 10 seconds that stands still until 6.5 s, then changes at 7.5 and 8.5 s."""
-    path = make_video(tmp_path / "still.mkv", frames=5, instants=[0, 6500, 7500, 8500, 9900], rate=10)
-    encoder = VideoEncoder(model.with_(frames=10), device="cpu", precision="float32")
+def test_segments_keep_their_times_at_a_variable_frame_rate(model: CenterCLIP, tmp_path: Path) -> None:
+    """A still picture until 6.5 s, then new frames at 7.5 and 8.5 s: from the file to the search results."""
+    path = make_video(tmp_path / "still.mkv", frames=5, instants=[0, 6500, 7500, 8500, 11900])
+    encoder = VideoEncoder(model.with_(frames=12, schedule="B2-4,8"), device="cpu", precision="float32")
     (video,) = encoded(encoder, path)
     (window,) = video.windows
-    assert window.bounds[0] == 0.0
-    assert window.bounds[1] >= 6.0
+    assert window.bounds == pytest.approx([0, 6, 7, 8, 12], abs=0.1)  # in strides of a second
+
+    index = VideoIndex(tmp_path / "index")
+    index.bind(encoder.card())
+    with index.writer() as writer:
+        writer.add([video])
+    searcher = Searcher(index, encoder)
+    curve = searcher.curve(window.segments[1], video.info.video_id)
+    assert curve.starts == pytest.approx(window.bounds[:-1], abs=1e-3)
+    assert curve.ends == pytest.approx(window.bounds[1:], abs=1e-3)
+    for segment in window.segments:
+        (hit,) = searcher.search(segment)
+        assert {hit.start, hit.end} <= {*curve.starts, *curve.ends}  # and never from 3 to 6 seconds

@@ -1,9 +1,10 @@
 """Which files are new, changed, unchanged, failed, moved or gone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from random_videos import CARD, random_video
+from random_videos import new_index, random_video
 
 from centerclip.index import FileStamp, Moved, VideoIndex
 from centerclip.records import Failed
@@ -11,20 +12,17 @@ from centerclip.records import Failed
 
 @pytest.fixture
 def index(tmp_path: Path) -> VideoIndex:
-    made = VideoIndex(tmp_path / "index")
-    made.bind(CARD)
-    return made
+    return new_index(tmp_path / "index")
 
 
 def record(index: VideoIndex, *files: FileStamp) -> None:
     """Index files as if they had been encoded."""
-    videos = []
-    for file in files:
-        video = random_video(file.path, modified=file.modified_seconds)
-        object.__setattr__(video.info, "size_bytes", file.size_bytes)
-        videos.append(video)
-    with index.writer() as writer:
-        writer.add(videos)
+    videos = [random_video(file.path, modified=file.modified_seconds) for file in files]
+    sized = zip(videos, files, strict=True)
+    new_index(
+        index.location,
+        *(replace(video, info=replace(video.info, size_bytes=file.size_bytes)) for video, file in sized),
+    )
 
 
 def make(path: Path, content: bytes = b"video") -> FileStamp:
@@ -39,7 +37,7 @@ def test_a_new_index_knows_nothing(tmp_path: Path) -> None:
     assert (changes.new, changes.unchanged, changes.gone) == ((file,), (), ())
 
 
-def test_size_and_time_tell_what_changed(index: VideoIndex, tmp_path: Path) -> None:
+def test_a_file_has_changed_if_its_size_or_time_has(index: VideoIndex, tmp_path: Path) -> None:
     same, longer, later = (make(tmp_path / f"{name}.mp4") for name in ("same", "longer", "later"))
     record(index, same, longer, later)
     longer = FileStamp(longer.path, longer.size_bytes + 1, longer.modified_seconds)
@@ -51,14 +49,13 @@ def test_size_and_time_tell_what_changed(index: VideoIndex, tmp_path: Path) -> N
 
 def test_a_failed_file_is_failed_until_it_changes(index: VideoIndex, tmp_path: Path) -> None:
     file = make(tmp_path / "broken.mp4")
-    with index.writer() as writer:
-        writer.add([Failed(file.path, "no frames")])
+    new_index(index.location, Failed(file.path, "no frames"), Failed(Path("/v/vanished.mp4"), "not there"))
     assert index.changes([file]).failed == (file,)
     mended = make(file.path, b"mended video")
     assert index.changes([mended]).changed == (mended,)
 
 
-def test_gone_are_files_under_the_roots_that_left_the_disk(index: VideoIndex, tmp_path: Path) -> None:
+def test_files_under_the_roots_that_no_longer_exist_are_gone(index: VideoIndex, tmp_path: Path) -> None:
     here = make(tmp_path / "here.mp4")
     excluded = make(tmp_path / "excluded.mp4")
     lost = FileStamp(tmp_path / "lost.mp4", 1, 1.0)

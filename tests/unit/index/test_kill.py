@@ -1,4 +1,4 @@
-"""kill -9 anywhere in a run, and the next run leaves exactly what an uninterrupted one does."""
+"""After kill -9 at any time, the next run leaves exactly what an uninterrupted run does."""
 
 import shutil
 import signal
@@ -18,7 +18,7 @@ from centerclip.index.schema import KEYS
 
 
 def content(location: Path) -> dict[str, list[dict[str, Any]]]:
-    """All rows of files, but for the time of their recording."""
+    """Return all rows of files, without the time of recording."""
     store = VideoIndex(location, create=False)._store
     tables = {name: store.table(name).to_arrow() for name in ("windows", "pictures", "videos")}
     tables["videos"] = tables["videos"].drop_columns(["indexed_seconds"])
@@ -29,7 +29,7 @@ def content(location: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 class Folders:
-    """The index before the run, and what it holds after one that nobody disturbed."""
+    """The index before the run, and what it holds after a run without interruption."""
 
     def __init__(self, root: Path) -> None:
         self.before = root / "before"
@@ -60,14 +60,11 @@ def run_and_kill(location: Path, *, call: int = 0, after_seconds: float | None =
 def check_rerun(location: Path, folders: Folders) -> None:
     summary = index_run.second_run(str(location))
     assert content(location) == folders.whole
-    assert (summary.videos, summary.windows, summary.failed) == (
-        folders.summary.videos,
-        folders.summary.windows,
-        folders.summary.failed,
-    )
+    for name in ("videos", "windows", "failed"):
+        assert getattr(summary, name) == getattr(folders.summary, name)
 
 
-def test_the_undisturbed_run_is_as_meant(folders: Folders) -> None:
+def test_an_uninterrupted_run(folders: Folders) -> None:
     windows, videos = folders.whole["windows"], folders.whole["videos"]
     done = {row["path"]: row["windows"] for row in videos if row["state"] == "done"}
     new = {f"/v/{at}.mp4": 2 + at % 3 for at in range(8, 14)}
@@ -80,7 +77,7 @@ def test_the_undisturbed_run_is_as_meant(folders: Folders) -> None:
 
 
 class _KilledError(BaseException):
-    """Stands for the kill where it is tried after every single commit."""
+    """Simulates the kill after every single commit."""
 
 
 def test_stopped_after_any_commit_the_next_run_completes(folders: Folders, tmp_path: Path) -> None:
@@ -102,28 +99,22 @@ def test_stopped_after_any_commit_the_next_run_completes(folders: Folders, tmp_p
     assert target > 20
 
 
-def test_killed_after_a_commit_the_next_run_completes(folders: Folders, tmp_path: Path) -> None:
+def test_killed_while_creating_the_index(tmp_path: Path) -> None:
+    assert run_and_kill(tmp_path / "index", call=2) == -signal.SIGKILL
+    for name in ("index", "uninterrupted"):
+        index_run.second_run(str(tmp_path / name))
+    assert content(tmp_path / "index") == content(tmp_path / "uninterrupted")
+
+
+def test_killed_again_and_again_at_any_time(folders: Folders, tmp_path: Path) -> None:
     shutil.copytree(folders.before, tmp_path / "index")
     assert run_and_kill(tmp_path / "index", call=6) == -signal.SIGKILL
-    check_rerun(tmp_path / "index", folders)
-
-
-def test_killed_while_an_index_comes_into_being(tmp_path: Path) -> None:
-    assert run_and_kill(tmp_path / "index", call=2) == -signal.SIGKILL
-    index_run.second_run(str(tmp_path / "index"))
-    undisturbed = tmp_path / "undisturbed"
-    index_run.second_run(str(undisturbed))
-    assert content(tmp_path / "index") == content(undisturbed)
-
-
-def test_killed_at_any_moment_again_and_again(folders: Folders, tmp_path: Path) -> None:
-    shutil.copytree(folders.before, tmp_path / "index")
     for after_seconds in (0.05, 0.15):
         run_and_kill(tmp_path / "index", after_seconds=after_seconds)
     check_rerun(tmp_path / "index", folders)
 
 
-def test_a_writer_left_without_finishing_has_lost_nothing(folders: Folders, tmp_path: Path) -> None:
+def test_without_finish_nothing_is_lost(folders: Folders, tmp_path: Path) -> None:
     shutil.copytree(folders.before, tmp_path / "index")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Writer, "finish", lambda self: None)

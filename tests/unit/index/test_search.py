@@ -1,4 +1,4 @@
-"""The search for nearest windows, exact and by the ANN index, against a loop over all of them."""
+"""The search for the nearest windows, exact and by the ANN index, compared with a loop over all of them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,38 +6,36 @@ from pathlib import Path
 import numpy as np
 import pytest
 import random_videos
-from random_videos import CARD, random_units, random_video
+from random_videos import CARD, new_index, random_units, random_video
 
 from centerclip.errors import QueryError
 from centerclip.index import Matches, VideoIndex, snapshot, writer
+from centerclip.records import EncodedVideo
 
 VIDEOS = 90
 
 
+def video_at(at: int) -> EncodedVideo:
+    """Three in ten paths are copies of others."""
+    return random_video(f"/v/{at}.mp4", windows=1 + at % 7, seed=100 * (at % 63))
+
+
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> VideoIndex:
-    made = VideoIndex(tmp_path_factory.mktemp("searched"))
-    made.bind(CARD)
-    with made.writer() as w:
-        # Three paths in ten are copies of others, and seeds make each content its own.
-        w.add(
-            [random_video(f"/v/{at}.mp4", windows=1 + at % 7, seed=100 * (at % 63)) for at in range(VIDEOS)]
-        )
-        w.finish()
-    return made
+    return new_index(tmp_path_factory.mktemp("searched"), *map(video_at, range(VIDEOS)))
 
 
 @pytest.fixture(params=["memory", "store", "ann"])
 def searched(
     request: pytest.FixtureRequest, index: VideoIndex, monkeypatch: pytest.MonkeyPatch
 ) -> VideoIndex:
-    """The index as searched in memory, by the store without an ANN index, and with one."""
+    """The index, searched in memory, or by the store without or with an ANN index."""
     if request.param != "memory":
         monkeypatch.setattr(snapshot, "EXACT_LIMIT", 5)
         monkeypatch.setattr(writer, "EXACT_LIMIT", 5)
-    monkeypatch.setattr(snapshot, "_PIECE", 100)  # several, as a large collection has
+    monkeypatch.setattr(snapshot, "_PIECE", 100)  # several, as in a large collection
     if request.param == "ann":
-        monkeypatch.setattr(writer, "_PARTITION", 64)  # several, as a large collection has
+        monkeypatch.setattr(writer, "_PARTITION", 64)
         with index.writer() as w:
             summary = w.finish()
         assert summary.search == "ann"
@@ -46,10 +44,10 @@ def searched(
 
 
 def slow_search(query: np.ndarray, top: int, per_video: int | None) -> list[float]:
-    """Scores of the best windows, by definition and in float64."""
+    """Return the scores of the best windows by definition, in float64."""
     scored = []
     for at in range(VIDEOS):
-        video = random_video(f"/v/{at}.mp4", windows=1 + at % 7, seed=100 * (at % 63))
+        video = video_at(at)
         scored += [
             (float(w.vector.astype(np.float64) @ query / np.linalg.norm(query)), video.info.video_id)
             for w in video.windows
@@ -70,7 +68,7 @@ def test_the_best_windows_are_found(searched: VideoIndex, top: int, per_video: i
     queries = random_units(3, 2).astype(np.float64) * 7
     for query, matches in zip(queries, searched.search(queries, top=top, per_video=per_video), strict=True):
         scores = [hit.score for hit in matches.windows]
-        # Both sides round float32 embeddings' products of 16 terms differently.
+        # Products of 16 float32 terms are rounded differently.
         np.testing.assert_allclose(scores, slow_search(query, top, per_video), atol=1e-5)
         for hit in matches.windows:
             np.testing.assert_allclose(hit.score, hit.vector @ query / np.linalg.norm(query), atol=1e-5)
@@ -102,25 +100,23 @@ def test_a_condition_restricts_what_is_searched(searched: VideoIndex) -> None:
         searched.search(query, where="nope > 1")
 
 
-def test_bounds_below_one_are_refused(index: VideoIndex) -> None:
+def test_limits_below_one_are_refused(index: VideoIndex) -> None:
     for bad in ({"top": 0}, {"per_video": 0}):
-        with pytest.raises(QueryError, match="at least 1"):
+        with pytest.raises(QueryError, match="must be at least 1"):
             index.search(random_units(0), **bad)
 
 
 def test_an_index_without_windows_finds_nothing(tmp_path: Path) -> None:
-    empty = VideoIndex(tmp_path)
-    empty.bind(CARD)
+    empty = new_index(tmp_path)
     assert empty.search(random_units(0, 2)) == [Matches((), 0.0, 0)] * 2
 
 
-def test_the_ann_index_takes_in_later_videos_and_is_built_anew_when_they_are_most(
+def test_the_ann_index_adds_later_videos_and_is_rebuilt_when_they_are_the_majority(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot, "EXACT_LIMIT", 5)
     monkeypatch.setattr(writer, "EXACT_LIMIT", 5)
-    growing = VideoIndex(tmp_path)
-    growing.bind(CARD)
+    growing = new_index(tmp_path)
     built = []
     with growing.writer() as w:
         for videos in range(40, 320, 40):
@@ -140,19 +136,9 @@ def test_embeddings_of_any_size_get_an_ann_index(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(writer, "EXACT_LIMIT", 5)
     monkeypatch.setattr(snapshot, "EXACT_LIMIT", 5)
     monkeypatch.setattr(random_videos, "EMBED_SIZE", 12)
-    odd = VideoIndex(tmp_path)
-    odd.bind(replace(CARD, embed_size=12))
     video = random_video("/v/a.mp4", windows=40)
+    odd = new_index(tmp_path, video, card=replace(CARD, embed_size=12))
     with odd.writer() as w:
-        w.add([video])
         assert w.finish().built_ann
     (best,) = odd.search(video.windows[7].vector, top=1)[0].windows
     assert best.window == video.windows[7].window
-
-
-def test_a_matrix_of_vectors_gives_a_result_each(index: VideoIndex) -> None:
-    vectors = random_units(9, 5)
-    together = index.search(vectors, top=3)
-    for vector, matches in zip(vectors, together, strict=True):
-        alone = index.search(vector, top=3)[0].windows
-        assert [w.path for w in alone] == [w.path for w in matches.windows]

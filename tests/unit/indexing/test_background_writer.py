@@ -1,4 +1,4 @@
-"""When results are written, and that only what was written is told."""
+"""When results are written, and that only written ones are returned."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from centerclip.records import EncodedVideo, Failed
 
 
 class Writer:
-    """Notes the batches it is given; waits until it may go on."""
+    """Records its batches; waits while `go_on` is clear."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -36,20 +36,16 @@ class Writer:
 
 
 @pytest.fixture
-def writer() -> Any:  # as the index's, whose other methods are not used
+def writer() -> Any:  # in place of the index's `Writer`
     return Writer()
 
 
-def video(name: str) -> EncodedVideo:
-    return random_video(name, windows=2)
-
-
 def names_of(results: Sequence[EncodedVideo | Failed]) -> list[str]:
-    return [str(r.path if isinstance(r, Failed) else r.info.path) for r in results]
+    return [str(result.path) for result in results]
 
 
 def written_by(background: BackgroundWriter) -> list[str]:
-    """Wait for the batch under way, without any new results."""
+    """Wait for the batch being written, without adding results."""
     deadline, names = time.monotonic() + 10, []
     while not names and time.monotonic() < deadline:
         background.add([])
@@ -57,9 +53,9 @@ def written_by(background: BackgroundWriter) -> list[str]:
     return names
 
 
-def test_few_results_wait_for_the_end(writer: Any) -> None:
+def test_few_results_are_written_at_the_end(writer: Any) -> None:
     with closing(BackgroundWriter(writer)) as background:
-        background.add([video("a"), Failed(Path("b"), "why")])
+        background.add([random_video("a"), Failed(Path("b"), "why")])
         background.add([])
         assert background.take() == []
     assert writer.batches == [["a", "b"]]
@@ -70,27 +66,26 @@ def test_few_results_wait_for_the_end(writer: Any) -> None:
 def test_many_windows_are_written_at_once(writer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "_BATCH_WINDOWS", 4)
     with closing(BackgroundWriter(writer)) as background:
-        background.add([video("a")])
-        background.add([video("b")])
-        background.add([video("c")])
+        for name in "abc":
+            background.add([random_video(name)])
         assert written_by(background) == ["a", "b"]
     assert writer.batches == [["a", "b"], ["c"]]
 
 
-def test_a_batch_becomes_due_by_time_alone(writer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_is_due_after_some_time(writer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "_BATCH_SECONDS", 0.0)
     with closing(BackgroundWriter(writer)) as background:
-        background.add([video("a")])
+        background.add([random_video("a")])
         assert written_by(background) == ["a"]
         assert writer.batches == [["a"]]
 
 
-def test_gathering_goes_on_while_a_batch_is_written(writer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_collected_while_a_batch_is_written(writer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "_BATCH_SECONDS", 0.0)
     writer.go_on.clear()
     with closing(BackgroundWriter(writer)) as background:
         for name in "abc":
-            background.add([video(name)])
+            background.add([random_video(name)])
         assert background.take() == []
         writer.go_on.set()
     assert writer.batches == [["a"], ["b", "c"]]
@@ -101,7 +96,7 @@ def test_a_failed_write_is_raised(writer: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(writing, "_BATCH_SECONDS", 0.0)
     writer.error = IndexStoreError("the disk is full")
     background = BackgroundWriter(writer)
-    background.add([video("a")])
+    background.add([random_video("a")])
     with pytest.raises(IndexStoreError, match="the disk is full"):
         background.close()
     assert background.take() == []

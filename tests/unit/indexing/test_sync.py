@@ -1,9 +1,12 @@
-"""Indexing folders: only what is needed is encoded, and however a run ends, what it wrote counts."""
+"""Indexing folders: only what is needed is encoded, and what a run has written is kept however it ends."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from random_videos import rows_of
 from tiny_models import clip_model
 from videos import make_video
 
@@ -24,15 +28,19 @@ from centerclip.video import VideoReader
 COUNT = 6
 
 
-@pytest.fixture(scope="module")
-def encoder() -> VideoEncoder:
+def make_encoder() -> VideoEncoder:
     model = CenterCLIP(clip_model(), "B2-2,8", frames=4).eval()
     return VideoEncoder(model, device="cpu", precision="float32", window_seconds=2, workers=2, batch_size=3)
 
 
 @pytest.fixture(scope="module")
+def encoder() -> VideoEncoder:
+    return make_encoder()
+
+
+@pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Videos `0.mp4`... of different lengths, and one that can't be decoded: `bad.mp4`."""
+    """Videos `0.mp4`... of different lengths, and `bad.mp4`, which can't be decoded."""
     folder = tmp_path_factory.mktemp("originals")
     for number in range(COUNT):
         make_video(folder / f"{number}.mp4", frames=8 + 5 * number)
@@ -67,29 +75,13 @@ def states(results: Any) -> dict[str, str]:
     return {result.path.name: result.state for result in results}
 
 
-def rows(index: VideoIndex) -> dict[tuple[str, float], np.ndarray]:
-    """Every window's vector, and its segments, by file name and start."""
-    found = {}
-    for video in index.videos("state = 'done'"):
-        for window in index.windows(video.info.video_id):
-            key = (window.path.name, window.window.start_seconds)
-            found[key] = np.vstack([window.vector, window.segments])
-    return found
-
-
 def test_a_folder_is_indexed_in_the_order_of_the_walk(
     encoder: VideoEncoder, folder: Path, index: VideoIndex
 ) -> None:
     progress: list[Progress] = []
     summaries: list[Summary] = []
-    results = list(
-        sync(
-            index,
-            [str(folder)],
-            encoder,
-            SyncOptions(on_progress=progress.append, on_finish=summaries.append),
-        )
-    )
+    options = SyncOptions(on_progress=progress.append, on_finish=summaries.append)
+    results = list(sync(index, [str(folder)], encoder, options))
     names = [*(f"{number}.mp4" for number in range(COUNT)), "bad.mp4"]
     assert [result.path.name for result in results] == names
     assert states(results) == dict.fromkeys(names, "indexed") | {"bad.mp4": "failed"}
@@ -102,7 +94,7 @@ def test_a_folder_is_indexed_in_the_order_of_the_walk(
     assert replace(progress[-1], footage_seconds=0) == Progress(COUNT + 1, COUNT + 1, windows)
     assert progress[-1].footage_seconds == pytest.approx(index.stats().footage_seconds)
     assert index.model == encoder.card()
-    hit = index.search(rows(index)["3.mp4", 0.0][0], top=1)[0].windows[0]
+    hit = index.search(rows_of(index)["3.mp4", 0.0][0], top=1)[0].windows[0]
     assert hit.path == folder / "3.mp4"
 
 
@@ -118,11 +110,11 @@ def test_a_second_run_decodes_nothing(
     assert results[-1].reason == index.failed()[0].reason != ""
 
 
-def test_a_changed_file_is_encoded_anew_and_its_old_rows_go(
+def test_a_changed_file_is_encoded_again_and_replaces_its_rows(
     encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
 ) -> None:
     list(sync(index, [folder], encoder))
-    before = rows(index)
+    before = rows_of(index)
     opened.clear()
     shutil.copy(folder / "0.mp4", folder / "5.mp4")
     os.utime(folder / "5.mp4", (1, 1))
@@ -132,7 +124,7 @@ def test_a_changed_file_is_encoded_anew_and_its_old_rows_go(
     assert len(index) == len(before) - sum(name == "5.mp4" for name, _ in before) + 1
 
 
-def test_only_what_failed_is_retried(
+def test_only_failed_files_are_retried(
     encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
 ) -> None:
     list(sync(index, [folder], encoder))
@@ -147,9 +139,7 @@ def test_only_what_failed_is_retried(
     assert index.failed() == []
 
 
-def test_what_is_gone_is_forgotten_when_asked_for(
-    encoder: VideoEncoder, folder: Path, index: VideoIndex
-) -> None:
+def test_prune_forgets_files_that_are_gone(encoder: VideoEncoder, folder: Path, index: VideoIndex) -> None:
     elsewhere = folder.parent / "elsewhere"
     elsewhere.mkdir()
     make_video(elsewhere / "other.mp4", frames=4)
@@ -162,7 +152,7 @@ def test_what_is_gone_is_forgotten_when_asked_for(
     assert FileResult(folder / "2.mp4", "removed") in results
     names = {video.info.path.name for video in index.videos()}
     assert "2.mp4" not in names
-    assert "other.mp4" in names  # not below what was asked about
+    assert "other.mp4" in names  # not under the given roots
 
 
 def test_a_moved_file_keeps_its_rows(
@@ -181,7 +171,7 @@ def test_a_moved_file_keeps_its_rows(
     assert folder / "deep" / "moved.mp4" in {video.info.path for video in index.videos()}
 
 
-def test_what_only_looks_moved_is_encoded(
+def test_a_file_that_only_looks_moved_is_encoded(
     encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
 ) -> None:
     list(sync(index, [folder], encoder))
@@ -190,16 +180,14 @@ def test_what_only_looks_moved_is_encoded(
     content = (folder / "3.mp4").read_bytes()
     (folder / "3.mp4").unlink()
     other = folder / "other.mp4"
-    other.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # as long, as old, and not the same
+    other.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # as long and as old, but different
     os.utime(other, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
     results = list(sync(index, [folder], encoder, SyncOptions(prune=True)))
     assert opened == ["other.mp4"]
     assert {("3.mp4", "removed"), ("other.mp4", "indexed")} <= set(states(results).items())
 
 
-def test_nothing_to_index_leaves_no_index_behind(
-    encoder: VideoEncoder, index: VideoIndex, tmp_path: Path
-) -> None:
+def test_without_videos_no_index_is_created(encoder: VideoEncoder, index: VideoIndex, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert list(sync(index, [tmp_path / "empty"], encoder)) == []
     with pytest.raises(VideoError, match="no such file or folder"):
@@ -207,16 +195,27 @@ def test_nothing_to_index_leaves_no_index_behind(
     assert index.model is None
 
 
-def test_a_file_that_can_not_be_looked_at_is_told_but_not_recorded(
+def test_an_unreadable_file_is_reported_but_not_recorded(
     encoder: VideoEncoder, folder: Path, index: VideoIndex
 ) -> None:
     (folder / "0.mp4").unlink()
     (folder / "0.mp4").symlink_to(folder / "nowhere.mp4")
     results = list(sync(index, [folder], encoder))
-    assert results[0] == FileResult(
-        folder / "0.mp4", "failed", reason="can't be read (No such file or directory)"
-    )
+    reason = "can't be read (No such file or directory)"
+    assert results[0] == FileResult(folder / "0.mp4", "failed", reason=reason)
     assert "0.mp4" not in {video.info.path.name for video in index.videos()}
+
+
+def test_a_file_whose_name_is_not_utf_8_fails_and_is_skipped_from_then_on(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex
+) -> None:
+    odd = Path(os.fsdecode(bytes(folder) + b"/caf\xe9.mp4"))
+    shutil.copy(folder / "0.mp4", odd)
+    for state in ("failed", "skipped"):
+        results = {result.path: result for result in sync(index, [folder], encoder)}
+        assert (results[odd].state, "not valid UTF-8" in results[odd].reason) == (state, True)
+    results = {result.path: result for result in sync(index, [odd], encoder, SyncOptions(retry_failed=True))}
+    assert results[odd].state == "failed"
 
 
 def test_another_model_is_refused(encoder: VideoEncoder, folder: Path, index: VideoIndex) -> None:
@@ -227,7 +226,7 @@ def test_another_model_is_refused(encoder: VideoEncoder, folder: Path, index: Vi
     assert len(index.videos()) == 1
 
 
-def test_closing_early_writes_what_is_encoded_and_frees_the_index(
+def test_closing_early_writes_what_is_encoded_and_releases_the_index(
     encoder: VideoEncoder,
     folder: Path,
     index: VideoIndex,
@@ -248,22 +247,21 @@ def test_closing_early_writes_what_is_encoded_and_frees_the_index(
     assert set(results_after) == {*(f"{n}.mp4" for n in range(COUNT)), "bad.mp4"}
 
 
-def test_a_run_that_is_asked_to_stop_tells_of_all_that_it_wrote(
+def test_a_stopped_run_reports_everything_it_wrote(
     encoder: VideoEncoder, folder: Path, index: VideoIndex
 ) -> None:
     finished: list[int] = []
     options = SyncOptions(
         on_progress=lambda progress: finished.append(progress.files),
-        on_finish=lambda summary: pytest.fail("a run that was stopped has not finished"),
+        on_finish=lambda summary: pytest.fail("a stopped run has not finished"),
         should_stop=lambda: finished[-1] >= 2,
     )
-    results = sync(index, [folder], encoder, options)
-    told = [result.path for result in results]
-    assert 2 <= len(told) < COUNT + 1
-    assert set(told) == {video.info.path for video in index.videos()}
+    reported = [result.path for result in sync(index, [folder], encoder, options)]
+    assert 2 <= len(reported) < COUNT + 1
+    assert set(reported) == {video.info.path for video in index.videos()}
 
 
-def test_an_interrupt_loses_nothing_that_is_encoded(
+def test_an_interrupted_run_writes_what_is_encoded(
     encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
 ) -> None:
     finished = 0
@@ -276,7 +274,52 @@ def test_an_interrupt_loses_nothing_that_is_encoded(
 
     with pytest.raises(KeyboardInterrupt):
         list(sync(index, [folder], encoder, SyncOptions(on_progress=interrupt)))
-    assert len(index.videos()) == finished  # written though no batch was due
+    assert len(index.videos()) == finished  # written although no batch was due
     opened.clear()
     list(sync(index, [folder], encoder))
     assert len(opened) == COUNT + 1 - finished
+
+
+def index_until_killed(folder: Path, location: Path) -> None:
+    """Index in small batches, print what is reported, and stop near the end."""
+    writing._BATCH_WINDOWS = 1
+
+    def stop(progress: Progress) -> None:
+        if progress.files >= COUNT:
+            print("stopped", flush=True)
+            signal.pause()
+
+    for result in sync(VideoIndex(location), [folder], make_encoder(), SyncOptions(on_progress=stop)):
+        print(result.path.name, flush=True)
+
+
+def test_a_killed_run_loses_nothing_it_reported_and_the_next_one_completes_it(
+    tmp_path: Path, folder: Path, encoder: VideoEncoder, opened: list[str]
+) -> None:
+    program = (
+        f"import sys; sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r}\n"
+        "from pathlib import Path; from test_sync import index_until_killed\n"
+        f"index_until_killed(Path({str(folder)!r}), Path({str(tmp_path / 'index')!r}))"
+    )
+    reported = []
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line == "stopped\n":
+                process.kill()
+                break
+            reported.append(line.strip())
+    assert process.returncode == -signal.SIGKILL
+    assert reported
+
+    index, untouched = VideoIndex(tmp_path / "index"), VideoIndex(tmp_path / "untouched")
+    list(sync(index, [folder], encoder))
+    assert not set(reported) & set(opened)
+    assert len(opened) < COUNT + 1
+
+    list(sync(untouched, [folder], encoder))
+    found, expected = rows_of(index), rows_of(untouched)
+    assert found.keys() == expected.keys()
+    assert len(index) == len(untouched) == len(expected)
+    for key, vectors in expected.items():
+        np.testing.assert_allclose(found[key], vectors, atol=1e-3)  # segments are stored in float16

@@ -1,4 +1,4 @@
-"""Which part of a window is the moment, and when moments join."""
+"""Which part of a window is the moment, and which moments are joined."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from centerclip.index import StoredWindow
 from centerclip.records import Window
-from centerclip.search.moments import best_run, join_moments, keep_per_video
+from centerclip.search.moments import best_run, join_moments
 
 
 @pytest.mark.parametrize(
@@ -16,11 +16,11 @@ from centerclip.search.moments import best_run, join_moments, keep_per_video
     [
         ([0.3], 0.1, (0, 1)),
         ([0.1, 0.1, 0.3, 0.1], 0.1, (2, 3)),
-        ([0.30, 0.29, 0.30, 0.29], 0.1, (0, 4)),  # all of it is related: the whole window
+        ([0.30, 0.29, 0.30, 0.29], 0.1, (0, 4)),  # everything is related
         ([0.1, 0.25, 0.3, 0.25], 0.1, (1, 4)),
-        ([0.3, 0.19, 0.3, 0.1], 0.1, (0, 3)),  # a short dip is bridged
-        ([0.3, 0.1, 0.1, 0.3], 0.1, (0, 1)),  # a long one isn't; the first of equals
-        ([0.25, 0.25, 0.125], 0.0, (0, 2)),  # exactly halfway is not nearer to the best
+        ([0.3, 0.19, 0.3, 0.1], 0.1, (0, 3)),  # spans a short dip
+        ([0.3, 0.1, 0.1, 0.3], 0.1, (0, 1)),  # but not a long one; the first of equals
+        ([0.25, 0.25, 0.125], 0.0, (0, 2)),  # exactly halfway is not closer to the best
         ([0.2, 0.1, 0.3], 0.5, (0, 3)),  # nothing stands out
         ([-0.1, -0.3, -0.3], -0.3, (0, 1)),
     ],
@@ -43,8 +43,8 @@ def spans(windows: list[StoredWindow]) -> list[tuple[float, float, float]]:
     return [(m.start, m.end, round(m.score, 6)) for m in join_moments(windows, QUERY, 0.0)]
 
 
-def test_a_moment_lies_where_its_segments_do() -> None:
-    # A picture that stands still until 6.5 s, then frames at 7.5 and 8.5 s.
+def test_a_moment_has_the_times_of_its_segments() -> None:
+    # A still picture until 6.5 s, then new frames at 7.5 and 8.5 s.
     bounds = np.array([0, 6.5, 7.5, 8.5, 12])
     still = replace(window(0, [LOW, HIGHEST, HIGH, LOW]), bounds=bounds)
     assert spans([still]) == [(6.5, 8.5, 1.0)]
@@ -63,7 +63,7 @@ def test_runs_that_touch_across_windows_join() -> None:
     assert moment.window is windows[0]
 
 
-def test_a_scene_is_not_held_against_what_else_its_window_shows() -> None:
+def test_what_else_a_window_shows_does_not_lower_the_score() -> None:
     mixed, plain = window(0, [LOW, LOW, LOW, HIGHEST]), window(24, [HIGH] * 4)
     assert spans([plain, mixed]) == [(9, 12, 1.0), (24, 36, 0.9)]
 
@@ -83,14 +83,7 @@ def test_windows_of_different_files_never_join_and_copies_count_once() -> None:
     assert only.window.path == Path("/v/a.mp4")
 
 
-def test_a_moment_does_not_go_on_into_an_unrelated_window() -> None:
+def test_a_moment_does_not_continue_into_an_unrelated_window() -> None:
     middling = [0.6, 0.8]
     assert spans([window(0, [LOW, HIGH]), window(12, [LOW, LOW])]) == [(6, 12, 0.9), (12, 24, 0.1)]
     assert spans([window(0, [LOW, HIGH]), window(12, [middling, LOW])]) == [(6, 18, 0.9)]
-
-
-def test_at_most_so_many_of_a_video() -> None:
-    parts = ([0.6, 0.8], [0.8, 0.6], HIGHEST, [0.0, 1.0])
-    moments = join_moments([window(at * 24, [part]) for at, part in enumerate(parts)], QUERY, 0.0)
-    assert [round(m.score, 6) for m in keep_per_video(moments, 2)] == [1.0, 0.8]
-    assert len(keep_per_video(moments, None)) == 4

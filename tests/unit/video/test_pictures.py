@@ -1,4 +1,4 @@
-"""Frames as upright pictures in the right colors."""
+"""Frames become upright pictures in the right colors."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def write(path: Path, **settings: Any) -> Path:
         (270, True, "RBGW"),
     ],
 )
-def test_pictures_stand_upright(rotation: int, mirrored: bool, expected: str, tmp_path: Path) -> None:
+def test_pictures_are_upright(rotation: int, mirrored: bool, expected: str, tmp_path: Path) -> None:
     """Turned counterclockwise, then mirrored left to right: all eight ways a camera may be held."""
     path = write(tmp_path / "turned.mp4", rotation=rotation, mirrored=mirrored)
     with VideoReader(path) as reader:
@@ -71,7 +71,7 @@ def test_pictures_stand_upright(rotation: int, mirrored: bool, expected: str, tm
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv444p10le"])
 @pytest.mark.parametrize("colorspace", [1, 5], ids=["BT.709", "BT.601"])
 @pytest.mark.parametrize("color_range", [1, 2], ids=["limited", "full"])
-def test_colors_are_those_that_were_stored(
+def test_colors_are_the_stored_ones(
     pixel_format: str, colorspace: int, color_range: int, tmp_path: Path
 ) -> None:
     path = write(
@@ -80,6 +80,6 @@ def test_colors_are_those_that_were_stored(
     with VideoReader(path) as reader:
         ((_, picture),) = reader.frames_at([0.0])
     # Away from the edges, where subsampled color bleeds. Two conversions and a quantizer of 4 may each
-    # cost a level or two; the wrong matrix or range would cost 15 and more.
+    # change a color by a level or two; the wrong matrix or range changes it by at least 15.
     for y, x, color in ((6, 12, RED), (6, 52, GREEN), (26, 12, BLUE), (26, 52, WHITE)):
         np.testing.assert_allclose(picture[y, x].astype(int), color, atol=6)

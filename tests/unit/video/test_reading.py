@@ -1,4 +1,4 @@
-"""Windows as the model takes them."""
+"""Windows as the model needs them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def shown_in(jpeg: bytes) -> int:
     return number_of(np.asarray(Image.open(io.BytesIO(jpeg))))
 
 
-def test_the_frames_at_the_instants_as_the_model_takes_them(video: Maker) -> None:
+def test_frames_are_those_at_the_instants_resized_for_the_model(video: Maker) -> None:
     window = Window(1.0, 3.0)
     with VideoReader(video("h264.mp4")) as reader:
         look = read_window(reader, window, 4, WHOLE)
@@ -44,7 +44,7 @@ def test_the_frames_at_the_instants_as_the_model_takes_them(video: Maker) -> Non
     assert torch.equal(small, fit(look.frames, SMALL))
 
 
-def test_a_frame_that_several_instants_show_comes_once_and_stands_for_all_of_them(video: Maker) -> None:
+def test_a_frame_that_several_instants_show_comes_once_and_represents_them_all(video: Maker) -> None:
     with VideoReader(video("one-frame.mp4")) as reader:
         look = read_window(reader, Window(0.0, reader.info.duration_seconds), 12, WHOLE)
         assert numbers_of(look.frames) == [0]
@@ -67,29 +67,25 @@ def test_a_generator_draws_other_instants_in_the_same_strides(video: Maker) -> N
 
 
 @pytest.mark.parametrize("name", ["h264.mp4", "open-groups.mp4", "uneven.mkv", "made-up-timestamps.avi"])
-def test_all_windows_in_one_pass_are_those_read_one_by_one(name: str, video: Maker) -> None:
+def test_windows_read_in_one_pass_equal_those_read_one_by_one(name: str, video: Maker) -> None:
     with VideoReader(video(name)) as reader:
         windows = cut_windows(reader.info.duration_seconds, 0.9, cuts=reader.scene_cuts())
         assert len(windows) > 3
         together = list(read_windows(reader, windows, 5, SMALL, pictures=2))
         for window, look in zip(windows, together, strict=True):
             alone = read_window(reader, window, 5, SMALL, pictures=2)
-            assert torch.equal(look.frames, alone.frames)
-            assert np.array_equal(look.seconds, alone.seconds)
-            assert np.array_equal(look.bounds, alone.bounds)
+            for name in ("frames", "seconds", "bounds"):
+                assert np.array_equal(getattr(look, name), getattr(alone, name))
             assert (look.bounds[0], look.bounds[-1]) == (window.start_seconds, window.end_seconds)
             assert look.pictures == alone.pictures
         assert list(read_windows(reader, [], 5, SMALL)) == []
 
 
-def test_a_window_is_decoded_when_it_is_asked_for(video: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_is_decoded_when_it_is_requested(video: Maker) -> None:
     with VideoReader(video("h264.mp4")) as reader:
         windows = read_windows(reader, cut_windows(4.0, 1.0), 4, SMALL)
         next(windows)
-        assert reader._packets.position < 20  # of 40: the second and the fourth group are still to come
-
-
-# Pictures
+        assert reader._packets.position < 20  # of 40: two of the groups are still to come
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +99,7 @@ def blank_middle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_video(path, frames=30, draw=draw, options={"qp": "10"})
 
 
-def test_the_picture_is_the_middle_of_the_window_unless_that_is_blank(blank_middle: Path) -> None:
+def test_the_picture_shows_the_middle_of_the_window_unless_that_is_blank(blank_middle: Path) -> None:
     with VideoReader(blank_middle) as reader:
         dark_middle = read_window(reader, Window(0.0, 3.0), 6, SMALL).pictures  # frames 2, 7, 12, 17, 22, 27
         middle = read_window(reader, Window(0.0, 0.7), 7, SMALL).pictures
@@ -111,11 +107,11 @@ def test_the_picture_is_the_middle_of_the_window_unless_that_is_blank(blank_midd
         none = read_window(reader, Window(0.0, 3.0), 6, SMALL, pictures=0).pictures
     assert [(seconds, shown_in(jpeg)) for seconds, jpeg in dark_middle] == [(0.0, 7)]
     assert [(seconds, shown_in(jpeg)) for seconds, jpeg in middle] == [(0.0, 3)]
-    assert [seconds for seconds, _ in black] == [0.9]  # a picture all the same
+    assert [seconds for seconds, _ in black] == [0.9]  # a black picture is better than none
     assert none == ()
 
 
-def test_every_part_of_a_window_has_its_picture(video: Maker, blank_middle: Path) -> None:
+def test_every_part_of_a_window_has_a_picture(video: Maker, blank_middle: Path) -> None:
     with VideoReader(video("h264.mp4")) as reader:
         thirds = read_window(reader, Window(0.0, 3.6), 9, SMALL, pictures=3).pictures
         uneven = read_window(reader, Window(0.0, 2.0), 5, SMALL, pictures=2).pictures  # 2 and 3 strides
@@ -128,7 +124,7 @@ def test_every_part_of_a_window_has_its_picture(video: Maker, blank_middle: Path
     assert [shown_in(jpeg) for _, jpeg in halves] == [7, 27]
 
 
-def test_a_part_without_a_frame_of_its_own_has_no_picture(video: Maker) -> None:
+def test_a_part_without_its_own_frame_has_no_picture(video: Maker) -> None:
     with VideoReader(video("two-frames.mp4")) as reader:
         length = reader.info.duration_seconds
         still = read_window(reader, Window(0.0, length / 2), 8, SMALL, pictures=4).pictures

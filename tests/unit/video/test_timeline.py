@@ -1,4 +1,4 @@
-"""Frame times, durations and scene cuts from packets written by hand; a tick is a tenth of a second."""
+"""Frame times, durations and scene cuts from handwritten packets; a tick is a tenth of a second."""
 
 from fractions import Fraction
 
@@ -29,7 +29,7 @@ def timeline_of(index: PacketIndex, first_pts: int | None = 0, rate: float = 4.0
     return Timeline.of(index, tick=TENTH, rate=rate, first_pts=first_pts)
 
 
-def test_frames_stand_in_the_order_shown_and_count_from_the_first() -> None:
+def test_frames_are_in_display_order_and_times_count_from_the_first() -> None:
     timeline = timeline_of(index_of([50, 53, 51, 52]), first_pts=50)
     np.testing.assert_allclose(timeline.seconds, [0, 0.1, 0.2, 0.3])
     assert timeline.packets.tolist() == [0, 2, 3, 1]
@@ -38,7 +38,7 @@ def test_frames_stand_in_the_order_shown_and_count_from_the_first() -> None:
     assert timeline.exact
 
 
-def test_what_is_hidden_or_precedes_the_first_frame_is_left_out() -> None:
+def test_hidden_frames_and_those_before_the_first_are_dropped() -> None:
     timeline = timeline_of(index_of([0, 1, 2, 3, 4], hidden=[4]), first_pts=2)
     assert timeline.packets.tolist() == [2, 3]
 
@@ -46,28 +46,25 @@ def test_what_is_hidden_or_precedes_the_first_frame_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("last", "duration"),
     [(7, 1.7), (0, 1.5), (-3, 1.5), (10**9, 1.5)],
-    ids=["told", "unknown", "negative", "absurd"],
+    ids=["known", "unknown", "negative", "absurd"],
 )
-def test_the_last_frame_lasts_as_long_as_it_says_or_as_the_others(last: int, duration: float) -> None:
+def test_the_last_frame_has_its_own_duration_or_that_of_the_others(last: int, duration: float) -> None:
     assert timeline_of(index_of([0, 5, 10], last=last)).duration_seconds == pytest.approx(duration)
-
-
-def test_a_single_frame_lasts_as_the_rate_says() -> None:
-    assert timeline_of(index_of([0], last=0)).duration_seconds == pytest.approx(0.25)
+    assert timeline_of(index_of([0], last=0)).duration_seconds == pytest.approx(0.25)  # from the rate
 
 
 @pytest.mark.parametrize(
     "pts",
     [
         [0, NO_PTS, 2, 3],
-        [0, 10**15, 20, 30],  # a frame that would stay for three million years
-        [0, 36_001, 36_002],  # one that would stay for an hour
+        [0, 10**15, 20, 30],  # a frame shown for three million years
+        [0, 36_001, 36_002],  # one shown for an hour
         [*range(40), 36_000, *range(41, 90)],  # one flung far ahead
         [*range(50), *range(50)],  # two recordings strung together
         list(range(0, 36_000 * 200, 36_000)),  # eight days
     ],
 )
-def test_timestamps_without_sense_give_way_to_the_rate(pts: list[int]) -> None:
+def test_implausible_timestamps_are_replaced_by_the_rate(pts: list[int]) -> None:
     timeline = timeline_of(index_of(pts))
     assert timeline.origin is None
     assert not timeline.exact
@@ -75,7 +72,7 @@ def test_timestamps_without_sense_give_way_to_the_rate(pts: list[int]) -> None:
     assert timeline.duration_seconds == pytest.approx(len(pts) / 4)
 
 
-def test_frames_that_share_a_timestamp_are_not_told_apart_by_packets() -> None:
+def test_frames_that_share_a_timestamp_make_it_inexact() -> None:
     assert not timeline_of(index_of([0, 1, 1, 2])).exact
 
 
@@ -85,15 +82,15 @@ def test_the_frame_at_an_instant_is_the_last_not_after_it() -> None:
     assert timeline.frames_at(asked).tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
 
 
-def test_early_keys_stand_at_scene_cuts() -> None:
+def test_early_keys_mark_scene_cuts() -> None:
     # A key at least every 50 frames: those after 20 and after 35 came early, one after 49 did not.
     keys = [0, 50, 70, 120, 155, 205, 254]
     timeline = timeline_of(index_of(list(range(300)), keys))
     assert timeline.scene_cuts(np.array(keys)) == pytest.approx([7.0, 15.5])
 
 
-def test_keys_at_a_regular_interval_tell_of_no_cut() -> None:
-    keys = [0, 20, 40, 60, 100, 120]  # the one that is missing at 80 makes no cuts of the others
+def test_regular_keys_mark_no_cut() -> None:
+    keys = [0, 20, 40, 60, 100, 120]  # the missing one at 80 doesn't turn the others into cuts
     timeline = timeline_of(index_of(list(range(130)), keys))
     assert timeline.scene_cuts(np.array(keys)) == []
     assert timeline.scene_cuts(np.array([0])) == []
@@ -104,5 +101,5 @@ def test_decoding_starts_at_a_key_that_is_shown_before_the_frame() -> None:
     index = index_of([0, 3, 1, 2, 7, 5, 6, 4, 8, 9], keys=[0, 4, 8])
     starts = [index.start_of(packet) for packet in range(10)]
     assert starts == [0, 0, 0, 0, 4, 0, 0, 0, 8, 8]
-    # What stands before the first key is decoded with its group.
+    # Packets before the first key are decoded with its group.
     assert index_of([0, 1, 2, 3], keys=[2]).start_of(3) == 0

@@ -1,4 +1,4 @@
-"""Frames at a model's size, against Pillow."""
+"""Resized frames, compared with Pillow's."""
 
 from __future__ import annotations
 
@@ -13,17 +13,7 @@ from PIL import Image
 from centerclip.preprocessing import Preprocessing
 from centerclip.video import fit
 
-SIZES = [
-    (360, 640),
-    (640, 360),
-    (224, 224),
-    (224, 298),
-    (225, 224),
-    (48, 500),
-    (1080, 1920),
-    (31, 17),
-    (100, 99),
-]
+SIZES = [(360, 640), (640, 360), (224, 298), (225, 224), (48, 500), (1080, 1920), (31, 17), (100, 99)]
 FILTERS = {name: Image.Resampling[name.upper()] for name in ("bicubic", "bilinear", "lanczos", "nearest")}
 
 
@@ -37,7 +27,7 @@ def noise(height: int, width: int, frames: int = 1) -> torch.Tensor:
 
 
 def by_pillow(frame: torch.Tensor, preprocessing: Preprocessing) -> np.ndarray:
-    """The whole frame to the size; or the short side to cover it, and then the middle."""
+    """Squash the whole frame, or scale it until it covers the size and crop the middle."""
     image = Image.fromarray(frame.permute(1, 2, 0).numpy())
     height, width = preprocessing.image_size
     resample = FILTERS[preprocessing.interpolation]
@@ -70,11 +60,11 @@ def test_within_one_level_of_pillow(source: tuple[int, int], preprocessing: Prep
     assert resized.dtype == torch.uint8
     assert resized.is_contiguous()
     expected = by_pillow(frames[0], preprocessing).astype(int)
-    # Both compute in fixed point with a rounding of their own.
+    # Both compute in fixed point, but round differently.
     assert np.abs(resized[0].permute(1, 2, 0).numpy() - expected).max() <= 1
 
 
-def test_a_picture_of_the_right_size_is_left_alone() -> None:
+def test_a_picture_of_the_right_size_is_not_resized() -> None:
     frames = noise(112, 112, frames=3)
     before = frames.clone()
     for resize in ("crop", "squash"):
@@ -84,7 +74,7 @@ def test_a_picture_of_the_right_size_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("interpolation", ["bicubic", "lanczos"])
-def test_frames_are_resized_one_like_another(interpolation: str) -> None:
+def test_frames_are_resized_independently(interpolation: str) -> None:
     frames = noise(90, 160, frames=4)
     small = Preprocessing((32, 32), interpolation=interpolation)
     together = fit(frames, small)
@@ -93,7 +83,7 @@ def test_frames_are_resized_one_like_another(interpolation: str) -> None:
     assert torch.equal(together, fit(frames.contiguous(), small))
 
 
-def test_without_antialiasing_thin_lines_are_missed() -> None:
+def test_without_antialiasing_thin_lines_disappear() -> None:
     lines = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
     lines[..., ::8] = 240
     smooth = Preprocessing((16, 16), interpolation="bilinear")
@@ -102,7 +92,7 @@ def test_without_antialiasing_thin_lines_are_missed() -> None:
 
 
 @pytest.mark.parametrize("resize", ["crop", "squash"])
-def test_a_strip_costs_no_more_than_a_picture(resize: str) -> None:
+def test_a_strip_needs_no_more_memory_than_a_picture(resize: str) -> None:
     frames = torch.full((1, 3, 2, 60_000), 7, dtype=torch.uint8)
     preprocessing = Preprocessing((224, 224), resize=resize)
     assert (fit(frames, preprocessing) == 7).all()

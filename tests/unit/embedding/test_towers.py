@@ -1,7 +1,8 @@
-"""The tower in 8 bits stays near the one in float32, and leaves that alone."""
+"""The towers in int8 and on OpenVINO, compared with torch's in float32."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -20,11 +21,11 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize(
     ("make", "schedule", "least"),
-    # Of 2,400 segments the worst lay at 0.9987 and 0.9991: tiny models, their weights drawn wide, feel
-    # rounding more than large ones. With a reduction, it may choose other medoids, of which they have few.
+    # The worst of 2,400 segments was at 0.9987 and 0.9991: tiny models with widely drawn weights suffer more
+    # from rounding than large ones. With a reduction, rounding may change one of their few medoids.
     [(clip_model, "none", 0.998), (siglip_model, "none", 0.998), (clip_model, "B2-2,8", 0.9)],
 )
-def test_embeddings_are_near_those_of_float32_and_not_the_same(
+def test_embeddings_are_close_to_those_of_float32_but_not_equal(
     make: Callable[[], nn.Module], schedule: str, least: float
 ) -> None:
     model = CenterCLIP(make(), schedule, frames=4)
@@ -39,8 +40,8 @@ def test_embeddings_are_near_those_of_float32_and_not_the_same(
     assert all(torch.equal(weight, weights[name]) for name, weight in model.state_dict().items())
 
 
-def test_weights_are_rounded_output_by_output() -> None:
-    """One large weight must not cost the other outputs their digits."""
+def test_weights_are_rounded_separately_for_each_output() -> None:
+    """One large weight must not cost the other outputs their precision."""
     model = CenterCLIP(clip_model(), "none", frames=2)
     layer = model.backbone.layers[0].mlp.fc1
     with torch.no_grad():
@@ -53,7 +54,7 @@ def test_weights_are_rounded_output_by_output() -> None:
     torch.testing.assert_close(given[:, 1:], wanted[:, 1:], rtol=0, atol=0.03 * float(scale))
 
 
-def test_an_embedding_does_not_depend_on_what_is_encoded_beside_it() -> None:
+def test_an_embedding_does_not_depend_on_the_rest_of_its_batch() -> None:
     model = prepare(CenterCLIP(clip_model(), "none", frames=4), CPU, "int8")
     frames = torch.randn(3, 4, 3, 16, 16)
     frames[1] *= 100
@@ -62,15 +63,28 @@ def test_an_embedding_does_not_depend_on_what_is_encoded_beside_it() -> None:
         torch.testing.assert_close(model.encode_segments(frames[:1]), together[:1], rtol=0, atol=1e-5)
 
 
-def test_it_shares_an_index_with_float32_and_says_what_it_is() -> None:
+def test_the_card_states_the_precision() -> None:
     model = CenterCLIP(clip_model(), "B2-2,8", frames=4)
-    encoder = VideoEncoder(model, device="cpu", precision="int8")
+    for precision, stated in (("int8", "int8"), ("float32", "float"), ("bfloat16", "float")):
+        encoder = VideoEncoder(model, device="cpu", precision=precision)
+        assert precision_of(encoder.model) == precision
+        assert encoder.card().precision == stated
+        assert encoder.fingerprint == model.fingerprint()
+
+
+def test_openvino_equals_torch_for_any_number_of_videos() -> None:
+    model = CenterCLIP(clip_model(), "B2-2,8", frames=4)
+    encoder = VideoEncoder(model, device="cpu", precision="float32", backend="openvino")
+    assert model.tower is None
     assert encoder.fingerprint == model.fingerprint()
-    assert precision_of(encoder.model) == "int8"
-    assert precision_of(model) == "float32"
+    for videos in (1, 3):
+        frames = torch.randn(videos, 4, 3, 16, 16)
+        with torch.inference_mode():
+            expected = model.encode_segments(frames)
+            torch.testing.assert_close(encoder.model.encode_segments(frames), expected, rtol=0, atol=1e-5)
 
 
-def test_what_cannot_work_is_refused_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_impossible_settings_are_refused_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     model = CenterCLIP(clip_model())
     with pytest.raises(ConfigError, match="on the CPU, not on cuda.*give cpu, or bfloat16"):
         prepare(model, torch.device("cuda"), "int8")
@@ -79,3 +93,10 @@ def test_what_cannot_work_is_refused_with_a_remedy(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     with pytest.raises(ConfigError, match="lacks: give float32"):
         prepare(model, CPU, "int8")
+    with pytest.raises(ConfigError, match="torch, openvino"):
+        VideoEncoder(model, device="cpu", backend="onnx")
+    with pytest.raises(ConfigError, match="not on cuda"):
+        prepare(model, torch.device("cuda"), "float32", "openvino")
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ConfigError, match=r"centerclip\[openvino\]"):
+        VideoEncoder(model, device="cpu", backend="openvino")
