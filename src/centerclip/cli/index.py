@@ -37,7 +37,7 @@ def index(
         float | None,
         option("Maximum length of a window. Default: the index's own, or 12.", metavar="SEC", min=0.1),
     ] = None,
-    prune: Annotated[bool, option("Remove videos that are no longer below PATH.", "--prune")] = False,
+    prune: Annotated[bool, option("Remove deleted videos below PATH from the index.", "--prune")] = False,
     retry_failed: Annotated[
         bool, option("Retry only files that failed before. Default PATH: all of them.", "--retry-failed")
     ] = False,
