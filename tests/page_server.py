@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from videos import make_video
 
 from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
-from centerclip.indexing import sync
 from centerclip.lab.toy_world.encode import write_video
 from centerclip.lab.toy_world.scenes import draw, draw_frames
 from centerclip.lab.toy_world.staging import Role, stage
@@ -53,13 +52,6 @@ def _render(path: Path, *scenes: tuple[str, float, Role]) -> None:
     rng = np.random.default_rng(0)
     staged = [stage(rng, place, [role], seconds=seconds) for place, seconds, role in scenes]
     write_video(path, (draw_frames(scene, _FPS, _SIZE) for scene in staged), fps=_FPS, size=_SIZE)
-
-
-def index_library(encoder: VideoEncoder, folder: Path, place: Path) -> VideoIndex:
-    index = VideoIndex(place)
-    with closing(sync(index, [folder], encoder)) as results:
-        assert {result.state for result in results} == {"indexed"}
-    return index
 
 
 def picture_of_a_rocket() -> bytes:

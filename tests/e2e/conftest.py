@@ -1,7 +1,7 @@
-"""A tiny random model, a folder of footage and an index of it, and commands run as a user runs them.
+"""A tiny random model, a folder of videos, an index of it, and a way to run commands.
 
-Most commands run inside the test process, which has loaded torch already; what only a process of its own
-can show (terminals, pipes, signals) starts one.
+Most commands run in the test process, which has loaded torch already. Tests of terminals, pipes and signals
+start their own.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from centerclip.model import CenterCLIP
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line in an empty folder, piped, with nothing of the user's own in reach."""
+    """Run a command line in an empty folder, with piped output and without the user's data and settings."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     for name in ("CENTERCLIP_INDEX", "CENTERCLIP_MODEL"):
         monkeypatch.delenv(name, raising=False)
     for name in ("TRANSFORMERS_VERBOSITY", "TRANSFORMERS_NO_ADVISORY_WARNINGS", "HF_HUB_VERBOSITY"):
-        monkeypatch.setenv(name, "")  # so that what the command sets is undone after the test
+        monkeypatch.setenv(name, "")  # so that the command's changes are undone after the test
         monkeypatch.delenv(name)
     monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
@@ -44,7 +44,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a model with a schedule of its own."""
+    """The folder of a model with its own schedule."""
     folder = tmp_path_factory.mktemp("model")
     CenterCLIP(clip_model(), "B2-4,16", tokenizer=clip_tokenizer()).save_pretrained(folder)
     return folder
@@ -52,7 +52,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three videos in folders, one of them of three windows, one with a name as people give them."""
+    """Three videos in folders, one with three windows and one with an unusual name."""
     folder = tmp_path_factory.mktemp("footage")
     (folder / "Ferien 2024" / "京都").mkdir(parents=True)
     make_video(folder / "blue.mp4", frames=20, draw=flat(0, 0, 255))
@@ -62,7 +62,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def flat(*color: int) -> Callable[[int], np.ndarray]:
-    """Pictures of one color with a stripe that moves."""
+    """Draw pictures of one color with a moving stripe."""
 
     def draw(number: int) -> np.ndarray:
         drawn = np.empty((48, 64, 3), np.uint8)
@@ -75,7 +75,7 @@ def flat(*color: int) -> Callable[[int], np.ndarray]:
 
 @pytest.fixture(scope="session")
 def broken(tmp_path_factory: pytest.TempPathFactory, footage: Path) -> Path:
-    """Files that look like videos and are none, beside one that is."""
+    """Four files that only look like videos, and one video."""
     folder = tmp_path_factory.mktemp("broken")
     (folder / "text.mp4").write_text("my notes\n", encoding="utf-8")
     (folder / "empty.mov").touch()
@@ -87,7 +87,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory, footage: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def indexed(tmp_path_factory: pytest.TempPathFactory, model: Path, footage: Path) -> Path:
-    """An index of the footage, by the command."""
+    """An index of the footage, created by the command."""
     place = tmp_path_factory.mktemp("index") / "index"
     assert main(["index", str(footage), "--index", str(place), "--model", str(model)]) == 0
     return place

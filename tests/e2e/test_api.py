@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,8 @@ def test_hits_say_where_a_moment_is_and_name_no_folder_of_the_server(served: Ser
 
 def test_the_addresses_in_a_hit_work(served: Served) -> None:
     hit = search(served)["hits"][0]
-    for name, kind in (("thumbnail", "image/jpeg"), ("media", None), ("excerpt", "video/mp4")):
-        answer = served.http.get(hit[name])
-        assert answer.status_code == 200, (name, answer.text)
-        assert kind in (None, answer.headers["content-type"])
+    for name in ("thumbnail", "media", "excerpt"):
+        assert served.http.get(hit[name]).status_code == 200, name
 
 
 def test_filters(served: Served) -> None:
@@ -139,11 +138,9 @@ def test_all_pages_together_are_the_whole_list(served: Served) -> None:
         assert len(page["hits"]) == 2
     assert paged == whole
 
-
-def test_a_cursor_alone_continues_its_list(served: Served) -> None:
-    first = search(served, top=1)
-    answer = served.http.get("/api/search", params={"cursor": first["next"], "top": 1})
-    assert answer.json()["hits"] == search(served, top=1, cursor=first["next"])["hits"]
+    first = search(served, top=2, per_video=10)
+    alone = served.http.get("/api/search", params={"cursor": first["next"], "top": 2})  # without the query
+    assert alone.json()["hits"] == whole[2:4]
 
 
 def test_an_unknown_cursor_is_gone(served: Served) -> None:
@@ -188,10 +185,8 @@ def test_search_with_a_video_finds_that_video(served: Served) -> None:
 
 
 def test_search_with_a_picture_and_words(served: Served) -> None:
-    alone, combined = (
-        upload(served, picture()).json(),
-        upload(served, picture(), data={"q": "- a red car"}).json(),
-    )
+    alone = upload(served, picture()).json()
+    combined = upload(served, picture(), data={"q": "- a red car"}).json()
     assert alone["hits"]
     assert [hit["score"] for hit in alone["hits"]] != [hit["score"] for hit in combined["hits"]]
 
@@ -248,9 +243,7 @@ def test_the_curve_covers_the_video_and_contains_its_moments(served: Served) -> 
     assert len(curve["times"]) == len(curve["scores"]) == 4  # two windows of two segments
     assert curve["times"][0][0] == 0
     assert curve["times"][-1][1] == pytest.approx(SECONDS)
-    assert all(
-        before[1] == after[0] for before, after in zip(curve["times"], curve["times"][1:], strict=False)
-    )
+    assert all(before[1] == after[0] for before, after in pairwise(curve["times"]))
     assert curve["moments"]
     assert all(0 <= moment["start"] < moment["end"] <= SECONDS for moment in curve["moments"])
     like = served.http.get(f"/api/videos/{blue}/curve", params={"like": blue, "start": 0}).json()
@@ -288,7 +281,7 @@ def test_media_by_ranges(served: Served) -> None:
 def test_unchanged_thumbnails_are_not_sent_again(served: Served) -> None:
     address = f"/thumbnails/{served.id_of('blue.mp4')}?t=5.5"
     answer = served.http.get(address)
-    assert answer.content[:2] == b"\xff\xd8"
+    assert (answer.headers["content-type"], answer.content[:2]) == ("image/jpeg", b"\xff\xd8")
     again = served.http.get(address, headers={"If-None-Match": f'"other", W/{answer.headers["etag"]}'})
     assert (again.status_code, again.content) == (304, b"")
 
@@ -345,9 +338,7 @@ def test_excerpts_of_any_format_play_in_browsers(served: Served, name: str) -> N
         times = [frame.time for frame in excerpt.decode(video)]
     assert times[0] == 0
     assert 1.7 <= times[-1] <= 2.5
-    part = served.http.get(
-        f"/excerpts/{served.id_of(name)}?start=1.0&end=3.0", headers={"Range": "bytes=0-3"}
-    )
+    part = served.http.get(str(answer.url), headers={"Range": "bytes=0-3"})
     assert (part.status_code, part.content) == (206, answer.content[:4])
 
 
@@ -357,15 +348,12 @@ def test_an_excerpt_shows_the_moment(served: Served) -> None:
             frames = [frame for frame in video.decode(video=0) if frame.time <= seconds + 0.01]
         return frames[-1].to_ndarray(format="rgb24").astype(int)
 
+    empty = served.http.get(f"/excerpts/{served.id_of('old.avi')}?start=2&end=2")
+    assert empty.status_code == 422
     whole = (served.folder / "Urlaub 2024" / "old.avi").read_bytes()
     excerpt = served.http.get(f"/excerpts/{served.id_of('old.avi')}?start=2&end=3").content
     assert np.abs(at(excerpt, 0.5) - at(whole, 2.5)).mean() < 6
     assert np.abs(at(excerpt, 0.5) - at(whole, 0.5)).mean() > 6
-
-
-def test_empty_moments_are_refused(served: Served) -> None:
-    answer = served.http.get(f"/excerpts/{served.id_of('old.avi')}?start=2&end=2")
-    assert answer.status_code == 422
 
 
 # Indexing
@@ -441,14 +429,10 @@ def test_concurrent_searches_share_passes_of_the_model(served: Served) -> None:
 
     with ThreadPoolExecutor(24) as pool:
         assert set(pool.map(ask, range(96))) == {200}
-    counted = dict(
-        line.rsplit(" ", 1)
-        for line in served.http.get("/metrics").text.splitlines()
-        if line.startswith("centerclip_text_batch_size_")
-    )
-    assert float(counted["centerclip_text_batch_size_count"]) < float(
-        counted["centerclip_text_batch_size_sum"]
-    )
+    lines = served.http.get("/metrics").text.splitlines()
+    metrics = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    batches, texts = (metrics[f"centerclip_text_batch_size_{name}"] for name in ("count", "sum"))
+    assert float(batches) < float(texts)
 
 
 def test_an_empty_library_can_be_served(tmp_path: Path) -> None:

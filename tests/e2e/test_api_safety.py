@@ -61,20 +61,13 @@ def test_a_browser_sends_the_token_once(closed: Served, caplog: pytest.LogCaptur
     assert "a+dog" not in logged
     with httpx.Client(base_url=closed.http.base_url, cookies={"centerclip": "0" * 64}) as other:
         assert other.get("/api/stats").status_code == 401
-
-
-def test_the_redirect_never_leads_to_another_site(closed: Served) -> None:
     answer = httpx.get(f"{closed.http.base_url}//evil.example/?token={TOKEN}")
-    assert answer.headers.get("location", "/").startswith("/evil")
+    assert answer.headers.get("location", "/").startswith("/evil")  # never to another site
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::1"])
-def test_other_host_names_are_refused(served: Served, host: str) -> None:
-    answer = served.http.get("/api/stats", headers={"Host": host})
-    assert answer.status_code in {400, 403}
-
-
-def test_the_names_of_this_machine_are_accepted(served: Served) -> None:
+def test_only_the_names_of_this_machine_are_accepted(served: Served) -> None:
+    for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::1"):
+        assert served.http.get("/api/stats", headers={"Host": host}).status_code in {400, 403}, host
     for host in ("localhost:8000", "127.0.0.1", "[::1]:80", "LOCALHOST"):
         assert served.http.get("/healthz", headers={"Host": host}).status_code == 200
 

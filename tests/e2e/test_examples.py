@@ -1,4 +1,4 @@
-"""The examples, run as a reader runs them."""
+"""The examples, run as scripts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from centerclip.model import CenterCLIP
 FOLDER = Path(__file__).parents[2] / "examples"
 
 Example = Callable[..., str]
-"""Runs an example with arguments, and gives what it prints."""
+"""Runs an example with arguments, and returns its output."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_the_list_is_complete() -> None:
         assert f"]({path.name})" in listed
 
 
-def test_ones_own_clip(example: Example) -> None:
+def test_own_clip(example: Example) -> None:
     out = example("own_clip.py")
     assert out.startswith("embeddings (2, 512); cosine")
     code = (FOLDER / "own_clip.py").read_text(encoding="utf-8").split("\n\nmodel = ")[1]

@@ -20,8 +20,9 @@ from browsing import (
     search,
     sideways,
 )
-from page_server import draw_library, index_library, picture_of_a_rocket, serving
+from page_server import draw_library, picture_of_a_rocket, serving
 from playwright.sync_api import Browser, Route, expect, sync_playwright
+from serving import fill
 
 from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
@@ -49,7 +50,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(encoder: VideoEncoder, library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("page")
-    index = index_library(encoder, library, folder / "index")
+    index = VideoIndex(folder / "index")
+    fill(encoder, index, library)
     with serving(index, encoder, cache_folder=folder / "cache", folders=(library,)) as address:
         yield address
 
@@ -103,11 +105,7 @@ def test_words_typed_while_the_page_loads_are_kept(visit: Open, address: str) ->
     page = visit(address).page
     expect(cards(page)).to_have_count(5)
     held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/api/stats", hold)
+    page.route("**/api/stats", held.append)
     page.reload()
     box = page.get_by_label("Describe the moment")
     box.fill(ROCKET_QUERY)

@@ -1,4 +1,4 @@
-"""`centerclip train`, `evaluate` and `demo`, on a toy world and with a model of toy size."""
+"""`centerclip train`, `evaluate`, `compare` and `demo`, on a toy world with a tiny model."""
 
 from __future__ import annotations
 
@@ -7,27 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command_line import Run
+from command_line import RECIPE, Run, assert_refused
 
 from centerclip.lab.toy_world import library, library_moments, render_library, render_toy_world
-
-RECIPE = """
-output = "run"
-validate_every = 2
-checkpoint_every = 2
-[model]
-schedule = "B2-4,4"
-frames = 4
-architecture = {image_size = 32, vision_width = 16, vision_blocks = 4, vision_heads = 2, \
-vision_mlp_width = 16, text_width = 16, text_blocks = 1, text_heads = 2, text_mlp_width = 16, \
-embed_size = 16, vocabulary = 300}
-[data]
-dataset = "toy-world"
-videos = "toy"
-[optimization]
-steps = 3
-batch_size = 2
-"""
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +18,11 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_recipe_is_trained_and_its_model_evaluated(run: Run, toy_world: Path) -> None:
-    Path("recipe.toml").write_text(RECIPE, encoding="utf-8")
+    recipe = RECIPE.replace("steps = 30", "steps = 3").replace("_every = 4", "_every = 2")
+    Path("recipe.toml").write_text(recipe, encoding="utf-8")
     Path("toy").symlink_to(toy_world)
     trained = run("train", "--config", "recipe.toml", "--json")
-    *steps, last = [json.loads(line) for line in trained.out.splitlines()]
+    *steps, last = trained.records
     assert (trained.code, last) == (0, {"model": "run/best"})
     assert [step["step"] for step in steps] == [1, 2, 3]
     assert [step["recall"] is None for step in steps] == [True, False, False]
@@ -50,7 +33,7 @@ def test_a_recipe_is_trained_and_its_model_evaluated(run: Run, toy_world: Path) 
     args = ("evaluate", "--dataset", "toy-world", "--videos", "toy", "--model", "run/best")
     schedules = ("--schedule", "none", "--schedule", "B2-2,4", "--output", "report.json")
     evaluated = run(*args, *schedules, "--json")
-    reports = [json.loads(line) for line in evaluated.out.splitlines()]
+    reports = evaluated.records
     assert evaluated.code == 0
     assert [report["schedule"] for report in reports] == ["none", "B2-2,4"]
     assert reports[0]["text_to_video"]["recall_at_5"] == {"value": 100.0, "low": 100.0, "high": 100.0}
@@ -76,24 +59,24 @@ def test_options_of_evaluate(run: Run, toy_world: Path, model: Path) -> None:
         if (rescoring, direction) != ("qb-norm", "video to text")
     ]
     assert {len(row) for row in rows} == {8}
-    done = run(
-        *args, "--reducer", "pool", "--rescore", "qb-norm", "--protocol", "group", "--frames", "8", "--json"
-    )
-    plain, rescored = [json.loads(line) for line in done.out.splitlines()]
+    options = ("--reducer", "pool", "--rescore", "qb-norm", "--protocol", "group", "--frames", "8")
+    plain, rescored = run(*args, *options, "--json").records
     assert (plain["protocol"], plain["rescoring"], plain["bank"]) == ("group", "none", None)
     assert (plain["frames"], plain["max_text_tokens"]) == (8, 32)
     assert (rescored["rescoring"], rescored["transductive"], rescored["bank"]) == ("qb-norm", False, 16)
     assert rescored["video_to_text"] is None
+    (still,) = run(*args, "--schedule", "none", "--frames", "1", "--json").records  # too few for B2-4,16
+    assert (still["schedule"], still["frames"]) == ("none", 1)
 
 
-def test_videos_that_are_left_out_are_told(run: Run, toy_world: Path, model: Path, tmp_path: Path) -> None:
+def test_videos_that_are_left_out_are_listed(run: Run, toy_world: Path, model: Path, tmp_path: Path) -> None:
     world = shutil.copytree(toy_world, tmp_path / "world")
     (world / "test/000000.mp4").unlink()
     (world / "test/000001.mp4").write_bytes(b"no video")
     args = ("evaluate", "--dataset", "toy-world", "--videos", world, "--model", model)
-    assert "1 of 4 videos" in run(*args).err
+    assert_refused(run, "1 of 4 videos", *args)
     done = run(*args, "--allow-missing", "--json")
-    (report,) = [json.loads(line) for line in done.out.splitlines()]
+    (report,) = done.records
     assert done.code == 0
     assert (report["videos"], report["missing"]) == (2, ["test-000000", "test-000001"])
     assert [Path(file["path"]).name for file in report["failed"]] == ["000001.mp4"]
@@ -101,15 +84,13 @@ def test_videos_that_are_left_out_are_told(run: Run, toy_world: Path, model: Pat
     assert "000001.mp4: " in done.err
     render_toy_world(world, train=4, val=2, test=4, workers=1)
     (world / "test/000001.mp4").write_bytes(b"no video")
-    refused = run(*args)
-    assert refused.code == 1
-    assert "allow missing videos to go on without it" in refused.err
+    assert_refused(run, "allow missing videos to go on without it", *args)
 
 
 def test_errors_name_the_remedy(run: Run, toy_world: Path, model: Path, tmp_path: Path) -> None:
     Path("recipe.toml").write_text(RECIPE.replace("steps", "stebs"), encoding="utf-8")
     evaluate = ("evaluate", "--model", model, "--dataset")
-    for args, words in (
+    for args, message in (
         (["train", "--config", "none.toml"], "none.toml"),
         (["train", "--config", "recipe.toml"], "optimization.stebs"),
         ([*evaluate, "toy"], "toy-world"),
@@ -129,18 +110,11 @@ def test_errors_name_the_remedy(run: Run, toy_world: Path, model: Path, tmp_path
         (["compare", "none.json"], "none.json: can't be read"),
         (["demo", "--model", model, "--videos", tmp_path / "none"], "there is no such file or folder"),
     ):
-        refused = run(*args)
-        assert refused.code == 1, args
-        assert refused.err.startswith("error: "), args
-        assert words in refused.err, args
-        assert refused.err.count("\n") == 1, args
-        assert refused.out == "", args
+        assert_refused(run, message, *args)
 
 
-def test_the_demo_searches_what_it_drew_and_checks_what_it_found(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(library, "SIZE", (120, 160))  # drawing at full size takes most of a minute
+def test_the_demo_checks_what_it_finds(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "SIZE", (120, 160))  # at full size, drawing takes most of a minute
     drawn = render_library(tmp_path / "demo" / "library", workers=1)
     done = run("demo", "--folder", tmp_path / "demo")
     assert done.code == 0
@@ -149,24 +123,20 @@ def test_the_demo_searches_what_it_drew_and_checks_what_it_found(
     assert "Indexed 30 videos" in done.err
     assert "3 of 3 searches found the right moment first." in done.err
     assert "centerclip index ~/Videos" in done.err
+    moments = library_moments(drawn)
     for query, path, start, end, _, verdict in done.rows:
-        middle = (float(start) + float(end)) / 2
-        (shown,) = [
-            moment
-            for moment in library_moments(drawn)
-            if str(drawn / moment.video) == path and moment.start_seconds <= middle < moment.end_seconds
-        ]
+        middle, name = (float(start) + float(end)) / 2, str(Path(path).relative_to(drawn))
+        (shown,) = (m for m in moments if m.video == name and m.start_seconds <= middle < m.end_seconds)
         right = any(thing in query for thing in shown.things) and shown.place in query
         assert verdict == ("right" if right else "wrong")
     again = run("demo", "--folder", tmp_path / "demo")
     assert again.rows == done.rows
-    assert "Nothing to encode: 30 unchanged." in again.err
+    assert "Up to date: 30 videos unchanged." in again.err
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_the_demo_takes_ones_own_videos(run: Run, model: Path, footage: Path) -> None:
+def test_the_demo_searches_own_videos(run: Run, model: Path, footage: Path) -> None:
     done = run("demo", "--model", model, "--videos", footage)
     assert done.code == 0
-    assert len({row[0] for row in done.rows}) == 3
-    assert {Path(row[1]).is_relative_to(footage) for row in done.rows} == {True}
-    assert {len(row) for row in done.rows} == {5}
+    assert len({query for query, *_ in done.rows}) == 3
+    assert all(Path(path).is_relative_to(footage) for _, path, _, _, _ in done.rows)

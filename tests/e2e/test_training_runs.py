@@ -1,4 +1,4 @@
-"""`centerclip train` as it is really run: killed, interrupted, and by two processes of torchrun."""
+"""`centerclip train` in processes of its own: killed, interrupted, and distributed by torchrun."""
 
 from __future__ import annotations
 
@@ -16,39 +16,19 @@ from typing import Any
 
 import pytest
 import torch
+from command_line import RECIPE
 
 from centerclip.lab.toy_world import render_toy_world
 from centerclip.training.config import load_config
 from centerclip.training.loop import train
 
-RECIPE = """
-output = "undisturbed"
-validate_every = 4
-checkpoint_every = 3
-[model]
-schedule = "B2-2,4"
-frames = 4
-temporal = true
-architecture = {image_size = 32, vision_width = 16, vision_blocks = 4, vision_heads = 2, \
-vision_mlp_width = 16, text_width = 16, text_blocks = 1, text_heads = 2, text_mlp_width = 16, \
-embed_size = 16, vocabulary = 300}
-[data]
-dataset = "toy-world"
-videos = "toy"
-[optimization]
-steps = 30
-batch_size = 4
-learning_rate = 1e-3
-ema = 0.9
-"""
-
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a toy world, the recipe, and what the recipe makes when nothing disturbs it."""
+    """A folder with a toy world, the recipe, and the result of an undisturbed run in `run`."""
     folder = tmp_path_factory.mktemp("runs")
     render_toy_world(folder / "toy", train=8, val=2, test=2, workers=1)
-    text = RECIPE.replace('"toy"', f'"{folder / "toy"}"').replace('"und', f'"{folder}/und')
+    text = RECIPE.replace('"toy"', f'"{folder / "toy"}"').replace('"run"', f'"{folder / "run"}"')
     (folder / "recipe.toml").write_text(text, encoding="utf-8")
     train(load_config(folder / "recipe.toml"))
     return folder
@@ -72,7 +52,7 @@ def last_step(run: Path) -> int:
 
 @contextmanager
 def command(place: Path, name: str, *launcher: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The command in a process of its own, with as many threads as the test's."""
+    """Run the command in another process, with as many threads as the test's."""
     env = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     args = ("train", "--config", place / "recipe.toml", "--output", place / name, "--device", "cpu")
     started = [sys.executable, *launcher, "-m", "centerclip", *map(str, args)]
@@ -99,14 +79,14 @@ def assert_equal_runs(first: Path, second: Path) -> None:
         assert (first / "best" / name).read_bytes() == (second / "best" / name).read_bytes()
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_weights_bit_for_bit(place: Path) -> None:
+def test_a_killed_run_continues_to_exactly_the_same_weights(place: Path) -> None:
     with command(place, "killed") as process:
         run_until(process, place / "killed", 8)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
     assert last_step(place / "killed") < 30
     train(load_config(place / "recipe.toml", output=place / "killed"))
-    assert_equal_runs(place / "undisturbed", place / "killed")
+    assert_equal_runs(place / "run", place / "killed")
     assert [line["step"] for line in lines(place / "killed")] == list(range(1, 31))
 
 
@@ -119,10 +99,10 @@ def test_an_interrupted_run_loses_nothing(place: Path) -> None:
     assert b"Run the same command to continue" in err
     assert state(place / "interrupted")["step"] == last_step(place / "interrupted") < 30
     train(load_config(place / "recipe.toml", output=place / "interrupted"))
-    assert_equal_runs(place / "undisturbed", place / "interrupted")
+    assert_equal_runs(place / "run", place / "interrupted")
 
 
-def test_two_processes_are_one_run(place: Path) -> None:
+def test_two_processes_train_like_one(place: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -134,7 +114,7 @@ def test_two_processes_are_one_run(place: Path) -> None:
     with command(place / "two", "run", *torchrun, f"--master-port={port}") as process:
         out, err = process.communicate()
         assert process.returncode == 0, err.decode()
-    assert out.decode() == f"{place / 'two' / 'run' / 'best'}\n"  # the first process tells, nobody else
+    assert out.decode() == f"{place / 'two' / 'run' / 'best'}\n"  # only the first process prints
     assert err.decode().count("Training on 8 videos") == 1
     alone = place / "two" / "alone"
     (place / "two" / "recipe.toml").write_text(recipe.replace("chunks = 2", ""), encoding="utf-8")

@@ -1,7 +1,7 @@
 """The command line: arguments, progress, exit codes.
 
-A command imports what it needs when it runs, so that help and errors are quick. What commands share is in
-`options`, `loading`, `output`, `progress`, `stopping` and `formats`.
+Commands import what they need when they run, so that help and errors are fast. Shared code is in `options`,
+`loading`, `indexing`, `output`, `progress`, `stopping` and `formats`.
 """
 
 from centerclip.cli.app import main

@@ -1,4 +1,4 @@
-"""The `centerclip` program: its commands, and how their errors are shown.
+"""The `centerclip` program: its commands, and how errors are shown.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some files failed, 130 stopped by Ctrl-C.
 """
@@ -38,12 +38,12 @@ _QUIET = {
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
     "HF_HUB_VERBOSITY": "error",
 }
-"""Keeps the libraries' own messages off the terminal, unless the user has set these."""
+"""Turns off libraries' messages, unless the user has set these variables."""
 
 
 class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; typer would handle these two exceptions in its own way further up."""
+        """Run a command; handle two exceptions that typer would handle differently."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -70,7 +70,7 @@ def _root(
     """Find moments in your own videos with a sentence.
 
     Index once, then search. Results go to stdout (a table, or tab-separated lines when piped),
-    everything else to stderr. Try it with `centerclip demo`, on a small library of drawn videos.
+    everything else to stderr. `centerclip demo` tries it on a small library of drawn videos.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some files failed, 130 stopped by Ctrl-C.
     """
@@ -90,7 +90,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(inspect)
 app.command()(train)
-for _name in ("demo", "bench", "study", "toy_world"):  # of the laboratory, which the product finds by name
+for _name in ("demo", "bench", "study", "toy_world"):  # by name, as the product doesn't import the lab
     app.command()(getattr(import_module(f"centerclip.lab.commands.{_name}"), _name))
 
 
@@ -116,20 +116,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             return _reader_gone()
         except typer.TyperException as error:
-            _complain(error.format_message(), f"See {_help_of(error)}")
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else "centerclip"
+            _complain(error.format_message(), f"See {command} --help")
             return int(error.exit_code)
         except CenterCLIPError as error:
             _show(error, str(error), debug)
         except OSError as error:
             _show(error, f"{error.filename or 'the system'}: {error.strerror or error}", debug)
-        except Exception as error:  # a bug here must not look like a mistake of the user
+        except Exception as error:  # a bug must not look like the user's mistake
             fault = f"unexpected {type(error).__name__}: {str(error).rstrip('.')}"
             _show(error, f"{fault}. This is a bug in centerclip; --debug shows more", debug)
         return 1
 
 
 def _take_debug(args: list[str]) -> bool:
-    """Remove `--debug` from anywhere among the options; return whether it was there."""
+    """Remove `--debug` from anywhere in the options; return whether it was there."""
     options = args[: args.index("--")] if "--" in args else args
     if "--debug" in options:
         args.remove("--debug")
@@ -144,13 +146,8 @@ def _set_streams_up() -> None:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     for stream in (sys.stdout, sys.stderr):
         utf8 = stream.encoding.lower().replace("-", "") == "utf8"
-        if hasattr(stream, "reconfigure"):  # file names that aren't valid text go out unchanged
+        if hasattr(stream, "reconfigure"):  # print file names that aren't valid text unchanged
             stream.reconfigure(errors="surrogateescape" if utf8 else "replace")
-
-
-def _help_of(error: typer.TyperException) -> str:
-    context = getattr(error, "ctx", None)
-    return f"{context.command_path if context else 'centerclip'} --help"
 
 
 def _show(error: Exception, text: str, debug: bool) -> None:
@@ -167,6 +164,6 @@ def _complain(text: str, remedy: str = "") -> None:
 
 
 def _reader_gone() -> int:
-    """The reader of our output has closed the pipe, like `head`: print nothing more, even at exit."""
+    """Print nothing more, even at exit: the reader of our output, such as `head`, has closed the pipe."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1

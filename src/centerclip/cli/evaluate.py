@@ -1,10 +1,10 @@
-"""`centerclip evaluate`: recall on a data set, both directions, under one schedule or several."""
+"""`centerclip evaluate`: measure recall on a data set under one or several schedules and reducers."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,9 +16,6 @@ from centerclip.cli.output import note, on_terminal, write_json
 from centerclip.cli.progress import Bar
 from centerclip.datasets.load import DATASETS, describe_frames, describe_splits
 
-if TYPE_CHECKING:
-    from centerclip.evaluation import Report
-
 __all__ = ["evaluate"]
 
 
@@ -26,56 +23,52 @@ _GROUPED = ", ".join(name for name, spec in DATASETS.items() if "group" in spec.
 
 
 def evaluate(
-    dataset: Annotated[str, option(f"{', '.join(DATASETS)}, or module:object for your own.", metavar="NAME")],
+    dataset: Annotated[
+        str, option(f"Data set: {', '.join(DATASETS)}, or your own as module:object.", metavar="NAME")
+    ],
     videos: Annotated[
-        Path | None, option("Folder of its videos; by default that of the annotations.", metavar="FOLDER")
+        Path | None, option("Folder of the videos. Default: the annotations' folder.", metavar="FOLDER")
     ] = None,
     annotations: Annotated[
         Path | None,
-        option(
-            "Folder of its annotation files; for manifest, the file. By default --videos.", metavar="PATH"
-        ),
+        option("Folder of the annotation files; for manifest, the file. Default: --videos.", metavar="PATH"),
     ] = None,
     split: Annotated[
         str | None,
-        option(f"Split to evaluate, by default the set's first. {describe_splits()}.", metavar="NAME"),
+        option(
+            f"Split to evaluate. Default: the first one listed, for manifest test. {describe_splits()}.",
+            metavar="NAME",
+        ),
     ] = None,
     frames: Annotated[
         int | None,
         option(
-            "Frames per video; by default those of the set's protocol "
-            f"({describe_frames()}), or else the model's.",
+            f"Frames per video. Default: the data set's ({describe_frames()}), or the model's.",
             metavar="N",
             min=1,
         ),
     ] = None,
     allow_missing: Annotated[
-        bool,
-        option("Leave out videos that are missing or can't be decoded, and list them.", "--allow-missing"),
+        bool, option("Leave out missing and unreadable videos, and list them.", "--allow-missing")
     ] = False,
-    model: options.AnyModel = None,
+    model: options.Model = None,
     backbone: options.Backbone = None,
     schedule: Annotated[
         list[str] | None,
-        option(
-            "Token schedule: none, stages such as B6-4,49, or fast, balanced or best; by default the "
-            "model's. Repeat to compare several.",
-            metavar="STAGES",
-        ),
+        option(f"{options.STAGES} Repeat to compare several. Default: the model's own.", metavar="STAGES"),
     ] = None,
     reducer: Annotated[
         list[str] | None,
         option(
-            "How tokens are reduced, such as kmedoids or pool; by default the model's. Repeat to compare "
-            "several under each schedule.",
+            f"{options.REDUCER_NAMES} Repeat to compare several. Default: the model's own.",
             metavar="NAME",
         ),
     ] = None,
     protocol: Annotated[
         str | None,
         option(
-            "How video-to-text is ranked: caption, among all captions, or group, among the videos' groups of "
-            f"captions ({_GROUPED}); by default caption.",
+            "What video-to-text ranks: caption, each caption by itself, or group, all captions of a video "
+            f"together (only {_GROUPED}). Default: caption.",
             metavar="NAME",
         ),
     ] = None,
@@ -84,20 +77,17 @@ def evaluate(
         option("Also rank by corrected scores: dsl, inverted-softmax, qb-norm, csls.", metavar="NAME"),
     ] = None,
     cache: Annotated[
-        Path | None,
-        option(
-            "Folder that keeps embeddings, so that the next evaluation decodes nothing.", metavar="FOLDER"
-        ),
+        Path | None, option("Folder that keeps embeddings for later evaluations.", metavar="FOLDER")
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Random seed of the bootstrap.")] = 0,
     output: Annotated[
         Path | None,
-        option("Also write everything, with the rank of every query, as JSON for compare.", metavar="FILE"),
+        option("Also write a JSON report with the rank of every query, for compare.", metavar="FILE"),
     ] = None,
     json: options.Json = False,
     device: options.Device = "auto",
     precision: Annotated[
-        str, option("float32, bfloat16, or int8 on a CPU; by default float32.", metavar="NAME")
+        str, option("float32, bfloat16, or int8 (CPU only). Default: float32.", metavar="NAME")
     ] = "float32",
 ) -> None:
     """Measure recall on a data set, in both directions.
@@ -105,14 +95,14 @@ def evaluate(
     Below each figure in the table is its 95 % bootstrap interval. Each video is decoded once, and encoded
     with the same weights under every schedule and reducer.
 
-    Scores can be corrected for videos that are near every caption. Transductive methods use all test queries
-    at once for this; don't compare their figures with the others. qb-norm uses the captions of the training
-    split instead, and corrects text to video only.
+    --rescore corrects scores for videos that are near every caption. Transductive methods use all test
+    queries at once; don't compare their figures with the others. qb-norm uses the captions of the training
+    split instead, and corrects text-to-video only.
 
-    --reducer and --rescore also take several names separated by commas.
+    --reducer and --rescore also accept several names separated by commas.
 
-    Piped, there is one figure per line, tab-separated: schedule, reducer, re-scoring, direction, figure,
-    value, low and high end of the interval. Recalls (R@K) are in percent; MdR and MnR are the median and the
+    Piped output has one figure per line, tab-separated: schedule, reducer, re-scoring, direction, figure,
+    value, low and high end of the interval. Recalls (R@K) are in percent; MdR and MnR are the median and
     mean rank.
 
     \b
@@ -130,10 +120,11 @@ def evaluate(
     from centerclip.rescoring import RESCORINGS
     from centerclip.schedule import check_schedule
 
-    if output is not None and not output.absolute().parent.is_dir():  # better known before the work
+    # Find mistakes before anything is read.
+    if output is not None and not output.absolute().parent.is_dir():
         raise ConfigError(f"folder not found: {output.parent}, to write {output.name} to. Create it first")
     for text in schedule or []:
-        check_schedule(text)  # before anything is read
+        check_schedule(text)
     rescorings = options.names(rescore)
     data = load_dataset(dataset, split, videos=videos, annotations=annotations, allow_missing=allow_missing)
     if frames is not None:
@@ -142,12 +133,12 @@ def evaluate(
     if any(RESCORINGS[name].takes_bank for name in rescorings if name in RESCORINGS):
         bank = training_captions(dataset, data.split, annotations=annotations, videos=videos)
     name = model_name(model)
-    loaded = prepare(
-        load_model(name, frames=data.frames, backbone=backbone), choose_device(device), precision
-    )
+    # With the first schedule, as the model's own may need more frames.
+    first = schedule[0] if schedule else None
+    loaded = load_model(name, schedule=first, frames=data.frames, backbone=backbone)
     with Bar("Evaluating", unit="videos") as bar:
         results = measure(
-            loaded,
+            prepare(loaded, choose_device(device), precision),
             data,
             schedules=schedule or None,
             reducers=options.names(reducer) or None,
@@ -169,13 +160,8 @@ def evaluate(
         show_report(report)
     else:
         write_figures(report)
-    _tell_missing(report)
-
-
-def _tell_missing(report: Report) -> None:
     if report.missing:
-        note(
-            f"{count(len(report.missing), 'video')} left out; the JSON lists them as missing.", style="yellow"
-        )
+        left_out = count(len(report.missing), "video")
+        note(f"{left_out} left out; the JSON lists them as missing.", style="yellow")
     for file in report.failed:
         note(f"{short_path(file.path)}: {file.reason}", indent=2)

@@ -1,4 +1,4 @@
-"""`centerclip export`: the index as plain files for other tools."""
+"""`centerclip export`: write the index as files that other tools read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from centerclip.cli.output import note, write_paths
 __all__ = ["export"]
 
 
-def export(
-    folder: Annotated[Path, argument("FOLDER")],
-    index: options.IndexLocation = None,
-) -> None:
+def export(folder: Annotated[Path, argument("FOLDER")], index: options.IndexLocation = None) -> None:
     """Write the index as .npy and parquet files.
 
     Row n of img_emb/img_emb_0.npy (float32, unit length) is the embedding of the window that row n of
@@ -30,5 +27,5 @@ def export(
 
     source = VideoIndex(options.index_location(index), create=False)
     windows = source.export(folder)
-    note(f"{count(windows, 'window')} written")
+    note(f"Exported {count(windows, 'window')}.")
     write_paths(sorted(file for file in folder.glob("*/*_0.*") if file.is_file()), null=False)

@@ -1,4 +1,4 @@
-"""Figures as tables and as lines: the results of an evaluation, and the differences of two."""
+"""Prints the results of an evaluation, and comparisons of two, as tables and as lines."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["show_pair", "show_report", "write_differences", "write_figures"]
 
 _SHOWN = ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank", "mean_rank")
-"""The figures of tables; the piped forms have them all."""
+"""Figures in tables; piped output has all of them."""
 
 
 def write_figures(report: Report) -> None:
-    """One figure a line, tab-separated."""
+    """Print one figure per line, tab-separated."""
     from centerclip.metrics import LABELS
 
     for result in report.results:
@@ -35,7 +35,7 @@ def write_figures(report: Report) -> None:
 
 
 def show_report(report: Report) -> None:
-    """A table with two rows for each result, one for each direction."""
+    """Print a table with two rows per result, one for each direction."""
     from centerclip.metrics import LABELS
 
     missing = f", {count(len(report.missing), 'video')} missing" if report.missing else ""
@@ -52,22 +52,24 @@ def show_report(report: Report) -> None:
     labels = [LABELS[name] for name in _SHOWN]
     rows = table("result", "direction", *labels, right=labels)
     for result in report.results:
-        named = [result.name, f"{result.multiply_adds / 1e9:.3g} G a video"]
+        cell: Text | str = _below(result.name, f"{result.multiply_adds / 1e9:.3g} GMACs/video")
         for direction, figures in _directions(result):
-            cell = _below(*named[:2]) if named else ""
-            rows.add_row(cell, direction, *(_with_interval(figures[name]) for name in _SHOWN))
-            named = []
+            intervals = ((figures[name].value, figures[name].low, figures[name].high) for name in _SHOWN)
+            rows.add_row(
+                cell,
+                direction,
+                *(_below(f"{value:.1f}", f"{low:.1f}–{high:.1f}") for value, low, high in intervals),
+            )
+            cell = ""
     stdout().print(rows)
     if any(result.transductive for result in report.results):
         marked = dict.fromkeys(result.rescoring for result in report.results if result.transductive)
-        note(
-            f"{', '.join(marked)}: transductive (all test queries at once), not to be compared with others",
-            style="dim",
-        )
+        names = ", ".join(marked)
+        note(f"{names}: transductive (all test queries at once); don't compare with the others.", style="dim")
 
 
 def write_differences(pair: Pair) -> None:
-    """One difference a line, tab-separated."""
+    """Print one difference per line, tab-separated."""
     for direction, comparison in _compared(pair):
         for label, found in comparison.labeled().items():
             values = (f"{value:.2f}" for value in (found.value, found.low, found.high))
@@ -75,12 +77,11 @@ def write_differences(pair: Pair) -> None:
 
 
 def show_pair(pair: Pair) -> None:
-    """A table of both results' figures, their differences and p-values."""
+    """Print a table of both results' figures, their differences and p-values."""
     from centerclip.metrics import LABELS
 
-    stdout().print(
-        f"{pair.second.name} against {pair.first.name}, {count(pair.text_to_video.count, 'caption')}"
-    )
+    captions = count(pair.text_to_video.count, "caption")
+    stdout().print(f"{pair.second.name} compared with {pair.first.name}, {captions}")
     columns = ("first", "second", "difference", "95 %", "p")
     rows = table("direction", "figure", *columns, right=columns)
     figures = [dict(_directions(result)) for result in (pair.first, pair.second)]
@@ -108,10 +109,6 @@ def _compared(pair: Pair) -> Iterator[tuple[str, Comparison]]:
     yield "text to video", pair.text_to_video
     if pair.video_to_text is not None:
         yield "video to text", pair.video_to_text
-
-
-def _with_interval(figure: Interval) -> Text:
-    return _below(f"{figure.value:.1f}", f"{figure.low:.1f}–{figure.high:.1f}")
 
 
 def _below(text: str, dim: str) -> Text:

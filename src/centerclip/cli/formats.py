@@ -1,4 +1,4 @@
-"""Figures and names as people read them: times, durations, sizes, counts, paths. Pure functions."""
+"""Formats times, durations, sizes, counts and paths for people. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def clock(seconds: float) -> str:
-    """A place in a video: `0:07.5`, `12:00.0`, `1:02:03.0`."""
+    """Format a time in a video: `0:07.5`, `12:00.0`, `1:02:03.0`."""
     tenths = round(seconds * 10)
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
@@ -22,7 +22,7 @@ def clock(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time to two figures: `4.2 s`, `8 min 20 s`, `5 h 12 min`."""
+    """Format a length of time: `4.2 s`, `8 min 20 s`, `5 h 12 min`."""
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -32,7 +32,7 @@ def duration(seconds: float) -> str:
 
 
 def size(size_bytes: float) -> str:
-    """Bytes in powers of a thousand, as `df -H` and file managers tell them: `4.2 MB`."""
+    """Format bytes in powers of 1000, like `df -H` and file managers: `4.2 MB`."""
     for unit in _UNITS:
         if size_bytes < 999.5 or unit == _UNITS[-1]:
             break
@@ -40,18 +40,18 @@ def size(size_bytes: float) -> str:
     return f"{size_bytes:.0f} {unit}" if unit == "B" or size_bytes >= 99.95 else f"{size_bytes:.1f} {unit}"
 
 
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun: `1 file`, `1,024 files`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+def count(number: int, noun: str) -> str:
+    """Format a number with its noun: `1 file`, `1,024 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def visible(text: str) -> str:
-    """Text safe to print on one line: control characters, which file names may hold, are spelt out."""
+    """Escape control characters, which file names can contain, so that text is safe to print on one line."""
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def short_path(path: str | os.PathLike[str]) -> str:
-    """A path as its owner would type it: relative where it lies below here, or with `~` below home."""
+    """Shorten a path as its owner would type it: relative to the working folder, or `~` for home."""
     path = Path(path)
     for folder, prefix in ((Path.cwd(), Path()), (Path.home(), Path("~"))):
         if path.is_absolute() and path.is_relative_to(folder):
@@ -60,8 +60,8 @@ def short_path(path: str | os.PathLike[str]) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """Cut the front off a path that is wider than `width` terminal cells: the end names the file."""
-    from rich.cells import cell_len  # loads rich, which no help page needs
+    """Cut off the front of a path that is wider than `width` terminal cells; its end names the file."""
+    from rich.cells import cell_len  # not needed for help texts
 
     if cell_len(text) <= width:
         return text

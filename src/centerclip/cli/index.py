@@ -1,8 +1,7 @@
-"""`centerclip index`: videos into an index, as many runs as it takes."""
+"""`centerclip index`: create an index of videos, or update it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from centerclip.cli import options
-from centerclip.cli.indexing import SOME_FAILED, check_videos, run_indexing, tell
+from centerclip.cli.indexing import check_videos, run_indexing
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, write_json, write_tabs
 from centerclip.schedule import check_schedule
 
 if TYPE_CHECKING:
-    from centerclip.index import VideoIndex
     from centerclip.indexing import FileResult
 
 __all__ = ["index"]
@@ -26,53 +24,59 @@ def index(
     ctx: typer.Context,
     paths: Annotated[list[Path] | None, argument("PATH")] = None,
     index: options.IndexLocation = None,
-    model: options.Model = None,
-    schedule: options.Schedule = None,
-    reducer: options.Reducer = None,
-    backbone: options.Backbone = None,
+    model: options.IndexModel = None,
+    schedule: Annotated[
+        str | None, option(f"{options.STAGES} Default: the index's or the model's own.", metavar="STAGES")
+    ] = None,
+    reducer: Annotated[
+        str | None,
+        option(f"{options.REDUCER_NAMES} Default: the index's or the model's own.", metavar="NAME"),
+    ] = None,
+    backbone: options.IndexBackbone = None,
     window: Annotated[
         float | None,
-        option("Cut longer videos into windows this long; by default 12.", metavar="SEC", min=0.1),
+        option("Maximum length of a window. Default: the index's own, or 12.", metavar="SEC", min=0.1),
     ] = None,
-    prune: Annotated[bool, option("Forget videos below PATH that are no longer there.", "--prune")] = False,
+    prune: Annotated[bool, option("Remove deleted videos below PATH from the index.", "--prune")] = False,
     retry_failed: Annotated[
-        bool, option("Try only what failed before; without PATH, all of it.", "--retry-failed")
+        bool, option("Retry only files that failed before. Default PATH: all of them.", "--retry-failed")
     ] = False,
     wait: Annotated[
-        float, option("Wait for another process that writes to the index; by default 0.", metavar="SEC")
+        float,
+        option("How long to wait while another process writes to the index. Default: 0.", metavar="SEC"),
     ] = 0.0,
     json: options.Json = False,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "torch",
     workers: Annotated[
-        int | None, option("Threads that decode; by default half the cores.", metavar="N", min=1)
+        int | None,
+        option("Decoding threads. Default: half the cores, or with a GPU up to 16.", metavar="N", min=1),
     ] = None,
 ) -> None:
-    """Index videos, or bring the index up to date.
+    """Index videos, or update an index.
 
-    What is new or changed is encoded, what was moved is recognized, the rest left alone, so the same
-    command serves for the first time and for every update. A run may be stopped (Ctrl-C) or killed at
-    any time; the next one goes on from there. A file that can't be decoded ends nothing: it is listed
-    at the end with the reason, the exit code is 3, and it is left alone until it changes or
-    --retry-failed is given.
+    Only new and changed videos are encoded; moved ones are recognized. You can stop a run (Ctrl-C) or kill
+    it at any time: the next one continues. Unreadable files don't stop the run. They are listed at the end
+    with the reason, and the exit code is 3. Later runs skip them until they change or --retry-failed is
+    given.
 
-    An index belongs to the model, schedule and window length that made it. They are chosen by its first
-    run and are the default of the later ones. A model that was not trained with a schedule gets a
-    default one (B6-4,49 for ViT-B/32, about 1.5 times as quick); what that costs in recall has not been
-    measured, and --schedule none is the plain model.
+    An index belongs to one model, schedule, reducer and window length. Its first run chooses them, and later
+    runs use them by default. A model that was trained without a schedule gets a default one (B6-4,49 for
+    ViT-B/32, about 1.5 times as fast). Its effect on recall has not been measured; --schedule none turns
+    it off.
 
-    Piped, one file a line as soon as it is written, tab-separated: state (indexed, failed, skipped
-    because it failed before, moved, removed), path, windows, reason. Unchanged files are left out.
+    Piped output has one file per line, written as soon as it is done, tab-separated: state (indexed, failed,
+    skipped because it failed before, moved, removed), path, windows, reason. Unchanged files are left out.
 
     \b
     Examples:
       centerclip index ~/Videos
-      centerclip index ~/Videos --prune          # later: what changed since
-      centerclip index --retry-failed            # after mending files
+      centerclip index ~/Videos --prune          # later: only what changed
+      centerclip index --retry-failed            # after repairing files
       centerclip index clips/ --index s3://bucket/clips --model openai/clip-vit-base-patch16
     """
-    # Whatever can be wrong is found out before a model is loaded, and the packages that it needs.
+    # Find mistakes before loading a model and the packages that it needs.
     if not (paths or retry_failed):
         raise typer.BadParameter("name at least one video or folder", ctx, param_hint="PATH")
     if schedule is not None:
@@ -81,11 +85,11 @@ def index(
     from centerclip.index import VideoIndex
 
     store = VideoIndex(options.index_location(index))
-    places = paths or _failed_paths(store)
+    places = paths or [video.info.path for video in store.failed() if video.info.path.exists()]
     if not places:
-        note("No file failed before.")
+        note("No failed files to retry.")
         return
-    if not (prune and store.model):  # then even an empty folder has something to say
+    if not (prune and store.model):  # with --prune, a folder may have become empty
         check_videos(places)
 
     from centerclip.cli.loading import load_encoder
@@ -103,24 +107,7 @@ def index(
         workers=workers,
     )
     if store.model is None:
-        note(f"New index, made by {encoder.name} with schedule {encoder.model.schedule}")
-    show = _printer(json)
-    run = run_indexing(
-        encoder, store, places, prune=prune, retry_failed=retry_failed, wait_seconds=wait, on_result=show
-    )
-    tell(run, store)
-    if run.stopped:
-        raise typer.Exit(run.stopped)
-    if run.failed:
-        raise typer.Exit(SOME_FAILED)
-
-
-def _failed_paths(store: VideoIndex) -> list[Path]:
-    return [video.info.path for video in store.failed() if video.info.path.exists()]
-
-
-def _printer(json: bool) -> Callable[[FileResult], None]:
-    """How a file's result is printed: as JSON, as a line for a pipe, or on a terminal not at all."""
+        note(f"Creating an index with {encoder.name}, schedule {encoder.model.schedule}")
 
     def show(result: FileResult) -> None:
         if result.state == "unchanged":
@@ -130,4 +117,7 @@ def _printer(json: bool) -> Callable[[FileResult], None]:
         elif not on_terminal():
             write_tabs((result.state, result.path, result.windows, result.reason))
 
-    return show
+    code = run_indexing(
+        encoder, store, places, prune=prune, retry_failed=retry_failed, wait_seconds=wait, on_result=show
+    )
+    raise typer.Exit(code)

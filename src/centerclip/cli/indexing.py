@@ -1,4 +1,4 @@
-"""One indexing run as its user lives it: a bar, a stop that loses nothing, and a word on what came of it."""
+"""One indexing run on the command line: its bar, Ctrl-C, and a summary on stderr."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,46 +18,22 @@ from centerclip.errors import VideoError
 if TYPE_CHECKING:
     from centerclip.embedding import VideoEncoder
     from centerclip.index import Summary, VideoIndex
-    from centerclip.indexing import FileResult, Progress
+    from centerclip.indexing import FileResult
 
-__all__ = ["SOME_FAILED", "Run", "check_videos", "run_indexing", "tell"]
+__all__ = ["SOME_FAILED", "check_videos", "run_indexing"]
 
 SOME_FAILED = 3
-"""The exit code of a run that is done, but for some files."""
+"""Exit code of a run that finished, but in which some files failed."""
 
 _LISTED = 20
-"""Failed files that are listed; of more, the number is told."""
-
-
-@dataclass
-class Run:
-    """What a run did: files by state, those that failed, and how it ended.
-
-    `stopped` is the exit code of a run that was asked to stop, 0 of one that went to its end.
-    """
-
-    states: Counter[str] = field(default_factory=Counter)
-    failed: list[FileResult] = field(default_factory=list)
-    windows: int = 0
-    footage_seconds: float = 0.0
-    took_seconds: float = 0.0
-    summary: Summary | None = None
-    stopped: int = 0
-
-    def add(self, result: FileResult) -> None:
-        self.states[result.state] += 1
-        if result.state == "failed":
-            self.failed.append(result)
-
-    def finish(self, summary: Summary) -> None:
-        self.summary = summary
+"""Maximum number of failed files that are listed."""
 
 
 def check_videos(paths: Sequence[Path]) -> None:
-    """Find out, before a model is loaded, whether there is anything to index.
+    """Check, before a model is loaded, that there is something to index.
 
     Raises:
-        VideoError: a path is missing, or there is no video at any of them.
+        VideoError: a path doesn't exist, or there is no video at any of them.
     """
     from centerclip.video import find_videos
 
@@ -66,7 +41,7 @@ def check_videos(paths: Sequence[Path]) -> None:
     if not any(found):
         names = ", ".join(map(str, paths))
         raise VideoError(
-            f"{names}: no videos there, by the endings of the names; name a file itself to try it"
+            f"{names}: no files with the extension of a video; to try a file anyway, name the file itself"
         )
 
 
@@ -79,16 +54,26 @@ def run_indexing(
     retry_failed: bool = False,
     wait_seconds: float = 0.0,
     on_result: Callable[[FileResult], None] = lambda _: None,
-) -> Run:
-    """Bring an index up to date, with a bar; Ctrl-C or SIGTERM ends it early, and what is encoded is kept."""
-    from centerclip.indexing import SyncOptions, sync
+) -> int:
+    """Update an index with a bar, and print a summary on stderr.
 
-    run, began = Run(), time.monotonic()
-    request = StopRequest("\nStopping; what is encoded is kept. Ctrl-C again stops at once.")
+    Ctrl-C or SIGTERM ends the run early and keeps what is encoded.
+
+    Returns:
+        The exit code: 0, `SOME_FAILED`, or 128 plus the number of the signal.
+    """
+    from centerclip.indexing import Progress, SyncOptions, sync
+
+    states: Counter[str] = Counter()
+    failed: list[FileResult] = []
+    summaries: list[Summary] = []
+    last, began = Progress(0, 0), time.monotonic()
+    request = StopRequest("\nStopping; what is encoded is kept. Press Ctrl-C again to stop now.")
     with request, Bar("Indexing", unit="files", rate="videos/s") as bar:
 
         def watch(progress: Progress) -> None:
-            run.windows, run.footage_seconds = progress.windows, progress.footage_seconds
+            nonlocal last
+            last = progress
             footage = f"{duration(progress.footage_seconds)} of footage" if progress.windows else ""
             bar.advance(progress.files, progress.total, footage)
 
@@ -97,58 +82,46 @@ def run_indexing(
             retry_failed=retry_failed,
             wait_seconds=wait_seconds,
             on_progress=watch,
-            on_finish=run.finish,
+            on_finish=summaries.append,
             should_stop=lambda: bool(request),
         )
         with closing(sync(store, paths, encoder, options)) as results:
             for result in results:
-                run.add(result)
+                states[result.state] += 1
+                if result.state == "failed":
+                    failed.append(result)
                 on_result(result)
-        run.stopped = request.exit_code
-    run.took_seconds = time.monotonic() - began
-    return run
-
-
-def tell(run: Run, store: VideoIndex) -> None:
-    """Say on stderr what a run did, what the index holds now, and which files failed."""
-    if run.stopped:
+    took = f"{duration(last.footage_seconds)} of footage in {duration(time.monotonic() - began)}"
+    if request:
         videos = store.stats().videos if store.model else 0
-        note(f"Stopped. The index holds {count(videos, 'video')}; the same command goes on from there.")
+        note(f"Stopped. The index contains {count(videos, 'video')}; run the same command to continue.")
     else:
-        note(_done(run))
-    if run.summary is not None:
-        held = run.summary
+        note(_summary_of(states, took))
+    for held in summaries:
         note(
-            f"The index holds {count(held.videos, 'video')} in {count(held.windows, 'window')}, "
+            f"The index contains {count(held.videos, 'video')} in {count(held.windows, 'window')}, "
             f"{size(held.size_bytes)}, at {short_path(store.location)}"
         )
         if held.built_ann:
-            note("It is large now, so an approximate search index was built beside it.")
-    if run.states["skipped"]:
-        note(
-            f"{count(run.states['skipped'], 'file')} failed before and did not change: "
-            "--retry-failed tries again."
-        )
-    _tell_failed(run.failed)
+            note("The index is large, so it now has an approximate search index as well.")
+    if states["skipped"]:
+        skipped = count(states["skipped"], "unchanged file")
+        note(f"Skipped {skipped} that failed before; to retry, add --retry-failed.")
+    if failed:
+        note(f"{count(len(failed), 'file')} failed:", style="red")
+        for result in failed[:_LISTED]:
+            note(f"{short_path(result.path)}: {result.reason}", indent=2)
+        if len(failed) > _LISTED:
+            note(f"... and {len(failed) - _LISTED:,} more; centerclip info lists them all", indent=2)
+    return request.exit_code or (SOME_FAILED if failed else 0)
 
 
-def _done(run: Run) -> str:
-    parts = [f"{run.states[state]:,} {state}" for state in ("failed", "moved", "removed", "unchanged")]
-    rest = ", ".join(part for part in parts if not part.startswith("0 "))
-    if not run.states["indexed"] and not run.failed:
-        return f"Nothing to encode: {rest or 'no videos'}."
-    work = (
-        f"Indexed {count(run.states['indexed'], 'video')}: {duration(run.footage_seconds)} of footage "
-        f"in {duration(run.took_seconds)}"
-    )
-    return f"{work}; {rest}." if rest else f"{work}."
-
-
-def _tell_failed(failed: Sequence[FileResult]) -> None:
-    if not failed:
-        return
-    note(f"{count(len(failed), 'file')} failed:", style="red")
-    for result in failed[:_LISTED]:
-        note(f"{short_path(result.path)}: {result.reason}", indent=2)
-    if len(failed) > _LISTED:
-        note(f"... and {len(failed) - _LISTED:,} more: centerclip info lists them all", indent=2)
+def _summary_of(states: Counter[str], took: str) -> str:
+    parts = [f"{states[state]:,} {state}" for state in ("failed", "moved", "removed") if states[state]]
+    unchanged = count(states["unchanged"], "video") + " unchanged"
+    if not (states["indexed"] or parts):
+        return f"Up to date: {unchanged}." if states["unchanged"] else "Nothing to encode."
+    parts += [unchanged] if states["unchanged"] else []
+    if states["indexed"] or states["failed"]:
+        parts.insert(0, f"Indexed {count(states['indexed'], 'video')}: {took}")
+    return f"{parts[0]}; {', '.join(parts[1:])}." if len(parts) > 1 else f"{parts[0]}."

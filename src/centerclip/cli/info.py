@@ -1,4 +1,4 @@
-"""`centerclip info`: what an index holds and what this installation can do."""
+"""`centerclip info`: the contents of an index and this installation."""
 
 from __future__ import annotations
 
@@ -20,37 +20,24 @@ if TYPE_CHECKING:
 __all__ = ["info"]
 
 _GPUS = ("nvidia*", "nvhost*", "nvmap", "kfd", "dxg")
-"""Device files of NVIDIA's drivers (also on Jetson), of AMD's, and of the Windows subsystem for Linux."""
+"""Device files of NVIDIA's drivers (also on Jetson), AMD's drivers, and the Windows Subsystem for Linux."""
 _PACKAGES = ("centerclip", "torch", "transformers", "av", "lancedb", "pyarrow", "numpy")
 
 
 def info(index: options.IndexLocation = None, json: options.Json = False) -> None:
-    """Show what the index holds and what this machine can do.
+    """Show the contents of the index, and versions and hardware.
 
-    Piped output has one fact per line, tab-separated: name and value; for a failed file the word
-    "failed", its path and the reason.
+    Piped output has one fact per line, tab-separated: name and value. For a file that can't be indexed:
+    the word "failed", path and reason.
     """
     from centerclip.index import VideoIndex
 
-    # An index that was named has to exist; the default one may not have been made yet.
+    # An index that was named must exist; the default one may not have been created yet.
     store = VideoIndex(options.index_location(index), create=index is None)
     stats = store.stats() if store.model else None
     failed = store.failed()
-    machine = _installation()
-    if json:
-        files = [{"path": str(video.info.path), "reason": video.reason} for video in failed]
-        write_json({"index": asdict(stats) | {"failed_files": files} if stats else None, **machine})
-    elif on_terminal():
-        _show([*(_index_lines(stats) if stats else []), *_machine_lines(machine)], failed)
-    else:
-        _write_facts(stats, failed, machine)
-    if stats is None:
-        note(f"There is no index at {short_path(store.location)} yet. Create one: centerclip index PATH")
-
-
-def _installation() -> dict[str, Any]:
     device, precision = _device_and_precision()
-    return {
+    machine = {
         "versions": {name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -58,28 +45,34 @@ def _installation() -> dict[str, Any]:
         "precision": precision,
         "cores": available_cores(),
     }
+    if json:
+        files = [{"path": str(video.info.path), "reason": video.reason} for video in failed]
+        write_json({"index": asdict(stats) | {"failed_files": files} if stats else None, **machine})
+    elif on_terminal():
+        _show(stats, failed, machine)
+    else:
+        _write_facts(stats, failed, machine)
+    if stats is None:
+        note(f"There is no index at {short_path(store.location)} yet. To create one: centerclip index PATH")
 
 
 def _device_and_precision() -> tuple[str, str]:
-    """What `auto` stands for; without a GPU the system's own files tell, as importing torch takes 2 s."""
-    if (flags := _cpu_flags()) and not any(any(Path("/dev").glob(name)) for name in _GPUS):
-        return "cpu", "bfloat16" if flags & {"avx512_bf16", "amx_bf16"} else "float32"
+    """The device and precision that `auto` selects.
+
+    Without a GPU, Linux on x86 lists the processor's features; importing torch would take 2 s.
+    """
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.exists() else []
+    features = next((set(line.split()) for line in lines if line.startswith("flags")), set())
+    if features and not any(any(Path("/dev").glob(name)) for name in _GPUS):
+        return "cpu", "bfloat16" if features & {"avx512_bf16", "amx_bf16"} else "float32"
     from centerclip.embedding.device import choose_device, choose_dtype
 
     device = choose_device("auto")
     return str(device), str(choose_dtype("auto", device)).removeprefix("torch.")
 
 
-def _cpu_flags() -> set[str]:
-    """The abilities of the processor as Linux on x86 lists them; empty elsewhere."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return set()
-    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
-
-
-def _index_lines(stats: Stats) -> list[tuple[str, str]]:
+def _index_rows(stats: Stats) -> list[tuple[str, str]]:
     model = stats.model
     held = (
         f"{count(stats.videos, 'video')}, {duration(stats.footage_seconds)} of footage, "
@@ -87,33 +80,30 @@ def _index_lines(stats: Stats) -> list[tuple[str, str]]:
     )
     return [
         ("index", f"{short_path(stats.location)} ({size(stats.size_bytes)})"),
-        ("holds", f"{held}, {count(stats.failed, 'failed file')}" if stats.failed else held),
+        ("contains", f"{held}, {count(stats.failed, 'failed file')}" if stats.failed else held),
         ("model", f"{short_path(model.name)} (fingerprint {model.fingerprint})"),
         ("schedule", f"{model.schedule} by {model.reducer}, {model.frames} frames per window"),
-        ("windows", f"at most {model.window_seconds:g} s, vectors of {model.embed_size}"),
+        ("windows", f"up to {model.window_seconds:g} s, embeddings of {model.embed_size} numbers"),
         ("search", "exact" if stats.search == "exact" else "approximate (ANN index)"),
         ("", ""),
     ]
 
 
-def _machine_lines(machine: dict[str, Any]) -> list[tuple[str, str]]:
-    versions = dict(machine["versions"])
-    return [
-        ("centerclip", versions.pop("centerclip")),
-        ("python", f"{machine['python']} on {machine['system']}"),
-        ("packages", ", ".join(f"{name} {number}" for name, number in versions.items())),
-        ("computes", f"on {machine['device']} in {machine['precision']}, {count(machine['cores'], 'core')}"),
-    ]
-
-
-def _show(lines: Sequence[tuple[str, str]], failed: Sequence[StoredVideo]) -> None:
+def _show(stats: Stats | None, failed: Sequence[StoredVideo], machine: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     rows = Table.grid(padding=(0, 2, 0, 0))
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(overflow="fold")
-    for name, value in lines:
+    versions = dict(machine["versions"])
+    for name, value in (
+        *(_index_rows(stats) if stats else ()),
+        ("centerclip", versions.pop("centerclip")),
+        ("python", f"{machine['python']} on {machine['system']}"),
+        ("packages", ", ".join(f"{name} {number}" for name, number in versions.items())),
+        ("device", f"{machine['device']}, {machine['precision']}, {count(machine['cores'], 'CPU core')}"),
+    ):
         rows.add_row(name, Text(value))
     stdout().print(rows)
     if failed:

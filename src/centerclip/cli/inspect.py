@@ -1,4 +1,4 @@
-"""`centerclip inspect`: pictures of what the model keeps of a video."""
+"""`centerclip inspect`: pictures of the patches that the model keeps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from centerclip.cli.formats import count
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, write_json, write_paths
 from centerclip.errors import ConfigError, ScheduleError
-from centerclip.naming import REDUCERS
 
 if TYPE_CHECKING:
     from centerclip.clustering.reducers import Reducer
@@ -28,46 +27,48 @@ def inspect(
     video: Annotated[Path, argument("VIDEO")],
     at: Annotated[
         float | None,
-        option("Show the window that this second lies in; by default the first.", metavar="SEC", min=0.0),
+        option(
+            "Show the window that contains this second. Default: the first window.", metavar="SEC", min=0.0
+        ),
     ] = None,
-    window: Annotated[
-        float, typer.Option(min=0.1, metavar="SEC", help="Cut longer videos into windows this long.")
-    ] = 12.0,
+    window: Annotated[float, typer.Option(min=0.1, metavar="SEC", help="Maximum length of a window.")] = 12.0,
     frames: Annotated[
-        int | None, option("Frames of a window; by default the model's.", metavar="N", min=1)
+        int | None, option("Frames per window. Default: the model's own.", metavar="N", min=1)
     ] = None,
-    model: options.AnyModel = None,
+    model: options.Model = None,
     backbone: options.Backbone = None,
-    schedule: options.Schedule = None,
+    schedule: Annotated[
+        str | None, option(f"{options.STAGES} Default: the model's own.", metavar="STAGES")
+    ] = None,
     reducer: Annotated[
         list[str] | None,
         option(
-            f"{', '.join(REDUCERS)}, with options as in 'spectral(graph=knn)', or your own as module:Class; "
-            "several are shown side by side; by default the model's.",
+            f"{options.REDUCER_NAMES} Repeat to show several side by side. Default: the model's own.",
             metavar="NAME",
         ),
     ] = None,
     output: Annotated[
         Path | None,
         option(
-            "The picture; by default NAME.inspect.png in this folder, unless --html is given.",
+            "Picture to write. Default: VIDEO.inspect.png in this folder, unless --html is given.",
             metavar="FILE.png",
         ),
     ] = None,
     html: Annotated[
-        Path | None, option("A page in one file, where clusters can be pointed at.", metavar="FILE.html")
+        Path | None, option("Write an interactive page, as a single file.", metavar="FILE.html")
     ] = None,
-    force: Annotated[bool, option("Overwrite files that exist.", "--force")] = False,
+    force: Annotated[bool, option("Overwrite existing files.", "--force")] = False,
     json: options.Json = False,
     device: options.Device = "auto",
 ) -> None:
-    """Draw which patches of a video the model keeps, and its clusters in color.
+    """Draw which patches of a video the model keeps.
 
-    The frames of a window stand in their segments, in the order of time, with the second at which each is
-    shown and the number of its kept patches. Dropped patches are dimmed. Below each frame its clusters are
-    colored and their medoids outlined. Of a schedule of several stages each is shown.
+    The picture shows a window's frames by segment, each with its time and its number of kept patches.
+    Dropped patches are dimmed. Below each frame, clusters are in color, with their medoids outlined. If the
+    schedule has several stages, each is shown.
 
-    Prints the paths of what it has written; with --json what was kept, one object a stage.
+    Prints the paths of the files it has written. --json prints the kept patches instead, one object per
+    stage.
 
     \b
     Examples:
@@ -91,9 +92,10 @@ def inspect(
         models = _models(model, schedule, reducers, frames, device, backbone)
         footage = read_footage(reader, chosen, models[0])
     if len(windows) > 1 and at is None:
-        note(f"This is the first of {count(len(windows), 'window')}; --at SECONDS shows another.")
+        note(f"This is the first of {count(len(windows), 'window')}; to show another, add --at SECONDS.")
     if len(footage.seconds) < models[0].frames:
-        note(f"The window has {count(len(footage.seconds), 'frame')} that differ, not {models[0].frames}.")
+        different = count(len(footage.seconds), "different frame")
+        note(f"The window has only {different}; the model uses up to {models[0].frames}.")
     views = [view for each in models for view in _views(each, footage)]
     if output is not None:
         draw_sheet(footage, views).save(output, "PNG", optimize=True)
@@ -107,27 +109,27 @@ def inspect(
 
 
 def _writable(path: Path, suffix: str, video: Path, *, force: bool) -> Path:
-    """Check, before any work is done, that a file may be written.
+    """Check, before any work is done, that a file can be written.
 
     Raises:
-        ConfigError: it has another suffix, exists, or has no folder.
+        ConfigError: the file has another suffix, exists, or its folder doesn't exist.
     """
     if path.suffix.lower() != suffix:
         raise ConfigError(f"{path}: the name of this file must end in {suffix}")
     if not path.parent.is_dir():
-        raise ConfigError(f"{path}: there is no folder {path.parent}; make it first")
+        raise ConfigError(f"{path}: folder not found: {path.parent}. Create it first")
     if path.exists():
         if video.exists() and path.samefile(video):
-            raise ConfigError(f"{path} is the video itself: give another name")
+            raise ConfigError(f"{path} is the video itself: choose another name")
         if not force:
-            raise ConfigError(f"{path} exists: give another name, or --force to overwrite it")
+            raise ConfigError(f"{path} exists: choose another name, or overwrite it with --force")
     return path
 
 
 def _window_at(windows: Sequence[Window], at: float | None) -> Window:
     last = windows[-1].end_seconds
     if at is not None and at > last:
-        raise typer.BadParameter(f"{at:g} is beyond the video's end at {last:.1f} seconds", param_hint="--at")
+        raise typer.BadParameter(f"{at:g} is after the video's end at {last:.1f} seconds", param_hint="--at")
     return next((w for w in windows if at is None or at < w.end_seconds), windows[-1])
 
 
@@ -139,7 +141,7 @@ def _models(
     device: str,
     backbone: str | None,
 ) -> list[CenterCLIP]:
-    """The model once for each reducer, over the same weights."""
+    """Load the model, and return it once per reducer, with the same weights."""
     from centerclip.cli.loading import load_model, model_name
     from centerclip.embedding.device import choose_device
 
@@ -147,10 +149,7 @@ def _models(
         choose_device(device)
     )
     if not loaded.schedule:
-        raise ScheduleError(
-            "with the schedule none every patch is kept, so there is nothing to see: give one that reduces, "
-            "such as --schedule B6-4,49"
-        )
+        raise ScheduleError("the schedule none keeps every patch: choose another, such as --schedule B6-4,49")
     return [loaded.with_(reducer=reducer) for reducer in reducers or [loaded.reducer]]
 
 
@@ -160,12 +159,12 @@ def _views(model: CenterCLIP, footage: Footage) -> list[View]:
     name = model.reducer.label
     try:
         views = inspect_footage(model, footage)
-    except ValueError as error:  # a reducer that asks for class tokens, of a model that has none
+    except ValueError as error:  # a reducer that needs class tokens, with a model that has none
         raise ConfigError(f"reducer {name} can't be used with this model: {error}") from error
     if views[-1].kept is None and views[-1].labels is None:
-        note(f"{name} blends tokens and tells no clusters: its frames are shown as they are.")
+        note(f"{name} blends tokens without clusters, so its frames are shown unchanged.")
     elif views[-1].kept is None:
-        note(f"{name} blends the tokens of a cluster: no patch is dropped, so only its clusters are shown.")
+        note(f"{name} blends the tokens of a cluster and drops none, so only its clusters are shown.")
     return views
 
 

@@ -1,4 +1,4 @@
-"""Models by name, and what an index remembers of its own."""
+"""Loads models by name, with the settings of an index."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["SentenceEncoder", "load_encoder", "load_model", "load_sentence_encod
 
 
 def model_name(given: str | None) -> str:
-    """The name that an index remembers: of a folder its whole path, so that it is found from anywhere."""
+    """The model's name as an index stores it: a folder by its absolute path."""
     name = given or DEFAULT_MODEL
     path = Path(name).expanduser()
     return str(path.absolute()) if name != "nano" and path.exists() else name
@@ -36,14 +36,14 @@ def load_model(
     frames: int | None = None,
     backbone: str | None = None,
 ) -> CenterCLIP:
-    """Load a model, saying so on a terminal, and saying plainly when it is the toy.
+    """Load a model with a spinner, and warn if it is the toy model.
 
     Args:
-        name: as `model_name` returns it.
-        schedule, reducer, frames, backbone: in place of the model's own.
+        name: as returned by `model_name`.
+        schedule, reducer, frames, backbone: override the model's own.
 
     Raises:
-        ModelError: there is no such model, or it can't be reached.
+        ModelError: the model doesn't exist or can't be downloaded.
         ScheduleError: the schedule can't be parsed, or doesn't fit the model.
     """
     if schedule is not None:
@@ -75,11 +75,11 @@ def load_encoder(
 ) -> VideoEncoder:
     """Load the model to use with an index.
 
-    What is not given is the index's, unless another model than the index's is asked for.
+    Defaults are those of the index, unless `given` names another model.
 
     Args:
-        given: a model's name, if its user named one.
-        card: of the index, if it has one.
+        given: the model that the user named, if any.
+        card: the index's, unless it is new.
     """
     from centerclip.embedding import VideoEncoder
 
@@ -92,20 +92,19 @@ def load_encoder(
         frames=own.frames if own else None,
         backbone=backbone,
     )
-    seconds = window_seconds or (card.window_seconds if card else 12.0)
     return VideoEncoder(
         model,
         device=device,
         precision=precision,
         backend=backend,
-        window_seconds=seconds,
+        window_seconds=window_seconds or (card.window_seconds if card else 12.0),
         workers=workers,
         name=name,
     )
 
 
 class SentenceEncoder:
-    """What `Searcher` needs for a query without files: the text tower of the index's own model."""
+    """The text tower of an index's model: all that `Searcher` needs for a query without files."""
 
     def __init__(self, tower: TextTower, fingerprint: str) -> None:
         self.encode_text = tower.encode_text
@@ -121,8 +120,7 @@ def load_sentence_encoder(card: ModelCard) -> SentenceEncoder | None:
     """Load the text tower of the index's model without torch, which saves 5 s.
 
     Returns:
-        None where this can't be done, or the model is not the one that made the index; loading the whole
-        model shows why.
+        None if that isn't possible or the model has changed since; loading the whole model then shows why.
     """
     from centerclip.model.hub import find_model
     from centerclip.model.text import TextTower
@@ -141,7 +139,7 @@ def load_sentence_encoder(card: ModelCard) -> SentenceEncoder | None:
 def _say_if_toy(name: str) -> None:
     if name == "nano":
         note(
-            "nano is a toy model: it knows only the drawn things of the toy world. "
-            "Real footage needs a real model: --model NAME, see centerclip models.",
+            "nano is a toy model that only knows the drawn toy world. For real videos, choose a model with "
+            "--model; see centerclip models.",
             style="yellow",
         )

@@ -1,4 +1,4 @@
-"""`centerclip models`: models known by name, and which of them are on this machine."""
+"""`centerclip models`: suggested models, and which of them are on this machine."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["models"]
 
 
 def models(json: options.Json = False) -> None:
-    """List known models and whether they are on this machine.
+    """List suggested models and whether they are on this machine.
 
-    The list is a suggestion. Any CLIP, SigLIP or SigLIP 2 (fixed resolution) works by its name on the
-    hub or by the path of its folder.
+    You can also use any other CLIP, SigLIP or SigLIP 2 (fixed resolution) by its name on the hub or by
+    the path of its folder.
 
-    Piped output has one model per line, tab-separated: name, license, parameters in millions, "yes" if
-    it is on this machine or else "no", note.
+    Piped output has one model per line, tab-separated: name, license, millions of parameters, whether it
+    is on this machine (yes or no), note.
     """
     from centerclip.model.hub import is_local
     from centerclip.model.registry import DEFAULT_MODEL
@@ -26,8 +26,7 @@ def models(json: options.Json = False) -> None:
     listed = [(model, is_local(model.name)) for model in known_models()]
     if json:
         for model, local in listed:
-            record = asdict(model) | {"local": local, "default": model.name == DEFAULT_MODEL}
-            write_json(record)
+            write_json(asdict(model) | {"local": local, "default": model.name == DEFAULT_MODEL})
         return
     if not on_terminal():
         for model, local in listed:
@@ -38,5 +37,5 @@ def models(json: options.Json = False) -> None:
         rows.add_row(model.name, f"{model.parameters or '<1'} M", "yes" if local else "", model.note)
     stdout().print(rows)
     licenses = " or ".join(sorted({model.license for model, _ in listed}))
-    note(f"Sizes are numbers of parameters. Licenses: {licenses}.", style="dim")
-    note("Any other CLIP or SigLIP on the hub works by its name too.", style="dim")
+    note(f"Size: number of parameters. Licenses: {licenses}.", style="dim")
+    note("You can use any other CLIP or SigLIP on the hub by its name.", style="dim")

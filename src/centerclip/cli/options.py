@@ -13,16 +13,18 @@ from centerclip.model.registry import DEFAULT_MODEL
 from centerclip.naming import REDUCERS, look_here, split_names
 
 __all__ = [
-    "AnyModel",
+    "REDUCER_NAMES",
+    "STAGES",
     "Backbone",
     "Backend",
     "Device",
+    "IndexBackbone",
     "IndexLocation",
+    "IndexModel",
     "Json",
     "Model",
     "Precision",
-    "Reducer",
-    "Schedule",
+    "SearchModel",
     "argument",
     "default_folder",
     "index_location",
@@ -33,12 +35,12 @@ __all__ = [
 
 
 def argument(name: str) -> Any:
-    """An argument that the command's text explains; typer's own line about it would name a Python type."""
+    """An argument described in the command's docstring; typer's own line would name a Python type."""
     return typer.Argument(metavar=name, hidden=True)
 
 
 def option(text: str, *names: str, metavar: str | None = None, **more: Any) -> Any:
-    """An option whose help states the default in words."""
+    """An option whose help text states the default."""
     return typer.Option(*names, help=text, metavar=metavar, show_default=False, **more)
 
 
@@ -61,27 +63,26 @@ IndexLocation = Annotated[
         envvar="CENTERCLIP_INDEX",
     ),
 ]
-Model = Annotated[str | None, model_option(f"the index's own, or for a new index {DEFAULT_MODEL}")]
-AnyModel = Annotated[str | None, model_option(DEFAULT_MODEL)]
+Model = Annotated[str | None, model_option(DEFAULT_MODEL)]
 """For commands without an index."""
-Schedule = Annotated[
-    str | None,
-    option(
-        "Token schedule: none, fast, balanced, best, or stages such as B6-4,49. Default: the model's own.",
-        metavar="STAGES",
-    ),
-]
-Reducer = Annotated[
-    str | None,
-    option(
-        f"Token reducer: {', '.join(REDUCERS)}, with options as in 'spectral(graph=knn)', or your own as "
-        "module:Class. Default: the model's own.",
-        metavar="NAME",
-    ),
-]
+IndexModel = Annotated[str | None, model_option(f"the index's own, or for a new index {DEFAULT_MODEL}")]
+SearchModel = Annotated[str | None, model_option("the index's own")]
+STAGES = "Token schedule: none, fast, balanced, best, or stages such as B6-4,49."
+REDUCER_NAMES = (
+    f"Token reducer: {', '.join(REDUCERS)}, with options as in 'spectral(graph=knn)', or your own as "
+    "module:Class."
+)
 Backbone = Annotated[
     str | None,
     option("Your own model adapter as module:Class. Default: the model's own.", metavar="NAME"),
+]
+IndexBackbone = Annotated[
+    str | None,
+    option(
+        "Your own model adapter as module:Class. The index doesn't store it: pass it to every command that "
+        "loads the model. Default: the model's own.",
+        metavar="NAME",
+    ),
 ]
 Device = Annotated[
     str, option("Device: cpu, cuda, or cuda:1. Default: the first GPU, or the CPU.", metavar="NAME")
@@ -105,7 +106,10 @@ Json = Annotated[bool, option("Print JSON, one object per line.", "--json")]
 
 
 def names(given: Sequence[str] | None) -> list[str]:
-    """`["a,b(c=1, d=2)", "e"]` as a, b(c=1, d=2) and e, each once; your own may be in the working folder."""
+    """Split `["a,b(c=1, d=2)", "e"]` into a, b(c=1, d=2) and e, without duplicates.
+
+    If one is a `module:Class`, let it be imported from the working folder.
+    """
     found = list(dict.fromkeys(name for text in given or () for name in split_names(text)))
     if any(":" in name for name in found):
         look_here()
@@ -113,10 +117,10 @@ def names(given: Sequence[str] | None) -> list[str]:
 
 
 def default_folder(name: str) -> Path:
-    """A folder of this program in the user's data folder, such as ~/.local/share."""
+    """A folder of this program in the user's data folder, such as ~/.local/share/centerclip."""
     return platformdirs.user_data_path("centerclip", appauthor=False) / name
 
 
 def index_location(given: str | None) -> str:
-    """The index that was given, or the user's own."""
+    """The given index, or else the default one."""
     return given or str(default_folder("index"))

@@ -1,7 +1,6 @@
-"""Where results and everything else go: results to stdout, the rest to stderr.
+"""Prints results to stdout and everything else to stderr.
 
-On a terminal a result is a table; piped it is one line with tabs between its fields, so that `cut`
-and `awk` work, or a JSON object.
+On a terminal, results are a table; piped, they are tab-separated lines for `cut` and `awk`, or JSON.
 """
 
 from __future__ import annotations
@@ -47,17 +46,17 @@ def stderr() -> Console:
 
 
 def on_terminal() -> bool:
-    """Whether a person reads the results: stdout is a terminal."""
+    """Whether stdout is a terminal."""
     return stdout().is_terminal
 
 
 def note(text: str, *, style: str = "", lead: str = "", indent: int = 0) -> None:
-    """Tell a person something that is no result: one line on stderr, wrapped on a terminal.
+    """Print a message on stderr: one line, wrapped on a terminal.
 
     Args:
-        text: control characters in it are spelt out.
+        text: control characters are escaped.
         style: of `lead`, or of the text if there is no lead.
-        lead: what stands before it in bold.
+        lead: printed before the text in bold.
         indent: spaces before each line.
     """
     from rich.padding import Padding
@@ -71,9 +70,9 @@ def note(text: str, *, style: str = "", lead: str = "", indent: int = 0) -> None
 
 
 def table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """A table without rules: dim headings, two spaces between columns; those in `right` align right.
+    """Make a table without lines; columns in `right` are right-aligned.
 
-    Of a table too wide for the terminal, the last column is wrapped.
+    If the table is too wide for the terminal, its last column is wrapped.
     """
     from rich.table import Table
 
@@ -84,24 +83,24 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
 
 
 def write_json(*records: Mapping[str, Any]) -> None:
-    """One JSON object a line; what is not finite becomes null."""
+    """Write one JSON object per line; numbers that aren't finite become null."""
     _write(f"{_json(_finite(record))}\n" for record in records)
 
 
 def write_tabs(*rows: Sequence[object]) -> None:
-    r"""Each row a line, tabs between its fields; control characters are spelt out, as in `\t` and `\n`."""
+    r"""Write one row per line, fields separated by tabs; control characters are escaped, as in `\t`."""
     _write("\t".join(visible(str(field)) for field in row) + "\n" for row in rows)
 
 
 def write_paths(paths: Iterable[str | os.PathLike[str]], *, null: bool) -> None:
-    """Each path once, as it is, for `xargs`: one a line, or ended by a zero byte for `xargs -0`."""
+    """Write each path once and unchanged, one per line or, for `xargs -0`, each ended by a zero byte."""
     end = "\0" if null else "\n"
     _write(path + end for path in dict.fromkeys(os.fspath(path) for path in paths))
 
 
 def _write(lines: Iterable[str]) -> None:
-    # In one piece, even where Python does not buffer: `head -1`, satisfied by the first line, would close
-    # the pipe before the second was written, and a search that found all it should would end as failed.
+    # In a single write, even if Python doesn't buffer: `head -1` closes the pipe after the first line, and
+    # a successful search would fail when it writes the second.
     if text := "".join(lines):
         sys.stdout.write(text)
 
@@ -110,7 +109,7 @@ def _json(finite: Any) -> str:
     text = json.dumps(finite, ensure_ascii=False)
     try:
         text.encode()
-    except UnicodeEncodeError:  # a file's name that is no UTF-8 must not make the whole line so
+    except UnicodeEncodeError:  # a file name that isn't UTF-8
         return json.dumps(finite)
     return text
 

@@ -1,4 +1,4 @@
-"""What is shown while work goes on: on a terminal only, on stderr, gone when the work is done."""
+"""Progress on stderr: only on a terminal, and removed when the work is done."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["Bar", "waiting"]
 
 _SETTLED_SECONDS = 2.0
-"""From when on a rate says something."""
+"""Before this, the rate is not shown."""
 
 
 class Bar:
-    """`Indexing ━━━━━━ 12/340 files · 3.1 videos/s · 1 min 45 s left`, while entered.
+    """A bar such as `Indexing ━━━━━━ 12/340 files · 3.1 videos/s · 1 min 45 s left`, shown while entered.
 
     Args:
-        title: what is going on.
+        title: the text before the bar.
         unit: what is counted.
-        rate: the unit of the rate, for a bar that shows one.
+        rate: unit of the rate; without one, no rate is shown.
     """
 
     def __init__(self, title: str, *, unit: str, rate: str = "") -> None:
@@ -42,12 +42,12 @@ class Bar:
         self.close()
 
     def close(self) -> None:
-        """Take it off the screen."""
+        """Remove the bar."""
         if self._shown is not None:
             self._shown.stop()
 
     def advance(self, done: int, total: int, detail: str = "") -> None:
-        """Show how far it is; `detail` is what else there is to say."""
+        """Update the bar; `detail` is shown after the count."""
         if not stderr().is_terminal or not total:
             return
         shown, task = self._open(done, total)
@@ -77,7 +77,7 @@ class Bar:
 
 @contextmanager
 def waiting(text: str) -> Iterator[None]:
-    """Show that something goes on whose length nobody knows."""
+    """Show a spinner with a text."""
     if not stderr().is_terminal:
         yield
         return

@@ -21,7 +21,7 @@ _WIDTH = 100
 
 
 def reference() -> str:
-    """The page, in Markdown."""
+    """Return the page in Markdown."""
     program = typer.main.get_command(app)
     root = _context(program, "centerclip", None)
     pages = [_HEAD, _section(root)]

@@ -1,4 +1,4 @@
-"""`centerclip search`: a sentence in, ranked moments out."""
+"""`centerclip search`: the moments that match a query, best first."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _BAR = 8
 
 
 class SearchCommand(TyperCommand):
-    """A command whose words may start with a minus sign, as in `centerclip search -people + beach`."""
+    """A command whose arguments may start with a minus sign, as in `centerclip search -people + beach`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Move all that isn't an option of this command behind `--`, so that it belongs to the query."""
+        """Move everything except this command's options behind `--`, so that it becomes the query."""
         takes_value = {
             name: not getattr(param, "is_flag", False) and not getattr(param, "count", False)
             for param in self.get_params(ctx)
@@ -53,7 +53,7 @@ class SearchCommand(TyperCommand):
 
 def search(
     query: Annotated[list[str], argument("QUERY")],
-    top: Annotated[int, typer.Option(min=1, metavar="N", help="Maximum number of moments.")] = 10,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Maximum number of results.")] = 10,
     per_video: Annotated[
         int, typer.Option(min=1, metavar="N", help="Maximum number of moments per video.")
     ] = 1,
@@ -64,21 +64,21 @@ def search(
     paths: Annotated[bool, option("Print only the paths of the videos, one per line.", "--paths")] = False,
     null: Annotated[bool, option("Like --paths, but end each with a zero byte.", "--null", "-0")] = False,
     index: options.IndexLocation = None,
-    model: options.Model = None,
-    backbone: options.Backbone = None,
+    model: options.SearchModel = None,
+    backbone: options.IndexBackbone = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "torch",
 ) -> None:
     """Print the moments that match a query, best first.
 
-    A query is words, a picture or video file (./beach.jpg), or several of these joined by + and -
-    with spaces around them. Each may have a weight (2:beach). The model is the one that made the index.
+    A query is text, a picture or video file (./beach.jpg), or several of these joined by + and - with
+    spaces around them. Each can have a weight (2:beach). The query is encoded by the index's model.
 
-    Scores are cosines. They rank the hits of one query and can't be compared with another query's. The
-    bar shows where a hit lies between an unrelated video and the best hit.
+    Scores are cosines. They rank the hits of one query; don't compare them across queries. The bar shows
+    where a hit lies between an unrelated video and the best hit.
 
-    Conditions are SQL over path, duration_seconds, start_ms, end_ms, width, height,
+    Conditions for --where are SQL over path, duration_seconds, start_ms, end_ms, width, height,
     frame_rate, codec, size_bytes, modified_seconds and video_id.
 
     Piped output has one moment per line, tab-separated: path, start and end in seconds, score, and
@@ -123,11 +123,11 @@ def search(
 
 
 def _check_condition(where: str) -> None:
-    """Find the plain mistakes before anything is loaded; the rest is left to the store."""
+    """Find common mistakes before anything is loaded; the index checks the rest."""
     from centerclip.index.schema import WINDOW_COLUMNS
 
     bare = re.sub(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`", "()", where)  # quoted texts and names
-    # Neither a function, nor the type in front of a text, nor the type after AS.
+    # Names, except for functions, the type before a string, and the type after AS.
     names = re.findall(r"(?<![\w.])(?<!as )[A-Za-z_]\w*(?!\w|\s*\()", bare, re.IGNORECASE)
     known = {*WINDOW_COLUMNS, *_SQL_WORDS.split()}
     unknown = [name for name in names if name.lower() not in known]
@@ -151,7 +151,7 @@ def _fields(hit: Hit) -> tuple[object, ...]:
 
 
 def show_hits(hits: Sequence[Hit], *, last: str = "", extras: Sequence[str] = ()) -> None:
-    """Print hits as a table, one per line; `extras` is one more column with the heading `last`."""
+    """Print hits as a table; `extras` are the cells of an additional column with the heading `last`."""
     from rich.style import Style
     from rich.text import Text
 

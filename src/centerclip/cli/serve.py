@@ -20,12 +20,12 @@ __all__ = ["serve"]
 def serve(
     host: Annotated[str, typer.Option(metavar="NAME", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 takes a free one.")
+        int, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 picks a free one.")
     ] = 8000,
     folder: Annotated[
         list[Path] | None,
         option(
-            "Folder the page may index; may be repeated; by default, the folders indexed before.",
+            "Folder the page may index; can be repeated. Default: the folders indexed before.",
             "--folder",
             metavar="PATH",
         ),
@@ -33,20 +33,20 @@ def serve(
     open_page: Annotated[bool, option("Open the page in a browser.", "--open")] = False,
     log: Annotated[bool, option("Log each request to stderr.", "--log")] = False,
     index: options.IndexLocation = None,
-    model: options.Model = None,
-    backbone: options.Backbone = None,
+    model: options.IndexModel = None,
+    backbone: options.IndexBackbone = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "torch",
 ) -> None:
-    """Serve the web page and the REST API, which /docs describes.
+    """Serve the web page and the REST API.
 
-    By default, only this machine can connect. Any other --host needs a token of at least 16 characters in
-    CENTERCLIP_TOKEN. Programs send it as `Authorization: Bearer TOKEN`; people open /?token=TOKEN once. The
-    connection isn't encrypted: put a TLS proxy in front of it. To use more processes or machines, run several
-    servers behind that proxy.
+    The address /docs describes the API. By default, only this machine can connect. Any other --host needs a
+    token of at least 16 characters in CENTERCLIP_TOKEN. Programs send it as `Authorization: Bearer TOKEN`;
+    people open /?token=TOKEN once. The connection isn't encrypted: put a TLS proxy in front of it. To use
+    more processes or machines, run several servers behind that proxy.
 
-    The index may change while it is served, by `centerclip index` or from the page. Ctrl-C stops the server
+    The index can change while it is served, by `centerclip index` or from the page. Ctrl-C stops the server
     after the requests in progress.
 
     \b
@@ -77,7 +77,7 @@ def serve(
     if log:
         running.log_requests()
 
-    with running.listen(settings) as listening:  # complains before a model is loaded
+    with running.listen(settings) as listening:  # fails before a model is loaded
         encoder = load_encoder(
             model, store.model, backbone=backbone, device=device, precision=precision, backend=backend
         )

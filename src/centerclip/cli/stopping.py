@@ -1,7 +1,7 @@
-"""How long work is ended by a person or the system: between two batches, or at once.
+"""Stops long work on Ctrl-C or SIGTERM.
 
-The first Ctrl-C (or SIGTERM) only takes a note; whoever works looks at it between batches. The second
-ends the process there and then, which an index survives as it survives a crash.
+The first signal is recorded, and the work stops after its current batch. The second ends the process
+immediately, which an index survives like a crash.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _SHOW_CURSOR = b"\x1b[?25h"  # a progress bar hides it
 
 
 class StopRequest:
-    """While entered, notes the first signal; false until then.
+    """Records the first signal while entered; true once it has arrived.
 
     Args:
-        message: what to tell on stderr when it comes; nothing if empty.
-        second_ends: whether a second signal ends the process, or is one of many that mean the same.
+        message: printed on stderr when it arrives; nothing if empty.
+        second_ends: whether a second signal ends the process; otherwise it is ignored.
     """
 
     def __init__(self, message: str, *, second_ends: bool = True) -> None:
@@ -45,17 +45,16 @@ class StopRequest:
 
     @property
     def exit_code(self) -> int:
-        """128 and the number of the signal, as shells have it: 130 for Ctrl-C; 0 if there was none."""
+        """128 plus the number of the signal, as in shells: 130 for Ctrl-C; 0 without a signal."""
         return 0 if self._signal is None else 128 + self._signal
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        # Written past Python's streams: the signal may have come while one of them was being written.
-        if self._signal is not None and not self._second_ends:
-            return
-        if self._signal is not None:
+        # Bypasses Python's streams: the signal may have arrived during a write to one of them.
+        if self._signal is None:
+            self._signal = number
+            if self._message:
+                os.write(_STDERR, f"{self._message}\n".encode())
+        elif self._second_ends:
             if os.isatty(_STDERR):
                 os.write(_STDERR, _SHOW_CURSOR)
-            os._exit(128 + number)  # threads that decode would keep an orderly exit waiting
-        self._signal = number
-        if self._message:
-            os.write(_STDERR, f"{self._message}\n".encode())
+            os._exit(128 + number)  # a regular exit would wait for decoding threads

@@ -1,4 +1,4 @@
-"""`centerclip train`: trains a model by a recipe and shows its progress."""
+"""`centerclip train`: train a model by a recipe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from centerclip.datasets.load import describe_splits
 from centerclip.naming import look_here
 
 if TYPE_CHECKING:
-    from centerclip.datasets import Dataset
     from centerclip.training.curves import Progress
     from centerclip.training.data import TrainingData
 
@@ -32,14 +31,13 @@ def train(
     config: Annotated[
         Path,
         option(
-            "The recipe, a TOML file such as those in configs/; docs/recipes.md lists its keys. Splits for "
+            "Recipe, a TOML file such as those in configs/; docs/recipes.md lists its keys. Values of "
             f"data.train_split and data.val_split: {describe_splits()}.",
             metavar="FILE",
         ),
     ],
     output: Annotated[
-        Path | None,
-        option("Folder for checkpoints and the model; by default the recipe's.", metavar="FOLDER"),
+        Path | None, option("Folder for checkpoints and models. Default: the recipe's.", metavar="FOLDER")
     ] = None,
     device: options.Device = "auto",
     json: options.Json = False,
@@ -62,9 +60,8 @@ def train(
     from centerclip.training.processes import is_first, is_one_of_several
 
     look_here()  # a recipe may name module:Class
-    overrides = {} if output is None else {"output": output}
-    recipe = load_config(config, **overrides)
-    # The terminal sends the signal to every process, and torchrun sends it once more.
+    recipe = load_config(config, **({} if output is None else {"output": output}))
+    # The terminal sends the signal to every process, and torchrun sends it again.
     stop = StopRequest(_STOPPING if is_first() else "", second_ends=not is_one_of_several())
     with stop, Bar("Decoding", unit="videos") as decoding, Bar("Training", unit="steps") as training:
         recall: float | None = None
@@ -81,7 +78,7 @@ def train(
             training.advance(progress.step, progress.steps, detail=_detail(progress, recall))
             if json:
                 write_json(asdict(progress))
-                sys.stdout.flush()  # a reader of the pipe waits for each step
+                sys.stdout.flush()  # readers of a pipe wait for each step
             if progress.recall is not None:
                 note(f"step {progress.step:,} of {progress.steps:,}: {_detail(progress, recall)}")
 
@@ -107,13 +104,9 @@ def train(
 
 def _note_data(data: TrainingData) -> None:
     for doing, dataset in (("Training", data.training), ("Validating", data.validation)):
-        note(f"{doing} on {_counts(dataset)}.")
-
-
-def _counts(dataset: Dataset) -> str:
-    missing = f", {len(dataset.missing):,} missing" if dataset.missing else ""
-    videos, captions = count(len(dataset.videos), "video"), count(len(dataset.captions), "caption")
-    return f"{videos} with {captions} of {dataset.name} {dataset.split}{missing}"
+        videos, captions = count(len(dataset.videos), "video"), count(len(dataset.captions), "caption")
+        missing = f", {len(dataset.missing):,} missing" if dataset.missing else ""
+        note(f"{doing} on {videos} with {captions} of {dataset.name} {dataset.split}{missing}.")
 
 
 def _detail(progress: Progress, recall: float | None) -> str:

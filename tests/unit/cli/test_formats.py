@@ -1,6 +1,8 @@
-"""Figures and names as people read them."""
+"""Times, sizes, counts and paths, formatted for people."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,56 +12,26 @@ from centerclip.cli.formats import clock, count, duration, short_path, shorten, 
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0:00.0"), (7.46, "0:07.5"), (59.96, "1:00.0"), (720, "12:00.0"), (3723, "1:02:03.0")],
-)
-def test_clock(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
+    ("show", "given", "shown"),
     [
-        (0, "0.0 s"),
-        (4.24, "4.2 s"),
-        (59.96, "1 min 0 s"),
-        (500, "8 min 20 s"),
-        (3600 * 1234 + 120, "1,234 h 2 min"),
+        (clock, (0, 7.46, 59.96, 720, 3723), ("0:00.0", "0:07.5", "1:00.0", "12:00.0", "1:02:03.0")),
+        (duration, (0, 4.24, 59.96, 500), ("0.0 s", "4.2 s", "1 min 0 s", "8 min 20 s")),
+        (duration, (3600 * 1234 + 120,), ("1,234 h 2 min",)),
+        (size, (0, 999, 1000, 4_240_000), ("0 B", "999 B", "1.0 kB", "4.2 MB")),
+        (size, (99_960_000, 3e15), ("100 MB", "3000 TB")),
+        (partial(count, noun="file"), (1, 1024), ("1 file", "1,024 files")),
     ],
 )
-def test_duration(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+def test_numbers(show: Callable[[float], str], given: tuple[float, ...], shown: tuple[str, ...]) -> None:
+    assert tuple(map(show, given)) == shown
 
 
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (4_240_000, "4.2 MB"),
-        (99_960_000, "100 MB"),
-        (3e15, "3000 TB"),
-    ],
-)
-def test_size(number: float, text: str) -> None:
-    assert size(number) == text
-
-
-def test_count() -> None:
-    assert [count(1, "file"), count(1024, "file"), count(2, "box", "boxes")] == [
-        "1 file",
-        "1,024 files",
-        "2 boxes",
-    ]
-
-
-def test_control_characters_of_a_name_never_reach_a_terminal() -> None:
+def test_control_characters_are_escaped() -> None:
     assert visible("a\x1b[31mb\tc\nd\x9b") == r"a\x1b[31mb\tc\nd\x9b"
     assert visible("日本 – ü") == "日本 – ü"
 
 
-def test_paths_are_shown_as_their_owner_would_type_them(
+def test_paths_are_relative_to_the_working_folder_or_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "home" / "here").mkdir(parents=True)

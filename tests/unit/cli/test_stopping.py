@@ -1,4 +1,4 @@
-"""The first signal is noted, the second ends the process."""
+"""The first signal is recorded, the second ends the process."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from centerclip.cli.stopping import StopRequest
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_the_first_signal_is_only_noted(
+def test_the_first_signal_is_recorded(
     number: signal.Signals, code: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = signal.getsignal(number)
@@ -25,7 +25,7 @@ def test_the_first_signal_is_only_noted(
     assert capfd.readouterr().err == "stopping\n"
 
 
-def test_the_second_signal_ends_the_process_though_threads_work() -> None:
+def test_the_second_signal_ends_the_process_even_if_threads_work() -> None:
     script = """
 import threading, time
 from centerclip.cli.stopping import StopRequest

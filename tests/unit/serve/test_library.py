@@ -34,19 +34,10 @@ def test_a_single_folder_has_no_name(tmp_path: Path) -> None:
 def test_several_folders_have_different_names(tmp_path: Path) -> None:
     library = library_of(tmp_path, "/a/clips/1.mp4", "/b/clips/in/2.mp4", folders=("/a/clips", "/b/clips"))
     assert library.folders() == ["clips", "clips (2)/in"]
-    found = {
-        name: [video.info.path.name for video in library.index.videos(library.within(name))]
-        for name in ("clips", "clips (2)", "clips (2)/in", "in", "clips/..", "clip", "' OR 1=1 --")
-    }
-    assert found == {
-        "clips": ["1.mp4"],
-        "clips (2)": ["2.mp4"],
-        "clips (2)/in": ["2.mp4"],
-        "in": [],
-        "clips/..": [],
-        "clip": [],
-        "' OR 1=1 --": [],
-    }
+    for name, found in (("clips", ["1.mp4"]), ("clips (2)", ["2.mp4"]), ("clips (2)/in", ["2.mp4"])):
+        assert [video.info.path.name for video in library.index.videos(library.within(name))] == found
+    for name in ("in", "clips/..", "clip", "' OR 1=1 --"):
+        assert library.index.videos(library.within(name)) == []
 
 
 def test_jobs_index_only_what_the_owner_of_the_index_gave(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`centerclip bench`: what everything costs on this machine, as a table, JSON and pictures."""
+"""`centerclip bench`: measure speed and memory on this machine, as a table, JSON and plots."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ __all__ = ["bench"]
 
 _RESULTS = "results.json"
 _STOLEN = 0.02
-"""Share of the processors' time that the host may take before figures are told to mislead."""
+"""Share of CPU time taken by the host above which a warning is shown."""
+_MISLEADING = "The figures may be wrong, especially those of short multi-threaded operations."
 
 
 def bench(
@@ -32,68 +33,73 @@ def bench(
     model: Annotated[
         str | None,
         option(
-            "A model's name on the hub, its folder, or nano; by default ViT-B/32 and ViT-B/16 with random "
-            "weights, on which speed does not depend.",
+            "Model: a name on the hub, a folder, or nano. Default: ViT-B/32 and ViT-B/16 with random "
+            "weights, which don't affect speed.",
             metavar="NAME",
         ),
     ] = None,
     schedule: Annotated[
         list[str] | None,
         option(
-            "Token schedule, such as B6-4,49 or fast; several are compared.",
+            f"{options.STAGES} Repeat to compare several. Default: the paper's, or the model's own.",
             metavar="STAGES",
         ),
     ] = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     threads: Annotated[
-        int | None, option("Threads that compute; by default one a core.", min=1, metavar="N")
+        int | None, option("Computing threads. Default: one per core.", min=1, metavar="N")
     ] = None,
     rounds: Annotated[
-        int, typer.Option(min=1, metavar="N", help="How often each thing is timed, after one warm-up.")
+        int, typer.Option(min=1, metavar="N", help="How often each operation is timed, after a warm-up.")
     ] = 5,
     windows: Annotated[
         list[int] | None,
         option(
-            "Windows in a collection that is searched; several are measured; by default 10000, 100000 and "
-            "1000000.",
+            "Windows in the index for the part search; can be repeated. Default: 10000, 100000, 1000000.",
             min=100,
             metavar="N",
         ),
     ] = None,
     quick: Annotated[
         bool,
-        option("Small sizes and a tiny model: does everything run? The figures mean nothing.", "--quick"),
+        option("Only check that everything runs: small sizes, a tiny model, meaningless figures.", "--quick"),
     ] = False,
     output: Annotated[
         Path | None,
         option(
-            "Also write results.json and plots to this folder, where they take the place of what was "
-            "measured there before of the same parts.",
+            "Also write results.json and plots to this folder. Results of the same parts are replaced, "
+            "others are kept.",
             metavar="FOLDER",
         ),
     ] = None,
     readme: Annotated[
         Path | None,
         option(
-            "Also put all results of the folder on this page as tables, between its markers.", metavar="FILE"
+            "Also write all results in --output as tables into this Markdown file, between its markers.",
+            metavar="FILE",
         ),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Measure what things cost here: clustering, encoder, decode, index, train, search; all by default.
+    """Measure speed and memory on this machine.
 
-    Everything is measured beside its rival, in turns and in the same run: a naive clustering,
-    transformers' CLIP frame by frame, decoding every frame, looking at every vector. Figures are
-    medians over the rounds with their quartiles. Files are written after each part. All parts take about
-    half an hour on two cores and 15 GB of disk in the folder for temporary files.
+    PART is clustering, encoder, decode, index, train or search; by default all are measured. They take about
+    half an hour on two cores, and 15 GB in the folder for temporary files.
 
-    Piped, one figure a line, tab-separated: part, what, median, low and high quartile, unit, goal, met.
+    Each part is compared with a simple alternative, in alternation within one run: naive clustering,
+    transformers' CLIP frame by frame, decoding every frame, comparing every vector. Figures are medians with
+    quartiles over the rounds. Files are written after each part.
+
+    Piped output has one figure per line, tab-separated: part, what, median, lower and upper quartile, unit,
+    goal, whether the goal is met.
 
     \b
     Example:
       centerclip bench clustering encoder --schedule B6-4,49 --output bench
     """
+    import torch
+
     from centerclip.embedding.device import available_cores, choose_device, choose_dtype
     from centerclip.lab.bench.parts import PARTS, check_parts, measure
     from centerclip.lab.bench.plot import check_plots
@@ -102,7 +108,7 @@ def bench(
     from centerclip.lab.bench.setting import Setting
     from centerclip.lab.bench.subjects import SEED
 
-    # What could fail at the end of half an hour fails here.
+    # Find mistakes now rather than after half an hour.
     check_parts(parts or ())
     place = choose_device(device)
     choose_dtype(precision, place)
@@ -113,18 +119,25 @@ def bench(
         earlier = read_results(output / _RESULTS, quick=quick)
     if readme is not None:
         if quick:
-            raise typer.BadParameter("a quick run's figures mean nothing", param_hint="--readme")
+            raise typer.BadParameter("can't be used with --quick", param_hint="--readme")
         if output is None:
-            raise typer.BadParameter("needs --output, whose results it shows", param_hint="--readme")
+            raise typer.BadParameter("needs --output", param_hint="--readme")
         check_page(readme)
     subjects = _subjects(model, schedule or [], quick)
-    _warn_if_busy(available_cores())
+    load, cores = getloadavg()[0], available_cores()
+    if load > cores / 2:
+        note(
+            f"The machine is busy: its load average is {load:.1f} on {cores} cores. {_MISLEADING}",
+            style="yellow",
+        )
+    used_threads = threads or cores
+    torch.set_num_threads(used_threads)  # so that results don't depend on the environment
     settings = {
         "models": ", ".join(subject.name for subject in subjects),
         "schedules": " ".join(schedule) if schedule else None,
         "device": str(place),
         "precision": precision,
-        "threads": _use_threads(threads),
+        "threads": used_threads,
         "rounds": rounds,
         "windows": " ".join(map(str, windows)) if windows else None,
         "quick": quick or None,
@@ -144,44 +157,15 @@ def bench(
         )
     if not json and on_terminal():
         _show(report)
-    _warn_if_stolen(report)
-    note(f"Measured {len(report.rows)} figures in {duration(report.seconds)}.")
-
-
-def _warn_if_busy(cores: int) -> None:
-    load = getloadavg()[0]
-    if load > cores / 2:
-        note(
-            f"The machine is busy: {load:.1f} programs ran on its {cores} cores in the last minute. Figures "
-            "will mislead, most of all those of short operations in several threads.",
-            style="yellow",
-        )
-
-
-def _warn_if_stolen(report: Report) -> None:
     stolen = {part: share for part, share in report.stolen.items() if share >= _STOLEN}
     if stolen:
-        parts = ", ".join(f"{share:.0%} during {part}" for part, share in stolen.items())
-        note(
-            f"The host of this machine gave the processors' time to others: {parts}. Figures mislead, most "
-            "of all those of short operations in several threads.",
-            style="yellow",
-        )
+        parts_affected = ", ".join(f"{share:.0%} during {part}" for part, share in stolen.items())
+        note(f"The host took CPU time from this machine: {parts_affected}. {_MISLEADING}", style="yellow")
+    note(f"Measured {len(report.rows)} figures in {duration(report.seconds)}.")
 
 
 def _tell(what: str) -> None:
     note(f"measuring {what}", style="dim")
-
-
-def _use_threads(threads: int | None) -> int:
-    """Fix the number of threads that compute, so that it does not depend on the environment."""
-    import torch
-
-    from centerclip.embedding.device import available_cores
-
-    used = threads or available_cores()
-    torch.set_num_threads(used)
-    return used
 
 
 def _subjects(name: str | None, schedules: Sequence[str], quick: bool) -> list[Subject]:

@@ -1,4 +1,4 @@
-"""`centerclip demo`: the whole product on a small library of drawn videos, or on the user's own."""
+"""`centerclip demo`: index and search a small library of drawn videos, or the user's own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 
 from centerclip.cli import options
 from centerclip.cli.formats import short_path
-from centerclip.cli.indexing import SOME_FAILED, check_videos, run_indexing, tell
+from centerclip.cli.indexing import SOME_FAILED, check_videos, run_indexing
 from centerclip.cli.options import option
 from centerclip.cli.output import note, on_terminal, stdout, write_tabs
 from centerclip.cli.progress import Bar
@@ -31,14 +31,11 @@ _TOP = 3
 
 @dataclass(frozen=True)
 class _Question:
-    """A query, and what the right scene shows, which is unknown for the user's own videos."""
+    """A query, and what the right scene shows; empty for the user's own videos, where it is unknown."""
 
     text: str
     thing: str = ""
     place: str = ""
-
-    def answered_by(self, moment: Moment) -> bool:
-        return self.thing in moment.things and self.place == moment.place
 
 
 _LIBRARY_QUESTIONS = (
@@ -57,17 +54,18 @@ def demo(
     model: Annotated[str, options.model_option("nano")] = "nano",
     videos: Annotated[Path | None, option("Use your own videos instead.", metavar="FOLDER")] = None,
     folder: Annotated[
-        Path | None, option("Folder for videos and index. Default: in your data folder.", metavar="FOLDER")
+        Path | None,
+        option("Folder for the drawn videos and the index. Default: in your data folder.", metavar="FOLDER"),
     ] = None,
     device: options.Device = "auto",
 ) -> None:
     """Draw a small library of videos, index it and search it.
 
-    Takes a minute the first time and seconds after that. The bundled toy model knows the drawn world
-    and nothing else. The library records what happens when, so each moment found is checked.
+    This takes up to a minute the first time, and seconds later on. The bundled toy model only knows the
+    drawn world. The library records what happens when, so the results are checked.
 
-    Piped output has one moment per line, tab-separated: query, path, start and end in seconds, score,
-    and for the drawn library "right" or "wrong".
+    Piped output has one moment per line, tab-separated: query, path, start and end in seconds, score, and
+    for the drawn library right or wrong.
 
     \b
     Examples:
@@ -83,14 +81,13 @@ def demo(
     library = videos or _draw_library(home / "library")
     check_videos([library])
     encoder = load_encoder(model, None, device=device)
-    # One index per library and model, so that another folder or a newer model never meets an old index.
+    # One index per library and model.
     key = hashlib.blake2b(bytes(library.absolute()), digest_size=4).hexdigest()
     store = VideoIndex(home / f"index-{key}-{encoder.fingerprint}")
     note(f"Videos are in {short_path(library.absolute())}")
-    run = run_indexing(encoder, store, [library], prune=True)
-    tell(run, store)
-    if run.stopped:
-        raise typer.Exit(run.stopped)
+    code = run_indexing(encoder, store, [library], prune=True)
+    if code not in (0, SOME_FAILED):
+        raise typer.Exit(code)
     searcher = Searcher(store, encoder)
     questions = _OWN_QUESTIONS if videos else _LIBRARY_QUESTIONS
     moments = [] if videos else library_moments(library)
@@ -104,9 +101,13 @@ def demo(
         stdout().print()
     if moments:
         note(f"{right} of {len(questions)} searches found the right moment first.")
-    _say_goodbye(store.location, encoder.name)
-    if run.failed:
-        raise typer.Exit(SOME_FAILED)
+    place = shlex.quote(short_path(store.location))
+    note("Try another search in these videos:")
+    note(f'centerclip search --index {place} "a black cat"', indent=2)
+    note("Search your own videos with a real model, which is downloaded the first time:")
+    note("centerclip index ~/Videos", indent=2)
+    note('centerclip search "a dog catches a frisbee"', indent=2)
+    raise typer.Exit(code)
 
 
 def _draw_library(folder: Path) -> Path:
@@ -114,7 +115,7 @@ def _draw_library(folder: Path) -> Path:
 
     try:
         library_moments(folder)
-        workers = 1  # drawn earlier: starting processes would take longer than checking the files
+        workers = 1  # already drawn: checking the files is faster than starting processes
     except DatasetError:
         workers = None
     with Bar("Drawing", unit="videos") as bar:
@@ -122,10 +123,11 @@ def _draw_library(folder: Path) -> Path:
 
 
 def _is_right(hit: Hit, question: _Question, moments: Sequence[Moment], library: Path) -> bool:
-    """Whether the middle of a moment lies in a scene that answers the question."""
+    """Whether the middle of a hit lies in a scene that answers the question."""
     middle = (hit.start + hit.end) / 2
     return any(
-        question.answered_by(moment)
+        question.thing in moment.things
+        and question.place == moment.place
         and hit.path == (library / moment.video).absolute()
         and moment.start_seconds <= middle < moment.end_seconds
         for moment in moments
@@ -141,13 +143,3 @@ def _show(question: _Question, hits: Sequence[Hit], marks: Sequence[bool] = ()) 
         return
     stdout().print(f'\n"{question.text}"', style="bold")
     show_hits(hits, last="right" if marks else "", extras=["✓" if mark else "" for mark in marks])
-
-
-def _say_goodbye(location: str, model: str) -> None:
-    note("Try another search in these videos:")
-    note(f'centerclip search --index {shlex.quote(short_path(location))} "a black cat"', indent=2)
-    note("Search your own videos with a real model, which is downloaded the first time:")
-    note("centerclip index ~/Videos", indent=2)
-    note('centerclip search "a dog catches a frisbee"', indent=2)
-    if model == "nano":
-        note("nano, the model of this demo, knows only the toy world.")

@@ -1,4 +1,4 @@
-"""`centerclip study`: reducers and schedules compared at equal budget, as a table and a plot."""
+"""`centerclip study`: compare reducers and schedules at equal training budget."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = ["study"]
 def study(
     config: Annotated[Path, argument("FILE")],
     jobs: Annotated[
-        int, typer.Option("--jobs", min=1, metavar="N", help="Runs at a time, each on one core.")
+        int, typer.Option("--jobs", min=1, metavar="N", help="Runs side by side, each on one core.")
     ] = 1,
     document: Annotated[
         Path | None,
         option(
-            "Also put table and plot into a Markdown file, between the lines <!-- study NAME --> and "
-            "<!-- end NAME -->, where NAME is that of the plan.",
+            "Also write table and plot into a Markdown file, between its lines <!-- study NAME --> and "
+            "<!-- end NAME -->, where NAME is the plan's file name without .toml.",
             metavar="FILE",
         ),
     ] = None,
@@ -38,13 +38,13 @@ def study(
 ) -> None:
     """Compare token reducers and schedules at equal budget.
 
-    FILE is a plan such as those in configs/studies: from one checkpoint, every reducer and schedule is
-    trained equally long with several seeds and measured on the test split; then all are timed in turns.
-    What is done already isn't done again, so a study that was stopped goes on where it was. The plan's
-    output folder receives study.json, study.md and study.png.
+    FILE is a plan such as those in configs/studies. Starting from one checkpoint, every reducer and schedule
+    is trained for the same number of steps with several seeds and measured on the test split. Then all are
+    timed, in alternation. A stopped study continues where it was. It writes study.json, study.md and
+    study.png to the plan's output folder.
 
-    Piped, one variant a line, tab-separated: name, R@1 with the low and high end of its interval,
-    multiply-adds a video, seconds a training step, seconds a video.
+    Piped output has one variant per line, tab-separated: name, R@1, low and high end of its interval,
+    multiply-adds per video, seconds per training step, seconds per video.
 
     \b
     Example:
@@ -65,7 +65,7 @@ def study(
                 plan, jobs=jobs, on_progress=lambda stage, done, total: bars[stage].advance(done, total)
             )
         except KeyboardInterrupt:
-            note("Stopped. The same command goes on with what is missing.")
+            note("Stopped. Run the same command to continue.")
             raise typer.Exit(128 + signal.SIGINT) from None
     write_report(finished)
     if document is not None:
@@ -75,7 +75,7 @@ def study(
             _write(result, finished.costs[result.variant.name], json=json)
     else:
         _show(finished)
-        note(f"{plan.output / 'study.md'} has all figures.")
+        note(f"All figures are in {plan.output / 'study.md'}.")
 
 
 def _write(result: VariantResult, cost: Cost, *, json: bool) -> None:
@@ -89,7 +89,7 @@ def _write(result: VariantResult, cost: Cost, *, json: bool) -> None:
 
 
 def _show(study: Study) -> None:
-    heads = ("R@1", "95 %", "G mult-adds", "ms a step", "ms a video")
+    heads = ("R@1", "95 %", "GMACs", "ms/step", "ms/video")
     rows = table("variant", *heads, right=heads)
     for result in study.results:
         cost, recall = study.costs[result.variant.name], result.summary().recall_at_1

@@ -1,4 +1,4 @@
-"""`centerclip toy-world`: render the drawn data set to a folder."""
+"""`centerclip toy-world`: render the toy world's data set into a folder."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ def toy_world(
     train: Annotated[int, typer.Option(min=0, metavar="N", help="Training videos.")] = 12_000,
     val: Annotated[int, typer.Option(min=0, metavar="N", help="Validation videos.")] = 300,
     test: Annotated[int, typer.Option(min=0, metavar="N", help="Test videos.")] = 500,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed; equal seeds give equal videos.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Random seed; equal seeds give equal videos.")] = 0,
     directions: Annotated[
-        bool, typer.Option("--directions", help="Add motions that only the order of frames tells apart.")
+        bool, typer.Option("--directions", help="Add motions that differ only in the order of frames.")
     ] = False,
-    narrow: Annotated[
-        bool, typer.Option("--narrow", help="Show only such motions, of a few things.")
-    ] = False,
+    narrow: Annotated[bool, typer.Option("--narrow", help="Use only such motions, and few things.")] = False,
 ) -> None:
     """Render the toy world: short videos of drawn things that move, with captions.
 
@@ -32,7 +30,7 @@ def toy_world(
     combinations that the train split never shows. A stopped run continues where it was.
 
     \b
-    Example:
+    Examples:
       centerclip toy-world toy-world --train 0 --val 0
       centerclip evaluate --dataset toy-world --videos toy-world --model nano
     """
