@@ -225,8 +225,8 @@ class Backbone(nn.Module):
         """
         if self.tokenizer is None:
             raise ModelError(
-                "the model has no tokenizer, so it accepts only token ids: give CenterCLIP(..., tokenizer=...)"
-                " or load the model with CenterCLIP.from_pretrained"
+                "the model has no tokenizer, so it accepts only token ids: use CenterCLIP(..., tokenizer=...)"
+                " or CenterCLIP.from_pretrained"
             )
         length = min(max_tokens or self.context_length, self.context_length)
         ids = self._token_ids(list(texts), length)
