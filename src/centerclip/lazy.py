@@ -1,7 +1,5 @@
 """Deferred imports, so that a command loads only what it uses."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module

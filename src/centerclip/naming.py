@@ -4,8 +4,6 @@ The built-in ones are listed here so that the command line can show them without
 name imports a module and never evaluates text.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import os

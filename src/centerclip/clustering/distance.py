@@ -4,8 +4,6 @@ Matrix products have shapes independent of the batch size, because a batched pro
 differently.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn.functional import pad

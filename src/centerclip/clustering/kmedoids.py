@@ -4,8 +4,6 @@ Each set is clustered by its own distances alone, and ties go to the lowest inde
 medoids in any batch and on any device that measures the same distances.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -96,13 +94,6 @@ def partition(distances: Tensor, k: int, *, first: Tensor, max_iter: int) -> Clu
     return Clustering(medoids, labels, cost)
 
 
-def _rows(distances: Tensor, tokens: Tensor) -> Tensor:
-    """Gather the rows of [B, N, N] at tokens [B, K]: [B, K, N]."""
-    batch, n, _ = distances.shape
-    first = torch.arange(0, batch * n, n, device=tokens.device)[:, None]
-    return distances.flatten(0, 1).index_select(0, (tokens + first).flatten()).view(*tokens.shape, n)
-
-
 def _seeds(distances: Tensor, first: Tensor, k: int) -> Tensor:
     """Choose seeds [B, K], ascending, by KKZ from the first ones [B]."""
     batch, n, _ = distances.shape
@@ -122,7 +113,10 @@ def _seeds(distances: Tensor, first: Tensor, k: int) -> Tensor:
 
 def _assign(distances: Tensor, medoids: Tensor) -> tuple[Tensor, Tensor]:
     """Find each token's distance to its nearest medoid, and that medoid's number, both [B, N]."""
-    nearest, labels = _rows(distances, medoids).min(1)
+    batch, n, _ = distances.shape
+    first = torch.arange(0, batch * n, n, device=medoids.device)[:, None]
+    rows = distances.flatten(0, 1).index_select(0, (medoids + first).flatten())  # [B * K, N]
+    nearest, labels = rows.view(*medoids.shape, n).min(1)
     return nearest, labels
 
 

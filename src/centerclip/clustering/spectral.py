@@ -1,7 +1,5 @@
 """Spectral clustering: k-medoids on the spectral embedding of the tokens' similarity graph."""
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 

@@ -115,10 +115,9 @@ class CenterCLIP(nn.Module):
             )
         if temporal is True:
             return TemporalEmbedding(self.logit_scale.new_zeros(self.frames, width))
-        if isinstance(temporal, TemporalEmbedding) and temporal.width != width:
+        if isinstance(temporal, TemporalEmbedding) and (found := temporal.table.shape[1]) != width:
             raise ModelError(
-                f"the temporal embedding is {temporal.width} wide, but the model's tokens are {width}: use "
-                "the model's own"
+                f"the temporal embedding is {found} wide, but the tokens are {width}: use the model's own"
             )
         return temporal or None
 

@@ -1,7 +1,5 @@
 """The result of encoding: embeddings, and optionally what each reduction did."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import Tensor

@@ -1,7 +1,5 @@
 """A short hash of everything that affects embeddings, so that an index never mixes models."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Checks batches of frames, and splits those whose videos have different numbers of valid frames."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Finds models: the bundled one, local paths, the hub's cache, and the hub itself."""
 
-from __future__ import annotations
-
 from fnmatch import fnmatch
 from pathlib import Path
 

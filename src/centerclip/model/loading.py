@@ -1,7 +1,5 @@
 """Loads the backbone that a user names: from the hub, a folder or a checkpoint file, with its tokenizer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reads and writes the image processor configuration of `transformers`."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Recommended models. Any other CLIP or SigLIP works too."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Computes repeated rows of a batch only once, such as the equal frames of a still video."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 

@@ -1,7 +1,5 @@
 """Applies a reduction between two blocks: groups sequences into segments and reduces each segment."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Reads and writes the files of a saved model: weights, tokenizer, and `centerclip.json`."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 A pretrained tower has no other way to know the order of frames whose tokens share a sequence.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 
@@ -31,11 +29,6 @@ class TemporalEmbedding(nn.Module):
                 "[frames, width]"
             )
         self.table = nn.Parameter(table)
-
-    @property
-    def width(self) -> int:
-        """D, the width of the tokens."""
-        return self.table.shape[1]
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the vector nearest in time, at floor((i + 1/2) * T / n), to every token of frame i of n.

@@ -3,8 +3,6 @@
 Reads models saved by `transformers`. Rejects anything unusual, and the caller loads the whole model instead.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -21,6 +19,7 @@ __all__ = ["TextTower", "probe"]
 
 _Array = NDArray[np.float32]
 
+_EMBEDDINGS = "text_model.embeddings"
 _SENTENCE = "a red car drives through the city"
 _NUMBERS = 16
 _TOLERANCE = 0.004
@@ -125,6 +124,3 @@ class TextTower:
         scale = 1 / np.sqrt((x * x).mean(axis=-1, keepdims=True) + np.float32(self._epsilon))
         out: _Array = x * scale * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
         return out
-
-
-_EMBEDDINGS = "text_model.embeddings"

@@ -3,8 +3,6 @@
 Models always print, save and hash the notation, never the name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 

@@ -1,7 +1,5 @@
 """Reducers that keep the center tokens of clusters."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

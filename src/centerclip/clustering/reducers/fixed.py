@@ -1,7 +1,5 @@
 """Reducers that ignore token values, as baselines for clustering."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """The reducer that merges similar tokens, by bipartite soft matching."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

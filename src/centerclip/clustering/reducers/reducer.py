@@ -1,7 +1,5 @@
 """The base class of reducers, and how they are named and saved."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar

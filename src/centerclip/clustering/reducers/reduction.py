@@ -1,7 +1,5 @@
 """Applies a reducer's decision, after checking it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

@@ -4,8 +4,6 @@ A backbone runs the vision tower block by block, pools, encodes text, and define
 independent of segments and reducers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The base class of all backbones, and of towers that replace a backbone's vision tower."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -271,7 +269,4 @@ class Tower:
 
 def square(size: int | Sequence[int]) -> tuple[int, int]:
     """Read (height, width) from the `image_size` of a configuration."""
-    if isinstance(size, int):
-        return size, size
-    height, width = size
-    return height, width
+    return (size, size) if isinstance(size, int) else (size[0], size[1])

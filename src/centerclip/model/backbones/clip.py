@@ -1,7 +1,5 @@
 """CLIP models of `transformers`: OpenAI's, LAION's and any other `CLIPModel`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

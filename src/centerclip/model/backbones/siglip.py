@@ -1,7 +1,5 @@
 """SigLIP models of `transformers`: SigLIP, and SigLIP 2 of fixed resolution."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import Tensor, nn

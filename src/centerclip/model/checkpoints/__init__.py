@@ -3,8 +3,6 @@
 Missing tensors, unknown tensors and wrong shapes are errors. Code stored in a file is never run.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch
@@ -43,9 +41,14 @@ def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel:
         raise CheckpointError(
             f"{path} is a weights file of transformers: give its folder, which has a config.json, instead"
         )
-    retrieval = any(name.startswith("clip.") for name in tensors)
+    retrieval = any(name.startswith("clip.") for name in tensors)  # CLIP4Clip or CenterCLIP
     if retrieval:
-        tensors = _clip_of_retrieval(tensors, path)
+        if heads := sorted(name for name in tensors if not name.startswith("clip.")):
+            raise CheckpointError(
+                f"{path} contains {heads[0]}, part of a head over the frames (CLIP4Clip's seqLSTM, seqTransf "
+                "or tightTransf): choose a checkpoint with mean pooling (meanP)"
+            )
+        tensors = _without_prefix(tensors, "clip.")
     from_openai = retrieval or not _NUMBERS.isdisjoint(tensors)
     tensors = _canonical(tensors)
     config = OpenClipConfig(activation="quick_gelu") if from_openai else read_open_clip_config(path.parent)
@@ -97,17 +100,6 @@ def _without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor
     if not all(name.startswith(prefix) for name in tensors):
         return tensors
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-
-
-def _clip_of_retrieval(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Extract the CLIP of a CLIP4Clip or CenterCLIP checkpoint."""
-    for name in sorted(tensors):
-        if not name.startswith("clip."):
-            raise CheckpointError(
-                f"{path} contains {name}, part of a head over the frames (CLIP4Clip's seqLSTM, seqTransf or "
-                "tightTransf): choose a checkpoint with mean pooling (meanP)"
-            )
-    return _without_prefix(tensors, "clip.")
 
 
 def _canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

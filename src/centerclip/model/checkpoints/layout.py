@@ -3,8 +3,6 @@
 The shapes determine the model's geometry, and the geometry determines all names and shapes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isqrt

@@ -1,7 +1,5 @@
 """Reads `open_clip_config.json`, for what the weights don't determine."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from pathlib import Path

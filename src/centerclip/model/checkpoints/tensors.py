@@ -3,8 +3,6 @@
 Supports safetensors, `torch.save` files (by torch's restricted unpickler) and TorchScript archives.
 """
 
-from __future__ import annotations
-
 import pickle
 import zipfile
 from pathlib import Path

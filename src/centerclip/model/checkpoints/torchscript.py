@@ -5,8 +5,6 @@ objects whose leaves refer to raw storages in the same zip file. An unpickler re
 but lists, dictionaries, placeholders and tensors.
 """
 
-from __future__ import annotations
-
 import pickle
 import zipfile
 from collections import OrderedDict
