@@ -28,12 +28,6 @@ def test_the_most_similar_pair_merges_first() -> None:
     assert torch.equal(reduced.patches[0, 1:], patches[0, 0, 2:])
 
 
-def test_several_tokens_may_merge_into_one() -> None:
-    reduced = merge(angles(0, 10, 20, 180)[None, None], 2)
-    assert reduced.owners.tolist() == [[0, 0, 0, 1]]
-    torch.testing.assert_close(reduced.patches[0, 0], angles(0, 10, 20).mean(0))
-
-
 def test_a_still_position_merges_over_time() -> None:
     # Alternating along a frame with an even number of positions would put both tokens into the same half.
     frame = 5 * token_sets("random", (1, 4, 8))[0]

@@ -137,12 +137,10 @@ def test_clustering_reducers_keep_the_medoids_of_the_frame_major_sequence() -> N
         reduced = run(name, tokens, 7)
         assert torch.equal(kept_of(reduced, PATCHES), found.medoids)
         assert torch.equal(reduced.owners, found.labels)
-
-
-def test_frames_of_many_patches_have_five_more_neighbors() -> None:
+    # Frames of at least 100 patches have five more neighbors.
     sequence = token_sets("random", (1, 200, 6))
     reduced = run("spectral(graph=knn)", as_tokens(sequence.unflatten(1, (2, 100))), 20)
-    found = spectral_clustering(sequence, 20, graph="knn", sigma="median", neighbors=15)
+    found = spectral_clustering(sequence, 20, **knn, neighbors=15)
     assert torch.equal(kept_of(reduced, 100), found.medoids)
 
 
@@ -160,16 +158,12 @@ def test_pool_averages_positions_over_frames() -> None:
     assert torch.equal(run("pool", tokens, COUNT).patches, patches.flatten(1, 2))
 
 
-def test_sample_takes_the_middle_of_each_stride() -> None:
+def test_sample_takes_the_middle_of_each_stride_or_in_training_any() -> None:
     tokens = tokens_of_segments()
     for k, kept in ((10, [*range(1, 30, 3)]), (4, [3, 11, 18, 26]), (30, [*range(30)])):
         assert kept_of(run("sample", tokens, k), PATCHES).tolist() == [kept] * 2
-
-
-@pytest.mark.parametrize("name", ["sample", "temporal_shift", "token_shift"])
-def test_sample_draws_within_each_stride_in_training(name: str) -> None:
     torch.manual_seed(0)
-    runs = [run(name, tokens_of_segments(), 4, training=True) for _ in range(100)]
+    runs = [run("sample", tokens, 4, training=True) for _ in range(100)]
     drawn = torch.cat([kept_of(reduced, PATCHES) for reduced in runs])
     for stride, (start, end) in enumerate(pairwise([0, 7, 15, 22, 30])):
         assert drawn[:, stride].unique().tolist() == list(range(start, end))
@@ -194,26 +188,20 @@ def test_token_shift_shifts_class_tokens_alone() -> None:
     expected[:, :2] = own[:, [0, 0, 1], :2].mean(1)
     expected[:, 2:4] = own[:, [1, 2, 2], 2:4].mean(1)
     torch.testing.assert_close(reduced.class_token, expected)
-
-
-def test_shifts_do_not_change_a_single_frame() -> None:
     single = tokens_of_segments().map(lambda values: values[:, :1])
     for name in ("temporal_shift", "token_shift"):
         assert torch.equal(run(name, single, PATCHES).x, single.x[:, 0])
 
 
-@pytest.mark.parametrize("k", [0, COUNT + 1])
-def test_impossible_token_counts_are_refused(k: int) -> None:
-    with pytest.raises(ValueError, match=f"tokens is {k}, but must be from 1 to the 30 tokens"):
-        run("sample", tokens_of_segments(), k)
-
-
-@pytest.mark.parametrize("name", ["kmedoids", "spectral", "merge"])
-def test_tokens_that_are_not_finite_are_refused(name: str) -> None:
+def test_impossible_counts_and_values_are_refused() -> None:
+    for k in (0, COUNT + 1):
+        with pytest.raises(ValueError, match=f"tokens is {k}, but must be from 1 to the 30 tokens"):
+            run("sample", tokens_of_segments(), k)
     tokens = tokens_of_segments()
     tokens.x[1, 2, 3, 4] = torch.nan
-    with pytest.raises(ValueError, match="NaN"):
-        run(name, tokens, 5)
+    for name in ("kmedoids", "spectral", "merge"):
+        with pytest.raises(ValueError, match="NaN"):
+            run(name, tokens, 5)
 
 
 @pytest.mark.parametrize(

@@ -59,14 +59,10 @@ def test_a_cached_model_works_offline(cache: Path, saved: Path) -> None:
 
 
 @pytest.mark.usefixtures("cache")
-def test_offline_the_error_names_the_remedy() -> None:
+def test_what_cannot_be_found_offline_is_refused_with_the_remedy() -> None:
     with pytest.raises(ModelError, match=r"HF_HUB_OFFLINE.*give the folder.*--model nano") as caught:
         CenterCLIP.from_pretrained(registry.DEFAULT_MODEL)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.usefixtures("cache")
-def test_missing_paths_and_invalid_names_are_refused_without_the_hub() -> None:
     for name in ("./nowhere", "/nowhere/at/all", "~/nowhere", "a/b/c", "weights.pt", Path("x/y")):
         with pytest.raises(ModelError, match="there is no model at"):
             find_model(name)
@@ -158,7 +154,7 @@ def test_pushing_uploads_what_saving_writes_or_names_the_error(monkeypatch: pyte
         CenterCLIP(clip_model()).push_to_hub(NAME)
 
 
-def test_the_registry_lists_the_default_first_and_nano_last() -> None:
+def test_the_registry_describes_the_bundled_model_and_others() -> None:
     names = [model.name for model in registry.models()]
     assert names[0] == registry.DEFAULT_MODEL
     assert names[-1] == "nano"
@@ -166,9 +162,6 @@ def test_the_registry_lists_the_default_first_and_nano_last() -> None:
     patches = {model.name: model.patches for model in registry.models()}
     assert patches[registry.DEFAULT_MODEL] == patches["nano"] == 49
     assert patches["openai/clip-vit-large-patch14"] == 256
-
-
-def test_the_registry_describes_the_bundled_model() -> None:
     model, known = CenterCLIP.from_pretrained("nano"), registry.models()[-1]
     backbone = model.backbone
     for field in ("blocks", "patch_size", "patches"):
