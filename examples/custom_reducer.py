@@ -1,8 +1,8 @@
-"""A reducer of one's own: keeps the tokens of largest norm. python examples/custom_reducer.py
+"""A custom reducer that keeps the tokens of largest norm: python examples/custom_reducer.py
 
-A reducer is a frozen dataclass, whose fields are its options, with a method that chooses. Wherever a reducer
-can be named, `module:Class(option=value)` names this one: `--reducer 'custom_reducer:Loudest(order=1)'`.
-It is part of the model's fingerprint, so an index never mixes it with another.
+A reducer is a frozen dataclass with its options as fields, and a method that chooses tokens. Name it as
+`module:Class(option=value)` wherever a reducer is expected: `--reducer 'custom_reducer:Loudest(order=1)'`. It
+is part of the model's fingerprint, so an index never mixes reducers.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,4 @@
-"""Tiny dual encoders with random weights, and tokenizers to match, for every test that needs one."""
-
-from __future__ import annotations
+"""Tiny dual encoders with random weights, and matching tokenizers."""
 
 from typing import Any
 
@@ -22,9 +20,9 @@ WORDS = ["[pad]", "[start]", "[end]", "[unknown]", "a", "red", "blue", "car", "b
 def clip_model(
     seed: int = 0, *, vision: dict[str, Any] | None = None, text: dict[str, Any] | None = None
 ) -> CLIPModel:
-    """A CLIP of 4 blocks, 32 wide, 16 patches of 4 x 4 pixels; `vision` and `text` override its config.
+    """Make a CLIP of 4 blocks, 32 wide, 16 patches of 4 x 4 pixels; `vision` and `text` override its config.
 
-    Weights are drawn wide: as initialized, all sentences and all frames would look alike.
+    Weights are larger than usual; with the default initialization, all sentences and frames would be similar.
     """
     tower = {"hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4, "projection_dim": 24}
     config = CLIPConfig(
@@ -44,7 +42,7 @@ def clip_model(
 
 
 def siglip_model(seed: int = 0, *, vision: dict[str, Any] | None = None) -> SiglipModel:
-    """A SigLIP of 4 blocks, 32 wide, 16 patches, 12 tokens of text; `vision` overrides its config."""
+    """Make a SigLIP like `clip_model`, with a context of 12 tokens."""
     tower = {"hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4}
     config = SiglipConfig(
         vision_config={**tower, "num_hidden_layers": 4, "image_size": 16, "patch_size": 4, **(vision or {})},
@@ -68,7 +66,7 @@ def clip_tokenizer() -> CLIPTokenizer:
 
 
 def word_tokenizer(*, start: bool = True) -> PreTrainedTokenizerFast:
-    """A tokenizer of whole words, made by the tokenizers library alone, as the bundled model has one."""
+    """A tokenizer of whole words, made with the tokenizers library like the bundled model's."""
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[unknown]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -94,11 +92,6 @@ def _drawn(model_class: Any, config: Any, seed: int) -> Any:
                 continue
             scale = 0.5 if parameter.ndim < 2 else 1.5 * parameter[0].numel() ** -0.5
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
-            if (
-                "norm.weight" in name
-                or "norm1.weight" in name
-                or "norm2.weight" in name
-                or "layrnorm.weight" in name
-            ):
+            if name.endswith(("norm.weight", "norm1.weight", "norm2.weight")):
                 parameter.add_(1)
     return model

@@ -1,6 +1,4 @@
-"""Token sets of every kind that clustering must cope with, and the devices to try them on."""
-
-from __future__ import annotations
+"""Token sets of every kind that clustering must handle, and the devices to test."""
 
 import os
 
@@ -30,8 +28,8 @@ KINDS = ("random", "clustered", "tight", "duplicated", "grid", "few values", "eq
 def token_sets(kind: str, shape: tuple[int, int, int], seed: int = 0) -> Tensor:
     """[B, N, D] float32 tokens of one of `KINDS`.
 
-    `clustered` and `tight` lie around N / 5 centers at a tenth and a ten thousandth of their length, `grid`
-    has small integers, which float32 computes exactly, `few values` has many more ties still.
+    `clustered` and `tight` scatter around N / 5 centers by about 0.1 and 1e-4. `grid` has small integers, for
+    exact distances; `few values` has even more ties.
     """
     generator = torch.Generator().manual_seed(seed)
     batch, n, width = shape
@@ -57,7 +55,7 @@ def token_sets(kind: str, shape: tuple[int, int, int], seed: int = 0) -> Tensor:
 
 
 def as_tokens(patches: Tensor, class_tokens: Tensor | None = None, sizes: Tensor | None = None) -> Tokens:
-    """Segments [G, n, P, D] of frames that are one row of patches, with class tokens [G, n, D]."""
+    """Make segments [G, n, P, D] whose frames are single rows of patches, with class tokens [G, n, D]."""
     frames, columns = (torch.arange(count, dtype=torch.float32) for count in patches.shape[1:3])
     places = torch.cartesian_prod(frames, torch.zeros(1), columns).view(*patches.shape[1:3], 3)
     positions = places.to(patches.device).expand(len(patches), -1, -1, -1)
@@ -65,5 +63,5 @@ def as_tokens(patches: Tensor, class_tokens: Tensor | None = None, sizes: Tensor
 
 
 def kept_of(reduced: Tokens, patches: int) -> Tensor:
-    """[G, K]: which tokens of `as_tokens` were kept."""
+    """Find which tokens of `as_tokens` were kept, [G, K]."""
     return (reduced.positions[..., 0] * patches + reduced.positions[..., 2]).long()

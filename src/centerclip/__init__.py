@@ -1,6 +1,6 @@
 """CenterCLIP: find moments in your own videos with a sentence, and study how few tokens a video needs.
 
-Names are loaded when they are first used, so that importing the package costs nothing.
+Names are imported on first use, so importing the package is fast.
 """
 
 from importlib.metadata import version
@@ -63,15 +63,13 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "CenterCLIP": "centerclip.model",
-        "Hit": "centerclip.search",
-        "Searcher": "centerclip.search",
-        "VideoEncoder": "centerclip.embedding",
-        "VideoIndex": "centerclip.index",
-        "evaluate": "centerclip.evaluation",
-        "kmedoids": "centerclip.clustering",
-        "metrics": "centerclip.metrics",
-        "spectral_clustering": "centerclip.clustering",
-        "sync": "centerclip.indexing",
+        "centerclip.clustering": ("kmedoids", "spectral_clustering"),
+        "centerclip.embedding": ("VideoEncoder",),
+        "centerclip.evaluation": ("evaluate",),
+        "centerclip.index": ("VideoIndex",),
+        "centerclip.indexing": ("sync",),
+        "centerclip.metrics": ("metrics",),
+        "centerclip.model": ("CenterCLIP",),
+        "centerclip.search": ("Hit", "Searcher"),
     },
 )

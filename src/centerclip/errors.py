@@ -1,7 +1,7 @@
 """The exception tree. Every error a user can cause is a `CenterCLIPError`.
 
-A message names the value, the rule it breaks and the remedy, in one or two
-sentences; the command line prints it as it is, without a traceback.
+A message names the value, the rule it breaks and the remedy in one or two sentences. The command line prints
+it unchanged, without a traceback.
 """
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
 
 
 class CenterCLIPError(Exception):
-    """Anything this package raises because of its input or its surroundings."""
+    """Base class of all errors caused by input or environment."""
 
 
 class ScheduleError(CenterCLIPError, ValueError):
@@ -28,7 +28,7 @@ class ScheduleError(CenterCLIPError, ValueError):
 
 
 class ModelError(CenterCLIPError):
-    """A model that can't be found, reached or used."""
+    """A model that can't be found, downloaded or used."""
 
 
 class CheckpointError(ModelError):
@@ -36,11 +36,11 @@ class CheckpointError(ModelError):
 
 
 class VideoError(CenterCLIPError):
-    """A file from which no frames can be had."""
+    """A file whose frames can't be decoded."""
 
 
 class DatasetError(CenterCLIPError):
-    """Annotations or videos of a data set that are missing or malformed."""
+    """A data set with missing or malformed annotations or videos."""
 
 
 class ConfigError(CenterCLIPError, ValueError):
@@ -48,11 +48,11 @@ class ConfigError(CenterCLIPError, ValueError):
 
 
 class IndexStoreError(CenterCLIPError):
-    """An index that is missing, damaged, or asked for something it can't do."""
+    """An index that is missing or damaged, or doesn't support the request."""
 
 
 class FingerprintError(IndexStoreError):
-    """An index made by another model than the one at hand."""
+    """An index made by a different model."""
 
 
 class IndexLockedError(IndexStoreError):

@@ -1,9 +1,7 @@
-"""Imports put off until they are needed, so that a command loads only what it uses."""
-
-from __future__ import annotations
+"""Deferred imports, so that a command loads only what it uses."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
@@ -13,20 +11,21 @@ __all__ = ["lazy_names", "postpone"]
 
 
 def lazy_names(
-    package: str, modules: Mapping[str, str]
+    package: str, names: Mapping[str, Sequence[str]]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Make the `__getattr__` and `__dir__` of a package whose names are imported on first use (PEP 562).
+    """Make `__getattr__` and `__dir__` for a package that imports its names on first use (PEP 562).
 
     Args:
         package: its `__name__`.
-        modules: for each name, the module that defines it, or the module that it is.
+        names: the names that each module defines. A module's own name stands for the module.
     """
+    modules = {name: module for module, defined in names.items() for name in defined}
 
     def load(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = import_module(modules[name])
-        value = module if modules[name] == f"{package}.{name}" else getattr(module, name)
+        value = module if module.__name__ == f"{package}.{name}" else getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value
 
@@ -45,8 +44,8 @@ class _Postponed(ModuleType):
 def postpone(package: str) -> None:
     """Let a package's submodules be imported without running its `__init__`.
 
-    It runs when one of its own names is asked for. Does nothing if the package is loaded already or not
-    installed. (`importlib.util.LazyLoader` can't do this: it runs a package when a submodule is imported.)
+    `__init__` runs when one of the package's own names is used. Does nothing if the package is loaded already
+    or not installed. (`importlib.util.LazyLoader` runs a package as soon as a submodule is imported.)
     """
     if package not in sys.modules and (spec := find_spec(package)):
         module = module_from_spec(spec)

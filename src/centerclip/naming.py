@@ -1,10 +1,8 @@
 """Names of reducers and backbones, with options: `kmedoids`, `spectral(sigma=2.0)`, `my_module:Mine(a=1)`.
 
-The tables of the built-in ones stand here, where the command line can list them without loading torch.
-A name leads to a class by importing its module and nothing else: nothing that a name holds is evaluated.
+The built-in ones are listed here so that the command line can show them without loading torch. Resolving a
+name imports a module and never evaluates text.
 """
-
-from __future__ import annotations
 
 import importlib
 import json
@@ -48,7 +46,6 @@ REDUCER_CLASSES: Mapping[str, str] = MappingProxyType(
         "merge": "centerclip.clustering.reducers.merging:Merge",
     }
 )
-"""Where each built-in reducer's class is."""
 REDUCERS = tuple(REDUCER_CLASSES)
 BACKBONE_CLASSES: Mapping[str, str] = MappingProxyType(
     {
@@ -56,18 +53,14 @@ BACKBONE_CLASSES: Mapping[str, str] = MappingProxyType(
         "siglip": "centerclip.model.backbones.siglip:SiglipBackbone",
     }
 )
-"""Where each built-in backbone's class is, by the `model_type` that `transformers` gives the family."""
+"""By the `model_type` of the family in `transformers`."""
 
 _NAME = re.compile(r"\s*([\w.:]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _PLACE = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
 
 
 def split_names(text: str) -> list[str]:
-    """Split a list of names at its commas, except for those within parentheses or quotes.
-
-    Returns:
-        The names without surrounding spaces, empty ones left out: `a, b(c=1, d=2)` is `a` and `b(c=1, d=2)`.
-    """
+    """Split `a, b(c=1, d=2)` into `a` and `b(c=1, d=2)`, dropping empty names and surrounding spaces."""
     parts, depth, quoted = [""], 0, False
     for letter in text:
         if letter == '"':
@@ -84,10 +77,10 @@ def split_names(text: str) -> list[str]:
 def parse_name(text: str) -> tuple[str, dict[str, Option]]:
     """Split `name(option=value, ...)` into the name and its options.
 
-    Values are numbers, `true`, `false` and `null` as in JSON, or else text, in double quotes where need be.
+    Values are JSON numbers, `true`, `false` and `null`; anything else is text, with optional double quotes.
 
     Raises:
-        ConfigError: the text has another form, or states an option twice.
+        ConfigError: malformed text, or a repeated option.
     """
     match = _NAME.fullmatch(text)
     if match is None:
@@ -102,29 +95,33 @@ def parse_name(text: str) -> tuple[str, dict[str, Option]]:
 
 
 def read_options(given: str | Mapping[str, Any], what: str) -> tuple[str, dict[str, Any]]:
-    """The name and options of a `what` given as text or as `{"name": ..., **options}`.
+    """Read a name and options from text or from a table `{"name": ..., **options}`.
+
+    Args:
+        given: the text or table.
+        what: the kind of thing, for messages.
 
     Raises:
-        ConfigError: it has neither form.
+        ConfigError: neither form.
     """
     if isinstance(given, str):
         return parse_name(given)
     if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
         raise ConfigError(
-            f"{what} is {given!r}: give a name, with or without options, or a table with name and options"
+            f"{what} is {given!r}: give a name, name(option=value), or a table with a name and options"
         )
     name, options = parse_name(given["name"])
     return name, {**options, **{key: value for key, value in given.items() if key != "name"}}
 
 
 def format_name(name: str, options: Mapping[str, Option]) -> str:
-    """The inverse of `parse_name`: `name(option=value, ...)`, or the name alone without options."""
-    stated = ", ".join(f"{key}={_format_value(value)}" for key, value in options.items())
-    return f"{name}({stated})" if stated else name
+    """Format `name(option=value, ...)`, or only the name if there are no options; `parse_name` reads it."""
+    text = ", ".join(f"{key}={_format_value(value)}" for key, value in options.items())
+    return f"{name}({text})" if text else name
 
 
 def write_options(name: str, options: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """The table that `read_options` reads.
+    """Make the table that `read_options` reads.
 
     Raises:
         ConfigError: an option that can't be saved.
@@ -132,29 +129,29 @@ def write_options(name: str, options: Mapping[str, Any], what: str) -> dict[str,
     for key, value in options.items():
         if key == "name" or not isinstance(value, Option):
             raise ConfigError(
-                f"{what} {name} can't be saved with {key}={value!r}: options are text, numbers, truth values "
-                "or None, and none is called name"
+                f"{what} {name} can't be saved with {key}={value!r}: options must be text, numbers, booleans "
+                "or None, and can't be called name"
             )
     return {"name": name, **options}
 
 
 def name_of(made: type, builtin: Mapping[str, str]) -> str:
-    """The name that leads to a class: its key in the table, or else `module:Class`."""
-    own = f"{made.__module__}:{made.__qualname__}"
-    return next((name for name, place in builtin.items() if place == own), own)
+    """Return the class's built-in name, or else `module:Class`."""
+    path = f"{made.__module__}:{made.__qualname__}"
+    return next((name for name, place in builtin.items() if place == path), path)
 
 
 def resolve(name: str, builtin: Mapping[str, str], kind: type[T], what: str) -> type[T]:
-    """Find the class that a name leads to.
+    """Find a class by name.
 
     Args:
         name: a key of `builtin`, or `module:Class`.
-        builtin: where the built-in classes are.
-        kind: what the class must be a subclass of.
-        what: what messages call it, such as `reducer`.
+        builtin: the built-in classes as `module:Class`, by name.
+        kind: the required base class.
+        what: the kind of thing, for messages.
 
     Raises:
-        ConfigError: an unknown name, a module that can't be imported, or something other than such a class.
+        ConfigError: an unknown name, a failed import, or not a subclass of `kind`.
     """
     match = _PLACE.fullmatch(builtin.get(name, name))
     if match is None:
@@ -163,34 +160,34 @@ def resolve(name: str, builtin: Mapping[str, str], kind: type[T], what: str) -> 
         )
     found = import_object(match[0], what)
     if not (isinstance(found, type) and issubclass(found, kind)):
-        raise ConfigError(f"{what} {name} is not a subclass of {kind.__name__}: derive the class from it")
+        raise ConfigError(f"{what} {name} is not a subclass of {kind.__name__}: derive it from that class")
     return found
 
 
 def import_object(place: str, what: str) -> Any:
-    """Import `module:object`; the module's own code runs, and nothing else.
+    """Import `module:object`.
 
     Raises:
-        ConfigError: the text has another form, or the object can't be imported.
+        ConfigError: the object can't be imported.
     """
     module, _, attributes = place.partition(":")
     try:
         found: Any = importlib.import_module(module)
         for attribute in attributes.split("."):
             found = getattr(found, attribute)
-    except (Exception, SystemExit) as error:  # whatever the module does when it is imported
+    except (Exception, SystemExit) as error:  # importing runs the module's code, which may raise anything
         remedy = "install it or add its folder to PYTHONPATH"
         if module == "__main__":
-            remedy = "it was defined in a script: move it to a module"
+            remedy = "it was defined in a script, so move it to a module"
         reason = f"{type(error).__name__}: {error}"
         raise ConfigError(f"{what} {place} can't be imported ({reason}): {remedy}") from error
     return found
 
 
 def look_here() -> None:
-    """Let `module:Class` be found in the working folder, as `python -m` does.
+    """Add the working folder to the import path, as `python -m` does.
 
-    For names that the user typed; a name in a downloaded model must not lead to a file that lies about.
+    Only for names typed by the user: a downloaded model must not import files from the working folder.
     """
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())

@@ -1,7 +1,7 @@
-"""How uint8 frames become a model's input, as a plain value.
+"""How uint8 frames become a model's input.
 
-Owns the rules such a value must keep. `centerclip.video` resizes by it, `centerclip.model` normalizes by
-it, and reads it from and writes it to a model's folder.
+`centerclip.video` resizes frames by a `Preprocessing`; `centerclip.model` normalizes by it, and reads and
+writes it with a model.
 """
 
 from __future__ import annotations
@@ -11,32 +11,29 @@ from dataclasses import dataclass, replace
 __all__ = ["CLIP_MEAN", "CLIP_STD", "INTERPOLATIONS", "Preprocessing"]
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-"""Mean of the pixels CLIP was trained on, red, green, blue, in 0..1 (OpenAI's constants)."""
+"""Mean of CLIP's training pixels: red, green, blue in 0..1 (OpenAI's constants)."""
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 INTERPOLATIONS = ("nearest", "lanczos", "bilinear", "bicubic")
-"""In the order of Pillow's numbers, 0 to 3."""
+"""In the order of Pillow's filter numbers, 0 to 3."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """What is done to a frame before the model sees it.
-
-    Equal values mean equal behavior, so that a hash of one can stand in a fingerprint.
+    """How a frame is resized and normalized. Equal values behave equally, so fingerprints can hash them.
 
     Attributes:
         image_size: (height, width) of the model's input, in pixels.
         mean, std: per channel, of pixels in 0..1.
-        interpolation: filter used for resizing: bicubic, bilinear, lanczos or nearest.
-        resize: `crop` scales the frame and cuts out the middle, as CLIP does; `squash` stretches the
-            whole frame to `image_size`, as SigLIP does.
-        shortest_edge: with `crop`, the short side after scaling, in pixels; None scales the frame until it
-            just covers `image_size`. Stored as None where both are the same.
-        antialias: whether the filter is widened when a frame is made smaller, as Pillow does it. No effect
-            on nearest.
+        interpolation: resizing filter: bicubic, bilinear, lanczos or nearest.
+        resize: `crop` scales the frame and cuts out the middle, as CLIP does; `squash` stretches the whole
+            frame to `image_size`, as SigLIP does.
+        shortest_edge: with `crop`, the short side after scaling, in pixels. None scales the frame until it
+            just covers `image_size`; an equivalent number is stored as None.
+        antialias: whether the filter is widened when shrinking, as in Pillow. No effect on nearest.
 
     Raises:
-        ValueError: a value outside of these, or a combination that can't be computed.
+        ValueError: an unknown value or impossible combination.
     """
 
     image_size: tuple[int, int]
@@ -75,7 +72,7 @@ class Preprocessing:
             object.__setattr__(self, "shortest_edge", None)
 
     def at(self, image_size: tuple[int, int]) -> Preprocessing:
-        """Return the one that shows the same part of a frame at another size of the same shape."""
+        """Return preprocessing that shows the same part of a frame at another size of the same shape."""
         edge = self.shortest_edge
         if edge is not None:
             edge = round(edge * max(image_size) / max(self.image_size))

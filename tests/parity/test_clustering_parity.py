@@ -1,12 +1,10 @@
-"""k-medoids and spectral clustering against slow, obvious implementations in float64.
+"""k-medoids and spectral clustering compared with slow, obvious implementations in float64.
 
-In float32 two candidates may be closer than rounding, and another choice may then be as good and start
-another course. So the oracle notes whether every decision was clearer than float32 errs. Where it was,
-medoids, labels and cost must be equal; where not, only the partition's own consistency is asked for. Each
-case states how many of its sets must be decided, lest nothing is compared.
+In float32, two candidates may be closer than rounding, so that another choice is equally good and changes all
+later ones. So the oracle records whether every decision was clear beyond float32 rounding. If it was,
+medoids, labels and cost must be equal; otherwise the partition only has to be consistent. Every case requires
+a minimum fraction of clear sets.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Sequence
@@ -20,18 +18,17 @@ from torch import Tensor
 from centerclip.clustering import Clustering, kmedoids, spectral_clustering
 
 RELATIVE = {"euclidean": 3e-7}
-"""What a distance may err by, as a share of it, 2e-5 if not given here: Euclidean ones come from float64,
-rounded once; cosines from directions that were rounded; Manhattan ones from sums in float32."""
+"""Relative error of distances, 2e-5 for the other metrics. Euclidean ones are float64, rounded once; cosines
+come from rounded directions; Manhattan ones are summed in float32."""
 
 UNDECIDED = {("few values", "cosine"), ("tight", "cosine")}
-"""Cosines that coincide all over, or come from directions that float32 can't tell apart well."""
+"""Cases with many equal cosines, or directions that float32 can hardly distinguish."""
 
 EXACT = {"grid", "few values", "equal", "zero"}
-"""Kinds of small integers or equal tokens, whose distances float32 knows up to one rounding of the root."""
-
+"""Kinds of small integers or equal tokens, whose distances are exact except for rounding the root."""
 
 TIE = 1e-9
-"""Up to here float64 values are taken as equal; its own rounding is some 1e-15."""
+"""float64 values up to this far apart count as equal; rounding errors are about 1e-15."""
 
 
 @dataclass
@@ -39,12 +36,12 @@ class Oracle:
     """k-medoids of one set, by loops."""
 
     distances: Tensor  # [N, N] float64
-    lengths: Tensor | None  # [N] float64, the longest is the first seed; None: token 0 is
+    lengths: Tensor | None  # [N] float64, the longest is the first seed; None: token 0
     k: int
-    exact: bool = False  # whether float32 knows the distances, so that ties are ties there too
-    relative: float = 2e-5  # else values that differ by this share of them, ...
-    absolute: float = 0.0  # ... or by this much, could change places
-    clear: bool = True  # whether none could
+    exact: bool = False  # whether distances are exact in float32, so that ties are ties there too
+    relative: float = 2e-5  # otherwise values that differ by this fraction of them, ...
+    absolute: float = 0.0  # ... or by this much, could change order
+    clear: bool = True  # whether no decision depends on such an order
     medoids: list[int] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     cost: float = 0.0
@@ -60,7 +57,7 @@ class Oracle:
         self.cost = sum(self.distances[i, self.medoids[c]].item() for i, c in enumerate(self.labels))
 
     def least(self, values: list[float], tokens: list[int], members: Sequence[int] = ()) -> int:
-        """The first of the tokens with the least value; notes if float32 could find another one."""
+        """Find the first token with the least value; record whether float32 could choose another one."""
         least = min(values)
         first = next(token for token, value in zip(tokens, values, strict=True) if value - least <= TIE)
         for token, value in zip(tokens, values, strict=True):
@@ -71,7 +68,7 @@ class Oracle:
         return first
 
     def interchangeable(self, one: int, other: int, members: Sequence[int]) -> bool:
-        """Whether two tokens have equal values in any precision: they are equal, or share a cluster alone."""
+        """Whether two tokens have equal values in any precision: they are equal, or alone in a cluster."""
         alone = bool(members) and all(
             0 in (self.distances[one, i], self.distances[other, i]) for i in members
         )
@@ -113,7 +110,7 @@ def distances_of(tokens: Tensor, metric: str = "euclidean") -> Tensor:
 
 
 def assert_partition(medoids: list[int], labels: list[int], cost: float, distances: Tensor) -> None:
-    """The partition is one: every token with its nearest medoid, medoids with themselves, the cost theirs."""
+    """Check that tokens join their nearest medoid, medoids themselves, and that the cost is right."""
     error = 1e-5 * distances.max().item()
     assert medoids == sorted(set(medoids))
     assert [labels[medoid] for medoid in medoids] == list(range(len(medoids)))
@@ -123,7 +120,7 @@ def assert_partition(medoids: list[int], labels: list[int], cost: float, distanc
 
 
 def compare(found: Clustering, oracles: list[Oracle]) -> float:
-    """Hold every set against its oracle; the share of them that were clear, so had to be equal."""
+    """Compare every set with its oracle; return the fraction of clear ones, which had to be equal."""
     for oracle, medoids, labels, cost in zip(
         oracles, found.medoids.tolist(), found.labels.tolist(), found.cost.tolist(), strict=True
     ):
@@ -160,9 +157,8 @@ def test_kmedoids_agrees_with_the_oracle(kind: str, metric: str, device: str) ->
 
 def test_kmedoids_agrees_at_the_size_of_a_segment() -> None:
     tokens = token_sets("random", (2, 147, 768)) + 0.5 * token_sets("clustered", (2, 147, 768))
-    oracles = [
-        Oracle(distances_of(points), points.norm(dim=1), 49, relative=3e-7) for points in tokens.double()
-    ]
+    points = tokens.double()
+    oracles = [Oracle(distances_of(own), own.norm(dim=1), 49, relative=3e-7) for own in points]
     assert compare(kmedoids(tokens, 49), oracles) >= 0.5
 
 
@@ -190,7 +186,7 @@ def spectral_oracle(
     values, vectors = torch.linalg.eigh(laplacian)
     gap = (values[k] - values[k - 1]).item() if k < n else math.inf
     rows = vectors[:, :k]
-    # An error of 1e-6 in the Laplacian turns the eigenvectors by that over the gap; short rows turn more.
+    # An error of 1e-6 in the Laplacian turns eigenvectors by 1e-6 / gap; short rows turn more.
     turned = gap * rows.norm(dim=1).min().item()
     error = 2e-6 / turned if turned > 0 else math.inf
     rows = torch.nn.functional.normalize(rows, dim=1)
@@ -202,15 +198,10 @@ def spectral_oracle(
 @pytest.mark.parametrize(
     ("graph", "sigma", "mutual", "kind"),
     [
-        ("heat", 2.0, False, "random"),
-        ("heat", 2.0, False, "clustered"),
-        ("heat", "median", False, "random"),
-        ("heat", "median", False, "clustered"),
-        ("heat", "median", False, "duplicated"),
-        ("knn", 2.0, False, "random"),
-        ("knn", "median", False, "random"),
-        ("knn", "median", False, "duplicated"),
-        ("knn", "median", True, "random"),
+        *(("heat", 2.0, False, kind) for kind in ("random", "clustered")),
+        *(("heat", "median", False, kind) for kind in ("random", "clustered", "duplicated")),
+        *(("knn", "median", False, kind) for kind in ("random", "duplicated")),
+        *(("knn", 2.0, False, "random"), ("knn", "median", True, "random")),
     ],
 )
 def test_spectral_agrees_with_the_oracle(

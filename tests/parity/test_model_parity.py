@@ -1,6 +1,4 @@
-"""`CenterCLIP` against `transformers`' own forward, and against an oracle that takes one token at a time."""
-
-from __future__ import annotations
+"""`CenterCLIP` compared with `transformers`, and with an oracle that computes token by token."""
 
 import math
 from typing import Any
@@ -27,7 +25,7 @@ def tokens_of(backbone: Backbone, x: Tensor, sizes: Tensor | None = None) -> Tok
 
 
 @pytest.mark.parametrize("make", [clip_model, siglip_model])
-def test_without_a_schedule_frames_are_encoded_as_by_transformers(make: Any) -> None:
+def test_without_a_schedule_frames_are_encoded_as_in_transformers(make: Any) -> None:
     hf = make()
     frames = torch.randn(2, 3, 3, 16, 16)
     with torch.no_grad():
@@ -45,7 +43,7 @@ def test_without_a_schedule_frames_are_encoded_as_by_transformers(make: Any) -> 
         (siglip_model, word_tokenizer(), "max_length"),
     ],
 )
-def test_sentences_are_encoded_as_by_transformers(make: Any, tokenizer: Any, padding: str) -> None:
+def test_sentences_are_encoded_as_in_transformers(make: Any, tokenizer: Any, padding: str) -> None:
     hf = make()
     batch = tokenizer(SENTENCES, padding=padding, truncation=True, max_length=12, return_tensors="pt")
     if make is siglip_model:  # SigLIP was trained without an attention mask
@@ -55,7 +53,7 @@ def test_sentences_are_encoded_as_by_transformers(make: Any, tokenizer: Any, pad
         torch.testing.assert_close(CenterCLIP(hf, tokenizer=tokenizer).encode_text(SENTENCES), expected)
 
 
-# The oracle: one video, one segment, one token at a time, in float64, from the weights alone.
+# The oracle: video by video, segment by segment, token by token, in float64.
 
 
 def oracle_norm(layer: Any, token: Tensor) -> Tensor:
@@ -92,7 +90,7 @@ def oracle_block(layer: Any, tokens: list[Tensor], config: Any) -> list[Tensor]:
 
 
 def oracle_medoids(tokens: list[Tensor], k: int) -> list[int]:
-    """k-medoids with a KKZ start, by the book."""
+    """Textbook k-medoids with a KKZ start."""
     n = len(tokens)
     distance = [[float((a - b).norm()) for b in tokens] for a in tokens]
     chosen = [max(range(n), key=lambda i: float(tokens[i].norm()))]
@@ -147,7 +145,7 @@ def oracle_pool(hf: Any, tokens: list[Tensor]) -> Tensor:
 
 
 def oracle_video(hf: Any, video: Tensor, stages: dict[int, tuple[int, int]]) -> Tensor:
-    """[T, 3, H, W] -> [S, E]; `stages`: after which block, how many segments of how many tokens."""
+    """[T, 3, H, W] -> [S, E]; `stages`: block -> (segments, tokens)."""
     first = int(hf.config.model_type == "clip")
     sequences = [oracle_embed(hf, frame) for frame in video]
     for index, layer in enumerate(hf.vision_model.encoder.layers):
@@ -174,23 +172,22 @@ def oracle_video(hf: Any, video: Tensor, stages: dict[int, tuple[int, int]]) -> 
         (5, "B1-3,8;B3-2,6", {1: (3, 8), 3: (2, 6)}),  # uneven at both stages
     ],
 )
-def test_a_schedule_does_what_the_oracle_does(
+def test_schedules_agree_with_the_oracle(
     make: Any, frames: int, schedule: str, stages: dict[int, tuple[int, int]]
 ) -> None:
     hf = make().double()
-    videos = torch.randn(
-        2, frames, 3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(frames)
-    )
+    generator = torch.Generator().manual_seed(frames)
+    videos = torch.randn(2, frames, 3, 16, 16, dtype=torch.float64, generator=generator)
     with torch.no_grad():
         expected = torch.stack([oracle_video(hf, video, stages) for video in videos])
         model = CenterCLIP(hf, schedule, frames=frames)
-        # The choice is made in float32; the tokens chosen are then the same, and all else is float64.
+        # Tokens are chosen in float32, but come out the same; everything else is float64.
         torch.testing.assert_close(model.encode_segments(videos), expected, rtol=0, atol=1e-10)
         torch.testing.assert_close(model.encode_video(videos), unit(expected.mean(dim=1)), rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("make", [clip_model, siglip_model])
-def test_a_token_of_size_two_acts_as_two_of_its_kind(make: Any) -> None:
+def test_a_token_of_size_two_acts_like_two_tokens(make: Any) -> None:
     backbone = CenterCLIP(make().double()).backbone
     x = torch.randn(3, 6, 32, dtype=torch.float64)
     doubled = torch.tensor([5, 1, 3])
@@ -204,7 +201,7 @@ def test_a_token_of_size_two_acts_as_two_of_its_kind(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [clip_model, siglip_model])
-def test_the_last_block_and_pooling_give_what_running_them_for_all_tokens_gives(make: Any) -> None:
+def test_the_last_block_for_the_class_token_alone_is_exact(make: Any) -> None:
     backbone = CenterCLIP(make().double()).backbone
     x = torch.randn(3, 6, 32, dtype=torch.float64)
     for sizes in (None, 1 + torch.rand(3, 6 - backbone.has_class_token)):
@@ -215,19 +212,16 @@ def test_the_last_block_and_pooling_give_what_running_them_for_all_tokens_gives(
         torch.testing.assert_close(backbone.run_to_end(tokens, 3), whole)  # with a gradient
 
 
-def test_the_geometry_of_b32_runs_the_papers_schedule() -> None:
+def test_the_papers_schedule_runs_on_the_geometry_of_b32() -> None:
     tower = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2, "num_hidden_layers": 12}
     hf = clip_model(vision={**tower, "image_size": 224, "patch_size": 32})
     model = CenterCLIP(hf, "B6-4,49")
     seen = []
-    hooks = [
+    for layer in model.backbone.layers:
         layer.register_forward_hook(lambda _, x, y: seen.append(tuple(y.shape)))
-        for layer in model.backbone.layers
-    ]
     with torch.no_grad():
         embedding = model.encode_segments(torch.randn(2, 12, 3, 224, 224))
-    for hook in hooks:
-        hook.remove()
-    assert seen == [(24, 50, 16)] * 6 + [(8, 50, 16)] * 5  # the last block runs for the class token alone
+    assert (
+        seen == [(24, 50, 16)] * 6 + [(8, 50, 16)] * 5
+    )  # the last block is computed for the class token alone
     assert embedding.shape == (2, 4, 24)
-    torch.testing.assert_close(functional.normalize(embedding, dim=-1), embedding)

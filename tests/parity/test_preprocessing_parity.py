@@ -1,6 +1,4 @@
-"""Frames as a model sees them, against the image processors of `transformers`: pixels, embeddings, files."""
-
-from __future__ import annotations
+"""Preprocessing compared with the image processors of `transformers`: pixels, embeddings, files."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,12 +12,7 @@ from PIL import Image
 from tiny_models import clip_model, clip_tokenizer, siglip_model, word_tokenizer
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
-from transformers import (
-    AutoImageProcessor,
-    CLIPImageProcessor,
-    CLIPProcessor,
-    SiglipImageProcessor,
-)
+from transformers import AutoImageProcessor, CLIPImageProcessor, CLIPProcessor, SiglipImageProcessor
 
 from centerclip.errors import ModelError
 from centerclip.model import CenterCLIP, make_backbone
@@ -28,38 +21,38 @@ from centerclip.preprocessing import Preprocessing
 from centerclip.video import fit
 
 HALF = (0.5, 0.5, 0.5)
-# (height, width): 16:9 twice, upright, odd, of the model's size, smaller than it.
+# (height, width): 16:9 twice, portrait, odd, the model's size, smaller.
 SHAPES = [(720, 1280), (360, 640), (640, 360), (257, 333), (224, 224), (61, 90)]
 
 
 def smooth(height: int, width: int) -> Tensor:
-    """[1, 3, H, W] uint8: shading, waves, and shapes with sharp edges, as in a photograph."""
+    """Draw shading, waves, and shapes with sharp edges, as in a photograph: [1, 3, H, W] uint8."""
     y, x = np.mgrid[0:height, 0:width] / min(height, width)
     waves = np.sin(9 * x + 4 * y) + 0.5 * np.sin(41 * x * y) + 0.3 * np.cos(90 * y)
     picture = np.stack([90 + 70 * x, 160 - 60 * y, 60 + 40 * (x + y)], axis=-1) + 22 * waves[..., None]
     picture[(x - 0.6) ** 2 + (y - 0.5) ** 2 < 0.06] += (80, -40, 10)
     picture[(np.abs(x - 0.3) < 0.1) & (np.abs(y - 0.6) < 0.2)] = (20, 30, 200)
-    return channels_last(np.clip(picture, 0, 255).astype(np.uint8))
+    return as_frame(np.clip(picture, 0, 255).astype(np.uint8))
 
 
 def noise(height: int, width: int) -> Tensor:
-    """[1, 3, H, W] uint8 without any relation between neighbors."""
+    """Draw independent pixels: [1, 3, H, W] uint8."""
     rng = np.random.default_rng(height * width)
-    return channels_last(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+    return as_frame(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
-def channels_last(picture: np.ndarray) -> Tensor:
+def as_frame(picture: np.ndarray) -> Tensor:
     return torch.from_numpy(picture).permute(2, 0, 1)[None]
 
 
 def by_transformers(processor: Any, frame: Tensor) -> Tensor:
-    """[1, 3, height, width] float32: what the processor makes of a frame."""
+    """Process a frame to [1, 3, height, width] float32."""
     image = Image.fromarray(frame[0].permute(1, 2, 0).numpy())
     return torch.as_tensor(np.asarray(processor(image, return_tensors="pt")["pixel_values"])).float()
 
 
 def assert_equal_pixels(ours: Tensor, theirs: Tensor, processor: Any) -> None:
-    """Within one level on 99.8 % of the pixels: both round twice, between rows and columns and at the end."""
+    """99.8 % of the pixels agree within one level; both round between rows and columns and at the end."""
     levels = ((ours - theirs) * torch.tensor(processor.image_std).view(3, 1, 1) * 255).abs()
     assert (levels < 1.01).float().mean() > 0.998
     assert levels.max() < 6
@@ -75,7 +68,7 @@ def siglip_at(side: int, **options: Any) -> Any:
     return SiglipImageProcessor(size={"height": side, "width": side}, **options)
 
 
-# name: the processor as its family saves it, the model that takes its pixels
+# family: its processor and model
 FAMILIES: dict[str, tuple[Callable[[int], Any], Callable[..., Any]]] = {
     "clip": (clip_at, clip_model),
     "siglip": (siglip_at, siglip_model),
@@ -85,13 +78,15 @@ FAMILIES: dict[str, tuple[Callable[[int], Any], Callable[..., Any]]] = {
 
 @pytest.mark.parametrize("size", [96, 224])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_pixels_and_embeddings_are_those_of_transformers(family: str, size: int, tmp_path: Path) -> None:
+def test_pixels_and_embeddings_agree_with_transformers(family: str, size: int, tmp_path: Path) -> None:
     make_processor, make_model = FAMILIES[family]
     processor = make_processor(size)
     hf = make_model(vision={"image_size": size, "patch_size": 16 if size < 224 else 32})
     hf.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
     model = CenterCLIP.from_pretrained(tmp_path, schedule="none", frames=1)
+    if family != "siglip2":  # the others' defaults are those of their processors
+        assert CenterCLIP(hf).preprocessing == model.preprocessing
     for draw in (smooth, noise):
         for shape in SHAPES:
             frame = draw(*shape)
@@ -104,25 +99,12 @@ def test_pixels_and_embeddings_are_those_of_transformers(family: str, size: int,
             assert cosine_similarity(embedding, expected).item() >= 0.9999, (draw.__name__, shape)
 
 
-@pytest.mark.parametrize("family", ["clip", "siglip"])
-def test_a_model_without_a_saved_processor_has_its_family_s(family: str) -> None:
-    make_processor, make_model = FAMILIES[family]
-    processor = make_processor(224)
-    model = CenterCLIP(make_model(vision={"image_size": 224, "patch_size": 32}), "none", frames=1)
-    frame = smooth(360, 640)
-    ours = model.preprocess(fit(frame, model.preprocessing))
-    assert_equal_pixels(ours, by_transformers(processor, frame), processor)
-
-
-# Files
-
-
 CLIP_DEFAULT = Preprocessing((224, 224))
 SIGLIP_DEFAULT = Preprocessing((224, 224), mean=HALF, std=HALF, resize="squash")
 SAVED: list[tuple[Callable[[], Any], Preprocessing, Preprocessing]] = [
     (CLIPImageProcessor, CLIP_DEFAULT, CLIP_DEFAULT),
     (SiglipImageProcessor, SIGLIP_DEFAULT, SIGLIP_DEFAULT),
-    # What a file says goes before what is usual in the family.
+    # Saved values override the family's defaults.
     (
         partial(clip_at, 224, size={"shortest_edge": 256}, resample=2),
         CLIP_DEFAULT,
@@ -142,7 +124,7 @@ SAVED: list[tuple[Callable[[], Any], Preprocessing, Preprocessing]] = [
 
 
 @pytest.mark.parametrize(("make", "default", "expected"), SAVED)
-def test_what_a_processor_saved_is_read_back(
+def test_a_saved_processor_is_read_back(
     make: Callable[[], Any], default: Preprocessing, expected: Preprocessing, tmp_path: Path
 ) -> None:
     make().save_pretrained(tmp_path)
@@ -154,13 +136,13 @@ def test_a_processor_saved_with_its_tokenizer_is_read_back(tmp_path: Path) -> No
     CLIPProcessor(clip_at(224, size={"shortest_edge": 240}), clip_tokenizer()).save_pretrained(tmp_path)
     assert (tmp_path / "processor_config.json").exists()
     assert read_preprocessing(tmp_path, CLIP_DEFAULT).shortest_edge == 240
-    # A model saved over it is what transformers finds there afterwards.
+    # transformers then finds the model that was saved over it.
     write_preprocessing(SIGLIP_DEFAULT, tmp_path, family="siglip")
     assert read_preprocessing(tmp_path, CLIP_DEFAULT) == SIGLIP_DEFAULT
     assert isinstance(AutoImageProcessor.from_pretrained(tmp_path), SiglipImageProcessor)
 
 
-def test_sizes_of_old_files_are_plain_numbers(tmp_path: Path) -> None:
+def test_sizes_in_old_files_are_plain_numbers(tmp_path: Path) -> None:
     path = tmp_path / "preprocessor_config.json"
     path.write_text('{"crop_size": 224, "do_center_crop": true, "size": 224, "resample": 3}')
     assert read_preprocessing(tmp_path, CLIP_DEFAULT) == CLIP_DEFAULT
@@ -178,7 +160,9 @@ def test_sizes_of_old_files_are_plain_numbers(tmp_path: Path) -> None:
         Preprocessing((112, 112), resize="squash", interpolation="nearest"),
     ],
 )
-def test_transformers_does_what_is_written(family: str, preprocessing: Preprocessing, tmp_path: Path) -> None:
+def test_transformers_does_the_same_with_a_written_file(
+    family: str, preprocessing: Preprocessing, tmp_path: Path
+) -> None:
     make_model = FAMILIES[family][1]
     tokenizer = clip_tokenizer() if family == "clip" else word_tokenizer()
     hf = make_model(vision={"image_size": 112, "patch_size": 16})
@@ -195,8 +179,8 @@ def test_transformers_does_what_is_written(family: str, preprocessing: Preproces
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (partial(clip_at, 256), "crop_size is .*256.* but the model takes .*224"),
-        (partial(siglip_at, 256), "size is .*256.* but the model takes .*224"),
+        (partial(clip_at, 256), "crop_size is .*256.* but the model needs .*224"),
+        (partial(siglip_at, 256), "size is .*256.* but the model needs .*224"),
         (partial(clip_at, 224, size={"shortest_edge": 200}), "would not fill the input"),
         (partial(clip_at, 224, size={"longest_edge": 224}), "size is .*longest_edge"),
         (partial(clip_at, 224, do_center_crop=False), "with do_center_crop False"),
@@ -206,7 +190,7 @@ def test_transformers_does_what_is_written(family: str, preprocessing: Preproces
         (partial(clip_at, 224, resample=4), "resample is 4, but only 0 to 3"),
     ],
 )
-def test_what_cannot_be_done_is_refused(make: Callable[[], Any], message: str, tmp_path: Path) -> None:
+def test_unsupported_processors_are_refused(make: Callable[[], Any], message: str, tmp_path: Path) -> None:
     make().save_pretrained(tmp_path)
     with pytest.raises(ModelError, match=rf"preprocessor_config\.json.*{message}.*correct it, or remove it"):
         read_preprocessing(tmp_path, CLIP_DEFAULT)

@@ -1,6 +1,4 @@
-"""The text tower in numpy against `transformers`' own, through `CenterCLIP`."""
-
-from __future__ import annotations
+"""The numpy text tower compared with `transformers`."""
 
 import json
 from pathlib import Path
@@ -31,10 +29,10 @@ def saved(folder: Path, **text: object) -> Path:
 
 @pytest.mark.parametrize("case", ["gelu", "quick_gelu", "old config", "nano"])
 @torch.inference_mode()
-def test_sentences_are_encoded_as_by_transformers(case: str, tmp_path: Path) -> None:
+def test_sentences_are_encoded_as_in_transformers(case: str, tmp_path: Path) -> None:
     activation = case if "gelu" in case else "gelu"
     folder = NANO_FOLDER if case == "nano" else saved(tmp_path, hidden_act=activation)
-    if case == "old config":  # whose end token is 2, which means the highest id
+    if case == "old config":  # its end token 2 means the highest id
         config = json.loads((folder / "config.json").read_text())
         config["text_config"]["eos_token_id"] = 2
         (folder / "config.json").write_text(json.dumps(config))
@@ -42,7 +40,7 @@ def test_sentences_are_encoded_as_by_transformers(case: str, tmp_path: Path) -> 
     np.testing.assert_allclose(TextTower(folder).encode_text(SENTENCES), expected, rtol=0, atol=1e-6)
 
 
-def test_a_probe_tells_towers_apart_but_not_precisions(tmp_path: Path) -> None:
+def test_a_probe_distinguishes_towers_but_not_precisions(tmp_path: Path) -> None:
     tower, other = TextTower(saved(tmp_path)), CenterCLIP(clip_model(1), tokenizer=clip_tokenizer()).eval()
     model = CenterCLIP.from_pretrained(tmp_path, dtype=torch.bfloat16)
 

@@ -1,4 +1,4 @@
-"""What holds of every partition, whatever the tokens."""
+"""Invariants of every partition."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from centerclip.clustering import Clustering, kmedoids, pairwise_distances, spectral_clustering
 
-# Small integers, so that equal tokens and ties are common and float32 distances exact; or anything sensible.
+# Small integers make equal tokens and ties common and distances exact.
 ELEMENTS = st.one_of(st.integers(-2, 2).map(float), st.floats(-8, 8, width=16))
 ALGORITHMS = [kmedoids, spectral_clustering]
 
@@ -71,7 +71,7 @@ def test_a_round_never_raises_the_cost(problem: tuple[Tensor, int]) -> None:
 
 @given(problems(), st.integers(-20, 20))
 @settings(max_examples=60, deadline=None)
-def test_the_unit_of_length_does_not_matter(problem: tuple[Tensor, int], power: int) -> None:
+def test_scaling_tokens_scales_the_cost_only(problem: tuple[Tensor, int], power: int) -> None:
     tokens, k = problem
     found, scaled = kmedoids(tokens, k), kmedoids(tokens * 2.0**power, k)
     assert torch.equal(scaled.medoids, found.medoids)
@@ -83,7 +83,7 @@ def test_the_unit_of_length_does_not_matter(problem: tuple[Tensor, int], power: 
 @settings(max_examples=40, deadline=None)
 def test_the_order_of_tokens_does_not_matter_without_ties(seed: int, n: int, data: st.DataObject) -> None:
     rng = np.random.default_rng(seed)
-    # The start alone: in an update each member of a cluster of two is as good a medoid.
+    # Only the seeds: in an update, both members of a cluster of two are equally good medoids.
     tokens = torch.from_numpy(rng.normal(size=(1, n, 6)) * rng.uniform(1, 3, (1, n, 1)))
     k = data.draw(st.integers(1, n))
     order = torch.tensor(data.draw(st.permutations(range(n))))

@@ -1,4 +1,4 @@
-"""Packages whose code runs only when it is needed."""
+"""Postponed packages run only when needed."""
 
 import sys
 from importlib import import_module

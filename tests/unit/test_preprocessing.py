@@ -1,6 +1,4 @@
-"""The rules that a `Preprocessing` keeps."""
-
-from __future__ import annotations
+"""The rules of `Preprocessing`."""
 
 from typing import Any
 
@@ -9,7 +7,7 @@ import pytest
 from centerclip.preprocessing import Preprocessing
 
 
-def test_equal_behavior_is_an_equal_value() -> None:
+def test_equal_behavior_means_equal_values() -> None:
     assert Preprocessing((224, 224), shortest_edge=224) == Preprocessing((224, 224))
     assert Preprocessing((224, 224), shortest_edge=256) != Preprocessing((224, 224))
 
@@ -33,6 +31,6 @@ def test_another_size_shows_the_same_part_of_a_frame() -> None:
         ({"shortest_edge": 200}, "would not fill the input"),
     ],
 )
-def test_what_cannot_be_computed_is_refused(wrong: dict[str, Any], message: str) -> None:
+def test_invalid_values_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Preprocessing(**{"image_size": (224, 224), **wrong})

@@ -1,15 +1,16 @@
-"""Presets: names for schedules, in the proportions of any model."""
+"""Presets: named schedules, scaled to any model."""
 
 import pytest
 
 from centerclip.errors import ScheduleError
+from centerclip.model import default_schedule
 from centerclip.schedule import PRESETS, TokenSchedule, check_schedule, resolve_schedule
 
 B32 = {"blocks": 12, "patches": 49, "frames": 12}
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_is_its_own_notation_on_the_papers_smaller_model(name: str) -> None:
+def test_on_the_papers_smaller_model_a_preset_is_unchanged(name: str) -> None:
     assert str(resolve_schedule(f" {name.upper()} ", **B32)) == PRESETS[name]
 
 
@@ -24,6 +25,23 @@ def test_a_preset_fits_every_model(name: str, blocks: int, patches: int, frames:
     schedule.validate(blocks=blocks, frames=frames, patches=patches)
 
 
+@pytest.mark.parametrize(
+    ("blocks", "patches", "frames", "expected"),
+    [
+        (12, 49, 12, "B6-4,49"),
+        (12, 196, 12, "B6-4,160"),
+        (24, 256, 12, "B12-4,209"),
+        (12, 49, 60, "B6-20,49"),
+        (12, 49, 2, "B6-1,49"),
+        (2, 64, 12, "B1-4,64"),
+    ],
+)
+def test_the_default_scales_the_papers_schedule(
+    blocks: int, patches: int, frames: int, expected: str
+) -> None:
+    assert str(default_schedule(blocks=blocks, patches=patches, frames=frames)) == expected
+
+
 def test_faster_presets_cost_less() -> None:
     def cost(text: str) -> int:
         schedule = resolve_schedule(text, **B32)
@@ -32,23 +50,23 @@ def test_faster_presets_cost_less() -> None:
     assert cost("fast") < cost("balanced") < cost("best") < cost("none")
 
 
-def test_stages_that_fall_on_one_block_become_the_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_stages_at_the_same_block_the_later_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("centerclip.schedule.presets.PRESETS", {"two": "B3-6,49;B9-3,30"})
     assert str(resolve_schedule("two", blocks=24, patches=196, frames=24)) == "B6-12,160;B18-6,98"
     assert str(resolve_schedule("two", blocks=2, patches=49, frames=12)) == "B1-3,30"
 
 
-def test_notation_and_schedules_pass() -> None:
+def test_notation_and_schedules_are_accepted() -> None:
     given = TokenSchedule.parse("B6-4,49")
     assert resolve_schedule(given, **B32) is given
     assert str(resolve_schedule("b6-4,49", **B32)) == "B6-4,49"
     assert not resolve_schedule("none", **B32)
     check_schedule("fast")
-    check_schedule("B90-400,7000")  # whether it fits is the model's to say
+    check_schedule("B90-400,7000")  # only a model knows whether it fits
 
 
 @pytest.mark.parametrize("text", ["quick", "", "B6", "B6-4,49,1"])
-def test_an_error_names_the_form_and_for_words_the_presets(text: str) -> None:
+def test_an_error_shows_the_notation_and_for_names_the_presets(text: str) -> None:
     with pytest.raises(ScheduleError, match="B6-4,49") as raised:
         check_schedule(text)
     assert ("fast, balanced, best" in str(raised.value)) == ("," not in text)

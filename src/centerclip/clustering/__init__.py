@@ -1,4 +1,4 @@
-"""Token clustering: pure tensor algorithms that know no model."""
+"""Token clustering on plain tensors, independent of any model."""
 
 from centerclip.clustering.distance import pairwise_distances
 from centerclip.clustering.kmedoids import Clustering, kmedoids

@@ -1,4 +1,4 @@
-"""`Tokens`: the sequences that travel through a vision tower, and where each patch token comes from."""
+"""`Tokens`: the sequences inside a vision tower, and the origin of each patch token."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ __all__ = ["Tokens", "join"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
-    """Sequences of tokens, `[class token,] patch tokens`, so L = has_class_token + P.
+    """Sequences of L = has_class_token + P tokens.
 
-    Made at the patch embedding, gathered by a reduction, and read by the blocks.
+    The patch embedding creates them, reductions select from them, and blocks process them.
 
     Attributes:
-        x: [..., L, D] the tokens, class token first where there is one.
-        positions: [..., P, 3] float32, each patch token's frame, and its row and column in the frame's grid
-            of patches. A blended token has the weighted mean of the positions that were blended.
-        sizes: [..., P] float32, how many patches each token stands for, where attention is weighted by it;
-            None where each token counts as one.
+        x: [..., L, D] the tokens; the class token, if any, is first.
+        positions: [..., P, 3] float32, each patch token's frame, row and column. A blended token has the
+            weighted mean position.
+        sizes: [..., P] float32, the number of patches each token represents, to weight attention by; None
+            if every token counts as one.
         has_class_token: whether x begins with a class token.
-        owners: [..., N] int64 in 0..P - 1, to which patch token each of the N first ones belongs; None where
-            nobody asked, or a reducer doesn't say. Of videos it counts through all of a video's sequences.
+        owners: [..., N] int64 in 0..P - 1, the patch token that each of the N original tokens belongs to.
+            In videos [B, S, L, D], N = T * P and owners count through all S sequences. None if not tracked,
+            or unknown to the reducer.
     """
 
     x: Tensor
@@ -42,7 +43,7 @@ class Tokens:
 
     @property
     def class_token(self) -> Tensor | None:
-        """[..., D], or None without one."""
+        """[..., D], or None."""
         return self.x[..., 0, :] if self.has_class_token else None
 
     @property
@@ -52,9 +53,9 @@ class Tokens:
 
     @property
     def bias(self) -> Tensor | None:
-        """[G, 1, 1, L] float32, to be added to the attention scores of sequences [G, L, D], or None.
+        """[G, 1, 1, L] float32 to add to the attention scores of sequences [G, L, D], or None.
 
-        The logarithm of the sizes, so that a blended token draws as much attention as all that it stands for.
+        The logarithm of the sizes: a blended token receives as much attention as its patches together.
 
         Source: ToMe (arXiv 2210.09461) section 3, proportional attention.
         """
@@ -63,22 +64,22 @@ class Tokens:
         return pad(self.sizes.float().log(), (int(self.has_class_token), 0))[:, None, None]  # [G, 1, 1, L]
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Tokens:
-        """Apply the same change of the leading dimensions to x, positions and sizes; owners are left out."""
+        """Apply a change of the leading dimensions to x, positions and sizes; drops owners."""
         sizes = None if self.sizes is None else function(self.sizes)
         return Tokens(function(self.x), function(self.positions), sizes, self.has_class_token)
 
     def reshape(self, *leading: int) -> Tokens:
-        """The same with other leading dimensions, owners left out: `reshape(-1)` makes them one."""
+        """Change the leading dimensions, for example to one by `reshape(-1)`; drops owners."""
         dimensions = self.x.ndim - 2
         return self.map(lambda values: values.reshape(*leading, *values.shape[dimensions:]))
 
     def with_(self, *, patches: Tensor | None = None, class_token: Tensor | None = None) -> Tokens:
-        """The same with other patch tokens [..., P, D], or another class token [..., D]."""
+        """Replace the patch tokens [..., P, D] or the class token [..., D]."""
         patches = self.patches if patches is None else patches
         class_token = self.class_token if class_token is None else class_token
         return replace(self, x=join(class_token, patches))
 
 
 def join(class_token: Tensor | None, patches: Tensor) -> Tensor:
-    """[..., D] or None, and [..., P, D], to sequences [..., L, D]."""
+    """Join class tokens [..., D] or None and patch tokens [..., P, D] into sequences [..., L, D]."""
     return patches if class_token is None else torch.cat((class_token.unsqueeze(-2), patches), -2)

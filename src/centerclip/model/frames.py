@@ -1,7 +1,6 @@
-"""Checks frames before they are encoded, so that a mistake is named where it is made."""
+"""Checks batches of frames, and splits those whose videos have different numbers of valid frames."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -9,32 +8,28 @@ from torch import Tensor
 
 from centerclip.preprocessing import Preprocessing
 
-__all__ = ["check_frames"]
+__all__ = ["by_length", "check_frames", "join_rows"]
 
 
 def check_frames(frames: object, preprocessing: Preprocessing) -> None:
-    """Check that frames are what `CenterCLIP.preprocess` returns.
-
-    Args:
-        frames: should be [B, T, 3, H, W], normalized floats.
-        preprocessing: of the model.
+    """Check that frames are what `CenterCLIP.preprocess` returns: [B, T, 3, H, W], normalized floats.
 
     Raises:
-        ValueError: they are something else; the message says what to do.
+        ValueError: they aren't; the message says what to do.
     """
-    given: object = frames[0] if isinstance(frames, list | tuple) and frames else frames
-    if isinstance(given, str | Path):
+    first: object = frames[0] if isinstance(frames, list | tuple) and frames else frames
+    if isinstance(first, str | Path):
         raise ValueError(
-            f"frames is the path {str(given)!r}, but a model encodes tensors: "
+            f"frames is the path {str(first)!r}, but a model encodes tensors: "
             "VideoEncoder(model).encode_file(path) reads a file and encodes it"
         )
     if not isinstance(frames, Tensor):
-        raise ValueError(
-            f"frames is a {type(frames).__name__}: torch.as_tensor makes the tensor that is needed"
-        )
+        raise ValueError(f"frames is a {type(frames).__name__}: convert it with torch.as_tensor")
     height, width = preprocessing.image_size
-    needed = f"normalized floats [B, T, 3, {height}, {width}]"
-    what = f"frames are {frames.dtype} {list(frames.shape)}, but must be {needed}"
+    what = (
+        f"frames are {frames.dtype} {list(frames.shape)}, but must be normalized floats "
+        f"[B, T, 3, {height}, {width}]"
+    )
     if frames.dtype == torch.uint8:
         raise ValueError(f"{what}: normalize them, as in model.encode_video(model.preprocess(frames))")
     if frames.ndim == 4:
@@ -51,7 +46,7 @@ def check_frames(frames: object, preprocessing: Preprocessing) -> None:
 
 
 def _look_unnormalized(frames: Tensor, preprocessing: Preprocessing) -> bool:
-    """Whether frames span 0..1, and aren't a bright video that was normalized, whose pixels are integers."""
+    """Whether frames span 0..1 and aren't a bright normalized video, whose original pixels are integers."""
     low, high = (float(end) for end in frames.aminmax())
     if not (0 <= low < 0.1 and 0.9 < high <= 1):
         return False
@@ -60,5 +55,48 @@ def _look_unnormalized(frames: Tensor, preprocessing: Preprocessing) -> bool:
         sample.new_tensor(values)[:, None, None] for values in (preprocessing.mean, preprocessing.std)
     )
     pixels = (sample * std + mean) * 255
-    # Else their mean distance to integers is 1/4; rounding to bfloat16 makes it 1/8 at most.
+    # Non-integers are 1/4 from an integer on average; rounding integers to bfloat16 gives at most 1/8.
     return bool((pixels - pixels.round()).abs().mean() > 0.17)
+
+
+def by_length(frames: Tensor, mask: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+    """Split a batch into parts whose videos have the same number of valid frames.
+
+    Args:
+        frames: [B, T, 3, H, W].
+        mask: [B, T] bool, or None if all frames are valid.
+
+    Yields:
+        Row numbers [b] int64 and the valid frames [b, V, 3, H, W] of these rows, in temporal order.
+
+    Raises:
+        ValueError: a mask of another shape or dtype, or a video without a valid frame.
+    """
+    every_row = torch.arange(frames.shape[0], device=frames.device)
+    if mask is None:
+        yield every_row, frames
+        return
+    if mask.dtype != torch.bool or mask.shape != frames.shape[:2]:
+        raise ValueError(
+            f"mask is {mask.dtype} {tuple(mask.shape)}, but must be bool {tuple(frames.shape[:2])}"
+        )
+    mask = mask.to(frames.device)
+    counts = mask.sum(dim=1)
+    lengths = sorted(set(counts.tolist()))
+    if 0 in lengths:
+        raise ValueError("a video of the batch has no valid frame: leave it out")
+    if lengths == [frames.shape[1]]:
+        yield every_row, frames
+        return
+    for length in lengths:
+        rows = every_row[counts == length]
+        valid = frames[rows][mask[rows]]  # [b*V, 3, H, W]
+        yield rows, valid.view(len(rows), length, *frames.shape[2:])  # [b, V, 3, H, W]
+
+
+def join_rows(parts: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Join (row numbers [b], values [b, ...]) of all parts into [B, ...], in the order of the batch."""
+    if len(parts) == 1:
+        return parts[0][1]
+    order = torch.cat([rows for rows, _ in parts]).argsort()
+    return torch.cat([values for _, values in parts])[order]  # [B, ...]

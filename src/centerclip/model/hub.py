@@ -1,6 +1,4 @@
-"""From a model's name to a folder on this machine: the bundled model, a path, the hub's cache, the hub."""
-
-from __future__ import annotations
+"""Finds models: the bundled one, local paths, the hub's cache, and the hub itself."""
 
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,31 +12,30 @@ from centerclip.model.registry import NANO_FOLDER, OPEN_CLIP_CONFIG, TEMPORAL_FI
 
 __all__ = ["OPEN_CLIP_WEIGHTS", "find_model", "is_local", "upload_folder"]
 
-_ANSWER_SECONDS = 5.0
+_TIMEOUT_SECONDS = 5.0
 _SMALL_FILES = ["*.json", "merges.txt", "vocab.txt", "spiece.model", "tokenizer.model", TEMPORAL_FILE]
-# In the order of preference; the pickled ones are read by torch's restricted unpickler.
+# In order of preference. Pickled files are read by torch's restricted unpickler.
 OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _ELSEWHERE = "give the folder of a downloaded model, or --model nano for the small bundled one"
 
 
 def find_model(name: str | Path, *, revision: str | None = None, weights: bool = True) -> Path:
-    """Find a model's folder or file, fetching it from the hub where need be.
+    """Find a model's folder or file, and download it if necessary.
 
-    What the cache holds in full is used without asking the hub, so that a model, once there, stays the
-    same and works offline; name a `revision` to have another.
+    A fully cached model is used without contacting the hub, so it never changes and works offline. Give a
+    `revision` to get another version.
 
     Args:
-        name: `nano`, a folder, a checkpoint file, or a name of the hub such as
-            `openai/clip-vit-base-patch32`.
+        name: `nano`, a folder, a checkpoint file, or a hub name such as `openai/clip-vit-base-patch32`.
         revision: branch, tag or commit on the hub.
         weights: whether the weights are needed, or only configuration and tokenizer.
 
     Raises:
-        ModelError: there is no such model, or the hub can't be reached; known within seconds.
+        ModelError: the model doesn't exist, or the hub can't be reached. Fails within seconds.
     """
     if name == "nano":
         if not (NANO_FOLDER / "config.json").is_file():
-            raise ModelError("this installation lacks the bundled model nano: install the released wheel")
+            raise ModelError("this installation lacks the bundled model nano: install a released wheel")
         return NANO_FOLDER
     path = Path(name).expanduser()
     if path.exists():
@@ -49,22 +46,22 @@ def find_model(name: str | Path, *, revision: str | None = None, weights: bool =
 
 
 def is_local(name: str) -> bool:
-    """Whether `find_model` finds a model of the hub, or the bundled one, without the network."""
+    """Whether `find_model` finds the bundled model or a hub model without the network."""
     if name == "nano":
         return (NANO_FOLDER / "config.json").is_file()
-    # A first look without snapshot_download, whose import takes 0.2 s.
+    # Checked first, because importing snapshot_download takes 0.2 s.
     configs = (try_to_load_from_cache(name, file) for file in ("config.json", OPEN_CLIP_CONFIG))
     return any(configs) and _cached(name, None, True) is not None
 
 
 def upload_folder(folder: Path, name: str, *, private: bool | None, token: str | None, message: str) -> str:
-    """Create a repository on the hub where need be, and upload a saved model.
+    """Upload a saved model to the hub, creating the repository if necessary.
 
     Returns:
-        The address of the commit.
+        URL of the commit.
 
     Raises:
-        ModelError: the hub refused, or can't be reached.
+        ModelError: the hub refuses or can't be reached.
     """
     api = huggingface_hub.HfApi(token=token)
     try:
@@ -90,7 +87,7 @@ def _cached(name: str, revision: str | None, weights: bool) -> Path | None:
             )
         )
     except errors.HFValidationError as error:
-        raise ModelError(f"{name!r} is no model: {_ELSEWHERE}") from error
+        raise ModelError(f"{name!r} is not a model's name: {_ELSEWHERE}") from error
     except errors.LocalEntryNotFoundError:
         return None
     files = {path.name for path in folder.iterdir()}
@@ -101,12 +98,12 @@ def _cached(name: str, revision: str | None, weights: bool) -> Path | None:
 
 def _download(name: str, revision: str | None, weights: bool) -> Path:
     try:
-        # One question with a time limit first: the download itself would wait for an answer without end.
-        info = huggingface_hub.HfApi().model_info(name, revision=revision, timeout=_ANSWER_SECONDS)
+        # Asked first because it has a timeout; the download itself would wait forever for a response.
+        info = huggingface_hub.HfApi().model_info(name, revision=revision, timeout=_TIMEOUT_SECONDS)
         found = _weight_files({sibling.rfilename for sibling in info.siblings or ()})
         if weights and not found:
             raise ModelError(
-                f"{name} on the hub holds no weights of transformers or open_clip: choose another"
+                f"{name} on the hub has no weights for transformers or open_clip: choose another model"
             )
         patterns = _SMALL_FILES + (found if weights else [])
         return Path(huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=patterns))
@@ -122,7 +119,7 @@ def _download(name: str, revision: str | None, weights: bool) -> Path:
 
 
 def _weight_files(files: set[str]) -> list[str]:
-    """The weight files to take, as patterns: of transformers before open_clip's, safe before pickled."""
+    """Choose weight files, as patterns: transformers before open_clip, safetensors before pickles."""
     layouts = (
         ("config.json", ["model.safetensors", "model-*.safetensors"]),
         ("config.json", ["pytorch_model.bin", "pytorch_model-*.bin"]),

@@ -1,6 +1,4 @@
-"""From what a user names to a backbone: the hub, folders and checkpoint files, with the right tokenizer."""
-
-from __future__ import annotations
+"""Loads the backbone that a user names: from the hub, a folder or a checkpoint file, with its tokenizer."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +10,7 @@ from centerclip.model.backbones import Backbone, find_backbone, make_backbone
 from centerclip.model.checkpoints import read_checkpoint, read_open_clip_config
 from centerclip.model.hub import OPEN_CLIP_WEIGHTS, find_model
 from centerclip.model.registry import OPEN_CLIP_CONFIG
-from centerclip.model.storage import Settings, has_tokenizer, load_tokenizer, read_json, read_settings
+from centerclip.model.storage import ModelSettings, has_tokenizer, load_tokenizer, read_json, read_settings
 from centerclip.naming import BACKBONE_CLASSES
 from centerclip.schedule import TokenSchedule, resolve_schedule
 
@@ -23,14 +21,14 @@ _CLIP_VOCABULARY = 49408
 
 
 def default_schedule(*, blocks: int, patches: int, frames: int) -> TokenSchedule:
-    """The schedule of a model that brings none along: the preset `balanced`."""
+    """Return the schedule of models saved without one: the preset `balanced`."""
     return resolve_schedule("balanced", blocks=blocks, patches=patches, frames=frames)
 
 
-def default_settings(backbone: Backbone, frames: int) -> Settings:
-    """What a model gets that brings no `centerclip.json` along."""
+def default_settings(backbone: Backbone, frames: int) -> ModelSettings:
+    """Return the settings of models without `centerclip.json`."""
     schedule = default_schedule(blocks=backbone.blocks, patches=backbone.patches, frames=frames)
-    return Settings(str(schedule), {"name": "kmedoids"}, frames)
+    return ModelSettings(str(schedule), {"name": "kmedoids"}, frames)
 
 
 def load_backbone(
@@ -40,14 +38,10 @@ def load_backbone(
     tokenizer: Any = None,
     activation: str | None = None,
     revision: str | None = None,
-) -> tuple[Backbone, Settings | None]:
-    """Load what `CenterCLIP.from_pretrained` is given; its documentation explains the arguments.
+) -> tuple[Backbone, ModelSettings | None]:
+    """Load a backbone in float32, and its saved settings if any.
 
-    Returns:
-        The backbone, in float32, and what was saved with it beside the weights, if anything.
-
-    Raises:
-        ModelError, CheckpointError, ConfigError: as documented there.
+    `CenterCLIP.from_pretrained` documents arguments and errors.
     """
     path = find_model(name, revision=revision)
     tokenizer = open_tokenizer(tokenizer)
@@ -55,7 +49,7 @@ def load_backbone(
     own = settings.backbone if backbone is None and settings is not None else backbone
     weights = _checkpoint_file(path) if own is None else None
     if weights is None and activation is not None:
-        raise ModelError(f"{name} states its activation itself: leave activation={activation!r} out")
+        raise ModelError(f"{name} has its own activation setting: leave activation={activation!r} out")
     if weights is not None:
         loaded = _load_checkpoint(weights, tokenizer, activation)
     else:
@@ -69,15 +63,15 @@ def load_backbone(
             loaded = made.load(path, tokenizer=tokenizer, **options)
         except TypeError as error:
             raise ModelError(f"{name} can't be loaded by {made.__name__} with {options}: {error}") from error
-    loaded.name = str(name)  # as the user knows it, not where the cache has it
+    loaded.name = str(name)  # the name the user gave, not the cache's path
     return loaded, settings
 
 
 def open_tokenizer(tokenizer: Any) -> Any:
-    """Load a tokenizer that is given by its folder or hub name; anything else is returned.
+    """Load a tokenizer from a folder or hub name; return anything else unchanged.
 
     Raises:
-        ModelError: there is none, or it can't be read.
+        ModelError: missing or unreadable.
     """
     if isinstance(tokenizer, str | Path):
         return load_tokenizer(find_model(tokenizer, weights=False))
@@ -85,21 +79,19 @@ def open_tokenizer(tokenizer: Any) -> Any:
 
 
 def _family(folder: Path) -> str:
-    """The family of a model of `transformers`, from its configuration."""
-    config = read_json(
-        folder / "config.json", missing="no saved model is there; give its folder or a hub name"
-    )
-    family = config.get("model_type")
+    """Read the family of a model of `transformers` from its configuration."""
+    missing = "give the folder of a saved model, or a hub name"
+    family = read_json(folder / "config.json", missing=missing).get("model_type")
     if family not in BACKBONE_CLASSES:
         raise ModelError(
-            f"{folder} holds a model of type {family!r}, but only {' and '.join(BACKBONE_CLASSES)} are "
-            "supported (SigLIP 2 in its fixed resolutions, not NaFlex); else give backbone='module:Class'"
+            f"{folder} contains a model of type {family!r}, but only {' and '.join(BACKBONE_CLASSES)} are "
+            "supported (SigLIP 2 of fixed resolution, not NaFlex): give backbone='module:Class' for others"
         )
     return str(family)
 
 
 def _checkpoint_file(path: Path) -> Path | None:
-    """The checkpoint file that is meant, or None for a folder of `transformers`."""
+    """Find the checkpoint file; None for a folder of `transformers`."""
     if path.is_file():
         return path
     if (path / "config.json").is_file() or not (path / OPEN_CLIP_CONFIG).is_file():
@@ -107,7 +99,7 @@ def _checkpoint_file(path: Path) -> Path | None:
     for name in OPEN_CLIP_WEIGHTS:
         if (path / name).is_file():
             return path / name
-    raise ModelError(f"{path} has no weights: one of {', '.join(OPEN_CLIP_WEIGHTS)} is needed")
+    raise ModelError(f"{path} has no weights: add one of {', '.join(OPEN_CLIP_WEIGHTS)}")
 
 
 def _load_checkpoint(path: Path, tokenizer: Any, activation: str | None) -> Backbone:
@@ -121,18 +113,18 @@ def _load_checkpoint(path: Path, tokenizer: Any, activation: str | None) -> Back
 
 
 def _clip_tokenizer(weights: Path, vocabulary: int) -> Any:
-    """A file of weights brings no tokenizer: take the one beside it, or CLIP's own from the hub."""
+    """Load the tokenizer in a checkpoint's folder, or CLIP's own from the hub."""
     if has_tokenizer(weights.parent):
         return load_tokenizer(weights.parent)
     if vocabulary != _CLIP_VOCABULARY:
         raise ModelError(
             f"{weights} has a vocabulary of {vocabulary}, which is not CLIP's {_CLIP_VOCABULARY}: give its "
-            "own by tokenizer=FOLDER"
+            "tokenizer by tokenizer=FOLDER"
         )
     try:
         return load_tokenizer(find_model(_CLIP_TOKENIZER, weights=False))
     except ModelError as error:
         raise ModelError(
-            f"{weights} needs CLIP's tokenizer, which is neither beside it nor to be had from the hub: give "
-            f"tokenizer=FOLDER of any CLIP model ({error})"
+            f"{weights} needs CLIP's tokenizer, which is neither in its folder nor available from the hub: "
+            f"give tokenizer=FOLDER of any CLIP model ({error})"
         ) from error

@@ -1,6 +1,4 @@
-"""Reads and writes what `transformers`' image processors keep beside a model's weights."""
-
-from __future__ import annotations
+"""Reads and writes the image processor configuration of `transformers`."""
 
 import json
 import math
@@ -14,26 +12,25 @@ __all__ = ["read_preprocessing", "write_preprocessing"]
 
 _FILE = "preprocessor_config.json"
 _PROCESSOR_FILE = "processor_config.json"
-"""Where `transformers` 5 saves the image processor when it saves it together with the tokenizer."""
+"""Contains the image processor if `transformers` 5 saved it together with the tokenizer."""
 
-# What is always done here, or never; transformers has a switch for it.
+# Switches of transformers that can't be changed here.
 _FIXED = {"do_resize": True, "do_rescale": True, "do_pad": False}
 _NAMES = {"clip": "CLIP", "siglip": "Siglip"}
 
 
 def read_preprocessing(folder: Path, default: Preprocessing) -> Preprocessing:
-    """Read the image processor that was saved with a model.
+    """Read the preprocessing saved with a model.
 
-    `processor_config.json` comes before `preprocessor_config.json` where both hold one, as in
-    `transformers`.
+    As in `transformers`, `processor_config.json` has precedence over `preprocessor_config.json`.
 
     Args:
         folder: the saved model.
-        default: stands in for the files, or for what they leave out. Its image size is that of the model,
-            whose position embeddings admit no other.
+        default: for missing files and values. Its image size is the model's, which the position embeddings
+            fix.
 
     Raises:
-        ModelError: the file is damaged, or describes something that can't be done here.
+        ModelError: the file is damaged, or its settings aren't supported.
     """
     for name in (_PROCESSOR_FILE, _FILE):
         path = folder / name
@@ -53,14 +50,14 @@ def read_preprocessing(folder: Path, default: Preprocessing) -> Preprocessing:
 
 
 def write_preprocessing(preprocessing: Preprocessing, folder: Path, *, family: str) -> None:
-    """Write `preprocessor_config.json` so that `transformers`' own processors do the same.
+    """Write `preprocessor_config.json` so that the processors of `transformers` do the same.
 
-    Antialiasing is what they always do: that it is switched off is known to `read_preprocessing` alone.
+    They always antialias; only `read_preprocessing` notices if it is switched off.
 
     Args:
         preprocessing: what to write.
-        folder: where the model is being saved.
-        family: `clip` or `siglip`, which names the processor.
+        folder: of the saved model.
+        family: `clip` or `siglip`, which selects the processor.
     """
     height, width = preprocessing.image_size
     size = {"height": height, "width": width}
@@ -84,7 +81,7 @@ def write_preprocessing(preprocessing: Preprocessing, folder: Path, *, family: s
     if not preprocessing.antialias:
         saved["antialias"] = False
     (folder / _FILE).write_text(json.dumps(saved, indent=2) + "\n", encoding="utf-8")
-    # transformers would prefer one left over from the model that was here before.
+    # transformers would prefer a leftover file of a model saved here before.
     (folder / _PROCESSOR_FILE).unlink(missing_ok=True)
 
 
@@ -114,17 +111,17 @@ def _parse(saved: dict[str, Any], default: Preprocessing) -> Preprocessing:
 
 
 def _geometry(saved: dict[str, Any], default: Preprocessing) -> tuple[str, int | None]:
-    """How frames are resized, and the short side before cropping, where one is saved."""
+    """Read how frames are resized, and the short side before cropping if saved."""
     crops = saved.get("do_center_crop", default.resize == "crop")
     size = saved.get("size")
-    if isinstance(size, int):  # of transformers before 4.23
+    if isinstance(size, int):  # before transformers 4.23
         size = {"shortest_edge": size} if crops else {"height": size, "width": size}
     needed = dict(zip(("height", "width"), default.image_size, strict=True))
     if crops:
         crop = saved.get("crop_size", needed)
         crop = {"height": crop, "width": crop} if isinstance(crop, int) else crop
         if crop != needed:
-            raise ValueError(f"crop_size is {crop}, but the model takes {needed}")
+            raise ValueError(f"crop_size is {crop}, but the model needs {needed}")
     if size is None:
         return ("crop" if crops else "squash"), None
     if size == needed:
@@ -132,8 +129,8 @@ def _geometry(saved: dict[str, Any], default: Preprocessing) -> tuple[str, int |
     if crops and size.keys() == {"shortest_edge"}:
         return "crop", int(size["shortest_edge"])
     raise ValueError(
-        f"size is {size} with do_center_crop {crops}, but the model takes {needed}: only that size, or a "
-        "shortest_edge that is then cropped, is supported"
+        f"size is {size} with do_center_crop {crops}, but the model needs {needed}: only that size, or a "
+        "shortest_edge with do_center_crop, is supported"
     )
 
 

@@ -1,6 +1,4 @@
-"""Computes what rows of a batch have in common once: a still video's frames, its segments and windows."""
-
-from __future__ import annotations
+"""Computes repeated rows of a batch only once, such as the equal frames of a still video."""
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -16,23 +14,23 @@ __all__ = ["without_repeats"]
 def without_repeats(
     function: Callable[[Tokens], Tensor], tokens: Tokens, same: Sequence[Tensor] | None = None
 ) -> Tensor:
-    """Apply a function to sequences, but only once to successive ones that are equal bit for bit.
+    """Apply a function to sequences, but only once to successive ones that are bitwise equal.
 
-    Slides and fixed cameras show the same frame for seconds. Looking for it costs nothing worth measuring
-    where pictures move, since a comparison ends at the first difference.
+    Slides and fixed cameras show the same frame for seconds. For moving pictures the check costs next to
+    nothing, since comparisons stop at the first difference.
 
     Args:
-        function: x [U, L, D] to [U, ...], each row of the result made from the same row of x alone.
+        function: x [U, L, D] to [U, ...], row by row.
         tokens: x [R, L, D], R at least 1.
-        same: [R, ...] each, what decides whether two sequences are equal; by default the tokens, their places
-            in a frame, and their sizes, but not the times of their frames.
+        same: [R, ...] each, the values that decide whether two sequences are equal. By default the tokens,
+            their places in a frame, and their sizes, but not their times.
 
     Returns:
-        [R, ...], what `function(tokens)` returns except for rounding in batches of another size.
+        [R, ...], equal to `function(tokens)` except for rounding in batches of another size.
     """
     if same is None:
-        held = (tokens.x, tokens.positions[..., 1:], tokens.sizes)
-        same = [values for values in held if values is not None]
+        fields = (tokens.x, tokens.positions[..., 1:], tokens.sizes)
+        same = [values for values in fields if values is not None]
     is_new = [True, *_changes(same)]
     if all(is_new):
         return function(tokens)
@@ -42,11 +40,11 @@ def without_repeats(
 
 
 def _changes(same: Sequence[Tensor]) -> list[bool]:
-    """Whether each row but the first differs from the one before in any of the tensors."""
+    """Whether each row but the first differs from the previous one in any of the tensors."""
     if same[0].device.type == "cpu":
         return [
             not all(torch.equal(rows[row - 1], rows[row]) for rows in same) for row in range(1, len(same[0]))
         ]
-    # On a GPU one comparison of everything, because each answer that comes back has to be waited for.
+    # One comparison of everything on a GPU, because reading each result waits for the device.
     differs = torch.stack([(rows[1:] != rows[:-1]).flatten(1).any(1) for rows in same]).any(0)
     return [bool(answer) for answer in differs.tolist()]

@@ -1,9 +1,4 @@
-"""The files of a saved model: weights, tokenizer, and `centerclip.json`, which `transformers` doesn't read.
-
-Knows no backbones: which files are read, and by what classes, is up to them.
-"""
-
-from __future__ import annotations
+"""Reads and writes the files of a saved model: weights, tokenizer, and `centerclip.json`."""
 
 import json
 import logging
@@ -23,7 +18,7 @@ from centerclip.errors import CheckpointError, ModelError
 from centerclip.model.registry import TEMPORAL_FILE
 
 __all__ = [
-    "Settings",
+    "ModelSettings",
     "has_tokenizer",
     "load_tokenizer",
     "load_weights",
@@ -34,18 +29,17 @@ __all__ = [
 ]
 
 _SETTINGS_FILE = "centerclip.json"
-# A reader that knows no temporal embedding would leave it out unseen: only models that have one are of 2.
+# Format 2 adds the temporal embedding, which readers of format 1 would silently ignore.
 _FORMAT_VERSION, _TEMPORAL_VERSION = 1, 2
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What a saved model carries beside its weights: the content of `centerclip.json`, and the temporal
-    embedding [T, D], which stands in a file of its own.
+class ModelSettings:
+    """The content of `centerclip.json`, and the temporal embedding [T, D], which has its own file.
 
-    `reducer` and `backbone` are tables of a name and options; a built-in backbone is not named, because
-    `config.json` tells it.
+    `reducer` and `backbone` are tables with a name and options. `backbone` is None for built-in ones, which
+    follow from `config.json`.
     """
 
     schedule: str
@@ -56,7 +50,7 @@ class Settings:
 
 
 def has_tokenizer(folder: Path) -> bool:
-    """Tell whether a tokenizer was saved in the folder."""
+    """Whether the folder contains a tokenizer."""
     return any((folder / name).is_file() for name in _TOKENIZER_FILES)
 
 
@@ -64,7 +58,7 @@ def load_tokenizer(folder: Path) -> Any:
     """Load the tokenizer saved in a folder.
 
     Raises:
-        ModelError: there is none, or it can't be read.
+        ModelError: missing or unreadable.
     """
     try:
         with quiet_transformers():
@@ -74,12 +68,15 @@ def load_tokenizer(folder: Path) -> Any:
             f"the tokenizer in {folder} needs a missing package: pip install sentencepiece protobuf"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"the tokenizer in {folder} can't be read: {_first_line(error)}") from error
+        raise ModelError(
+            f"the tokenizer in {folder} can't be read ({_first_line(error)}): give another by "
+            "tokenizer=FOLDER"
+        ) from error
 
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keep `transformers` from printing bars and reports: a library's caller chooses what is shown."""
+    """Keep `transformers` from printing progress bars and reports; output is up to the caller."""
     from transformers.utils import logging as hf_logging
 
     bars, logger = hf_logging.is_progress_bar_enabled(), logging.getLogger("transformers")
@@ -95,14 +92,14 @@ def quiet_transformers() -> Iterator[None]:
 
 
 def load_weights(folder: Path, model_class: Any) -> torch.nn.Module:
-    """Load a model of `transformers` in float32 and evaluation mode, without touching the network.
+    """Load a model of `transformers` in float32 and evaluation mode, without network access.
 
     Args:
-        folder: as `transformers` wrote it.
+        folder: written by `transformers`.
         model_class: such as `transformers.CLIPModel`.
 
     Raises:
-        CheckpointError: weights missing, superfluous, damaged or of the wrong shape.
+        CheckpointError: weights missing, unexpected, damaged or of the wrong shape.
     """
     try:
         with quiet_transformers():
@@ -110,21 +107,22 @@ def load_weights(folder: Path, model_class: Any) -> torch.nn.Module:
                 folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
             )
     except (OSError, RuntimeError, ValueError, TypeError, SafetensorError) as error:
-        raise CheckpointError(f"the weights in {folder} can't be read: {_first_line(error)}") from error
-    for kind, word in (("missing_keys", "lack"), ("unexpected_keys", "hold the unknown")):
+        raise CheckpointError(
+            f"the weights in {folder} can't be read ({_first_line(error)}): download them again"
+        ) from error
+    for kind, word in (("missing_keys", "lack"), ("unexpected_keys", "contain unknown")):
         if keys := sorted(report[kind]):
-            raise CheckpointError(
-                f"the weights in {folder} {word} {keys[0]} ({len(keys)} such): download them again"
-            )
+            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+            raise CheckpointError(f"the weights in {folder} {word} {keys[0]}{more}: download them again")
     module: torch.nn.Module = model.eval()
     return module
 
 
-def read_settings(folder: Path) -> Settings | None:
-    """Read `centerclip.json` and the temporal embedding, where a model has them.
+def read_settings(folder: Path) -> ModelSettings | None:
+    """Read `centerclip.json` and the temporal embedding, if present.
 
     Raises:
-        ModelError: it is damaged, or of a later version.
+        ModelError: the file is damaged, or from a later version.
         CheckpointError: the temporal embedding is missing or damaged.
     """
     path = folder / _SETTINGS_FILE
@@ -134,22 +132,18 @@ def read_settings(folder: Path) -> Settings | None:
     version = saved.pop("format_version", None)
     if version not in (_FORMAT_VERSION, _TEMPORAL_VERSION):
         raise ModelError(
-            f"{path} is of format {version}, this version reads {_FORMAT_VERSION} and {_TEMPORAL_VERSION}: "
+            f"{path} has format {version}, but this version reads {_FORMAT_VERSION} and {_TEMPORAL_VERSION}: "
             "update centerclip"
         )
     table = _read_temporal(folder) if saved.pop("temporal", False) else None
     try:
-        return Settings(**saved, temporal=table)
+        return ModelSettings(**saved, temporal=table)
     except TypeError as error:
-        raise ModelError(f"{path} is damaged: {error}") from error
+        raise ModelError(f"{path} is damaged ({error}): download the model again") from error
 
 
-def write_settings(folder: Path, settings: Settings) -> None:
-    """Write `centerclip.json` and the temporal embedding.
-
-    Raises:
-        OSError: they can't be written.
-    """
+def write_settings(folder: Path, settings: ModelSettings) -> None:
+    """Write `centerclip.json` and the temporal embedding; raises OSError if that fails."""
     content: dict[str, Any] = {
         "format_version": _FORMAT_VERSION,
         "schedule": settings.schedule,
@@ -172,7 +166,7 @@ def _read_temporal(folder: Path) -> Tensor:
         return load_file(path)["table"].to(torch.float32)
     except FileNotFoundError as error:
         raise CheckpointError(
-            f"{path} is missing, but {_SETTINGS_FILE} beside it speaks of it: download the model again"
+            f"{path} is missing, but {_SETTINGS_FILE} refers to it: download the model again"
         ) from error
     except (OSError, KeyError, SafetensorError) as error:
         raise CheckpointError(f"{path} is damaged ({_first_line(error)}): download it again") from error
@@ -182,7 +176,7 @@ def read_json(path: Path, *, missing: str) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        ModelError: it can't be read, or isn't there: then the message ends with `missing`.
+        ModelError: unreadable or missing; `missing` is the remedy for the latter.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -191,7 +185,7 @@ def read_json(path: Path, *, missing: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} can't be read: {error}") from error
     if not isinstance(content, dict):
-        raise ModelError(f"{path} is damaged: it holds no JSON object")
+        raise ModelError(f"{path} is damaged, since it isn't a JSON object: download the model again")
     return content
 
 

@@ -1,9 +1,7 @@
-"""Tells frames apart in time: one learned vector a frame, added where frames are about to meet.
+"""Temporal embedding: one learned vector per frame, added before frames interact.
 
-Once tokens of several frames stand in one sequence, nothing in a pretrained tower says which came first.
+A pretrained tower has no other way to know the order of frames whose tokens share a sequence.
 """
-
-from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
@@ -14,34 +12,29 @@ __all__ = ["TemporalEmbedding"]
 
 
 class TemporalEmbedding(nn.Module):
-    """A vector for each of a video's T frames, the same for all tokens of the frame.
+    """A vector for each of a video's T frames, shared by all tokens of the frame.
 
     Args:
-        table: [T, D]; zeros leave a pretrained model as it was.
+        table: [T, D] floats; zeros don't change a pretrained model.
 
     Raises:
-        ModelError: a table of another shape.
+        ModelError: another shape or dtype.
     """
 
     def __init__(self, table: Tensor) -> None:
         super().__init__()
         if table.ndim != 2 or not table.is_floating_point() or not table.numel():
             raise ModelError(
-                f"the temporal embedding is {table.dtype} {tuple(table.shape)}: floats [frames, width] are "
-                "needed"
+                f"the temporal embedding is {table.dtype} {tuple(table.shape)}, but must be floats "
+                "[frames, width]"
             )
         self.table = nn.Parameter(table)
 
-    @property
-    def width(self) -> int:
-        """D, of the tokens it can be added to."""
-        return self.table.shape[1]
-
     def forward(self, x: Tensor) -> Tensor:
-        """Add to every token of frame i of n the vector at floor((i + 1/2) * T / n), the nearest in time.
+        """Add the vector nearest in time, at floor((i + 1/2) * T / n), to every token of frame i of n.
 
         Args:
-            x: [B, n, L, D], frames in the order of time.
+            x: [B, n, L, D], frames in temporal order.
 
         Returns:
             [B, n, L, D].

@@ -1,9 +1,7 @@
-"""A CLIP's text tower in numpy, for a query on the command line: importing torch and transformers takes 5 s.
+"""CLIP's text tower in numpy, for command-line queries: importing torch and transformers takes 5 s.
 
-Reads what `transformers` saves. Anything unusual is refused, and the whole model is loaded instead.
+Reads models saved by `transformers`. Rejects anything unusual, and the caller loads the whole model instead.
 """
-
-from __future__ import annotations
 
 import json
 import math
@@ -21,14 +19,15 @@ __all__ = ["TextTower", "probe"]
 
 _Array = NDArray[np.float32]
 
+_EMBEDDINGS = "text_model.embeddings"
 _SENTENCE = "a red car drives through the city"
 _NUMBERS = 16
 _TOLERANCE = 0.004
-"""bfloat16 moves a number by up to 0.001; another model would agree within this in one of 10^17 cases."""
+"""bfloat16 changes a number by up to 0.001. Another model would agree within this with probability 1e-17."""
 
 
 def probe(encode_text: Callable[[list[str]], _Array]) -> str:
-    """Encode one fixed sentence and write the first numbers of the embedding, to tell text towers apart."""
+    """Format the first numbers of a fixed sentence's embedding, to tell text towers apart."""
     return " ".join(f"{number:.4f}" for number in encode_text([_SENTENCE])[0, :_NUMBERS])
 
 
@@ -50,17 +49,17 @@ class TextTower:
     """The text half of a `transformers.CLIPModel`, in float32.
 
     Args:
-        folder: of a saved model, with `config.json`, `tokenizer.json` and `model.safetensors`.
+        folder: a saved model with `config.json`, `tokenizer.json` and `model.safetensors`.
 
     Raises:
-        ModelError: the folder holds anything else.
+        ModelError: the folder contains anything else.
     """
 
     def __init__(self, folder: Path) -> None:
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             if config["model_type"] != "clip" or config.get("text_config_dict"):
-                raise ModelError(f"{folder} holds no CLIP of transformers in its present form")
+                raise ModelError(f"{folder} isn't a CLIP saved by a current version of transformers")
             text = config["text_config"]
             self._heads: int = text["num_attention_heads"]
             self._epsilon: float = text["layer_norm_eps"]
@@ -74,29 +73,25 @@ class TextTower:
             self._tokenizer.enable_truncation(len(self._weights[f"{_EMBEDDINGS}.position_embedding.weight"]))
             self._blocks = sum(name.endswith("layer_norm1.weight") for name in names)
             if self._tokenizer.get_vocab_size() > len(self._weights[f"{_EMBEDDINGS}.token_embedding.weight"]):
-                raise ModelError("the tokenizer is another model's")
-            self.encode_text([""])  # fails where a weight or the end of a sentence is missing
-        except Exception as error:  # tokenizers has no class of its own
+                raise ModelError("the tokenizer belongs to another model")
+            self.encode_text([""])  # fails if a weight or the end token is missing
+        except Exception as error:  # tokenizers raises plain exceptions
             raise ModelError(f"the text tower in {folder} can't be read alone: {error}") from error
 
     def matches(self, probed: str) -> bool:
-        """Whether `probe` of the model that made an index gives the same as this tower."""
+        """Whether the `probe` of an index's model agrees with this tower."""
         theirs, own = probed.split(), probe(self.encode_text).split()
         return len(theirs) == len(own) and all(
             abs(float(a) - float(b)) < _TOLERANCE for a, b in zip(theirs, own, strict=True)
         )
 
     def encode_text(self, texts: Sequence[str]) -> _Array:
-        """Encode sentences, as `CenterCLIP.encode_text` does.
-
-        Returns:
-            [Q, E] float32, unit length.
-        """
+        """Encode sentences to [Q, E] float32, unit length, like `CenterCLIP.encode_text`."""
         return np.stack([self._encode(text) for text in texts])
 
     def _encode(self, text: str) -> _Array:
         ids = self._tokenizer.encode(text).ids
-        # Configurations older than transformers 4.31 name 2 and mean the highest id of the sentence.
+        # Before transformers 4.31, configurations said 2 and meant the highest id of the sentence.
         stop = ids.index(self._end if self._end != 2 else max(ids)) + 1
         x = self._weights[f"{_EMBEDDINGS}.token_embedding.weight"][ids[:stop]]
         x = x + self._weights[f"{_EMBEDDINGS}.position_embedding.weight"][:stop]  # [L, D]
@@ -129,6 +124,3 @@ class TextTower:
         scale = 1 / np.sqrt((x * x).mean(axis=-1, keepdims=True) + np.float32(self._epsilon))
         out: _Array = x * scale * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
         return out
-
-
-_EMBEDDINGS = "text_model.embeddings"

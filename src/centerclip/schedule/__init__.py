@@ -1,4 +1,4 @@
-"""Token schedules: the notation and what it costs, and the presets, for a model of any geometry."""
+"""Token schedules: notation, presets, and costs, for models of any geometry."""
 
 from centerclip.schedule.notation import Reduction, TokenSchedule, segment_sizes
 from centerclip.schedule.presets import PRESETS, check_schedule, resolve_schedule

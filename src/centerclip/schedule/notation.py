@@ -1,7 +1,7 @@
-"""The notation: after which block how many segments and tokens remain, and what that costs.
+"""Token schedules: where a model reduces tokens, to how many, and what that costs.
 
-The notation is the paper's: `B6-4,49` cuts the frames into 4 segments after block 6 and keeps 49
-tokens of each; stages are joined by `;`; `none` keeps everything. Knows no tensors and no model.
+The notation is the paper's: `B6-4,49` cuts the frames into 4 segments after block 6 and keeps 49 tokens of
+each; stages are joined by `;`; `none` keeps everything.
 
 Source: CenterCLIP (arXiv 2205.00823) section 4.
 """
@@ -21,21 +21,17 @@ _STAGE = re.compile(r"B(\d+)-(\d+),(\d+)", re.IGNORECASE)
 
 
 def segment_sizes(frames: int, segments: int) -> tuple[int, ...]:
-    """How many frames fall into each segment: frame `t` belongs to `floor(t * segments / frames)`.
-
-    Args:
-        frames: T >= segments.
-        segments: S >= 1.
+    """Count the frames of each segment; frame `t` belongs to segment `floor(t * segments / frames)`.
 
     Returns:
-        S sizes that sum to T and differ by at most one.
+        One size per segment. They sum to `frames` and differ by at most one.
 
     Raises:
         ScheduleError: not 1 <= segments <= frames.
     """
     if not 1 <= segments <= frames:
         raise ScheduleError(
-            f"{frames} frames can't be cut into {segments} segments: ask for 1 to {frames} segments"
+            f"{frames} frames can't be cut into {segments} segments: choose 1 to {frames} segments"
         )
     sizes = [0] * segments
     for frame in range(frames):
@@ -45,7 +41,7 @@ def segment_sizes(frames: int, segments: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reduction:
-    """One change of the token count: after `block` blocks, `segments` sequences of `tokens` patch tokens."""
+    """One reduction: after `block` blocks, `segments` sequences of `tokens` patch tokens remain."""
 
     block: int
     segments: int
@@ -62,7 +58,7 @@ class Reduction:
 
 @dataclass(frozen=True, slots=True)
 class TokenSchedule:
-    """The reductions of a model, in the order of their blocks; empty for the plain model.
+    """A model's reductions in block order; empty for the plain model.
 
     Raises:
         ScheduleError: blocks that don't ascend, or segments that grow.
@@ -71,9 +67,9 @@ class TokenSchedule:
     reductions: tuple[Reduction, ...] = ()
 
     def __post_init__(self) -> None:
-        for before, after in zip(self.reductions, self.reductions[1:], strict=False):
+        for before, after in pairwise(self.reductions):
             if after.block <= before.block:
-                raise ScheduleError(f"{self}: stages must stand in ascending order of block, each block once")
+                raise ScheduleError(f"{self}: stages must be in ascending order of block, one per block")
             if after.segments > before.segments:
                 raise ScheduleError(
                     f"{self}: segments grow from {before.segments} to {after.segments}; they may only shrink"
@@ -84,7 +80,7 @@ class TokenSchedule:
         """Read `none`, `B6-4,49` or several stages joined by `;`.
 
         Raises:
-            ScheduleError: the text is not of that form; the message shows the form.
+            ScheduleError: malformed text.
         """
         if isinstance(text, TokenSchedule):
             return text
@@ -95,8 +91,8 @@ class TokenSchedule:
             match = _STAGE.fullmatch(part.strip())
             if match is None:
                 raise ScheduleError(
-                    f"schedule {text!r} is not understood at {part.strip()!r}: write B<block>-<segments>,"
-                    "<tokens>, as in B6-4,49, stages joined by ';', or none"
+                    f"schedule {text!r} can't be read at {part.strip()!r}: write B<block>-<segments>,<tokens>"
+                    ", such as B6-4,49, with stages joined by ';', or none"
                 )
             stages.append(Reduction(*(int(number) for number in match.groups())))
         return cls(tuple(stages))
@@ -108,43 +104,43 @@ class TokenSchedule:
         return bool(self.reductions)
 
     def validate(self, *, blocks: int, frames: int, patches: int) -> None:
-        """Check that the schedule can run on a model and a number of frames.
+        """Check that the schedule fits a model.
 
         Args:
-            blocks: transformer blocks of the vision tower.
-            frames: T frames a video.
-            patches: P patch tokens a frame.
+            blocks: number of blocks of the vision tower.
+            frames: T, frames per video.
+            patches: P, patch tokens per frame.
 
         Raises:
-            ScheduleError: the message names the stage and the rule it breaks.
+            ScheduleError: a stage doesn't fit.
         """
         for stage in self.reductions:
             if stage.block >= blocks:
                 raise ScheduleError(
-                    f"{stage}: the model has {blocks} blocks, so a reduction can stand after block 1 to "
-                    f"{blocks - 1}"
+                    f"{stage}: the model has {blocks} blocks, so reduce after one of blocks 1 to {blocks - 1}"
                 )
             if stage.segments > frames:
                 raise ScheduleError(
                     f"{stage}: {stage.segments} segments need at least as many frames, but there are {frames}"
                 )
-            smallest = (frames // stage.segments) * patches
+            shortest = frames // stage.segments
+            smallest = shortest * patches
             if stage.tokens > smallest:
                 raise ScheduleError(
-                    f"{stage}: the smallest segment has {frames // stage.segments} x {patches} = {smallest} "
-                    f"tokens, so at most {smallest} can be kept"
+                    f"{stage}: the smallest segment has {shortest} x {patches} tokens, so keep at most "
+                    f"{smallest}"
                 )
             frames, patches = stage.segments, stage.tokens
 
     def fit(self, *, frames: int, patches: int) -> TokenSchedule:
-        """The nearest schedule that a video with fewer frames allows.
+        """Adapt the schedule to a video with fewer frames; with enough frames it stays unchanged.
 
-        Segments shrink until each holds enough tokens; a stage that would keep more tokens than there
-        are keeps all of them. With enough frames the schedule comes back unchanged.
+        The number of segments shrinks until each has enough tokens. A stage that would keep more tokens than
+        there are keeps all of them.
 
         Args:
-            frames: frames the video really has, at least 1.
-            patches: P patch tokens a frame.
+            frames: the video's frames, at least 1.
+            patches: P, patch tokens per frame.
         """
         fitted = []
         for stage in self.reductions:
@@ -156,15 +152,11 @@ class TokenSchedule:
         return TokenSchedule(tuple(fitted))
 
     def segments(self, frames: int) -> int:
-        """Sequences that leave the tower for a video of `frames` frames: S, or T for `none`."""
+        """Count the segments of a video of `frames` frames: S, or T for `none`."""
         return self.reductions[-1].segments if self.reductions else frames
 
     def frames_per_segment(self, frames: int) -> tuple[int, ...]:
-        """How many of a video's frames each sequence that leaves the tower covers, in the order of time.
-
-        Args:
-            frames: T, enough for every stage.
-        """
+        """Count the frames that each final segment covers, in temporal order; T = `frames` must suffice."""
         sizes: Sequence[int] = (1,) * frames
         for stage in self.reductions:
             ends = [0, *accumulate(segment_sizes(len(sizes), stage.segments))]
@@ -172,7 +164,7 @@ class TokenSchedule:
         return tuple(sizes)
 
     def tokens_by_block(self, *, blocks: int, frames: int, patches: int) -> list[tuple[int, int]]:
-        """(sequences, patch tokens a sequence) that enter each block of the tower, first block first."""
+        """List (sequences, patch tokens per sequence) that enter each block."""
         counts = []
         stages = {stage.block: stage for stage in self.reductions}
         for block in range(blocks):
@@ -193,18 +185,19 @@ class TokenSchedule:
         class_token: bool = True,
         whole_last_block: bool = True,
     ) -> int:
-        """Multiply-adds of one video's way through the vision tower (without head and clustering).
+        """Count the multiply-adds of the vision tower for one video, without head and clustering.
 
-        Counts the matrix products of the patch embedding, the four attention projections, the two
-        attention products and the two layers of the feed-forward part.
+        Counts the matrix products of the patch embedding, the four attention projections, the two attention
+        products and the two MLP layers.
 
         Args:
+            blocks, frames, patches: as in `validate`.
             width: D of the tower.
-            mlp_width: hidden width of the feed-forward part.
-            patch_pixels: inputs of the patch embedding, 3 * patch * patch.
-            class_token: whether a sequence carries one token beside its patches.
-            whole_last_block: whether the last block runs for all tokens, as the paper counts it, or for one
-                of each sequence, which is all that a tower with class tokens reads.
+            mlp_width: hidden width of the MLP.
+            patch_pixels: inputs of the patch embedding, 3 * patch_size².
+            class_token: whether sequences have a class token.
+            whole_last_block: whether the last block computes all tokens, as in the paper, or only one per
+                sequence, which is all that a tower with class tokens needs.
         """
         total = frames * patches * width * patch_pixels
         for block, (sequences, kept) in enumerate(

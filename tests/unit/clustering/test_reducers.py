@@ -1,4 +1,4 @@
-"""Reducers: what they have in common, and what each one does with the tokens."""
+"""Reducers: their common contract, and what each one does."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,24 +68,23 @@ def test_every_reducer_keeps_the_contract(name: str, k: int, training: bool, dev
     assert (reduced.sizes is not None) == (reduced.bias is not None) == (name == "merge")
 
 
-@pytest.mark.parametrize("name", [name for name in REDUCERS if name != "token_shift"])
-def test_towers_without_class_tokens_are_served(name: str) -> None:
-    reduced = run(name, tokens_of_segments(class_tokens=False), 5)
-    assert reduced.class_token is None
-    assert reduced.x.shape == (SEGMENTS, 5, WIDTH)
-
-
+@pytest.mark.parametrize("class_tokens", [False, True])
 @pytest.mark.parametrize("name", REDUCERS)
-def test_a_segment_does_not_depend_on_the_others(name: str) -> None:
-    tokens = tokens_of_segments()
+def test_a_segment_does_not_depend_on_the_others(name: str, class_tokens: bool) -> None:
+    if name == "token_shift" and not class_tokens:
+        with pytest.raises(ConfigError, match="this tower has none: use temporal_shift"):
+            run(name, tokens_of_segments(class_tokens=False), 7)
+        return
+    tokens = tokens_of_segments(class_tokens=class_tokens)
     together, alone = run(name, tokens, 7), run(name, tokens.map(lambda values: values[1:]), 7)
+    assert together.x.shape == (SEGMENTS, class_tokens + 7, WIDTH)
     assert alone.owners is None or torch.equal(alone.owners[0], together.owners[1])
     assert_equal(alone.map(lambda values: values[0]), together.map(lambda values: values[1]))
 
 
 @pytest.mark.parametrize("k", [1, 7, 30])
 @pytest.mark.parametrize("name", ["kmedoids", "spectral", "sample", "token_shift"])
-def test_the_gradient_reaches_the_kept_tokens_alone(name: str, k: int) -> None:
+def test_only_kept_tokens_have_a_gradient(name: str, k: int) -> None:
     tokens = tokens_of_segments()
     tokens.x.requires_grad_()
     reduced = run(name, tokens, k)
@@ -101,7 +100,7 @@ def test_the_gradient_reaches_the_kept_tokens_alone(name: str, k: int) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BLENDING))
-def test_the_gradient_reaches_all_blended_tokens(name: str) -> None:
+def test_all_blended_tokens_have_a_gradient(name: str) -> None:
     tokens = tokens_of_segments()
     tokens.x.requires_grad_()
     run(name, tokens, 7).patches.sum().backward()
@@ -125,31 +124,23 @@ def test_autocast_and_half_precision_do_not_change_the_choice(name: str) -> None
 
 def test_clustering_reducers_keep_the_medoids_of_the_frame_major_sequence() -> None:
     tokens = tokens_of_segments()
-    sequence = tokens.sequence
+    sequence, knn = tokens.sequence, {"graph": "knn", "sigma": "median"}
+    mutual = {"mutual": True, "neighbors": 15}  # the default is the paper's five neighbors per frame
     for name, found in [
         ("kmedoids", kmedoids(sequence, 7)),
         ("kmedoids(metric=cosine, max_iter=1)", kmedoids(sequence, 7, metric="cosine", max_iter=1)),
         ("spectral", spectral_clustering(sequence, 7, sigma="median")),
         ("spectral(sigma=2)", spectral_clustering(sequence, 7)),
-        # The paper's neighbors: five per frame.
-        (
-            "spectral(graph=knn, mutual=true)",
-            spectral_clustering(sequence, 7, graph="knn", sigma="median", neighbors=15, mutual=True),
-        ),
-        (
-            "spectral(graph=knn, neighbors=2)",
-            spectral_clustering(sequence, 7, graph="knn", sigma="median", neighbors=2),
-        ),
+        ("spectral(graph=knn, mutual=true)", spectral_clustering(sequence, 7, **knn, **mutual)),
+        ("spectral(graph=knn, neighbors=2)", spectral_clustering(sequence, 7, **knn, neighbors=2)),
     ]:
         reduced = run(name, tokens, 7)
         assert torch.equal(kept_of(reduced, PATCHES), found.medoids)
         assert torch.equal(reduced.owners, found.labels)
-
-
-def test_frames_of_many_patches_have_five_more_neighbors() -> None:
+    # Frames of at least 100 patches have five more neighbors.
     sequence = token_sets("random", (1, 200, 6))
     reduced = run("spectral(graph=knn)", as_tokens(sequence.unflatten(1, (2, 100))), 20)
-    found = spectral_clustering(sequence, 20, graph="knn", sigma="median", neighbors=15)
+    found = spectral_clustering(sequence, 20, **knn, neighbors=15)
     assert torch.equal(kept_of(reduced, 100), found.medoids)
 
 
@@ -159,32 +150,27 @@ def test_pool_averages_positions_over_frames() -> None:
     reduced = run("pool", tokens, PATCHES)
     torch.testing.assert_close(reduced.patches, patches.mean(1))
     torch.testing.assert_close(reduced.positions, tokens.positions.mean(1))
-    # Fewer: runs of positions too. More: runs of frames, here frames 0-1 and 1-2. All: nothing to average.
-    torch.testing.assert_close(
-        run("pool", tokens, PATCHES // 2).patches, patches.mean(1).unflatten(1, (5, 2)).mean(2)
-    )
+    # Fewer tokens: runs of positions too. More: runs of frames, here 0-1 and 1-2. All: nothing to average.
+    pairs = patches.mean(1).unflatten(1, (5, 2)).mean(2)
+    torch.testing.assert_close(run("pool", tokens, PATCHES // 2).patches, pairs)
     halves = torch.cat([patches[:, :2].mean(1), patches[:, 1:].mean(1)], 1)
     torch.testing.assert_close(run("pool", tokens, 2 * PATCHES).patches, halves)
     assert torch.equal(run("pool", tokens, COUNT).patches, patches.flatten(1, 2))
 
 
-def test_sample_takes_the_middle_of_each_stride() -> None:
+def test_sample_takes_the_middle_of_each_stride_or_in_training_any() -> None:
     tokens = tokens_of_segments()
     for k, kept in ((10, [*range(1, 30, 3)]), (4, [3, 11, 18, 26]), (30, [*range(30)])):
         assert kept_of(run("sample", tokens, k), PATCHES).tolist() == [kept] * 2
-
-
-@pytest.mark.parametrize("name", ["sample", "temporal_shift", "token_shift"])
-def test_sample_draws_within_each_stride_in_training(name: str) -> None:
     torch.manual_seed(0)
-    runs = [run(name, tokens_of_segments(), 4, training=True) for _ in range(100)]
+    runs = [run("sample", tokens, 4, training=True) for _ in range(100)]
     drawn = torch.cat([kept_of(reduced, PATCHES) for reduced in runs])
     for stride, (start, end) in enumerate(pairwise([0, 7, 15, 22, 30])):
         assert drawn[:, stride].unique().tolist() == list(range(start, end))
 
 
 def test_temporal_shift_takes_channels_from_the_neighboring_frames() -> None:
-    # Channel c of frame t is 100 t + c: of 16 channels two come from before and two from after.
+    # Channel c of frame t is 100 t + c. Of 16 channels, two come from before and two from after.
     frames = 100.0 * torch.arange(3)[:, None] + torch.arange(WIDTH)
     tokens = as_tokens(frames[None, :, None].expand(1, 3, PATCHES, WIDTH), frames[None])
     shifted = run("temporal_shift", tokens, COUNT).patches.unflatten(1, (3, PATCHES))
@@ -202,35 +188,20 @@ def test_token_shift_shifts_class_tokens_alone() -> None:
     expected[:, :2] = own[:, [0, 0, 1], :2].mean(1)
     expected[:, 2:4] = own[:, [1, 2, 2], 2:4].mean(1)
     torch.testing.assert_close(reduced.class_token, expected)
-
-
-def test_shifts_leave_a_single_frame_as_it_is() -> None:
     single = tokens_of_segments().map(lambda values: values[:, :1])
     for name in ("temporal_shift", "token_shift"):
         assert torch.equal(run(name, single, PATCHES).x, single.x[:, 0])
 
 
-def test_token_shift_needs_class_tokens() -> None:
-    with pytest.raises(ConfigError, match="this tower has none: use temporal_shift"):
-        run("token_shift", tokens_of_segments(class_tokens=False), 5)
-
-
-@pytest.mark.parametrize("name", REDUCERS)
-@pytest.mark.parametrize("k", [0, COUNT + 1])
-def test_impossible_token_counts_are_refused(name: str, k: int) -> None:
-    with pytest.raises(ValueError, match=f"tokens is {k}, but must be from 1 to the 30 tokens"):
-        run(name, tokens_of_segments(), k)
-
-
-@pytest.mark.parametrize("name", ["kmedoids", "spectral", "merge"])
-def test_tokens_that_are_not_finite_are_refused(name: str) -> None:
+def test_impossible_counts_and_values_are_refused() -> None:
+    for k in (0, COUNT + 1):
+        with pytest.raises(ValueError, match=f"tokens is {k}, but must be from 1 to the 30 tokens"):
+            run("sample", tokens_of_segments(), k)
     tokens = tokens_of_segments()
     tokens.x[1, 2, 3, 4] = torch.nan
-    with pytest.raises(ValueError, match="NaN"):
-        run(name, tokens, 5)
-
-
-# Names
+    for name in ("kmedoids", "spectral", "merge"):
+        with pytest.raises(ValueError, match="NaN"):
+            run(name, tokens, 5)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +235,7 @@ def test_a_reducer_is_remade_from_its_config_and_its_label(text: str) -> None:
         (Reducer, r"is the class Reducer: give an instance, Reducer\(\)"),
     ],
 )
-def test_what_is_no_reducer_is_refused(given: Any, message: str) -> None:
+def test_invalid_reducers_are_refused(given: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_reducer(given)
 
@@ -274,9 +245,6 @@ def test_equal_numbers_are_the_same_option() -> None:
         assert str(reducer_config(reducer)[option]) == "2.0"
 
 
-# Reducers of one's own
-
-
 @dataclass(frozen=True)
 class Scaled(Reducer):
     by: float = 1.0
@@ -284,7 +252,7 @@ class Scaled(Reducer):
 
 @dataclass(frozen=True)
 class Mine(Reducer):
-    """Returns whatever a test gives it."""
+    """Returns what a test tells it to."""
 
     result: Callable[[Tokens, int], Any]
 
@@ -302,7 +270,7 @@ class Weighted(MyBlend):
     weighted = True
 
 
-def test_tokens_chosen_in_any_order_are_kept_in_theirs() -> None:
+def test_tokens_chosen_in_any_order_are_kept_in_sequence_order() -> None:
     tokens = tokens_of_segments()
     reduced = run(Mine(lambda tokens, k: torch.tensor([[9, 4, 21], [0, 29, 3]])), tokens, 3)
     assert kept_of(reduced, PATCHES).tolist() == [[4, 9, 21], [0, 3, 29]]
@@ -310,40 +278,34 @@ def test_tokens_chosen_in_any_order_are_kept_in_theirs() -> None:
     assert reduced.owners is None
 
 
-def test_softly_blended_tokens_share_out_what_they_stand_for() -> None:
+def test_blended_tokens_share_sizes() -> None:
     weights = torch.tensor([[0.5, 0.5, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0]]).expand(1, 2, 4)
     tokens = as_tokens(torch.eye(4)[None, None], sizes=torch.tensor([[[2.0, 4.0, 1.0, 3.0]]]))
     reduced = run(Weighted(lambda tokens, k: weights), tokens, 2)
     assert torch.equal(reduced.patches, weights)
     assert reduced.positions[0, :, 2].tolist() == [0.5, 1.5]
-    assert reduced.sizes.tolist() == [[4.0, 3.0]]  # the second token goes half into each, the last into none
+    assert reduced.sizes.tolist() == [[4.0, 3.0]]  # half of the second token each, none of the last
     torch.testing.assert_close(reduced.bias, reduced.sizes.log()[:, None, None])
+
+
+def clustering(medoids: list[int], *, labels: int) -> Clustering:
+    return Clustering(torch.tensor([medoids, [4, 5, 6]]), torch.zeros(2, labels).long(), torch.zeros(2))
 
 
 @pytest.mark.parametrize(
     ("result", "message"),
     [
-        (lambda tokens, k: [[1, 2, 3]], r"returned kept of list, but torch.int64 \[2, 3\] are needed"),
+        (lambda tokens, k: [[1, 2, 3]], r"returned kept of list, but must return torch.int64 \[2, 3\]"),
         (lambda tokens, k: torch.zeros(2, k), r"kept of torch.float32 \[2, 3\]"),
         (lambda tokens, k: torch.tensor([[1, 2], [3, 4]]), r"kept of torch.int64 \[2, 2\]"),
-        (lambda tokens, k: torch.tensor([[1, 2, 3], [4, 4, 5]]), "keep 3 different tokens"),
+        (lambda tokens, k: torch.tensor([[1, 2, 3], [4, 4, 5]]), "return 3 different indices"),
         (lambda tokens, k: torch.tensor([[1, 2, 3], [4, 5, 30]]), "from 0 to 29"),
         (lambda tokens, k: torch.tensor([[-1, 2, 3], [4, 5, 6]]), "from 0 to 29"),
-        (
-            lambda tokens, k: Clustering(
-                torch.tensor([[3, 2, 1], [4, 5, 6]]), torch.zeros(2, 30).long(), None
-            ),
-            "medoids ascend",
-        ),
-        (
-            lambda tokens, k: Clustering(
-                torch.tensor([[1, 2, 3], [4, 5, 6]]), torch.zeros(2, 3).long(), None
-            ),
-            r"labels of torch.int64 \[2, 3\]",
-        ),
+        (lambda tokens, k: clustering([3, 2, 1], labels=30), "medoids must ascend"),
+        (lambda tokens, k: clustering([1, 2, 3], labels=3), r"labels of torch.int64 \[2, 3\]"),
     ],
 )
-def test_choices_that_are_none_are_refused(result: Any, message: str) -> None:
+def test_invalid_choices_are_refused(result: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as error:
         run(Mine(result), tokens_of_segments(), 3)
     assert "test_reducers:Mine" in str(error.value)
@@ -352,14 +314,14 @@ def test_choices_that_are_none_are_refused(result: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        (torch.zeros(2, 3, 29), r"weights of torch.float32 \[2, 3, 29\], but floats \[2, 3, 30\]"),
+        (torch.zeros(2, 3, 29), r"torch.float32 \[2, 3, 29\], but must return floats \[2, 3, 30\]"),
         (torch.zeros(2, 3, 30).long(), "weights of torch.int64"),
-        (torch.full((2, 3, 30), 1 / 29), "add up to 1"),
-        (torch.full((2, 3, 30), torch.nan), "add up to 1"),
+        (torch.full((2, 3, 30), 1 / 29), "sum to 1"),
+        (torch.full((2, 3, 30), torch.nan), "sum to 1"),
         (torch.tensor([2.0, -1.0] + [0.0] * 28).expand(2, 3, 30), "at least 0"),
     ],
 )
-def test_weights_that_are_none_are_refused(weights: Tensor, message: str) -> None:
+def test_invalid_weights_are_refused(weights: Tensor, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         run(MyBlend(lambda tokens, k: weights), tokens_of_segments(), 3)
 

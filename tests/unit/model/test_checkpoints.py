@@ -1,6 +1,4 @@
-"""Checkpoints of other lineages: files are built here from known weights, under each lineage's names."""
-
-from __future__ import annotations
+"""Checkpoints of other projects, built here from known weights in each project's layout."""
 
 import json
 import os
@@ -25,7 +23,7 @@ from centerclip.preprocessing import Preprocessing
 
 
 class Tree(nn.Module):
-    """A module with parameters and buffers of given names, as a TorchScript archive holds them."""
+    """A module with parameters and buffers of given names, to make a TorchScript archive."""
 
     def __init__(self, tensors: dict[str, Tensor]) -> None:
         super().__init__()
@@ -46,7 +44,7 @@ class Tree(nn.Module):
 
 
 def save_archive(tensors: dict[str, Tensor], path: Path, *, traced: bool) -> None:
-    with warnings.catch_warnings():  # TorchScript is deprecated; OpenAI's files are made of it all the same
+    with warnings.catch_warnings():  # TorchScript is deprecated, but OpenAI's files use it
         warnings.simplefilter("ignore")
         tree = Tree(tensors)
         module = torch.jit.trace(tree, torch.zeros(1)) if traced else torch.jit.script(tree)
@@ -75,45 +73,32 @@ def assert_same(read: Any, known: Any) -> None:
             torch.testing.assert_close(ours.pooler_output, theirs.pooler_output)
 
 
-@pytest.mark.parametrize("traced", [True, False], ids=["traced", "scripted"])
-def test_openais_archive_is_read_without_running_it(
-    traced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("layout", ["traced", "scripted", "half", "state dict"])
+def test_openais_checkpoints_are_read_without_running_them(
+    layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known, path = known_model(), tmp_path / "ViT.pt"
-    mask = {"transformer.resblocks.0.attn_mask": torch.full((12, 12), -1)}  # an attribute in some archives
-    save_archive({**openai_names(known), **NUMBERS, **mask}, path, traced=traced)
+    tensors = {**openai_names(known.half() if layout == "half" else known), **NUMBERS}
+    if layout == "state dict":  # recognized by its numbers
+        torch.save(tensors, path)
+    else:
+        mask = {
+            "transformer.resblocks.0.attn_mask": torch.full((12, 12), -1)
+        }  # an attribute in some archives
+        save_archive({**tensors, **mask}, path, traced=layout != "scripted")
     monkeypatch.setattr(torch.jit, "load", None)
-    assert_same(read_checkpoint(path), known)
-
-
-def test_openais_archive_in_half_precision_is_widened(tmp_path: Path) -> None:
-    known = known_model().half()
-    save_archive({**openai_names(known), **NUMBERS}, tmp_path / "ViT.pt", traced=True)
-    assert_same(read_checkpoint(tmp_path / "ViT.pt"), known.float())
-
-
-def test_openais_state_dict_is_known_by_its_numbers(tmp_path: Path) -> None:
-    known = known_model()
-    torch.save({**openai_names(known), **NUMBERS}, tmp_path / "clip.pt")
-    assert_same(read_checkpoint(tmp_path / "clip.pt"), known)
+    assert_same(read_checkpoint(path), known.float())
 
 
 @pytest.mark.parametrize("prefix", ["clip.", "module.clip."])
-@pytest.mark.parametrize("nested", [False, True])
-def test_clip4clip_and_centerclip_checkpoints_are_read(prefix: str, nested: bool, tmp_path: Path) -> None:
-    known = known_model()
-    weights = prefixed(openai_names(known), prefix)
-    content = {"epoch": 4, "state_dict": weights, "optimizer": {"state": {}}} if nested else weights
-    torch.save(content, tmp_path / "pytorch_model.bin.4")
-    assert_same(read_checkpoint(tmp_path / "pytorch_model.bin.4"), known)
-
-
-def test_the_old_format_of_torch_is_read(tmp_path: Path) -> None:
-    known = known_model()
-    torch.save(
-        prefixed(openai_names(known), "clip."), tmp_path / "a.bin", _use_new_zipfile_serialization=False
-    )
-    assert_same(read_checkpoint(tmp_path / "a.bin"), known)
+@pytest.mark.parametrize("layout", ["plain", "nested", "old format"])
+def test_clip4clip_and_centerclip_checkpoints_are_read(prefix: str, layout: str, tmp_path: Path) -> None:
+    known, path = known_model(), tmp_path / "pytorch_model.bin.4"
+    content = prefixed(openai_names(known), prefix)
+    if layout == "nested":
+        content = {"epoch": 4, "state_dict": content, "optimizer": {"state": {}}}
+    torch.save(content, path, _use_new_zipfile_serialization=layout != "old format")
+    assert_same(read_checkpoint(path), known)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
@@ -124,10 +109,7 @@ def test_open_clip_is_read_with_gelu(suffix: str, custom_text: bool, tmp_path: P
     if custom_text:
         weights = {n if n.startswith(("visual.", "logit")) else f"text.{n}": t for n, t in weights.items()}
     path = tmp_path / f"open_clip_pytorch_model{suffix}"
-    if suffix == ".bin":
-        torch.save(weights, path)
-    else:
-        save_file(weights, path)
+    (torch.save if suffix == ".bin" else save_file)(weights, path)
     assert_same(read_checkpoint(path), known)
     assert read_checkpoint(path, activation="quick_gelu").config.vision_config.hidden_act == "quick_gelu"
 
@@ -140,7 +122,7 @@ def open_clip_config(**changes: Any) -> dict[str, Any]:
     return {"model_cfg": model, "preprocess_cfg": preprocess}
 
 
-def test_open_clips_folder_is_a_model(tmp_path: Path) -> None:
+def test_an_open_clip_folder_is_a_model(tmp_path: Path) -> None:
     known = clip_model(vision={**TOWERS, "num_attention_heads": 4}, text={**TOWERS, "num_attention_heads": 2})
     save_file(openai_names(known), tmp_path / "open_clip_model.safetensors")
     (tmp_path / "open_clip_config.json").write_text(json.dumps(open_clip_config()))
@@ -168,26 +150,21 @@ def test_open_clips_folder_is_a_model(tmp_path: Path) -> None:
         ([], "can't be read"),
     ],
 )
-def test_what_open_clips_config_may_change_unseen_is_refused(
-    config: Any, message: str, tmp_path: Path
-) -> None:
+def test_unsupported_open_clip_settings_are_refused(config: Any, message: str, tmp_path: Path) -> None:
     torch.save(openai_names(known_model()), tmp_path / "open_clip_pytorch_model.bin")
     (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match=message):
         read_checkpoint(tmp_path / "open_clip_pytorch_model.bin")
 
 
-# A file of weights as a model
-
-
-def test_a_checkpoint_file_takes_the_tokenizer_beside_it_or_the_one_given(tmp_path: Path) -> None:
+def test_a_checkpoint_file_uses_the_tokenizer_in_its_folder_or_the_one_given(tmp_path: Path) -> None:
     torch.save(prefixed(openai_names(known_model()), "clip."), tmp_path / "a.bin")
     with pytest.raises(ModelError, match=r"vocabulary of 514.*tokenizer=FOLDER"):
         CenterCLIP.from_pretrained(tmp_path / "a.bin")
     clip_tokenizer().save_pretrained(tmp_path / "tokenizer")
     given = CenterCLIP.from_pretrained(str(tmp_path / "a.bin"), tokenizer=str(tmp_path / "tokenizer"))
-    (tmp_path / "tokenizer" / "tokenizer.json").rename(tmp_path / "tokenizer.json")
-    (tmp_path / "tokenizer" / "tokenizer_config.json").rename(tmp_path / "tokenizer_config.json")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / "tokenizer" / name).rename(tmp_path / name)
     beside = CenterCLIP.from_pretrained(tmp_path / "a.bin")
     assert given.fingerprint() == beside.fingerprint()
     with torch.no_grad():
@@ -196,16 +173,13 @@ def test_a_checkpoint_file_takes_the_tokenizer_beside_it_or_the_one_given(tmp_pa
     assert CenterCLIP.from_pretrained(tmp_path / "saved").fingerprint() == beside.fingerprint()
 
 
-def test_clips_own_tokenizer_must_be_within_reach(tmp_path: Path) -> None:
+def test_without_clips_tokenizer_the_error_names_it(tmp_path: Path) -> None:
     model = clip_model(
         vision=TOWERS, text={**TOWERS, "vocab_size": 49408, "bos_token_id": 49406, "eos_token_id": 49407}
     )
     torch.save(openai_names(model), tmp_path / "a.bin")
     with pytest.raises(ModelError, match=r"needs CLIP's tokenizer.*tokenizer=FOLDER"):
         CenterCLIP.from_pretrained(tmp_path / "a.bin")
-
-
-# Strictness
 
 
 def changed(name: str, tensor: Tensor | None) -> dict[str, Tensor]:
@@ -223,12 +197,12 @@ def changed(name: str, tensor: Tensor | None) -> dict[str, Tensor]:
         (changed("ln_final.bias", None), "ln_final.bias is missing"),
         (changed("visual.conv1.weight", None), "visual.conv1.weight is missing"),
         (changed("visual.transformer.resblocks.1.ln_1.bias", None), "resblocks.1.ln_1.bias is missing"),
-        (changed("visual.extra", torch.zeros(1)), "visual.extra is no part"),
-        (changed("ln_final.bias", torch.zeros(3)), "ln_final.bias has the shape (3,), but (64,)"),
-        (changed("visual.conv1.weight", torch.zeros(64, 3, 1, 4, 4)), "4 dimensions are needed"),
-        (changed("visual.positional_embedding", torch.zeros(16, 64)), "16 rows, but 1 + a square"),
+        (changed("visual.extra", torch.zeros(1)), "visual.extra isn't part"),
+        (changed("ln_final.bias", torch.zeros(3)), "ln_final.bias has the shape (3,), but must have (64,)"),
+        (changed("visual.conv1.weight", torch.zeros(64, 3, 1, 4, 4)), "must have 4 dimensions"),
+        (changed("visual.positional_embedding", torch.zeros(16, 64)), "16 rows, but must have 1 + a square"),
         (changed("visual.conv1.weight", torch.zeros(50, 3, 4, 4)), "50 wide"),
-        (prefixed(changed("x", torch.zeros(1)), "clip."), "x is no part"),
+        (prefixed(changed("x", torch.zeros(1)), "clip."), "x isn't part"),
         (
             {**prefixed(openai_names(known_model()), "clip."), "transformerClip.x": torch.zeros(1)},
             "transformerClip.x, part of a head over the frames",
@@ -236,18 +210,10 @@ def changed(name: str, tensor: Tensor | None) -> dict[str, Tensor]:
         (known_model().state_dict(), "weights file of transformers"),
     ],
 )
-def test_names_and_shapes_are_held_to(tensors: dict[str, Tensor], message: str, tmp_path: Path) -> None:
+def test_wrong_names_and_shapes_are_refused(tensors: dict[str, Tensor], message: str, tmp_path: Path) -> None:
     torch.save(tensors, tmp_path / "a.pt")
     with pytest.raises(CheckpointError, match=re.escape(message)):
         read_checkpoint(tmp_path / "a.pt")
-
-
-def test_an_unknown_activation_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="choose gelu or quick_gelu"):
-        read_checkpoint(tmp_path / "a.pt", activation="relu")
-
-
-# Safety
 
 
 class Evil:
@@ -275,12 +241,12 @@ def test_a_file_that_would_run_code_is_refused_and_not_run(layout: str, tmp_path
     with pytest.raises(CheckpointError, match="could run code"):
         read_checkpoint(path)
     assert not target.exists()
-    if layout == "pickle":  # the file is as dangerous as it is meant to be
+    if layout == "pickle":  # the file really is dangerous
         pickle.loads(path.read_bytes())
         assert target.exists()
 
 
-def test_an_archive_cannot_reach_beyond_its_storages(tmp_path: Path) -> None:
+def test_an_archive_cannot_read_beyond_its_storages(tmp_path: Path) -> None:
     save_archive(openai_names(known_model()), tmp_path / "whole.pt", traced=True)
     with zipfile.ZipFile(tmp_path / "whole.pt") as whole, zipfile.ZipFile(tmp_path / "cut.pt", "w") as cut:
         for info in whole.infolist():
@@ -298,8 +264,10 @@ def test_damaged_files_are_refused(content: bytes, name: str, tmp_path: Path) ->
         read_checkpoint(tmp_path / name)
 
 
-def test_files_without_weights_are_refused(tmp_path: Path) -> None:
+def test_files_without_weights_and_unknown_activations_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="choose gelu or quick_gelu"):
+        read_checkpoint(tmp_path / "a.pt", activation="relu")
     for content in ([1, 2], {"epoch": 1}, {}):
         torch.save(content, tmp_path / "a.pt")
-        with pytest.raises(CheckpointError, match="holds no weights"):
+        with pytest.raises(CheckpointError, match="has no weights"):
             read_checkpoint(tmp_path / "a.pt")

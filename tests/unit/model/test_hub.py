@@ -1,6 +1,4 @@
-"""From names to folders. The hub's part is played by its cache on disk and by stand-ins for its client."""
-
-from __future__ import annotations
+"""Finding models by name. The hub is replaced by its cache on disk and by fakes of its client."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,32 +19,31 @@ NAME = "owner/clip"
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The hub's cache with nothing in it."""
+    """An empty hub cache."""
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
-def fill(cache: Path, files: Path | None = None) -> Path:
-    """Put a model into the cache, laid out as huggingface_hub does it."""
+def fill(cache: Path, files: Path) -> Path:
+    """Put a model into the cache, in the layout of huggingface_hub."""
     repository, commit = cache / "models--owner--clip", "0" * 40
     snapshot = repository / "snapshots" / commit
     snapshot.mkdir(parents=True)
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(commit)
-    for path in sorted(files.iterdir()) if files else ():
+    for path in files.iterdir():
         (snapshot / path.name).write_bytes(path.read_bytes())
     return snapshot
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    CenterCLIP(clip_model(), "B2-3,8", frames=6, tokenizer=clip_tokenizer()).save_pretrained(
-        tmp_path / "saved"
-    )
-    return tmp_path / "saved"
+    folder = tmp_path / "saved"
+    CenterCLIP(clip_model(), "B2-3,8", frames=6, tokenizer=clip_tokenizer()).save_pretrained(folder)
+    return folder
 
 
-def test_a_cached_model_works_offline_and_is_the_same_model(cache: Path, saved: Path) -> None:
+def test_a_cached_model_works_offline(cache: Path, saved: Path) -> None:
     assert not is_local(NAME)
     snapshot = fill(cache, saved)
     assert is_local(NAME)
@@ -54,10 +51,7 @@ def test_a_cached_model_works_offline_and_is_the_same_model(cache: Path, saved: 
     model = CenterCLIP.from_pretrained(NAME)
     assert model.fingerprint() == CenterCLIP.from_pretrained(saved).fingerprint()
     assert model.backbone.name == NAME
-
-
-def test_a_cached_model_without_weights_is_not_enough_but_for_its_tokenizer(cache: Path, saved: Path) -> None:
-    snapshot = fill(cache, saved)
+    # Without weights, it is still good for its tokenizer.
     (snapshot / "model.safetensors").unlink()
     with pytest.raises(ModelError, match="can't be reached"):
         find_model(NAME)
@@ -65,23 +59,14 @@ def test_a_cached_model_without_weights_is_not_enough_but_for_its_tokenizer(cach
 
 
 @pytest.mark.usefixtures("cache")
-def test_offline_the_error_tells_what_to_do() -> None:
+def test_what_cannot_be_found_offline_is_refused_with_the_remedy() -> None:
     with pytest.raises(ModelError, match=r"HF_HUB_OFFLINE.*give the folder.*--model nano") as caught:
         CenterCLIP.from_pretrained(registry.DEFAULT_MODEL)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "name", ["./nowhere", "/nowhere/at/all", "~/nowhere", "a/b/c", "weights.pt", Path("x/y")]
-)
-def test_a_path_that_is_not_there_is_not_looked_for_on_the_hub(name: Any) -> None:
-    with pytest.raises(ModelError, match="there is no model at"):
-        find_model(name)
-
-
-@pytest.mark.usefixtures("cache")
-def test_a_name_that_cannot_be_one_is_refused() -> None:
-    with pytest.raises(ModelError, match="is no model"):
+    for name in ("./nowhere", "/nowhere/at/all", "~/nowhere", "a/b/c", "weights.pt", Path("x/y")):
+        with pytest.raises(ModelError, match="there is no model at"):
+            find_model(name)
+    with pytest.raises(ModelError, match="is not a model's name"):
         find_model("what is this?")
 
 
@@ -101,7 +86,7 @@ def answer(status: int, kind: type[errors.HfHubHTTPError]) -> errors.HfHubHTTPEr
     ],
 )
 @pytest.mark.usefixtures("cache")
-def test_what_the_hub_answers_becomes_a_sentence(
+def test_errors_of_the_hub_become_messages(
     error: Exception, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **options: Any) -> None:
@@ -123,11 +108,12 @@ def test_what_the_hub_answers_becomes_a_sentence(
             ["open_clip_config.json", "open_clip_model.safetensors", "open_clip_pytorch_model.bin"],
             "open_clip_model.safetensors",
         ),
+        (["README.md"], None),
     ],
 )
 @pytest.mark.usefixtures("cache")
-def test_only_the_files_needed_are_fetched(
-    files: list[str], weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_only_the_necessary_files_are_downloaded(
+    files: list[str], weights: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = SimpleNamespace(siblings=[SimpleNamespace(rfilename=name) for name in files])
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: listed)
@@ -140,19 +126,15 @@ def test_only_the_files_needed_are_fetched(
         return str(tmp_path)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    assert find_model(NAME) == tmp_path
-    assert asked == [files[0], weights]
+    if weights is None:
+        with pytest.raises(ModelError, match="has no weights"):
+            find_model(NAME)
+    else:
+        assert find_model(NAME) == tmp_path
+        assert asked == [files[0], weights]
 
 
-@pytest.mark.usefixtures("cache")
-def test_a_repository_without_weights_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = SimpleNamespace(siblings=[SimpleNamespace(rfilename="README.md")])
-    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: listed)
-    with pytest.raises(ModelError, match="holds no weights"):
-        find_model(NAME)
-
-
-def test_pushing_uploads_what_saving_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pushing_uploads_what_saving_writes_or_names_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
     monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", lambda _, *a, **k: calls.append((a, k)))
 
@@ -167,17 +149,12 @@ def test_pushing_uploads_what_saving_writes(monkeypatch: pytest.MonkeyPatch) -> 
     assert created == ((NAME,), {"private": True, "exist_ok": True})
     assert uploaded[:2] == (NAME, "First")
     assert {"centerclip.json", "config.json", "model.safetensors", "tokenizer.json"} <= set(uploaded[2])
-
-
-def test_pushing_offline_is_an_error_that_names_the_model() -> None:
+    monkeypatch.undo()
     with pytest.raises(ModelError, match="owner/clip can't be uploaded: HF_HUB_OFFLINE"):
         CenterCLIP(clip_model()).push_to_hub(NAME)
 
 
-# The registry
-
-
-def test_the_registry_lists_the_default_first_and_nano_last() -> None:
+def test_the_registry_describes_the_bundled_model_and_others() -> None:
     names = [model.name for model in registry.models()]
     assert names[0] == registry.DEFAULT_MODEL
     assert names[-1] == "nano"
@@ -185,16 +162,10 @@ def test_the_registry_lists_the_default_first_and_nano_last() -> None:
     patches = {model.name: model.patches for model in registry.models()}
     assert patches[registry.DEFAULT_MODEL] == patches["nano"] == 49
     assert patches["openai/clip-vit-large-patch14"] == 256
-
-
-def test_the_bundled_model_is_what_the_registry_says() -> None:
     model, known = CenterCLIP.from_pretrained("nano"), registry.models()[-1]
     backbone = model.backbone
-    assert (backbone.blocks, backbone.patch_size, backbone.patches) == (
-        known.blocks,
-        known.patch_size,
-        known.patches,
-    )
+    for field in ("blocks", "patch_size", "patches"):
+        assert getattr(backbone, field) == getattr(known, field)
     assert (model.image_size, model.embed_size) == ((known.image_size,) * 2, known.embed_size)
     assert round(sum(parameter.numel() for parameter in model.parameters()) / 1e6) == known.parameters
     assert model.schedule
@@ -203,9 +174,7 @@ def test_the_bundled_model_is_what_the_registry_says() -> None:
     assert torch.equal(embeddings[0], embeddings[1])
 
 
-def test_nano_is_found_in_the_package_or_its_absence_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_nano_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "NANO_FOLDER", tmp_path)
     assert not is_local("nano")
     with pytest.raises(ModelError, match="lacks the bundled model"):

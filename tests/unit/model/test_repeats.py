@@ -1,6 +1,4 @@
-"""Frames and segments that repeat the one before them are computed once, and nothing else changes."""
-
-from __future__ import annotations
+"""Repeated frames and segments are computed once, without changing the result."""
 
 import pytest
 import torch
@@ -14,12 +12,7 @@ from centerclip.model.repeats import without_repeats
 
 @pytest.mark.parametrize(
     ("rows", "distinct"),
-    [
-        ([1, 2, 3], [1, 2, 3]),
-        ([1, 1, 2, 2, 2, 1], [1, 2, 1]),
-        ([5, 5, 5], [5]),
-        ([7], [7]),
-    ],
+    [([1, 2, 3], [1, 2, 3]), ([1, 1, 2, 2, 2, 1], [1, 2, 1]), ([5, 5, 5], [5]), ([7], [7])],
 )
 def test_successive_equal_rows_are_computed_once(rows: list[int], distinct: list[int]) -> None:
     seen: list[Tensor] = []
@@ -37,14 +30,11 @@ def test_successive_equal_rows_are_computed_once(rows: list[int], distinct: list
 @pytest.mark.parametrize(
     ("field", "place", "is_repeat"),
     [
-        ("x", 1, False),
-        ("sizes", 0, False),
-        ("positions", 1, False),
-        ("positions", 2, False),
-        ("positions", 0, True),
+        *(("x", 1, False), ("sizes", 0, False)),
+        *(("positions", 1, False), ("positions", 2, False), ("positions", 0, True)),
     ],
 )
-def test_rows_that_differ_in_one_value_but_the_time_are_not_repeats(
+def test_rows_that_differ_in_any_value_but_the_time_are_not_repeats(
     field: str, place: int, is_repeat: bool
 ) -> None:
     tokens = Tokens(torch.zeros(3, 2, 5), torch.zeros(3, 2, 3), torch.ones(3, 2))
@@ -57,7 +47,7 @@ def test_rows_that_differ_in_one_value_but_the_time_are_not_repeats(
 
 @pytest.fixture
 def still() -> Tensor:
-    """Two videos of six frames: a slide for four frames and another for two; then nothing but the second."""
+    """Two videos of six frames: one slide four times and another twice; then the second slide six times."""
     first, second = torch.randn(2, 3, 16, 16)
     return torch.stack([torch.stack([first] * 4 + [second] * 2), torch.stack([second] * 6)])
 
@@ -71,11 +61,11 @@ def still() -> Tensor:
         ("B2-3,16", "merge", 2, 2),
     ],
 )
-def test_a_still_video_is_encoded_as_by_running_everything(
+def test_a_still_video_is_encoded_as_without_skipping(
     still: Tensor, schedule: str, reducer: str, frames_run: int, segments_run: int
 ) -> None:
     model = CenterCLIP(clip_model(), schedule, reducer=reducer, frames=6)
-    everything = model.encode_segments(still)  # with a gradient nothing is left out
+    everything = model.encode_segments(still)  # with gradients nothing is skipped
     seen = []
     for layer in model.backbone.layers[:3]:
         layer.register_forward_hook(lambda _, x, y: seen.append(len(y)))

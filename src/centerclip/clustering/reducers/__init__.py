@@ -1,7 +1,7 @@
-"""Token reducers, by name: the tokens of segments in, fewer tokens out.
+"""Token reducers: fewer tokens for each segment.
 
-The only place that knows the order of a segment's tokens: frame after frame, and within a frame row by
-row. Knows no model. The table of the built-in ones is `centerclip.naming.REDUCER_CLASSES`.
+Only this package depends on the order of a segment's tokens: frame after frame, row by row. The built-in
+reducers are listed in `centerclip.naming.REDUCER_CLASSES`.
 """
 
 from centerclip.clustering.reducers.reducer import Reducer, parse_reducer, reducer_config

@@ -1,7 +1,5 @@
 """Reducers that keep the center tokens of clusters."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +14,7 @@ __all__ = ["KMedoids", "Spectral"]
 
 @dataclass(frozen=True)
 class KMedoids(Reducer):
-    """Keeps the medoids of k-medoids. Options as of `kmedoids`."""
+    """Keeps the medoids of k-medoids. The options are those of `kmedoids`."""
 
     metric: str = "euclidean"
     max_iter: int = 100
@@ -32,11 +30,10 @@ class KMedoids(Reducer):
 
 @dataclass(frozen=True)
 class Spectral(Reducer):
-    """Keeps the medoids of spectral clustering. Options as of `spectral_clustering`, except for two defaults.
+    """Keeps the medoids of spectral clustering. The options are those of `spectral_clustering`.
 
-    `sigma` is `median`, since the tokens of most towers lie so far apart that the paper's 2.0 leaves no
-    affinity between them. `neighbors` is the paper's: five per frame, and five more from 100 patch tokens
-    per frame on.
+    Two defaults differ: `sigma` is `median`, because most towers' tokens are too far apart for the paper's
+    2.0; `neighbors` is the paper's five per frame, plus five if frames have at least 100 patch tokens.
     """
 
     graph: str = "heat"
@@ -50,7 +47,7 @@ class Spectral(Reducer):
         if not isinstance(self.mutual, bool):
             raise ValueError(f"mutual is {self.mutual!r}, but must be true or false")
         _check_rounds(self.max_iter)
-        if self.sigma != "median":  # 2 and 2.0 are the same to a fingerprint
+        if self.sigma != "median":  # 2 and 2.0 have the same fingerprint
             object.__setattr__(self, "sigma", float(self.sigma))
 
     def choose(self, tokens: Tokens, k: int) -> Clustering:

@@ -1,6 +1,4 @@
-"""Reducers that don't look at the tokens: what clustering is compared with."""
-
-from __future__ import annotations
+"""Reducers that ignore token values, as baselines for clustering."""
 
 from dataclasses import dataclass
 
@@ -15,16 +13,15 @@ from centerclip.errors import ConfigError
 __all__ = ["Pool", "Sample", "TemporalShift", "TokenShift"]
 
 _FOLD = 8
-"""1/8 of the channels come from the frame before, 1/8 from the frame after (TSM, arXiv 1811.08383)."""
+"""Shifting replaces 1/8 of the channels in each direction (TSM, arXiv 1811.08383)."""
 
 
 @dataclass(frozen=True)
 class Pool(Reducer):
-    """Averages over time, and along the positions only as far as the token count requires.
+    """Averages over time first, and over positions only if necessary.
 
-    P tokens are the means of each position over the segment's frames. For K other than P the frames are
-    averaged in ceil(K / P) equal runs, and the positions of the resulting tokens, run after run, in K
-    equal runs. Runs that don't divide evenly share their edges.
+    With K = P, each token is the mean of one position over all frames. Otherwise, frames are averaged in
+    ceil(K / P) equal runs, and then positions in K equal runs. Runs that don't divide evenly overlap.
     """
 
     def blend(self, tokens: Tokens, k: int) -> Tensor:
@@ -38,7 +35,7 @@ class Pool(Reducer):
 
 @dataclass(frozen=True)
 class Sample(Reducer):
-    """Keeps one token of each of K equal strides: the middle one, or in training any of them."""
+    """Keeps one token of each of K equal strides: the middle one, or a random one in training."""
 
     def choose(self, tokens: Tokens, k: int) -> Tensor:
         starts, widths = _strides(tokens, k)
@@ -47,12 +44,12 @@ class Sample(Reducer):
     def choose_in_training(self, tokens: Tokens, k: int) -> Tensor:
         starts, widths = _strides(tokens, k)
         within = torch.rand(len(tokens.x), k, device=tokens.x.device) * widths  # [G, K]
-        return starts + within.long().minimum(widths - 1)  # a product may round up to the width
+        return starts + within.long().minimum(widths - 1)  # the product may round up to the width
 
 
 @dataclass(frozen=True)
 class TemporalShift(Sample):
-    """Shifts channels of the patch tokens along the segment's frames, then keeps tokens as `Sample` does."""
+    """Shifts channels of the patch tokens between frames, then samples like `Sample`."""
 
     def shift(self, tokens: Tokens) -> Tokens:
         return tokens.with_(patches=_shift(tokens.patches))
@@ -60,29 +57,28 @@ class TemporalShift(Sample):
 
 @dataclass(frozen=True)
 class TokenShift(Sample):
-    """Shifts channels of the class tokens alone along the frames, then keeps tokens as `Sample` does.
+    """Shifts channels of the class tokens between frames, then samples like `Sample`.
 
     Source: Token Shift Transformer (arXiv 2108.02432).
     """
 
     def shift(self, tokens: Tokens) -> Tokens:
         if tokens.class_token is None:
-            raise ConfigError("token_shift shifts class tokens, but this tower has none: use temporal_shift")
+            raise ConfigError("token_shift needs class tokens, but this tower has none: use temporal_shift")
         return tokens.with_(class_token=_shift(tokens.class_token))
 
 
 def _strides(tokens: Tokens, k: int) -> tuple[Tensor, Tensor]:
-    """Where each of K equal strides of the sequence begins, and how long it is, both [K]."""
+    """Compute the starts and widths [K] of K equal strides of the sequence."""
     _, frames, patches, _ = tokens.patches.shape
     edges = torch.arange(k + 1, device=tokens.x.device) * (frames * patches) // k
     return edges[:-1], edges.diff()
 
 
 def _shift(tokens: Tensor) -> Tensor:
-    """Take channels from the neighboring frames, [G, n, ..., D] -> the same shape.
+    """Take channels [G, n, ..., D] from neighboring frames: the first 1/8 from before, the next from after.
 
-    The first 1/8 of the channels come from the frame before, the next 1/8 from the frame after. Where
-    there is none the frame's own stay; TSM's zeros would wipe out much of a segment of two frames.
+    The first and last frame keep their own channels: TSM's zeros would erase much of a two-frame segment.
     """
     width = tokens.shape[-1] // _FOLD
     before = torch.cat([tokens[:, :1], tokens[:, :-1]], 1)[..., :width]

@@ -1,7 +1,5 @@
 """The reducer that merges similar tokens, by bipartite soft matching."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,15 +15,15 @@ __all__ = ["Merge"]
 
 @dataclass(frozen=True)
 class Merge(Reducer):
-    """Merges the most similar pairs of tokens until K are left, each the mean of what it stands for.
+    """Merges the most similar tokens until K are left, each the mean of its patches.
 
-    A round splits the tokens alternately in two parts, draws an edge from each token of the first to the
-    most similar one of the second (cosine of the tokens), and merges along the most similar edges. As it
-    can take away no more than half of the tokens, rounds are repeated. Alternation runs through the
-    frames first and the positions next, so that a position's tokens in two successive frames can merge.
+    Each round splits the tokens alternately into two halves, finds for each token of the first half the most
+    similar one in the second (by cosine), and merges the most similar pairs. A round removes at most half of
+    the tokens, so rounds repeat. Alternation runs over frames before positions, so that the same position in
+    successive frames can merge.
 
-    Source: Token Merging (arXiv 2210.09461) section 3; it compares attention keys, which a reducer
-    between two blocks doesn't see.
+    Source: Token Merging (arXiv 2210.09461) section 3, which compares attention keys; a reducer between
+    blocks has no access to them.
     """
 
     weighted: ClassVar[bool] = True
@@ -36,9 +34,9 @@ class Merge(Reducer):
         order = torch.arange(frames * patches, device=device).view(frames, patches).T.flatten()  # [N]
         sequence = tokens.sequence[:, order].float()  # [G, N, D]
         every = sequence.new_ones(segments, len(order)) if tokens.sizes is None else tokens.sizes.flatten(1)
-        merged, sizes = sequence, every[:, order]  # [G, L, D], [G, L], of the L tokens left
-        at = order.expand(segments, -1)  # [G, L], where in the segment each of them stands
-        owners = torch.arange(len(order), device=device).expand(segments, -1)  # [G, N], which of L each is in
+        merged, sizes = sequence, every[:, order]  # [G, L, D] and [G, L], the L tokens left
+        at = order.expand(segments, -1)  # [G, L], their places in the segment
+        owners = torch.arange(len(order), device=device).expand(segments, -1)  # [G, N] in 0..L - 1
         while merged.shape[1] > k:
             removed = min(merged.shape[1] - k, merged.shape[1] // 2)
             into = _match(merged, removed)  # [G, L]
@@ -47,7 +45,7 @@ class Merge(Reducer):
             merged, sizes = _average(merged, sizes, rank, into.shape[1] - removed)
             at = at[stays].view(segments, -1)
             owners = rank.gather(1, owners)
-        places = at.argsort(1).argsort(1)  # [G, K], the rank of each by place
+        places = at.argsort(1).argsort(1)  # [G, K], ranks by place
         labels = torch.empty_like(owners)
         labels[:, order] = places.gather(1, owners)
         weights = every.new_zeros(segments, k, len(order)).scatter_(1, labels[:, None], every[:, None])
@@ -55,7 +53,7 @@ class Merge(Reducer):
 
 
 def _match(tokens: Tensor, removed: int) -> Tensor:
-    """Which token each one of [G, L, D] becomes part of, [G, L]; all but `removed` stay what they are."""
+    """Find the token that each of [G, L, D] merges into, [G, L]; all but `removed` stay themselves."""
     distances = pairwise_distances(tokens, "cosine")[:, ::2, 1::2]  # from even tokens to odd ones
     nearest, partners = distances.min(2)  # [G, ceil(L / 2)]
     moving = nearest.argsort(dim=1, stable=True)[:, :removed]
@@ -64,7 +62,7 @@ def _match(tokens: Tensor, removed: int) -> Tensor:
 
 
 def _average(tokens: Tensor, sizes: Tensor, rank: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Means of the tokens [G, L, D] of equal rank [G, L], weighted by size, and their summed sizes."""
+    """Average tokens [G, L, D] of equal rank [G, L], weighted by size, and sum their sizes."""
     segments, _, width = tokens.shape
     summed = sizes.new_zeros(segments, count).scatter_add(1, rank, sizes)  # [G, count]
     weighted = tokens * (sizes / summed.gather(1, rank))[..., None]

@@ -1,6 +1,4 @@
-"""What a reducer is, and how it is named."""
-
-from __future__ import annotations
+"""The base class of reducers, and how they are named and saved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -26,67 +24,65 @@ __all__ = ["Reducer", "parse_reducer", "reducer_config"]
 
 @dataclass(frozen=True)
 class Reducer:
-    """Decides which tokens of a segment go on, or how they are blended.
+    """Decides which tokens of a segment to keep, or how to blend them.
 
-    A subclass is a frozen dataclass whose fields are its options (text, numbers, truth values or None), and
-    has either `choose` or `blend`. Both are called without gradient and outside of autocast. `reduce` does
-    everything else.
+    A subclass is a frozen dataclass with its options as fields (text, numbers, booleans or None), and defines
+    either `choose` or `blend`. Both are called without gradient and autocast. `reduce` does everything else.
     """
 
     weighted: ClassVar[bool] = False
-    """Whether each token goes into one blended token alone, and attention is weighted by how many patches a
-    token stands for."""
+    """Whether each token goes into a single blended token, and attention is weighted by patches per token."""
 
     @property
     def name(self) -> str:
-        """Of a built-in reducer its short name, or else `module:Class`."""
+        """The built-in name, or `module:Class`."""
         return name_of(type(self), REDUCER_CLASSES)
 
     @property
     def label(self) -> str:
-        """The name and the options that are not default, as `parse_reducer` reads them."""
-        plain = {field.name: field.default for field in fields(self)}
+        """The name with all options that aren't defaults, as `parse_reducer` reads it."""
+        defaults = {field.name: field.default for field in fields(self)}
         config = reducer_config(self)
         name = config.pop("name")
-        return format_name(name, {key: value for key, value in config.items() if value != plain[key]})
+        return format_name(name, {key: value for key, value in config.items() if value != defaults[key]})
 
     @property
     def blends(self) -> bool:
-        """Whether tokens are blended, so that none is kept as it was."""
+        """Whether tokens are blended instead of kept."""
         return type(self).blend is not Reducer.blend
 
     def choose(self, tokens: Tokens, k: int) -> Tensor | Clustering:
         """Choose the tokens to keep.
 
         Args:
-            tokens: x [G, n, L, D], G segments of n frames. `tokens.sequence` [G, N, D] has the
-                N = n * P patch tokens, frame after frame.
+            tokens: x [G, n, L, D], G segments of n frames. `tokens.sequence` [G, N, D] has all N = n * P
+                patch tokens, frame after frame.
             k: K, 1 <= K <= N.
 
         Returns:
-            [G, K] int64, distinct places in the sequence in any order; or a `Clustering`, whose medoids are
-            kept, and whose labels say to which of them each token belongs.
+            [G, K] int64, distinct indices into the sequence in any order; or a `Clustering`, to keep its
+            medoids and record its labels.
         """
         raise ConfigError(f"reducer {self.name} has neither choose nor blend: write one of them")
 
     def choose_in_training(self, tokens: Tokens, k: int) -> Tensor | Clustering:
-        """`choose` in training mode, where a reducer may draw at random."""
+        """`choose` in training mode, where a reducer may draw random tokens."""
         return self.choose(tokens, k)
 
     def blend(self, tokens: Tokens, k: int) -> Tensor:
         """Blend tokens into fewer, each a weighted mean.
 
         Args:
-            tokens, k: as in `choose`. `tokens.sizes` [G, n, P] are those of an earlier reduction.
+            tokens, k: as in `choose`. `tokens.sizes` [G, n, P] come from an earlier reduction.
 
         Returns:
-            [G, K, N] floats, the share that each of the N tokens has in each of the K that remain: none is
-            negative, and rows add up to 1.
+            [G, K, N] floats, the weight of each of the N tokens in each of the K remaining ones: at least 0,
+            and each row sums to 1.
         """
         raise NotImplementedError
 
     def shift(self, tokens: Tokens) -> Tokens:
-        """Change the tokens [G, n, L, D] of segments before they are reduced; with gradient."""
+        """Change the tokens [G, n, L, D] of segments before reduction; with gradient."""
         return tokens
 
 
@@ -95,10 +91,10 @@ def parse_reducer(given: str | Mapping[str, Any] | Reducer) -> Reducer:
 
     Args:
         given: `kmedoids`, `spectral(graph=knn, sigma=2.0)`, `my_module:MyReducer(option=1)`; a table with a
-            `name` and options; or a reducer, which is returned.
+            `name` and options; or a reducer, which is returned unchanged.
 
     Raises:
-        ConfigError: an unknown name or option, a value out of range, or a class that is no reducer.
+        ConfigError: an unknown name or option, a value out of range, or a class that isn't a reducer.
     """
     if isinstance(given, Reducer):
         return given
@@ -121,7 +117,7 @@ def parse_reducer(given: str | Mapping[str, Any] | Reducer) -> Reducer:
 
 
 def reducer_config(reducer: Reducer) -> dict[str, Any]:
-    """The name and all options of a reducer, from which `parse_reducer` makes an equal one.
+    """List a reducer's name and options, from which `parse_reducer` makes an equal one.
 
     Raises:
         ConfigError: an option that can't be saved.

@@ -1,6 +1,4 @@
-"""The one way to carry out a reducer: everything but the decision, and checks of that."""
-
-from __future__ import annotations
+"""Applies a reducer's decision, after checking it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,27 +15,27 @@ from centerclip.errors import ConfigError
 __all__ = ["reduce"]
 
 _ROUNDING = 1e-3
-"""How far the sum of a blended token's weights may be from 1."""
+"""Tolerance for sums of blending weights, which should be 1."""
 
 
 def reduce(tokens: Tokens, k: int, reducer: Reducer, *, training: bool = False) -> Tokens:
     """Reduce each segment to K patch tokens, and its class tokens to their mean.
 
-    The gradient reaches what remains, never the choice.
+    Gradients flow through the remaining tokens, not through the choice.
 
     Args:
         tokens: x [G, n, L, D], G segments of n frames, any float dtype.
         k: K, 1 <= K <= n * P.
         reducer: chooses or blends.
-        training: whether a reducer that draws at random may do so.
+        training: whether the reducer may draw random tokens.
 
     Returns:
-        x [G, L, D] with K patch tokens, kept ones in the order of the sequence. Owners are [G, n * P]
-        where the reducer says to which token each one belongs.
+        x [G, L, D] with K patch tokens; kept tokens stay in order. Owners are [G, n * P] if the reducer
+        assigns every token.
 
     Raises:
         ValueError: k outside 1..n * P.
-        ConfigError: the reducer isn't for this tower, or returned something it mustn't.
+        ConfigError: the reducer doesn't suit this tower, or returned an invalid result.
     """
     frames = tokens.x.shape[1]
     count = frames * tokens.positions.shape[2]
@@ -68,8 +66,8 @@ def _keep(tokens: Tokens, k: int, reducer: Reducer, training: bool) -> Tokens:
             wrong |= ((owners < 0) | (owners >= k)).any(1)
         if wrong.any():
             raise ConfigError(
-                f"reducer {reducer.name} must keep {k} different tokens of each segment, from 0 to {last}; "
-                f"in a Clustering medoids ascend, and labels are from 0 to {k - 1}"
+                f"reducer {reducer.name} must return {k} different indices per segment from 0 to {last}; in "
+                f"a Clustering, medoids must ascend and labels be from 0 to {k - 1}"
             )
 
     def take(values: Tensor) -> Tensor:
@@ -86,7 +84,7 @@ def _blend(tokens: Tokens, k: int, reducer: Reducer) -> Tokens:
         _check(reducer, "weights", weights, (len(sequence), k, sequence.shape[1]))
         if not ((weights >= 0).all(2) & ((weights.sum(2) - 1).abs() < _ROUNDING)).all():
             raise ConfigError(
-                f"reducer {reducer.name} must return weights of at least 0 that add up to 1 in each row"
+                f"reducer {reducer.name} must return weights of at least 0 that sum to 1 in each row"
             )
 
     def mean(values: Tensor) -> Tensor:
@@ -97,9 +95,9 @@ def _blend(tokens: Tokens, k: int, reducer: Reducer) -> Tokens:
     if reducer.weighted:
         total = weights.sum(1, keepdim=True)  # [G, 1, N], 0 for a token that is dropped
         shares = weights / total.where(total > 0, 1)  # [G, K, N]
-        sizes = (shares if tokens.sizes is None else shares * tokens.sizes.flatten(1)[:, None]).sum(
-            2
-        )  # [G, K]
+        if tokens.sizes is not None:
+            shares = shares * tokens.sizes.flatten(1)[:, None]
+        sizes = shares.sum(2)  # [G, K]
         owners = weights.argmax(1)  # [G, N]
     return Tokens(mean(sequence), mean(tokens.positions.flatten(1, 2)), sizes, owners=owners)
 
@@ -107,13 +105,9 @@ def _blend(tokens: Tokens, k: int, reducer: Reducer) -> Tokens:
 def _check(
     reducer: Reducer, what: str, value: Any, shape: Sequence[int], dtype: torch.dtype | None = None
 ) -> None:
-    """Check a tensor that a reducer returned; any float will do where no dtype is asked for.
-
-    Raises:
-        ConfigError: it is something else.
-    """
+    """Raise ConfigError unless a reducer returned a tensor of this shape and dtype (default: any float)."""
     is_tensor = isinstance(value, Tensor) and value.shape == torch.Size(shape)
     if not is_tensor or not (value.dtype == dtype if dtype else value.is_floating_point()):
         got = f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         needed = f"{dtype or 'floats'} {list(shape)}"
-        raise ConfigError(f"reducer {reducer.name} returned {what} of {got}, but {needed} are needed")
+        raise ConfigError(f"reducer {reducer.name} returned {what} of {got}, but must return {needed}")

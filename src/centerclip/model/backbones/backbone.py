@@ -1,6 +1,4 @@
-"""What every backbone can do, and what it asks of its family."""
-
-from __future__ import annotations
+"""The base class of all backbones, and of towers that replace a backbone's vision tower."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,26 +16,26 @@ from centerclip.model.storage import has_tokenizer, load_tokenizer, load_weights
 from centerclip.preprocessing import Preprocessing
 from centerclip.schedule import TokenSchedule
 
-__all__ = ["Backbone", "square"]
+__all__ = ["Backbone", "Tower", "square"]
 
 _PARTS = ("model", "tokenizer", "preprocessing")
 
 
 class Backbone(nn.Module):
-    """A dual encoder, opened up between the blocks of its vision tower.
+    """A dual encoder whose vision tower runs block by block.
 
-    The methods are written for models of `transformers`, whose families are subclasses. A subclass for
-    anything else sets the attributes itself, and replaces the methods that ask the wrapped model: `load` and
-    `save`, `embed`, `block`, `pool`, `tokenize` and `encode_text`.
+    The methods wrap models of `transformers`, with one subclass per family. A subclass for anything else sets
+    the attributes itself and overrides every method that uses the wrapped model: `load`, `save`, `embed`,
+    `block`, `pool`, `tokenize` and `encode_text`.
 
     Attributes:
-        family: `clip` or `siglip`: whose image processor `transformers` applies to a saved model.
+        family: `clip` or `siglip`, the image processor that `transformers` uses for a saved model.
         architecture: name of the class in `transformers`.
         has_class_token: whether sequences begin with a class token: L = has_class_token + P.
         options: keyword arguments of a subclass's constructor, which are saved with the model.
-        name: of the model, as the user knows it.
-        model: the wrapped model; its parameters are this module's, and `logit_scale` is one of them.
-        tokenizer: of `transformers`, or None, when only token ids can be encoded.
+        name: the model's name, as the user gave it.
+        model: the wrapped model, including the parameter `logit_scale`.
+        tokenizer: of `transformers`, or None; then only token ids can be encoded.
         preprocessing: image size and normalization of the input.
         blocks, width, heads, mlp_width, patch_size, patches: geometry of the vision tower; `width` is D,
             `patches` is P.
@@ -80,14 +78,14 @@ class Backbone(nn.Module):
         """Load a saved model in float32 and evaluation mode, without touching the network.
 
         Args:
-            path: a folder as `save` or `transformers` wrote it, or a snapshot of the hub; for a subclass of
-                one's own, whatever it can read.
-            tokenizer: in place of the one saved there.
+            path: a folder written by `save` or `transformers`, or a hub snapshot. Custom subclasses may
+                accept anything else.
+            tokenizer: replaces the saved one.
             options: of the constructor.
 
         Raises:
             ModelError: tokenizer or preprocessing can't be read.
-            CheckpointError: weights missing, superfluous, damaged or of the wrong shape.
+            CheckpointError: weights missing, unexpected, damaged or of the wrong shape.
         """
         model = load_weights(path, getattr(transformers, cls.architecture))
         if tokenizer is None and has_tokenizer(path):
@@ -109,7 +107,7 @@ class Backbone(nn.Module):
 
     @classmethod
     def default_preprocessing(cls, config: Any) -> Preprocessing:
-        """The family's constants, for a model that comes without `preprocessor_config.json`."""
+        """Return the family's preprocessing, for models without `preprocessor_config.json`."""
         raise NotImplementedError
 
     @property
@@ -122,18 +120,8 @@ class Backbone(nn.Module):
         return self.preprocessing.image_size
 
     @property
-    def mean(self) -> tuple[float, float, float]:
-        """Of red, green and blue in 0..1; no buffer, which a model moved to bfloat16 would round."""
-        return self.preprocessing.mean
-
-    @property
-    def std(self) -> tuple[float, float, float]:
-        """Of red, green and blue in 0..1."""
-        return self.preprocessing.std
-
-    @property
     def grid(self) -> tuple[int, int]:
-        """(rows, columns) of the patches that a frame is cut into."""
+        """(rows, columns) of a frame's patches."""
         height, width = self.image_size
         return height // self.patch_size, width // self.patch_size
 
@@ -145,16 +133,13 @@ class Backbone(nn.Module):
 
     @property
     def layers(self) -> nn.ModuleList:
-        """The blocks of the vision tower, modules of `transformers`."""
+        """The blocks of the vision tower."""
         layers: nn.ModuleList = self.model.vision_model.encoder.layers
         return layers
 
     def multiply_adds(self, schedule: TokenSchedule, frames: int) -> int:
-        """Of one video of `frames` frames through the vision tower, as it runs outside of training.
-
-        Counted by `TokenSchedule.multiply_adds`; of a tower with class tokens, the last block is run for
-        these alone.
-        """
+        """Count the vision tower's multiply-adds for one video in inference
+        (`TokenSchedule.multiply_adds`)."""
         return schedule.multiply_adds(
             blocks=self.blocks,
             frames=frames,
@@ -167,28 +152,24 @@ class Backbone(nn.Module):
         )
 
     def run(self, tokens: Tokens, start: int, stop: int) -> Tokens:
-        """Run the blocks from `start` to the one before `stop`, 0-based, on sequences x [G, L, D]."""
+        """Run blocks `start` to `stop` - 1, counted from 0, on sequences x [G, L, D]."""
         for index in range(start, stop):
             tokens = self.block(index, tokens)
         return tokens
 
     def run_to_end(self, tokens: Tokens, start: int) -> Tensor:
-        """Run the blocks from `start` on, and pool: x [G, L, D] to [G, E], not normalized."""
+        """Run all blocks from `start` on, and pool: x [G, L, D] to [G, E], not normalized."""
         return self.pool(self.last_block(self.run(tokens, start, self.blocks - 1)))
 
     def embed(self, frames: Tensor) -> Tokens:
-        """Turn frames into the sequences that enter the first block.
+        """Embed normalized frames [F, 3, H, W] as the sequences x [F, L, D] that enter the first block.
 
-        Args:
-            frames: [F, 3, H, W], normalized.
-
-        Returns:
-            x [F, L, D], the class token first where there is one; positions as `at_patches` makes them.
+        Subclasses pass x, with the class token first, to `at_patches`.
         """
         raise NotImplementedError
 
     def at_patches(self, x: Tensor) -> Tokens:
-        """Say where the patch tokens of frames [F, L, D] come from; the frame counts as 0 everywhere."""
+        """Add positions to the sequences [F, L, D] of frames; every frame has number 0."""
         rows, columns = (torch.arange(count, device=x.device, dtype=torch.float32) for count in self.grid)
         places = torch.cartesian_prod(rows.new_zeros(1), rows, columns)  # [P, 3]
         return Tokens(x, places.expand(len(x), -1, -1), has_class_token=self.has_class_token)
@@ -197,15 +178,15 @@ class Backbone(nn.Module):
         """Run one block.
 
         Args:
-            index: 0-based.
+            index: counted from 0.
             tokens: x [G, L, D], the residual stream. `tokens.bias` is added to the attention scores of every
-                query; `tokens.positions` are for towers that rotate queries and keys by them.
+                query; `tokens.positions` are for towers that rotate queries and keys by position.
 
         Returns:
-            The same with another x.
+            Tokens with a new x.
 
         Raises:
-            ModelError: tokens weighted by size, with an attention implementation that ignores it.
+            ModelError: tokens are weighted by size, but the attention implementation doesn't support that.
         """
         bias = tokens.bias
         if bias is not None:
@@ -219,38 +200,38 @@ class Backbone(nn.Module):
         return replace(tokens, x=self.layers[index](tokens.x, bias))
 
     def last_block(self, tokens: Tokens) -> Tokens:
-        """Run the last block, of which only the tokens that `pool` reads are needed."""
+        """Run the last block, at least for the tokens that `pool` needs."""
         return self.block(self.blocks - 1, tokens)
 
     def pool(self, tokens: Tokens) -> Tensor:
-        """Turn what `last_block` returns, x [G, L, D], into embeddings [G, E], not normalized."""
+        """Turn the result of `last_block`, x [G, L, D], into embeddings [G, E], not normalized."""
         raise NotImplementedError
 
     def tokenize(self, texts: Sequence[str], *, max_tokens: int | None = None) -> dict[str, Tensor]:
-        """Turn sentences into token ids, truncated so that the closing token stays.
+        """Turn sentences into token ids. Truncation keeps the end token.
 
         Args:
-            texts: any length and case.
-            max_tokens: at most this many tokens each, opening and closing ones included; by default,
-                and at most, the context length.
+            texts: sentences of any length and case.
+            max_tokens: maximum per sentence, including start and end token; at most the context length, which
+                is the default.
 
         Returns:
             input_ids [B, L] int64, on the CPU.
 
         Raises:
-            ModelError: there is no tokenizer, or it is another model's.
+            ModelError: there is no tokenizer, or it belongs to another model.
         """
         if self.tokenizer is None:
             raise ModelError(
-                "the model has no tokenizer, so it takes token ids only: give CenterCLIP(..., tokenizer=...) "
-                "or load it with CenterCLIP.from_pretrained"
+                "the model has no tokenizer, so it accepts only token ids: use CenterCLIP(..., tokenizer=...)"
+                " or CenterCLIP.from_pretrained"
             )
         length = min(max_tokens or self.context_length, self.context_length)
         ids = self._token_ids(list(texts), length)
         highest, vocabulary = int(ids.max()), self.model.config.text_config.vocab_size
         if highest >= vocabulary:
             raise ModelError(
-                f"the tokenizer gives id {highest}, but the model knows {vocabulary} tokens: use the "
+                f"the tokenizer returned id {highest}, but the model has {vocabulary} tokens: use the "
                 "tokenizer saved with the model"
             )
         return {"input_ids": ids}
@@ -259,21 +240,33 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def encode_text(self, input_ids: Tensor) -> Tensor:
-        """Encode tokenized text.
-
-        Args:
-            input_ids: [B, L] int64.
-
-        Returns:
-            [B, E], not normalized.
-        """
+        """Encode token ids [B, L] int64 to [B, E], not normalized."""
         out: Tensor = self.model.get_text_features(input_ids=input_ids).pooler_output
         return out
 
 
+class Tower:
+    """Runs a backbone's vision tower; subclasses replace it for inference, compiled or quantized.
+
+    Not a module, so that it doesn't change the names of the model's parameters.
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        self.backbone = backbone
+
+    def embed(self, frames: Tensor) -> Tokens:
+        """See `Backbone.embed`."""
+        return self.backbone.embed(frames)
+
+    def run(self, tokens: Tokens, start: int, stop: int) -> Tokens:
+        """See `Backbone.run`."""
+        return self.backbone.run(tokens, start, stop)
+
+    def run_to_end(self, tokens: Tokens, start: int) -> Tensor:
+        """See `Backbone.run_to_end`."""
+        return self.backbone.run_to_end(tokens, start)
+
+
 def square(size: int | Sequence[int]) -> tuple[int, int]:
-    """(height, width) of an `image_size` as configurations state it."""
-    if isinstance(size, int):
-        return size, size
-    height, width = size
-    return height, width
+    """Read (height, width) from the `image_size` of a configuration."""
+    return (size, size) if isinstance(size, int) else (size[0], size[1])

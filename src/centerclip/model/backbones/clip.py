@@ -1,6 +1,4 @@
-"""The CLIP family of `transformers`: OpenAI's, LAION's and every other `CLIPModel`."""
-
-from __future__ import annotations
+"""CLIP models of `transformers`: OpenAI's, LAION's and any other `CLIPModel`."""
 
 from typing import Any
 
@@ -17,7 +15,7 @@ __all__ = ["CLIPBackbone"]
 
 
 class CLIPBackbone(Backbone):
-    """CLIP (`transformers.CLIPModel`): a class token, which is what pooling takes."""
+    """CLIP (`transformers.CLIPModel`), pooled at its class token."""
 
     family = "clip"
     architecture = "CLIPModel"
@@ -37,12 +35,12 @@ class CLIPBackbone(Backbone):
         return self.at_patches(vision.pre_layrnorm(vision.embeddings(frames)))  # x [F, 1+P, D]
 
     def last_block(self, tokens: Tokens) -> Tokens:
-        """Run the last block for the class token alone, which is all that pooling reads of it.
+        """Run the last block for the class token alone, which is all that pooling needs.
 
-        It still attends to all tokens. This saves three quarters of the block, a fifteenth of the tower.
+        It attends to all tokens. This saves three quarters of the block, a fifteenth of the tower.
         """
         if torch.is_grad_enabled() or self.training:
-            # The block as a module, for what hangs on that: checkpointing, dropout, sharded weights.
+            # Checkpointing, dropout and sharded weights need the block to run as a module.
             return super().last_block(tokens)
         x, bias = tokens.x, tokens.bias
         layer: Any = self.layers[-1]
@@ -70,7 +68,7 @@ class CLIPBackbone(Backbone):
         return out
 
     def _token_ids(self, texts: list[str], length: int) -> Tensor:
-        # Attention is causal and the embedding is read at the closing token: padding changes nothing.
+        # Attention is causal and the embedding is taken at the end token, so padding has no effect.
         batch = self.tokenizer(
             texts,
             padding="longest",
@@ -81,10 +79,10 @@ class CLIPBackbone(Backbone):
         )
         ids: Tensor = batch["input_ids"]
         end = self.model.config.text_config.eos_token_id
-        # Configurations older than transformers 4.31 name 2 and mean the highest id of the sentence.
+        # Before transformers 4.31, configurations said 2 and meant the highest id of the sentence.
         if end != 2 and not bool((ids == end).any(dim=1).all()):
             raise ModelError(
-                f"the tokenizer doesn't close a sentence with the model's end token {end}: use the tokenizer "
+                f"the tokenizer doesn't end sentences with the model's end token {end}: use the tokenizer "
                 "saved with the model"
             )
         return ids

@@ -1,6 +1,4 @@
-"""The SigLIP family of `transformers`: SigLIP, and SigLIP 2 of fixed resolution."""
-
-from __future__ import annotations
+"""SigLIP models of `transformers`: SigLIP, and SigLIP 2 of fixed resolution."""
 
 from typing import Any
 
@@ -16,7 +14,7 @@ __all__ = ["SiglipBackbone"]
 
 
 class SiglipBackbone(Backbone):
-    """SigLIP and SigLIP 2 of fixed resolution (`transformers.SiglipModel`): pooling by attention."""
+    """SigLIP (`transformers.SiglipModel`), pooled by attention."""
 
     family = "siglip"
     architecture = "SiglipModel"
@@ -28,7 +26,7 @@ class SiglipBackbone(Backbone):
         super().__init__(model, tokenizer, preprocessing=preprocessing)
         if not self.model.vision_model.use_head:
             raise ModelError(
-                "a SigLIP without its pooling head (vision_use_head) has no embedding to search by"
+                "this SigLIP has no pooling head, so it has no embeddings: use one with vision_use_head=True"
             )
 
     @classmethod
@@ -47,18 +45,16 @@ class SiglipBackbone(Backbone):
         head, bias = self.model.vision_model.head, tokens.bias
         x = self.model.vision_model.post_layernorm(tokens.x)
         if bias is not None:
-            bias = (
-                bias.to(x.dtype).squeeze(1).repeat_interleave(head.attention.num_heads, dim=0)
-            )  # [G*h, 1, L]
+            bias = bias.to(x.dtype).squeeze(1).repeat_interleave(self.heads, dim=0)  # [G*h, 1, L]
         probe = head.probe.expand(x.shape[0], -1, -1)
         pooled = head.attention(probe, x, x, attn_mask=bias, need_weights=False)[0]
         out: Tensor = (pooled + head.mlp(head.layernorm(pooled)))[:, 0]  # [G, E]
         return out
 
     def _token_ids(self, texts: list[str], length: int) -> Tensor:
-        # Trained on 64 lower-case tokens with padding behind them that is attended to, and read at the last
-        # position: so always padded to the full length, on the right, and without an attention mask (as in
-        # big_vision). Not every published tokenizer lower-cases, and one pads on the left by default.
+        # SigLIP was trained on 64 lower-case tokens, attends to padding, and reads the last position. So
+        # texts are always padded on the right to full length, without an attention mask, as in big_vision.
+        # Not every published tokenizer lower-cases, and one pads on the left by default.
         batch = self.tokenizer(
             [text.lower() for text in texts],
             padding="max_length",

@@ -1,6 +1,4 @@
-"""Reads `open_clip_config.json`, which tells what the weights beside it do not."""
-
-from __future__ import annotations
+"""Reads `open_clip_config.json`, for what the weights don't determine."""
 
 import json
 from dataclasses import dataclass, field
@@ -13,27 +11,26 @@ from centerclip.preprocessing import Preprocessing
 
 __all__ = ["OpenClipConfig", "read_open_clip_config"]
 
-# What it may say; the rest of this is told by the weights' shapes. Any other setting is refused, because it
-# could change the computation unseen.
+# Supported settings; most follow from the weights' shapes. Others are rejected, because they could silently
+# change the computation.
 _KNOWN = {
     "": {"embed_dim", "quick_gelu", "vision_cfg", "text_cfg"},
     "vision_cfg": {"image_size", "layers", "width", "head_width", "mlp_ratio", "patch_size", "patch_dropout"},
     "text_cfg": {"context_length", "vocab_size", "width", "heads", "layers"},
 }
 
-# Short side to the model's size and a center crop, or the whole frame stretched to it.
 _RESIZE = {"shortest": "crop", "squash": "squash"}
 
 
 @dataclass(frozen=True, slots=True)
 class OpenClipConfig:
-    """What open_clip's configuration adds to a file of weights; the defaults stand where there is none.
+    """Settings of an open_clip model that its weights don't determine.
 
     Attributes:
         activation: `gelu` or `quick_gelu`.
-        head_width: of the vision tower; None where the tower's width tells.
+        head_width: of the vision tower; None to derive it from the width.
         text_heads: None for one per 64 of width.
-        preprocess: the fields of `Preprocessing` that it sets.
+        preprocess: values for fields of `Preprocessing`.
     """
 
     activation: str = "gelu"
@@ -43,10 +40,10 @@ class OpenClipConfig:
 
 
 def read_open_clip_config(folder: Path) -> OpenClipConfig:
-    """Read a folder's `open_clip_config.json`, if there is one.
+    """Read a folder's `open_clip_config.json`; defaults if there is none.
 
     Raises:
-        CheckpointError: it is damaged, or sets what is not supported.
+        CheckpointError: the file is damaged or has unsupported settings.
     """
     path = folder / OPEN_CLIP_CONFIG
     if not path.is_file():
@@ -57,7 +54,8 @@ def read_open_clip_config(folder: Path) -> OpenClipConfig:
         vision, text = model["vision_cfg"], model["text_cfg"]
         for part, settings in (("", model), ("vision_cfg", vision), ("text_cfg", text)):
             for key in sorted(settings.keys() - _KNOWN[part]):
-                raise CheckpointError(f"{path} sets {f'{part}.{key}'.lstrip('.')}, which is not supported")
+                name = f"{part}.{key}".lstrip(".")
+                raise CheckpointError(f"{path} sets {name}, which is not supported: choose another model")
         return OpenClipConfig(
             activation="quick_gelu" if model.get("quick_gelu") else "gelu",
             head_width=vision.get("head_width"),
@@ -73,14 +71,14 @@ def _read_preprocess(saved: dict[str, Any], path: Path) -> dict[str, Any]:
     mode = saved.get("resize_mode", "shortest")
     if mode not in _RESIZE:
         raise CheckpointError(
-            f"{path} sets resize_mode {mode!r}, but only {' and '.join(_RESIZE)} are supported: frames are "
-            "never padded"
+            f"{path} sets resize_mode {mode!r}, but only {' and '.join(_RESIZE)} are supported, as frames "
+            "are never padded: choose another model"
         )
     fields: dict[str, Any] = {"resize": _RESIZE[mode]}
     for key in saved.keys() & {"mean", "std"}:
         red, green, blue = saved[key] if isinstance(saved[key], list) else [saved[key]] * 3
         fields[key] = float(red), float(green), float(blue)
-    if saved.get("interpolation", "random") != "random":  # which means bicubic, outside of training
+    if saved.get("interpolation", "random") != "random":  # means bicubic in inference
         fields["interpolation"] = saved["interpolation"]
-    Preprocessing((1, 1), **fields)  # its rules are kept, or else ValueError
+    Preprocessing((1, 1), **fields)  # checks them
     return fields

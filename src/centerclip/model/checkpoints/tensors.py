@@ -1,10 +1,7 @@
-"""Gets the tensors out of a checkpoint file without running anything that is stored in it.
+"""Reads the tensors of a checkpoint file without running code stored in it.
 
-Reads safetensors, `torch.save` files (by torch's restricted unpickler) and TorchScript archives.
-Knows nothing of what the tensors mean.
+Supports safetensors, `torch.save` files (by torch's restricted unpickler) and TorchScript archives.
 """
-
-from __future__ import annotations
 
 import pickle
 import zipfile
@@ -21,7 +18,7 @@ from centerclip.model.checkpoints.torchscript import is_torchscript, read_torchs
 
 __all__ = ["read_tensors"]
 
-# What reading a damaged file raises; the documentation of pickle names the last four.
+# Errors from reading damaged files; pickle documents the last four.
 _DAMAGED = (
     OSError,
     RuntimeError,
@@ -35,20 +32,18 @@ _DAMAGED = (
     ImportError,
     IndexError,
 )
-# Where trainers put the weights inside what they save.
+# Keys under which trainers save the weights.
 _NESTED = ("state_dict", "model_state_dict", "model")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read all tensors of a checkpoint file, on the CPU, by their names in the file.
-
-    A TorchScript archive (as OpenAI publishes its models) is read as data; its code is not run.
+    """Read all tensors of a checkpoint file to the CPU, by name.
 
     Args:
-        path: .safetensors, or what `torch.save` or `torch.jit.save` wrote.
+        path: written as .safetensors, or by `torch.save` or `torch.jit.save` (as OpenAI's models are).
 
     Raises:
-        CheckpointError: the file is damaged, holds other things than weights, or would run code.
+        CheckpointError: the file is damaged, contains anything but weights, or would run code.
     """
     try:
         if path.suffix == ".safetensors":
@@ -60,8 +55,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         )
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"{path} is refused: it is damaged, or holds objects that could run code when loaded; a "
-            "checkpoint may hold tensors only (save the model's state_dict, best as .safetensors)"
+            f"{path} is damaged, or contains objects that could run code when loaded: save only the model's "
+            "state_dict, preferably as .safetensors"
         ) from error
     except _DAMAGED as error:
         reason = str(error).strip().split("\n", 1)[0]
@@ -69,12 +64,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
-    """Take the weights out of what a trainer saved."""
     if isinstance(content, dict):
         nested = [content[key] for key in _NESTED if isinstance(content.get(key), dict)]
         weights = nested[0] if nested else content
         if weights and all(isinstance(value, Tensor) for value in weights.values()):
             return dict(weights)
     raise CheckpointError(
-        f"{path} holds no weights: a dictionary of tensors is needed, bare or under {' or '.join(_NESTED)}"
+        f"{path} has no weights: save a dictionary of tensors, bare or under {' or '.join(_NESTED)}"
     )

@@ -1,11 +1,9 @@
 """Reads the tensors of a TorchScript archive as plain data.
 
-`torch.jit.load` would compile and may run the program in the archive. The tensors need none of it:
-`data.pkl` is a tree of objects whose leaves point to raw storages in the same zip file. It is read
-by an unpickler that can make nothing but lists, dictionaries, placeholders and tensors.
+`torch.jit.load` would compile the program in the archive and may run it. But `data.pkl` is only a tree of
+objects whose leaves refer to raw storages in the same zip file. An unpickler reads it that can create nothing
+but lists, dictionaries, placeholders and tensors.
 """
-
-from __future__ import annotations
 
 import pickle
 import zipfile
@@ -34,7 +32,7 @@ _STORAGES = {
 
 
 def is_torchscript(path: Path) -> bool:
-    """Tell a TorchScript archive from what `torch.save` writes, which is a zip file too."""
+    """Whether a file is a TorchScript archive, and not another zip file such as `torch.save` writes."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -44,11 +42,11 @@ def is_torchscript(path: Path) -> bool:
 def read_torchscript(path: Path) -> dict[str, Tensor]:
     """Read every tensor of the archived module, named as in its state dict.
 
-    Tensors that a module holds as plain attributes come along with its parameters and buffers; only the
-    program in the archive could tell them apart.
+    Includes tensors stored as plain attributes, which only the archive's program could tell from parameters
+    and buffers.
 
     Raises:
-        pickle.UnpicklingError: the archive holds anything but tensors and plain values.
+        pickle.UnpicklingError: the archive contains anything but tensors and plain values.
         KeyError, ValueError, RuntimeError, zipfile.BadZipFile: it is damaged.
     """
     with zipfile.ZipFile(path) as archive:
@@ -70,7 +68,7 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
 
 
 class _Object:
-    """Stands for an instance of any class of the archive's program."""
+    """Placeholder for an instance of any class of the archive's program."""
 
     def __init__(self) -> None:
         self.attributes: dict[str, Any] = {}
@@ -87,12 +85,12 @@ class _Unpickler(pickle.Unpickler):
         self._storages: dict[str, Tensor] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        """Admit what tensors are made of; everything else is refused, before it is imported."""
+        """Allow only the parts of tensors; reject everything else before it is imported."""
         if module.startswith("__torch__"):
             return _Object
         if module == "torch" and name in _STORAGES:
             return _STORAGES[name]
-        admitted: dict[tuple[str, str], Callable[..., Any]] = {
+        allowed: dict[tuple[str, str], Callable[..., Any]] = {
             ("collections", "OrderedDict"): OrderedDict,
             ("torch._utils", "_rebuild_tensor_v2"): _tensor,
             ("torch.jit._pickle", "build_intlist"): list,
@@ -101,9 +99,9 @@ class _Unpickler(pickle.Unpickler):
             ("torch.jit._pickle", "build_tensorlist"): list,
             ("torch.jit._pickle", "restore_type_tag"): _untagged,
         }
-        if (module, name) not in admitted:
+        if (module, name) not in allowed:
             raise pickle.UnpicklingError(f"{module}.{name} is not part of a tensor")
-        return admitted[module, name]
+        return allowed[module, name]
 
     def persistent_load(self, pid: Any) -> Tensor:
         """Read a storage: ("storage", type, key, device, elements)."""
