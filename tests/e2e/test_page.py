@@ -89,23 +89,30 @@ def one_a_page(url: str) -> str:
     return url.replace("top=24", "top=1")
 
 
-def test_typing_shows_moments_with_time_and_strength(visit: Open, address: str) -> None:
+def test_examples_and_typing_show_moments_with_time_and_strength(visit: Open, address: str) -> None:
     page = visit(address).page
+    expect(cards(page)).to_have_count(5)
+    example = page.locator("#examples button").first
+    text = example.inner_text()
+    example.click()
+    expect(page.get_by_label("Describe the moment")).to_have_value(text)
+    expect(page.locator("#status")).to_contain_text("moment")
+    assert cards(page).count() >= 1
     search(page, ROCKET_QUERY)
+    expect(page).to_have_title(f"{ROCKET_QUERY} · CenterCLIP")
     best = cards(page).first
     expect(best.locator(".name")).to_have_text("sky.mp4")
     expect(best.locator(".span")).to_have_text(re.compile(r"^0:\d\d – 0:\d\d$"))
     assert best.locator(".strength i").evaluate("bar => bar.style.getPropertyValue('--part')") == "100%"
     page.wait_for_function("() => document.querySelector('#results img').naturalWidth > 0")
     assert "q=a+white+rocket" in page.url
-    expect(page).to_have_title(f"{ROCKET_QUERY} · CenterCLIP")
 
 
 def test_words_typed_while_the_page_loads_are_kept(visit: Open, address: str) -> None:
     page = visit(address).page
     expect(cards(page)).to_have_count(5)
     held: list[Route] = []
-    page.route("**/api/stats", held.append)
+    page.route("**/api/stats", lambda route, _: held.append(route))
     page.reload()
     box = page.get_by_label("Describe the moment")
     box.fill(ROCKET_QUERY)
@@ -117,18 +124,7 @@ def test_words_typed_while_the_page_loads_are_kept(visit: Open, address: str) ->
     expect(cards(page).first.locator(".name")).to_have_text("sky.mp4")
 
 
-def test_start_page_shows_the_library_and_examples_that_find_something(visit: Open, address: str) -> None:
-    page = visit(address).page
-    expect(cards(page)).to_have_count(5)
-    example = page.locator("#examples button").first
-    words = example.inner_text()
-    example.click()
-    expect(page.get_by_label("Describe the moment")).to_have_value(words)
-    expect(page.locator("#status")).to_contain_text("moment")
-    assert cards(page).count() >= 1
-
-
-def test_player_plays_the_moment_and_loops_it(visit: Open, address: str) -> None:
+def test_player_loops_the_moment_until_the_visitor_scrubs_away(visit: Open, address: str) -> None:
     page = visit(f"{address}/?q={ROCKET_QUERY}").page
     hit = page.request.get(f"{address}/api/search?q={ROCKET_QUERY}").json()["hits"][0]
     page.locator(".open").first.click()
@@ -136,6 +132,10 @@ def test_player_plays_the_moment_and_loops_it(visit: Open, address: str) -> None
     page.evaluate(f"video.currentTime = {hit['end'] - 0.3}")
     page.wait_for_function(f"() => video.currentTime < {hit['end'] - 1}")
     assert hit["start"] - 0.1 <= playing_at(page) <= hit["end"]
+    box = page.locator("#scrub").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 13.5 / 27, box["y"] + box["height"] / 2)
+    assert 12.5 <= playing_at(page) <= 15.5
+    expect(page.get_by_label("Loop the moment")).not_to_be_checked()
 
 
 def test_other_moments_are_folded_marked_on_the_curve_and_jumped_to(visit: Open, address: str) -> None:
@@ -159,16 +159,6 @@ def test_other_moments_are_folded_marked_on_the_curve_and_jumped_to(visit: Open,
     expect(page.locator("#curve .current")).to_have_count(1)
 
 
-def test_scrubbing_leaves_the_moment(visit: Open, address: str) -> None:
-    page = visit(f"{address}/?q={ROCKET_QUERY}").page
-    page.locator(".open").first.click()
-    playing_at(page)
-    box = page.locator("#scrub").bounding_box()
-    page.mouse.click(box["x"] + box["width"] * 13.5 / 27, box["y"] + box["height"] / 2)
-    assert 12.5 <= playing_at(page) <= 15.5
-    expect(page.get_by_label("Loop the moment")).not_to_be_checked()
-
-
 def test_files_that_browsers_do_not_play_are_converted(visit: Open, address: str) -> None:
     page = visit(f"{address}/?q=an orange kite").page
     card = cards(page).filter(has_text="kite.avi")
@@ -179,7 +169,7 @@ def test_files_that_browsers_do_not_play_are_converted(visit: Open, address: str
     page.wait_for_function("() => Number(document.getElementById('scrub').value) > 0.3")
 
 
-def test_hovering_previews_the_moment_without_sound(visit: Open, address: str) -> None:
+def test_hovering_previews_without_sound_and_the_kept_patches_are_drawn(visit: Open, address: str) -> None:
     page = visit(f"{address}/?q={CAR_QUERY}").page
     page.locator(".open").first.hover()
     preview = page.locator(".open video").first
@@ -188,6 +178,9 @@ def test_hovering_previews_the_moment_without_sound(visit: Open, address: str) -
     assert preview.evaluate("video => video.muted")
     page.mouse.move(5, 5)
     expect(preview).to_have_count(0)
+    page.locator(".open").first.click()
+    page.get_by_role("button", name="What the model kept").click()
+    page.wait_for_function("() => document.getElementById('tokens-image').naturalWidth > 100")
 
 
 def test_more_like_this_and_back(visit: Open, address: str) -> None:
@@ -223,11 +216,15 @@ def test_dropping_a_picture_finds_what_it_shows_and_back_returns_to_it(visit: Op
     expect(cards(page).first).to_be_visible()
 
 
-def test_dropping_other_files_is_refused_with_a_reason(visit: Open, address: str) -> None:
+def test_errors_are_shown_with_a_reason(visit: Open, address: str) -> None:
     opened = visit(address)
     opened.expected = "415|422"
     page = opened.page
     expect(cards(page)).to_have_count(5)
+    page.get_by_label("Describe the moment").fill("beach + ")
+    page.keyboard.press("Enter")
+    expect(page.locator("#notice h2")).to_be_visible()
+    expect(page.locator("#notice p")).not_to_be_empty()
     drop(page, "notes.txt", "text/plain", b"my notes")
     expect(page.locator("#status")).to_contain_text("You can only search with pictures and videos")
     drop(page, "fake.png", "image/png", b"my notes")
@@ -264,13 +261,6 @@ def test_scrolling_loads_more_pages_and_adds_their_moments_to_the_cards(visit: O
     expect(page.locator("#more")).to_be_hidden()
     assert any("cursor=" in url for url in urls)
     assert len(names(page)) == len(set(names(page)))
-
-
-def test_what_the_model_kept_is_drawn(visit: Open, address: str) -> None:
-    page = visit(f"{address}/?q={CAR_QUERY}").page
-    page.locator(".open").first.click()
-    page.get_by_role("button", name="What the model kept").click()
-    page.wait_for_function("() => document.getElementById('tokens-image').naturalWidth > 100")
 
 
 def test_everything_works_by_keyboard(visit: Open, address: str) -> None:
@@ -358,12 +348,3 @@ def test_an_empty_library_is_filled_from_the_page_which_reconnects_to_a_restarte
     with serving(VideoIndex(tmp_path / "index"), encoder, cache_folder=tmp_path / "cache", port=port):
         expect(cards(page).first.locator(".name")).to_have_text("car.mp4")
         page.goto("about:blank")  # lets go of the connection
-
-
-def test_errors_of_the_server_are_shown(visit: Open, address: str) -> None:
-    opened = visit(address)
-    opened.expected = "422"
-    opened.page.get_by_label("Describe the moment").fill("beach + ")
-    opened.page.keyboard.press("Enter")
-    expect(opened.page.locator("#notice h2")).to_be_visible()
-    expect(opened.page.locator("#notice p")).not_to_be_empty()
