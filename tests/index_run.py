@@ -18,7 +18,7 @@ from lancedb.db import LanceDBConnection
 from lancedb.table import LanceTable
 from random_videos import new_index, random_video
 
-from centerclip.index import FileStamp, Summary
+from centerclip.index import FileStamp, IndexSummary
 from centerclip.index import writer as writer_module
 from centerclip.records import EncodedVideo, Failed
 
@@ -41,7 +41,7 @@ def first_run(location: str) -> None:
         writer.finish()
 
 
-def second_run(location: str) -> Summary:
+def second_run(location: str) -> IndexSummary:
     """Do what `centerclip index --prune` does with these files, in batches of two."""
     index = new_index(location)
     results: dict[FileStamp, EncodedVideo | Failed] = {

@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
-    "Curve",
     "CurveMoment",
     "Error",
     "ErrorBody",
@@ -16,9 +15,10 @@ __all__ = [
     "Job",
     "JobRequest",
     "JobStarted",
+    "LibraryStats",
     "Model",
+    "ScoreCurve",
     "SearchResult",
-    "Stats",
     "Video",
     "VideoList",
 ]
@@ -106,7 +106,7 @@ class CurveMoment(BaseModel):
     score: float
 
 
-class Curve(BaseModel):
+class ScoreCurve(BaseModel):
     """A query's scores along a video."""
 
     times: list[tuple[float, float]] = Field(description="Start and end of each segment, in seconds.")
@@ -125,7 +125,7 @@ class Model(BaseModel):
     nano: bool = Field(description="Whether this is the toy model, which only knows drawn videos.")
 
 
-class Stats(BaseModel):
+class LibraryStats(BaseModel):
     videos: int
     windows: int
     seconds: float = Field(description="Total length of the videos.")

@@ -12,14 +12,14 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from centerclip.api import (
-    Curve,
     ErrorBody,
     FoundMoment,
     Job,
     JobRequest,
     JobStarted,
+    LibraryStats,
+    ScoreCurve,
     SearchResult,
-    Stats,
     Video,
     VideoList,
 )
@@ -137,13 +137,13 @@ class Client:
         """Information about a video."""
         return self._get(f"/api/videos/{video_id}", Video)
 
-    def curve(self, video_id: str, query: str) -> Curve:
+    def curve(self, video_id: str, query: str) -> ScoreCurve:
         """A query's scores along a video."""
-        return self._get(f"/api/videos/{video_id}/curve", Curve, {"q": query})
+        return self._get(f"/api/videos/{video_id}/curve", ScoreCurve, {"q": query})
 
-    def stats(self) -> Stats:
+    def stats(self) -> LibraryStats:
         """What the library contains."""
-        return self._get("/api/stats", Stats)
+        return self._get("/api/stats", LibraryStats)
 
     def index(self, *, prune: bool = False, retry_failed: bool = False) -> str:
         """Start to bring the library up to date; return the job's id."""

@@ -24,7 +24,7 @@ from serving import SECONDS, Served, running, serve_library, tiny_encoder
 
 from centerclip.api import FoundMoment
 from centerclip.index import VideoIndex
-from centerclip.indexing import FileResult, Progress, SyncOptions
+from centerclip.indexing import FileResult, SyncOptions, SyncProgress
 from centerclip.serve import ServerSettings, create_app, jobs
 
 
@@ -387,7 +387,7 @@ def test_jobs_run_one_at_a_time_until_they_are_canceled_or_the_server_stops(
 ) -> None:
     def endless(index: object, roots: object, encoder: object, options: SyncOptions) -> Iterator[FileResult]:
         assert options.on_progress is not None
-        options.on_progress(Progress(0, 9))
+        options.on_progress(SyncProgress(0, 9))
         yield FileResult(tmp_path / "a.mp4", "indexed")
         while not options.should_stop():
             time.sleep(0.01)

@@ -17,7 +17,7 @@ from centerclip.errors import VideoError
 
 if TYPE_CHECKING:
     from centerclip.embedding import VideoEncoder
-    from centerclip.index import Summary, VideoIndex
+    from centerclip.index import IndexSummary, VideoIndex
     from centerclip.indexing import FileResult
 
 __all__ = ["SOME_FAILED", "check_videos", "run_indexing"]
@@ -62,16 +62,16 @@ def run_indexing(
     Returns:
         The exit code: 0, `SOME_FAILED`, or 128 plus the number of the signal.
     """
-    from centerclip.indexing import Progress, SyncOptions, sync
+    from centerclip.indexing import SyncOptions, SyncProgress, sync
 
     states: Counter[str] = Counter()
     failed: list[FileResult] = []
-    summaries: list[Summary] = []
-    last, began = Progress(0, 0), time.monotonic()
+    summaries: list[IndexSummary] = []
+    last, began = SyncProgress(0, 0), time.monotonic()
     request = StopRequest("\nStopping; what is encoded is kept. Press Ctrl-C again to stop now.")
     with request, Bar("Indexing", unit="files", rate="videos/s") as bar:
 
-        def watch(progress: Progress) -> None:
+        def watch(progress: SyncProgress) -> None:
             nonlocal last
             last = progress
             footage = f"{duration(progress.footage_seconds)} of footage" if progress.windows else ""

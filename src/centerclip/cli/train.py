@@ -19,7 +19,7 @@ from centerclip.datasets.load import describe_splits
 from centerclip.naming import look_here
 
 if TYPE_CHECKING:
-    from centerclip.training.curves import Progress
+    from centerclip.training.curves import TrainingProgress
     from centerclip.training.data import TrainingData
 
 __all__ = ["train"]
@@ -71,7 +71,7 @@ def train(
             if stop:
                 raise typer.Exit(stop.exit_code)
 
-        def show(progress: Progress) -> None:
+        def show(progress: TrainingProgress) -> None:
             nonlocal recall
             decoding.close()
             recall = recall if progress.recall is None else progress.recall
@@ -109,6 +109,6 @@ def _note_data(data: TrainingData) -> None:
         note(f"{doing} on {videos} with {captions} of {dataset.name} {dataset.split}{missing}.")
 
 
-def _detail(progress: Progress, recall: float | None) -> str:
+def _detail(progress: TrainingProgress, recall: float | None) -> str:
     shown = "" if recall is None else f", R@1 {recall:.1f} %"
     return f"loss {progress.loss:.3f}{shown}, {progress.videos_per_second:.1f} videos/s"

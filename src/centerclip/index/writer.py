@@ -25,7 +25,7 @@ from centerclip.index.sql import any_of, equals, store_errors
 from centerclip.index.store import Store, merge
 from centerclip.records import EncodedVideo, Failed
 
-__all__ = ["Summary", "Writer"]
+__all__ = ["IndexSummary", "Writer"]
 
 _KEEP_VERSIONS = timedelta(hours=1)
 """How long files of old versions are kept, because a reader may be in the middle of a search."""
@@ -42,7 +42,7 @@ _ANN = "ann_"
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class IndexSummary:
     """What the index holds after a finished run, as read back from it.
 
     `search` is how it will be searched: `exact` or `ann`; `built_ann` is whether this run built the ANN
@@ -136,7 +136,7 @@ class Writer:
             self._videos.update(where=condition, values=values)
         self._known[after] = self._known.pop(before)
 
-    def finish(self) -> Summary:
+    def finish(self) -> IndexSummary:
         """Compact, build the ANN index if worthwhile, and verify what is stored.
 
         Raises:
@@ -148,7 +148,7 @@ class Writer:
             built = self._build_ann(rows)
             self._verify()
             failed = int(self._videos.count_rows(equals("state", "failed")))
-            return Summary(
+            return IndexSummary(
                 videos=int(self._videos.count_rows()) - failed,
                 windows=rows,
                 failed=failed,

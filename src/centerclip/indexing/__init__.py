@@ -1,5 +1,5 @@
 """Keep an index up to date with files and folders: `sync`."""
 
-from centerclip.indexing.sync import FileResult, Progress, SyncOptions, sync
+from centerclip.indexing.sync import FileResult, SyncOptions, SyncProgress, sync
 
-__all__ = ["FileResult", "Progress", "SyncOptions", "sync"]
+__all__ = ["FileResult", "SyncOptions", "SyncProgress", "sync"]

@@ -15,13 +15,13 @@ from typing import Literal
 
 from centerclip.embedding import VideoEncoder
 from centerclip.errors import VideoError
-from centerclip.index import FileStamp, Moved, Summary, VideoIndex, Writer
+from centerclip.index import FileStamp, IndexSummary, Moved, VideoIndex, Writer
 from centerclip.index.schema import stored_path
 from centerclip.indexing.writing import BackgroundWriter
 from centerclip.records import EncodedVideo, Failed, Item, Window
 from centerclip.video import content_id, find_videos
 
-__all__ = ["FileResult", "Progress", "SyncOptions", "sync"]
+__all__ = ["FileResult", "SyncOptions", "SyncProgress", "sync"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class FileResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class SyncProgress:
     """How many of the files to encode are finished, and what has been encoded so far."""
 
     files: int
@@ -70,8 +70,8 @@ class SyncOptions:
     prune: bool = False
     retry_failed: bool = False
     wait_seconds: float = 0.0
-    on_progress: Callable[[Progress], None] | None = None
-    on_finish: Callable[[Summary], None] | None = None
+    on_progress: Callable[[SyncProgress], None] | None = None
+    on_finish: Callable[[IndexSummary], None] | None = None
     should_stop: Callable[[], bool] = lambda: False
 
 
@@ -171,12 +171,12 @@ def _encode(
 ) -> Iterator[FileResult]:
     """Encode and write files; yield the results in the order of the paths, each once it is written."""
     background = BackgroundWriter(writer)
-    progress = Progress(0, len(paths))
+    progress = SyncProgress(0, len(paths))
 
     def report(files: int, windows: Sequence[Window]) -> None:
         nonlocal progress
         footage = sum(window.end_seconds - window.start_seconds for window in windows)
-        progress = Progress(
+        progress = SyncProgress(
             progress.files + files,
             progress.total,
             progress.windows + len(windows),

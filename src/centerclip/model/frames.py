@@ -38,10 +38,11 @@ def check_frames(frames: object, preprocessing: Preprocessing) -> None:
         raise ValueError(f"{what}: centerclip.video resizes frames, and model.preprocess normalizes them")
     if 0 in frames.shape[:2]:
         raise ValueError(f"{what}: there is no {'video' if frames.shape[0] == 0 else 'frame'} to encode")
-    if frames[..., ::16, ::16].amin() >= 0 and _look_unnormalized(frames, preprocessing):
+    low, high = frames[..., ::16, ::16].aminmax()  # of normalized pixels, at most 3 from zero
+    if high > 20 or (low >= 0 and _look_unnormalized(frames, preprocessing)):
         raise ValueError(
-            "frames are floats from 0 to 1, but must be normalized: give uint8 frames to model.preprocess, "
-            "which divides by 255 itself"
+            f"frames are floats from 0 to {255 if high > 20 else 1}, but must be normalized: give uint8 frames "
+            "to model.preprocess, which divides by 255 itself"
         )
 
 

@@ -18,8 +18,8 @@ from fastapi import HTTPException
 from centerclip.api import Failure, Job, JobRequest
 from centerclip.embedding import VideoEncoder
 from centerclip.errors import CenterCLIPError, IndexLockedError
-from centerclip.index import Summary, VideoIndex
-from centerclip.indexing import FileResult, Progress, SyncOptions, sync
+from centerclip.index import IndexSummary, VideoIndex
+from centerclip.indexing import FileResult, SyncOptions, SyncProgress, sync
 from centerclip.serve.library import Library
 
 __all__ = ["Jobs"]
@@ -156,7 +156,7 @@ class _Run(Thread):
             self._update(ended=time.time(), **end)
             self.begun.set()
 
-    def _on_progress(self, progress: Progress) -> None:
+    def _on_progress(self, progress: SyncProgress) -> None:
         self.begun.set()
         self._update(
             files=progress.files,
@@ -173,7 +173,7 @@ class _Run(Thread):
         count = states.get(result.state, 0) + 1
         self._update(states={**states, result.state: count}, failures=failures)
 
-    def _on_finish(self, summary: Summary) -> None:
+    def _on_finish(self, summary: IndexSummary) -> None:
         self._finished = True
 
     def _update(self, **changes: Any) -> None:

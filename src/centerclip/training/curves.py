@@ -10,11 +10,11 @@ from typing import Any
 from centerclip.atomic import write_atomically
 from centerclip.errors import ConfigError
 
-__all__ = ["Curves", "Progress"]
+__all__ = ["Curves", "TrainingProgress"]
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """The state of a run after a step.
 
     Attributes:
@@ -61,7 +61,7 @@ class Curves:
             self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
         _cut(self._path, step)
 
-    def add(self, progress: Progress) -> None:
+    def add(self, progress: TrainingProgress) -> None:
         """Log one step."""
         values = asdict(progress)
         with self._path.open("a", encoding="utf-8") as file:

@@ -21,7 +21,7 @@ from centerclip.errors import ConfigError
 from centerclip.training.batches import Batches
 from centerclip.training.building import build_model
 from centerclip.training.config import TrainConfig
-from centerclip.training.curves import Curves, Progress
+from centerclip.training.curves import Curves, TrainingProgress
 from centerclip.training.data import TrainingData, load_data
 from centerclip.training.processes import Processes, join_processes, own_device
 from centerclip.training.run import Run
@@ -33,7 +33,7 @@ def train(
     config: TrainConfig,
     *,
     device: str | torch.device = "cpu",
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
     on_decoded: Callable[[int, int], None] | None = None,
     on_data: Callable[[TrainingData], None] = lambda data: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -115,7 +115,7 @@ def _steps(
     validate: Callable[[], float],
     processes: Processes,
     should_stop: Callable[[], bool],
-) -> Iterator[Progress]:
+) -> Iterator[TrainingProgress]:
     """Do the remaining steps in the first process, with validations and checkpoints."""
     began, began_at = time.monotonic(), run.step
     for batch in batches.run(run.step, run.steps):
@@ -126,7 +126,7 @@ def _steps(
         recall = validate() if last or run.step % config.validate_every == 0 else None
         if last or stopped or run.step % config.checkpoint_every == 0:
             run.save()
-        yield Progress(
+        yield TrainingProgress(
             step=run.step,
             steps=run.steps,
             loss=loss,

@@ -20,8 +20,8 @@ from videos import make_video
 
 from centerclip.embedding import VideoEncoder, decode
 from centerclip.errors import FingerprintError, IndexLockedError, VideoError
-from centerclip.index import Summary, VideoIndex
-from centerclip.indexing import FileResult, Progress, SyncOptions, sync, writing
+from centerclip.index import IndexSummary, VideoIndex
+from centerclip.indexing import FileResult, SyncOptions, SyncProgress, sync, writing
 from centerclip.model import CenterCLIP
 from centerclip.video import VideoReader
 
@@ -78,8 +78,8 @@ def states(results: Any) -> dict[str, str]:
 def test_a_folder_is_indexed_in_the_order_of_the_walk(
     encoder: VideoEncoder, folder: Path, index: VideoIndex
 ) -> None:
-    progress: list[Progress] = []
-    summaries: list[Summary] = []
+    progress: list[SyncProgress] = []
+    summaries: list[IndexSummary] = []
     options = SyncOptions(on_progress=progress.append, on_finish=summaries.append)
     results = list(sync(index, [str(folder)], encoder, options))
     names = [*(f"{number}.mp4" for number in range(COUNT)), "bad.mp4"]
@@ -90,8 +90,8 @@ def test_a_folder_is_indexed_in_the_order_of_the_walk(
     assert windows == len(index) > COUNT
     (summary,) = summaries
     assert (summary.videos, summary.windows, summary.failed) == (COUNT, windows, 1)
-    assert progress[0] == Progress(0, COUNT + 1)
-    assert replace(progress[-1], footage_seconds=0) == Progress(COUNT + 1, COUNT + 1, windows)
+    assert progress[0] == SyncProgress(0, COUNT + 1)
+    assert replace(progress[-1], footage_seconds=0) == SyncProgress(COUNT + 1, COUNT + 1, windows)
     assert progress[-1].footage_seconds == pytest.approx(index.stats().footage_seconds)
     assert index.model == encoder.card()
     hit = index.search(rows_of(index)["3.mp4", 0.0][0], top=1)[0].windows[0]
@@ -266,7 +266,7 @@ def test_an_interrupted_run_writes_what_is_encoded(
 ) -> None:
     finished = 0
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SyncProgress) -> None:
         nonlocal finished
         finished = progress.files
         if finished >= 3:
@@ -284,7 +284,7 @@ def index_until_killed(folder: Path, location: Path) -> None:
     """Index in small batches, print what is reported, and stop near the end."""
     writing._BATCH_WINDOWS = 1
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: SyncProgress) -> None:
         if progress.files >= COUNT:
             print("stopped", flush=True)
             signal.pause()

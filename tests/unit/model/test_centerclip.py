@@ -159,6 +159,8 @@ def test_frames_from_0_to_1_are_refused_but_bright_videos_are_not(make: Any) -> 
     for frames in (pixels / 255, (pixels / 255).bfloat16(), torch.rand(2, 6, 3, 16, 16)):
         with pytest.raises(ValueError, match="from 0 to 1, but must be normalized"):
             model.encode_video(frames)
+    with pytest.raises(ValueError, match="from 0 to 255, but must be normalized"):
+        model.encode_video(pixels.float())
     # The normalized values of these are also from 0 to 1.
     low, high = (128, 255) if make is siglip_model else (124, 185)
     bright = model.preprocess((low + pixels % (high + 1 - low)).to(torch.uint8))

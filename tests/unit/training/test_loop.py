@@ -23,7 +23,7 @@ from centerclip.evaluation import evaluate
 from centerclip.model import CenterCLIP
 from centerclip.training import checkpoint, run
 from centerclip.training.checkpoint import repair_output, replace_folder
-from centerclip.training.curves import Progress
+from centerclip.training.curves import TrainingProgress
 from centerclip.training.data import load_data
 from centerclip.training.loop import train
 
@@ -42,7 +42,7 @@ def lines(run: Path) -> list[dict[str, Any]]:
 
 
 def test_a_killed_run_resumes_exactly_and_logs_each_step_once(recipe: Any, tmp_path: Path) -> None:
-    def stop(progress: Progress) -> None:
+    def stop(progress: TrainingProgress) -> None:
         if progress.step == 5:  # the last checkpoint is that of step 4
             raise StopError
 
@@ -70,7 +70,7 @@ def test_a_killed_run_resumes_exactly_and_logs_each_step_once(recipe: Any, tmp_p
 
 
 def test_a_stopped_run_keeps_its_last_step(recipe: Any, tmp_path: Path) -> None:
-    seen: list[Progress] = []
+    seen: list[TrainingProgress] = []
     train(recipe(tmp_path), on_progress=seen.append, should_stop=lambda: len(seen) == 2)
     assert (state(tmp_path)["step"], len(seen)) == (3, 3)
     train(recipe(tmp_path), on_progress=seen.append)
@@ -204,7 +204,7 @@ def test_validation_cuts_captions(recipe: Any, tmp_path: Path, monkeypatch: pyte
 
 
 def test_an_epoch_counts_captions(recipe: Any, tmp_path: Path) -> None:
-    seen: list[Progress] = []
+    seen: list[TrainingProgress] = []
     config = recipe(tmp_path, epochs=1.5, batch_size=8)
     train(config, on_progress=seen.append)
     captions = len(load_data(config.data).training.captions)

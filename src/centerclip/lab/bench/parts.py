@@ -14,7 +14,7 @@ from centerclip.lab.bench.decoding import measure_decoding
 from centerclip.lab.bench.encoder import measure_encoder
 from centerclip.lab.bench.indexing import measure_indexing
 from centerclip.lab.bench.machine import Stolen, this_machine
-from centerclip.lab.bench.report import Report, Row
+from centerclip.lab.bench.report import BenchReport, Row
 from centerclip.lab.bench.searching import measure_search
 from centerclip.lab.bench.setting import Setting
 from centerclip.lab.bench.subjects import Subject
@@ -50,8 +50,8 @@ def measure(
     *,
     settings: Mapping[str, Any],
     on_row: Callable[[Row], None] | None = None,
-    on_part: Callable[[Report], None] | None = None,
-) -> Report:
+    on_part: Callable[[BenchReport], None] | None = None,
+) -> BenchReport:
     """Run parts of the bench one after another.
 
     Args:
@@ -69,7 +69,7 @@ def measure(
     began, start = datetime.now(UTC).date().isoformat(), time.monotonic()
     rows: list[Row] = []
     stolen: dict[str, float] = {}
-    report = Report(rows, this_machine(), settings, began, 0.0)
+    report = BenchReport(rows, this_machine(), settings, began, 0.0)
     for name in names:
         host = Stolen()
         for row in PARTS[name](subjects, setting):

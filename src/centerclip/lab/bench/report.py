@@ -16,8 +16,8 @@ from centerclip.lab.bench.timing import Spread, Timing, ratio
 
 __all__ = [
     "HEADINGS",
+    "BenchReport",
     "Goal",
-    "Report",
     "Row",
     "at_least",
     "at_most",
@@ -129,7 +129,7 @@ def memory_row(
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class BenchReport:
     """Rows, and everything needed to reproduce them.
 
     Attributes:
@@ -194,7 +194,7 @@ def quantity(value: float, unit: str) -> str:
     return f"{text}{unit}" if unit == "x" else f"{text} {unit}".rstrip()
 
 
-def write_table(reports: Iterable[Report], page: Path) -> None:
+def write_table(reports: Iterable[BenchReport], page: Path) -> None:
     """Replace the tables on a Markdown page, between its two markers.
 
     Raises:

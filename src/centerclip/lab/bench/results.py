@@ -13,14 +13,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from centerclip.atomic import write_atomically
 from centerclip.errors import ConfigError
-from centerclip.lab.bench.report import Report
+from centerclip.lab.bench.report import BenchReport
 
 __all__ = ["join_results", "read_results", "write_results"]
 
-_REPORTS = TypeAdapter(list[Report])
+_REPORTS = TypeAdapter(list[BenchReport])
 
 
-def read_results(file: Path, *, quick: bool) -> list[Report]:
+def read_results(file: Path, *, quick: bool) -> list[BenchReport]:
     """Read the results of earlier runs; an empty list if there is no file.
 
     Args:
@@ -43,15 +43,15 @@ def read_results(file: Path, *, quick: bool) -> list[Report]:
     return reports
 
 
-def join_results(earlier: Iterable[Report], report: Report) -> list[Report]:
+def join_results(earlier: Iterable[BenchReport], report: BenchReport) -> list[BenchReport]:
     """Add a run to earlier ones, and drop from these the parts that it measured again."""
     measured = {row.part for row in report.rows}
     rest = [replace(run, rows=[row for row in run.rows if row.part not in measured]) for run in earlier]
     return [*(run for run in rest if run.rows), report]
 
 
-def write_results(reports: Sequence[Report], file: Path) -> None:
-    """Write runs as a list of objects: the fields of `Report`, each row with `met`.
+def write_results(reports: Sequence[BenchReport], file: Path) -> None:
+    """Write runs as a list of objects: the fields of `BenchReport`, each row with `met`.
 
     Values that are not finite become text: `nan`, `inf`.
     """

@@ -17,7 +17,7 @@ from centerclip.cli.options import option
 from centerclip.cli.output import note, on_terminal, stdout, table, write_json, write_tabs
 
 if TYPE_CHECKING:
-    from centerclip.lab.bench.report import Report, Row
+    from centerclip.lab.bench.report import BenchReport, Row
     from centerclip.lab.bench.subjects import Subject
 
 __all__ = ["bench"]
@@ -112,7 +112,7 @@ def bench(
     check_parts(parts or ())
     place = choose_device(device)
     choose_dtype(precision, place)
-    earlier: list[Report] = []
+    earlier: list[BenchReport] = []
     if output is not None:
         check_plots()
         output.mkdir(parents=True, exist_ok=True)
@@ -192,7 +192,7 @@ def _write_row(row: Row, json: bool) -> None:
         write_tabs((row.part, row.what, *spread, row.unit, goal, met))
 
 
-def _show(report: Report) -> None:
+def _show(report: BenchReport) -> None:
     from centerclip.lab.bench.report import HEADINGS, cells
 
     rows = table("part", *HEADINGS, right=("here", "figure", "goal"))
@@ -201,7 +201,7 @@ def _show(report: Report) -> None:
     stdout().print(rows)
 
 
-def _write_files(reports: Sequence[Report], output: Path | None, readme: Path | None) -> None:
+def _write_files(reports: Sequence[BenchReport], output: Path | None, readme: Path | None) -> None:
     from centerclip.lab.bench.plot import plot_all
     from centerclip.lab.bench.report import write_table
     from centerclip.lab.bench.results import write_results

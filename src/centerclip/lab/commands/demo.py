@@ -21,7 +21,7 @@ from centerclip.cli.search import show_hits
 from centerclip.errors import DatasetError
 
 if TYPE_CHECKING:
-    from centerclip.lab.toy_world import Moment
+    from centerclip.lab.toy_world import LibraryMoment
     from centerclip.search import Hit
 
 __all__ = ["demo"]
@@ -122,7 +122,7 @@ def _draw_library(folder: Path) -> Path:
         return render_library(folder, workers=workers, progress=bar.advance)
 
 
-def _is_right(hit: Hit, question: _Question, moments: Sequence[Moment], library: Path) -> bool:
+def _is_right(hit: Hit, question: _Question, moments: Sequence[LibraryMoment], library: Path) -> bool:
     """Whether the middle of a hit lies in a scene that answers the question."""
     middle = (hit.start + hit.end) / 2
     return any(

@@ -4,14 +4,14 @@ With it, rendering, training, evaluation, indexing and search run anywhere: no d
 """
 
 from centerclip.lab.toy_world.grammar import captions, reversed_caption
-from centerclip.lab.toy_world.library import Moment, library_moments, render_library
+from centerclip.lab.toy_world.library import LibraryMoment, library_moments, render_library
 from centerclip.lab.toy_world.render import render_toy_world
 from centerclip.lab.toy_world.sampling import sample_clip, sample_scene
 from centerclip.lab.toy_world.scenes import Actor, Scene, draw
 
 __all__ = [
     "Actor",
-    "Moment",
+    "LibraryMoment",
     "Scene",
     "captions",
     "draw",

@@ -23,7 +23,7 @@ from centerclip.lab.toy_world.scenes import draw_frames
 from centerclip.lab.toy_world.scripts import SCRIPTS
 from centerclip.lab.toy_world.staging import stage
 
-__all__ = ["Moment", "library_moments", "render_library"]
+__all__ = ["LibraryMoment", "library_moments", "render_library"]
 
 SIZE = (360, 640)
 FPS = 10
@@ -32,7 +32,7 @@ _VERSION = 1
 
 
 @dataclass(frozen=True)
-class Moment:
+class LibraryMoment:
     """One scene of a video in the library.
 
     `video` is the file's path within the library. `caption` is a full sentence about `place` and `things`;
@@ -76,7 +76,7 @@ def render_library(
         (folder / name).parent.mkdir(exist_ok=True)
     # The long ones first, so that all processes finish at about the same time.
     names = sorted(SCRIPTS, key=lambda name: -len(SCRIPTS[name]))
-    moments: list[Moment] = []
+    moments: list[LibraryMoment] = []
     for found in in_processes(partial(_render, folder, seed), names, workers, chunk=1, progress=progress):
         moments += found
     moments.sort(key=lambda moment: (moment.video, moment.start_seconds))
@@ -84,7 +84,7 @@ def render_library(
     return folder
 
 
-def library_moments(folder: str | Path) -> list[Moment]:
+def library_moments(folder: str | Path) -> list[LibraryMoment]:
     """Read the scenes of a rendered library, sorted by video and time.
 
     Raises:
@@ -94,10 +94,10 @@ def library_moments(folder: str | Path) -> list[Moment]:
     if not path.exists():
         raise DatasetError(f"file not found: {path}. Render it with render_library({str(folder)!r})")
     entries = json.loads(path.read_text(encoding="utf-8"))
-    return [Moment(**{**entry, "things": tuple(entry["things"])}) for entry in entries]
+    return [LibraryMoment(**{**entry, "things": tuple(entry["things"])}) for entry in entries]
 
 
-def _render(folder: Path, seed: int, name: str) -> list[Moment]:
+def _render(folder: Path, seed: int, name: str) -> list[LibraryMoment]:
     """Render one video unless it exists, and return its moments."""
     rng = np.random.default_rng([seed, list(SCRIPTS).index(name)])
     scenes = [stage(rng, place, roles, seconds=seconds) for place, seconds, roles in SCRIPTS[name]]
@@ -105,7 +105,7 @@ def _render(folder: Path, seed: int, name: str) -> list[Moment]:
     for scene in scenes:
         (caption,) = captions(scene, rng, 1)
         things = tuple(f"{actor.color} {actor.thing}" for actor in scene.actors)
-        moments.append(Moment(name, start, start + scene.seconds, caption, scene.place, things))
+        moments.append(LibraryMoment(name, start, start + scene.seconds, caption, scene.place, things))
         start += scene.seconds
     if not (folder / name).exists():
         write_video(folder / name, (draw_frames(scene, FPS, SIZE) for scene in scenes), fps=FPS, size=SIZE)

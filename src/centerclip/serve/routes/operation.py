@@ -17,7 +17,7 @@ router = APIRouter(tags=["operation"])
 
 
 @router.get("/api/stats")
-async def get_stats(services: Use) -> api.Stats:
+async def get_stats(services: Use) -> api.LibraryStats:
     """Get what the library contains, its model, and example queries."""
     return await services.reading.run(lambda: _stats(services))
 
@@ -45,7 +45,7 @@ async def get_metrics(services: Use) -> Response:
     return Response(services.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _stats(services: Services) -> api.Stats:
+def _stats(services: Services) -> api.LibraryStats:
     stats, card = services.library.stats(), services.encoder.card()
     # The name may be the path of the model's folder, which visitors must not see.
     name = Path(card.name).name if Path(card.name).is_absolute() else card.name
@@ -57,7 +57,7 @@ def _stats(services: Services) -> api.Stats:
         fingerprint=card.fingerprint,
         nano=is_nano(services.encoder),
     )
-    return api.Stats(
+    return api.LibraryStats(
         videos=stats.videos if stats else 0,
         windows=stats.windows if stats else 0,
         seconds=stats.footage_seconds if stats else 0.0,

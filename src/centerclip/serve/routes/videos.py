@@ -60,7 +60,7 @@ async def get_curve(
     q: Words = "",
     like: Annotated[VideoId | None, Query(description="Instead of words: a moment of this video.")] = None,
     start: _Start = 0.0,
-) -> api.Curve:
+) -> api.ScoreCurve:
     """Get a query's score for each segment of a video, and the moments that match the query."""
     if (like is None) == (not q.strip()):
         raise HTTPException(422, "give either words in `q` or a video in `like`")
@@ -68,7 +68,7 @@ async def get_curve(
     if query is not None:
         await prepare(services, query)
 
-    def score() -> api.Curve:
+    def score() -> api.ScoreCurve:
         wanted = window_at(services, like, start).vector if like is not None else query
         assert wanted is not None
         window_at(services, video_id, 0.0)  # 404 unless there is one
@@ -76,7 +76,7 @@ async def get_curve(
         hits = services.searcher.search(
             wanted, top=_MOMENTS, per_video=None, where=equals("video_id", video_id)
         )
-        return api.Curve(
+        return api.ScoreCurve(
             times=list(zip(curve.starts.tolist(), curve.ends.tolist(), strict=True)),
             scores=curve.scores.tolist(),
             moments=[api.CurveMoment(start=hit.start, end=hit.end, score=hit.score) for hit in hits],

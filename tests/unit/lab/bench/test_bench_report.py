@@ -12,7 +12,7 @@ from centerclip.errors import ConfigError
 from centerclip.lab.bench.machine import this_machine
 from centerclip.lab.bench.plot import plot_all
 from centerclip.lab.bench.report import (
-    Report,
+    BenchReport,
     Row,
     at_least,
     at_most,
@@ -39,7 +39,9 @@ FASTER = speed_row(
 )
 SLOW = Row("search", "95th percentile", Spread(0.06, 0.06, 0.06), "s", goal=at_most(0.05), note="exact")
 UNKNOWN = Row("search", "broken", Spread(float("nan"), 0.0, float("inf")), "x", goal=at_most(1.0))
-REPORT = Report([FASTER, SLOW, UNKNOWN], this_machine(), {"rounds": 3, "quick": None}, "2026-01-02", 90.0)
+REPORT = BenchReport(
+    [FASTER, SLOW, UNKNOWN], this_machine(), {"rounds": 3, "quick": None}, "2026-01-02", 90.0
+)
 
 
 def test_cells_show_medians_ratio_and_goal() -> None:
