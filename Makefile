@@ -13,7 +13,7 @@ VIDEOS ?=
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-setup: $(READY) ## make the virtual environment in .venv
+setup: $(READY) ## create the virtual environment in .venv
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "CenterCLIP needs Python 3.11 or newer; say make PYTHON=python3.11")'
@@ -29,39 +29,39 @@ test: $(READY) ## run all tests
 	for part in tests/unit tests/parity tests/property tests/e2e; do \
 	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0 $$part || exit; done
 
-test-browser: $(READY) ## run the page's tests in Chromium, and fail where there is none
+test-browser: $(READY) ## test the web page in Chromium; fails if it is missing
 	REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser
 
-lint: $(READY) ## check the style
+lint: $(READY) ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(READY) ## check the types
+types: $(READY) ## check types
 	$(BIN)/mypy
 
-check: lint types test ## everything that CI runs
+check: lint types test ## run everything that CI runs
 
-format: $(READY) ## rewrite the code in the project's style
+format: $(READY) ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## write docs/cli.md and docs/recipes.md from the source
+docs: $(READY) ## generate docs/cli.md and docs/recipes.md
 	$(BIN)/python -m centerclip.cli.reference docs/cli.md
 	$(BIN)/python -m centerclip.training.reference docs/recipes.md
 
-bench: $(READY) ## measure everything anew, into bench/ (about half an hour on two idle cores)
+bench: $(READY) ## run all benchmarks and write bench/ (about half an hour on two idle cores)
 	$(BIN)/centerclip bench --output bench --readme bench/README.md
 
-nano: $(READY) ## train the bundled model anew, into runs/ (about two hours on two cores)
+nano: $(READY) ## train the bundled model again, into runs/ (about two hours on two cores)
 	$(BIN)/centerclip toy-world runs/toy-world
 	$(BIN)/centerclip train --config configs/nano-frames.toml
 	$(BIN)/centerclip train --config configs/nano.toml
 	$(BIN)/centerclip evaluate --dataset toy-world --videos runs/toy-world --model runs/nano/best \
 	  --schedule none --schedule B6-4,49
 
-study: $(READY) ## compare reducers and schedules on the toy world, into docs/study.md (hours on two cores)
+study: $(READY) ## compare reducers and schedules on the toy world and write docs/study.md (hours on two cores)
 	for plan in reducers directions schedules; do \
 	  $(BIN)/centerclip study configs/studies/$$plan.toml --jobs $(WORKERS) --document docs/study.md || exit; done
 
-clean: ## remove the virtual environment and everything made
+clean: ## remove the virtual environment and generated files
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist demo

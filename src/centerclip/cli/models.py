@@ -24,13 +24,12 @@ def models(json: options.Json = False) -> None:
     from centerclip.model.registry import models as known_models
 
     listed = [(model, is_local(model.name)) for model in known_models()]
-    if json:
-        for model, local in listed:
+    for model, local in listed:
+        if json:
             write_json(asdict(model) | {"local": local, "default": model.name == DEFAULT_MODEL})
-        return
-    if not on_terminal():
-        for model, local in listed:
+        elif not on_terminal():
             write_tabs((model.name, model.license, model.parameters, "yes" if local else "no", model.note))
+    if json or not on_terminal():
         return
     rows = table("model", "size", "here", "good for", right=("size",))
     for model, local in listed:

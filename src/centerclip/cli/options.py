@@ -73,8 +73,7 @@ REDUCER_NAMES = (
     "module:Class."
 )
 Backbone = Annotated[
-    str | None,
-    option("Your own model adapter as module:Class. Default: the model's own.", metavar="NAME"),
+    str | None, option("Your own model adapter as module:Class. Default: the model's own.", metavar="NAME")
 ]
 IndexBackbone = Annotated[
     str | None,
