@@ -54,7 +54,7 @@ def test_errors_name_the_remedy_before_anything_is_measured(run: Run, tmp_path: 
     for args, code, message in (
         (["decoding"], 1, "choose from clustering, encoder, decode, index, train, search"),
         (["encoder", "--quick", "--schedule", "B9-4,16"], 1, "the model has 4 blocks"),
-        (["encoder", "--schedule", "B9"], 1, "as in B6-4,49"),
+        (["encoder", "--schedule", "B9"], 1, "such as B6-4,49"),
         (["encoder", "--precision", "int4"], 1, "float32, bfloat16, int8"),
         (["encoder", "--device", "abacus"], 1, "give cpu or auto"),
         (["encoder", "--readme", tmp_path / "none.md"], 2, "needs --output"),

@@ -130,7 +130,7 @@ def test_errors_name_the_remedy_and_leave_the_index_alone(
     for args, message in (
         (["nosuch"], "there is no such file or folder"),
         ([tmp_path / "nothing"], "name the file itself"),
-        ([footage, "--schedule", "6-4,49"], "write B<block>-<segments>,<tokens>, as in B6-4,49"),
+        ([footage, "--schedule", "6-4,49"], "write B<block>-<segments>,<tokens>, such as B6-4,49"),
         ([footage, "--schedule", "B9-4,49"], "the model has 4 blocks"),
         ([footage, "--schedule", "B2-2,16"], "or another --index"),
         ([footage, "--window", "3"], "use --window 12"),
@@ -152,3 +152,29 @@ def test_the_working_folder_stays_empty(run: Run, footage: Path, model: Path, tm
     assert run("index", footage, "--model", model).code == 0
     assert list((tmp_path / "here").iterdir()) == []
     assert VideoIndex(tmp_path / "data" / "centerclip" / "index", create=False).stats().videos == 3
+
+
+def test_an_index_remembers_the_users_own_model_adapter_and_reducer(
+    run: Run, model: Path, footage: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "here" / "remembered_parts.py").write_text(
+        "import torch\n"
+        "from centerclip.clustering import Reducer\n"
+        "from centerclip.model import CLIPBackbone\n\n\n"
+        "class Ours(CLIPBackbone):\n"
+        "    def block(self, index, tokens):\n"
+        "        return super().block(index, tokens.with_(patches=tokens.patches * 2))\n\n\n"
+        "class First(Reducer):\n"
+        "    def choose(self, tokens, k):\n"
+        "        return torch.arange(k).expand(len(tokens.x), -1)\n"
+    )
+    own = ("--backbone", "remembered_parts:Ours", "--reducer", "remembered_parts:First")
+    made = run("index", footage, "--model", model, *own, "--index", "own")
+    assert made.code == 0, made.err
+    updated = run("index", footage, "--index", "own")
+    assert updated.code == 0, updated.err
+    found = run("search", "red", "--index", "own", "--json")
+    assert found.code == 0, found.err
+    refused = run("index", footage, "--model", model, "--backbone", "clip", "--index", "own")
+    assert refused.code == 1
+    assert " ".join(own[2:] + own[:2]) in " ".join(refused.err.split())

@@ -97,7 +97,7 @@ def test_errors_name_the_remedy(run: Run, toy_world: Path, model: Path, tmp_path
         ([*evaluate, "toy-world"], "the folder of its videos"),
         ([*evaluate, "toy-world", "--videos", tmp_path], "Render it with"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--split", "all"], "test, val, train"),
-        ([*evaluate, "toy-world", "--videos", toy_world, "--schedule", "B2"], "as in B6-4,49"),
+        ([*evaluate, "toy-world", "--videos", toy_world, "--schedule", "B2"], "such as B6-4,49"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--reducer", "kmeans"], "'kmeans' is unknown"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--rescore", "dls"], "'dls' is unknown"),
         ([*evaluate, "toy-world", "--videos", toy_world, "--protocol", "best"], "caption, group"),

@@ -32,7 +32,7 @@ def index(
         str | None,
         option(f"{options.REDUCER_NAMES} Default: the index's or the model's own.", metavar="NAME"),
     ] = None,
-    backbone: options.IndexBackbone = None,
+    backbone: options.Backbone = None,
     window: Annotated[
         float | None,
         option("Maximum length of a window. Default: the index's own, or 12.", metavar="SEC", min=0.1),

@@ -90,7 +90,7 @@ def load_encoder(
         schedule=schedule or (own.schedule if own else None),
         reducer=reducer or (own.reducer if own else None),
         frames=own.frames if own else None,
-        backbone=backbone,
+        backbone=backbone or (own.backbone or None if own else None),
     )
     return VideoEncoder(
         model,

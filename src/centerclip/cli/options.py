@@ -18,7 +18,6 @@ __all__ = [
     "Backbone",
     "Backend",
     "Device",
-    "IndexBackbone",
     "IndexLocation",
     "IndexModel",
     "Json",
@@ -74,14 +73,6 @@ REDUCER_NAMES = (
 )
 Backbone = Annotated[
     str | None, option("Your own model adapter as module:Class. Default: the model's own.", metavar="NAME")
-]
-IndexBackbone = Annotated[
-    str | None,
-    option(
-        "Your own model adapter as module:Class. The index doesn't store it: pass it to every command that "
-        "loads the model. Default: the model's own.",
-        metavar="NAME",
-    ),
 ]
 Device = Annotated[
     str, option("Device: cpu, cuda, or cuda:1. Default: the first GPU, or the CPU.", metavar="NAME")

@@ -65,7 +65,7 @@ def search(
     null: Annotated[bool, option("Like --paths, but end each with a zero byte.", "--null", "-0")] = False,
     index: options.IndexLocation = None,
     model: options.SearchModel = None,
-    backbone: options.IndexBackbone = None,
+    backbone: options.Backbone = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "torch",

@@ -34,7 +34,7 @@ def serve(
     log: Annotated[bool, option("Log each request to stderr.", "--log")] = False,
     index: options.IndexLocation = None,
     model: options.IndexModel = None,
-    backbone: options.IndexBackbone = None,
+    backbone: options.Backbone = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "torch",

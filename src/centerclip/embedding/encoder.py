@@ -17,6 +17,7 @@ from centerclip.embedding.pictures import read_picture
 from centerclip.errors import ConfigError, VideoError
 from centerclip.index import ModelCard
 from centerclip.model import CenterCLIP
+from centerclip.model.backbones import backbone_label
 from centerclip.model.text import probe
 from centerclip.records import EncodedVideo, Failed, Item, Window
 
@@ -96,6 +97,7 @@ class VideoEncoder:
             window_seconds=self.window_seconds,
             precision="int8" if precision_of(self.model) == "int8" else "float",
             probe="" if self.model.backbone.tokenizer is None else probe(self.encode_text),
+            backbone=backbone_label(self.model.backbone),
         )
 
     def encode(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[EncodedVideo | Failed, None, None]:

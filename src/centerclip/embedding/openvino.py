@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Lock
 from typing import Any
@@ -85,7 +86,10 @@ class OpenVINOTower(Tower):
         # Not openvino.convert_model, which reports each use to its makers.
         frontend = FrontEndManager().load_by_framework("pytorch")
         model = frontend.convert(frontend.load(graph))
-        return self._openvino.compile_model(model, "CPU", self._properties)
+        # In a thread of its own: OpenVINO changes the signal stack of the thread that compiles, and the next
+        # Ctrl-C would crash the main thread.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(self._openvino.compile_model, model, "CPU", self._properties).result()
 
 
 class _Blocks(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
@@ -16,7 +17,8 @@ class ModelCard:
     `fingerprint` alone decides whether queries can be compared with the vectors. `embed_size` is E; a window
     of at most `window_seconds` has T = `frames`. `precision` is "int8", or "float" for float32 and bfloat16,
     which may share an index. `probe` identifies the text tower (`centerclip.model.text`); it is "" without a
-    tokenizer. The rest is for people.
+    tokenizer. `backbone` names an own backbone (`module:Class`), without which the model can't be loaded. The
+    rest is for people.
     """
 
     fingerprint: str
@@ -28,6 +30,7 @@ class ModelCard:
     window_seconds: float
     precision: Literal["float", "int8"]
     probe: str = field(default="", compare=False)
+    backbone: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} (schedule {self.schedule}, {self.frames} frames, fingerprint {self.fingerprint})"
@@ -38,3 +41,13 @@ class ModelCard:
     @classmethod
     def from_json(cls, text: str) -> ModelCard:
         return cls(**json.loads(text))
+
+    @property
+    def options(self) -> str:
+        """The command's options that choose this model."""
+        named = {"model": self.name, "schedule": self.schedule}
+        if self.reducer != "kmedoids":
+            named["reducer"] = self.reducer
+        if self.backbone:
+            named["backbone"] = self.backbone
+        return " ".join(f"--{option} {shlex.quote(value)}" for option, value in named.items())

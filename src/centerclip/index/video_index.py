@@ -143,7 +143,7 @@ class VideoIndex:
         if bound.fingerprint != fingerprint:
             raise FingerprintError(
                 f"the index {self.location} was made by {bound}, not by {name} (fingerprint {fingerprint}): "
-                f"use that model (--model {bound.name} --schedule {bound.schedule}), or another --index"
+                f"use that model ({bound.options}), or another --index"
             )
 
     @contextmanager

@@ -39,10 +39,10 @@ def check_frames(frames: object, preprocessing: Preprocessing) -> None:
     if 0 in frames.shape[:2]:
         raise ValueError(f"{what}: there is no {'video' if frames.shape[0] == 0 else 'frame'} to encode")
     low, high = frames[..., ::16, ::16].aminmax()  # of normalized pixels, at most 3 from zero
-    if high > 20 or (low >= 0 and _look_unnormalized(frames, preprocessing)):
+    if low >= 0 and (high > 20 or _look_unnormalized(frames, preprocessing)):
         raise ValueError(
-            f"frames are floats from 0 to {255 if high > 20 else 1}, but must be normalized: give uint8 frames "
-            "to model.preprocess, which divides by 255 itself"
+            f"frames are floats from 0 to {255 if high > 20 else 1}, but must be normalized: give uint8 "
+            "frames to model.preprocess, which divides by 255 itself"
         )
 
 

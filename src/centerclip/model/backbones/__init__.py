@@ -14,7 +14,7 @@ from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone, Tower
 from centerclip.model.backbones.clip import CLIPBackbone
 from centerclip.model.backbones.siglip import SiglipBackbone
-from centerclip.naming import BACKBONE_CLASSES, name_of, read_options, resolve, write_options
+from centerclip.naming import BACKBONE_CLASSES, format_name, name_of, read_options, resolve, write_options
 from centerclip.preprocessing import Preprocessing
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "SiglipBackbone",
     "Tower",
     "backbone_config",
+    "backbone_label",
     "find_backbone",
     "make_backbone",
 ]
@@ -62,6 +63,12 @@ def find_backbone(given: str | Mapping[str, Any]) -> tuple[type[Backbone], dict[
     """
     name, options = read_options(given, "backbone")
     return resolve(name, BACKBONE_CLASSES, Backbone, "backbone"), options
+
+
+def backbone_label(backbone: Backbone) -> str:
+    """The name and options of an own backbone, as `find_backbone` reads them; "" for built-in ones."""
+    config = backbone_config(backbone)
+    return format_name(config.pop("name"), config) if config else ""
 
 
 def backbone_config(backbone: Backbone) -> dict[str, Any] | None:
