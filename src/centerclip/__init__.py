@@ -3,7 +3,6 @@
 Names are imported on first use, so importing the package is fast.
 """
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from centerclip.errors import (
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from centerclip.model import CenterCLIP
     from centerclip.search import Hit, Searcher
 
-__version__ = version("centerclip")
+__version__ = "0.1.0"
 
 __all__ = [
     "CenterCLIP",
