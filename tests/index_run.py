@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from unittest.mock import patch
 
@@ -18,7 +19,7 @@ from lancedb.db import LanceDBConnection
 from lancedb.table import LanceTable
 from random_videos import new_index, random_video
 
-from centerclip.index import FileStamp, IndexSummary
+from centerclip.index import FileStamp, Finished
 from centerclip.index import writer as writer_module
 from centerclip.records import EncodedVideo, Failed
 
@@ -41,7 +42,7 @@ def first_run(location: str) -> None:
         writer.finish()
 
 
-def second_run(location: str) -> IndexSummary:
+def second_run(location: str) -> Finished:
     """Do what `centerclip index --prune` does with these files, in batches of two."""
     index = new_index(location)
     results: dict[FileStamp, EncodedVideo | Failed] = {
@@ -72,14 +73,15 @@ def stamp_of(video: EncodedVideo) -> FileStamp:
 @contextmanager
 def count_commits(after: Callable[[int], None]) -> Iterator[None]:
     """Call `after` with the number of each commit when it is finished."""
-    count = 0
+    count, lock = 0, Lock()
 
     def counted(commit: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             nonlocal count
             result = commit(*args, **kwargs)
-            count += 1
-            after(count)
+            with lock:  # some commits run side by side
+                count += 1
+                after(count)
             return result
 
         return call

@@ -17,7 +17,7 @@ from centerclip.errors import VideoError
 
 if TYPE_CHECKING:
     from centerclip.embedding import VideoEncoder
-    from centerclip.index import IndexSummary, VideoIndex
+    from centerclip.index import Finished, VideoIndex
     from centerclip.indexing import FileResult
 
 __all__ = ["SOME_FAILED", "check_videos", "run_indexing"]
@@ -66,7 +66,7 @@ def run_indexing(
 
     states: Counter[str] = Counter()
     failed: list[FileResult] = []
-    summaries: list[IndexSummary] = []
+    finished: list[Finished] = []
     last, began = SyncProgress(0, 0), time.monotonic()
     request = StopRequest("\nStopping; what is encoded is kept. Press Ctrl-C again to stop now.")
     with request, Bar("Indexing", unit="files", rate="videos/s") as bar:
@@ -82,7 +82,7 @@ def run_indexing(
             retry_failed=retry_failed,
             wait_seconds=wait_seconds,
             on_progress=watch,
-            on_finish=summaries.append,
+            on_finish=finished.append,
             should_stop=lambda: bool(request),
         )
         with closing(sync(store, paths, encoder, options)) as results:
@@ -97,12 +97,13 @@ def run_indexing(
         note(f"Stopped. The index contains {count(videos, 'video')}; run the same command to continue.")
     else:
         note(_summary_of(states, took))
-    for held in summaries:
+    for run in finished:
+        held = run.stats
         note(
             f"The index contains {count(held.videos, 'video')} in {count(held.windows, 'window')}, "
             f"{size(held.size_bytes)}, at {short_path(store.location)}"
         )
-        if held.built_ann:
+        if run.built_ann:
             note("The index is large, so it now has an approximate search index as well.")
     if states["skipped"]:
         skipped = count(states["skipped"], "unchanged file")

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from centerclip.cli import options
 from centerclip.cli.formats import count, duration, short_path, size, visible
@@ -14,9 +14,12 @@ from centerclip.cli.output import note, on_terminal, stdout, write_json, write_t
 from centerclip.cores import available_cores
 
 if TYPE_CHECKING:
-    from centerclip.index import Stats, StoredVideo
+    from centerclip.index import Stats
 
 __all__ = ["info"]
+
+_Failures: TypeAlias = Sequence[tuple[str, str]]
+"""Paths and reasons."""
 
 _GPUS = ("nvidia*", "nvhost*", "nvmap", "kfd", "dxg")
 """Device files of NVIDIA's drivers (also on Jetson), AMD's drivers, and the Windows Subsystem for Linux."""
@@ -31,12 +34,12 @@ def info(index: options.IndexLocation = None, json: options.Json = False) -> Non
     """
     from importlib.metadata import version  # which takes 0.03 s that other commands don't need
 
-    from centerclip.index import VideoIndex
+    from centerclip.index import summarize
 
     # An index that was named must exist; the default one may not have been created yet.
-    store = VideoIndex(options.index_location(index), create=index is None)
-    stats = store.stats() if store.model else None
-    failed = store.failed()
+    location = options.index_location(index)
+    summary = summarize(location, create=index is None)
+    stats, failures = (summary.stats, summary.failures) if summary else (None, ())
     device, precision = _device_and_precision()
     machine = {
         "versions": {name: version(name) for name in _PACKAGES},
@@ -47,14 +50,14 @@ def info(index: options.IndexLocation = None, json: options.Json = False) -> Non
         "cores": available_cores(),
     }
     if json:
-        files = [{"path": str(video.info.path), "reason": video.reason} for video in failed]
+        files = [{"path": path, "reason": reason} for path, reason in failures]
         write_json({"index": asdict(stats) | {"failed_files": files} if stats else None, **machine})
     elif on_terminal():
-        _show(stats, failed, machine)
+        _show(stats, failures, machine)
     else:
-        _write_facts(stats, failed, machine)
+        _write_facts(stats, failures, machine)
     if stats is None:
-        note(f"There is no index at {short_path(store.location)} yet. To create one: centerclip index PATH")
+        note(f"There is no index at {short_path(location)} yet. To create one: centerclip index PATH")
 
 
 def _device_and_precision() -> tuple[str, str]:
@@ -90,7 +93,7 @@ def _index_rows(stats: Stats) -> list[tuple[str, str]]:
     ]
 
 
-def _show(stats: Stats | None, failed: Sequence[StoredVideo], machine: dict[str, Any]) -> None:
+def _show(stats: Stats | None, failures: _Failures, machine: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -107,18 +110,18 @@ def _show(stats: Stats | None, failed: Sequence[StoredVideo], machine: dict[str,
     ):
         rows.add_row(name, Text(value))
     stdout().print(rows)
-    if failed:
-        stdout().print(f"\n{count(len(failed), 'file')} failed:", style="red")
-    for video in failed:
-        stdout().print(f"  {short_path(video.info.path)}: {visible(video.reason)}", soft_wrap=True)
+    if failures:
+        stdout().print(f"\n{count(len(failures), 'file')} failed:", style="red")
+    for path, reason in failures:
+        stdout().print(f"  {short_path(path)}: {visible(reason)}", soft_wrap=True)
 
 
-def _write_facts(stats: Stats | None, failed: Sequence[StoredVideo], machine: dict[str, Any]) -> None:
+def _write_facts(stats: Stats | None, failures: _Failures, machine: dict[str, Any]) -> None:
     index = {} if stats is None else asdict(stats)
     model = {name: value for name, value in index.pop("model", {}).items() if name != "probe"}
     versions = machine.pop("versions")
     for facts, prefix in ((index, ""), (model, "model."), (machine, ""), (versions, "version.")):
         for name, value in facts.items():
             write_tabs((prefix + name, value))
-    for video in failed:
-        write_tabs(("failed", video.info.path, video.reason))
+    for path, reason in failures:
+        write_tabs(("failed", path, reason))

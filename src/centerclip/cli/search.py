@@ -92,13 +92,16 @@ def search(
       centerclip search "a red car" --where "duration_seconds > 60 and path like '%/2024/%'"
       centerclip search "fireworks" --paths --null | xargs -0 mpv
     """
-    from centerclip.cli.loading import load_encoder, load_sentence_encoder
-    from centerclip.index import VideoIndex
-    from centerclip.search import Searcher, parse_query
+    from centerclip.search import parse_query
 
     wanted = parse_query(" ".join(query))
     if where is not None:
         _check_condition(where)
+
+    from centerclip.cli.loading import load_encoder, load_sentence_encoder
+    from centerclip.index import VideoIndex
+    from centerclip.search import Searcher
+
     store = VideoIndex(options.index_location(index), create=False)
 
     only_words = all(isinstance(term.content, str) for term in wanted.terms)

@@ -1,23 +1,47 @@
-"""The vector store: windows and videos in LanceDB tables; one writer, any number of readers."""
+"""The vector store: windows and videos in LanceDB tables; one writer, any number of readers.
 
-from centerclip.index.card import ModelCard
-from centerclip.index.changes import Changes, FileStamp, Moved
-from centerclip.index.schema import StoredVideo, StoredWindow
-from centerclip.index.snapshot import EXACT_LIMIT, Matches
-from centerclip.index.video_index import Stats, VideoIndex
-from centerclip.index.writer import IndexSummary, Writer
+Names are imported on first use, because commands that read only a summary don't need the store.
+"""
+
+from typing import TYPE_CHECKING
+
+from centerclip.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from centerclip.index.card import ModelCard
+    from centerclip.index.changes import Changes, FileStamp, Moved
+    from centerclip.index.schema import StoredVideo, StoredWindow
+    from centerclip.index.snapshot import EXACT_LIMIT, Matches
+    from centerclip.index.summary import Stats, Summary, summarize
+    from centerclip.index.video_index import VideoIndex
+    from centerclip.index.writer import Finished, Writer
 
 __all__ = [
     "EXACT_LIMIT",
     "Changes",
     "FileStamp",
-    "IndexSummary",
+    "Finished",
     "Matches",
     "ModelCard",
     "Moved",
     "Stats",
     "StoredVideo",
     "StoredWindow",
+    "Summary",
     "VideoIndex",
     "Writer",
+    "summarize",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "centerclip.index.card": ("ModelCard",),
+        "centerclip.index.changes": ("Changes", "FileStamp", "Moved"),
+        "centerclip.index.schema": ("StoredVideo", "StoredWindow"),
+        "centerclip.index.snapshot": ("EXACT_LIMIT", "Matches"),
+        "centerclip.index.summary": ("Stats", "Summary", "summarize"),
+        "centerclip.index.video_index": ("VideoIndex",),
+        "centerclip.index.writer": ("Finished", "Writer"),
+    },
+)

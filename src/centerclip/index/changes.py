@@ -35,6 +35,7 @@ class Known:
     video_id: str
     size_bytes: int
     modified_seconds: float
+    reason: str = ""
 
     def matches(self, file: FileStamp) -> bool:
         return (self.size_bytes, self.modified_seconds) == (file.size_bytes, file.modified_seconds)
@@ -57,7 +58,8 @@ class Changes:
     """Each file is in one of `new`, `changed`, `unchanged`, `failed` or `moved`.
 
     `failed` files failed before and haven't changed since. `gone` are indexed paths under the given roots
-    that no longer exist, including the old paths of `moved`.
+    that no longer exist, including the old paths of `moved`. `reasons` says why each path in the index that
+    failed did so, whether it is among the files or not.
     """
 
     new: tuple[FileStamp, ...]
@@ -66,6 +68,7 @@ class Changes:
     failed: tuple[FileStamp, ...]
     moved: tuple[Moved, ...]
     gone: tuple[Path, ...]
+    reasons: Mapping[str, str]
 
 
 def compare(files: Iterable[FileStamp], known: Mapping[str, Known], roots: Sequence[Path]) -> Changes:
@@ -86,7 +89,8 @@ def compare(files: Iterable[FileStamp], known: Mapping[str, Known], roots: Seque
     taken = {move.new.path for move in moved}
     found["new"] = [file for file in found["new"] if file.path not in taken]
     sorted_ = {kind: tuple(some) for kind, some in found.items()}
-    return Changes(**sorted_, moved=tuple(moved), gone=_gone(known, here, roots))
+    reasons = {path: before.reason for path, before in known.items() if before.state == "failed"}
+    return Changes(**sorted_, moved=tuple(moved), gone=_gone(known, here, roots), reasons=reasons)
 
 
 def _moved(new: Iterable[FileStamp], known: Mapping[str, Known], here: Collection[str]) -> list[Moved]:

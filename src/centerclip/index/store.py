@@ -23,6 +23,7 @@ from centerclip.errors import IndexStoreError
 from centerclip.index.card import ModelCard
 from centerclip.index.schema import KEYS, schemas
 from centerclip.index.sql import store_errors
+from centerclip.index.summary import is_remote, local_bytes
 
 __all__ = ["FORMAT", "Meta", "Store", "merge"]
 
@@ -51,7 +52,7 @@ class Store:
 
     def __init__(self, location: str | Path) -> None:
         text = str(location).removeprefix("file://")
-        self.remote = "://" in text
+        self.remote = is_remote(text)
         self.location = text if self.remote else str(Path(text).expanduser().absolute())
         self._latest: dict[str, Any] = {}
         self._meta: tuple[tuple[int | str, ...] | None, Meta | None] = None, None
@@ -143,12 +144,7 @@ class Store:
         """Return the index's size on disk; in object storage, that of its newest versions."""
         if self.remote:
             return sum(int(self.table(name).stats()["total_bytes"]) for name in KEYS)
-        total = 0
-        for folder, _, names in os.walk(self.location):
-            for name in names:
-                with suppress(FileNotFoundError):  # a writer's temporary file that was just deleted
-                    total += os.stat(Path(folder, name)).st_size
-        return total
+        return local_bytes(self.location)
 
     @cached_property
     def _connection(self) -> Any:

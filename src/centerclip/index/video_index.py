@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -26,29 +25,12 @@ from centerclip.index.schema import VIDEO_COLUMNS, StoredVideo, StoredWindow, mi
 from centerclip.index.snapshot import Matches, Snapshot, unit_vectors
 from centerclip.index.sql import all_of, equals, store_errors, where_errors
 from centerclip.index.store import Meta, Store
+from centerclip.index.summary import Stats
 from centerclip.index.writer import Writer
 
-__all__ = ["Stats", "VideoIndex"]
+__all__ = ["VideoIndex"]
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """Figures of an index; `videos` and `footage_seconds` count the files that didn't fail.
-
-    `search` is `exact` or `ann`; `version` grows with every write.
-    """
-
-    location: str
-    model: ModelCard
-    videos: int
-    windows: int
-    failed: int
-    footage_seconds: float
-    size_bytes: int
-    search: str
-    version: int
 
 
 class VideoIndex:
@@ -166,7 +148,7 @@ class VideoIndex:
                     f"the index {self.location} was deleted and created again meanwhile, maybe with "
                     "another model. Nothing was written; run the command again"
                 )
-            yield Writer(self._store, meta.card.embed_size)
+            yield Writer(self._store, meta.card)
 
     def changes(self, files: Iterable[FileStamp], *, roots: Sequence[Path] = ()) -> Changes:
         """Compare files with the index.
@@ -177,7 +159,7 @@ class VideoIndex:
         """
         if self.model is None:
             return compare(files, {}, roots)
-        table = self._column_values("path", "state", "video_id", "size_bytes", "modified_seconds")
+        table = self._column_values("path", "state", "video_id", "size_bytes", "modified_seconds", "reason")
         known = {row.pop("path"): Known(**row) for row in table.to_pylist()}
         return compare(files, known, roots)
 

@@ -2,14 +2,15 @@
 
 One rule makes it safe to kill at any time: a path has as many rows in `windows` as `videos` says, and they
 and its pictures belong to the content that `videos` says (a failed or unknown path has none). A batch commits
-its pictures, then its windows, then its videos; in between, the rule is broken for that batch alone. The next
+its pictures and its windows, then its videos; in between, the rule is broken for that batch alone. The next
 writer forgets such paths, so that they are encoded again. Repeating a batch replaces rows and never adds any.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,14 +19,16 @@ from typing import Any
 import numpy as np
 
 from centerclip.errors import IndexStoreError
+from centerclip.index.card import ModelCard
 from centerclip.index.changes import FileStamp
 from centerclip.index.schema import milliseconds, picture_rows, stored_path, video_rows, window_rows
 from centerclip.index.snapshot import EXACT_LIMIT
 from centerclip.index.sql import any_of, equals, store_errors
 from centerclip.index.store import Store, merge
+from centerclip.index.summary import Stats, Summary, save_summary
 from centerclip.records import EncodedVideo, Failed
 
-__all__ = ["IndexSummary", "Writer"]
+__all__ = ["Finished", "Writer"]
 
 _KEEP_VERSIONS = timedelta(hours=1)
 """How long files of old versions are kept, because a reader may be in the middle of a search."""
@@ -42,18 +45,10 @@ _ANN = "ann_"
 
 
 @dataclass(frozen=True, slots=True)
-class IndexSummary:
-    """What the index holds after a finished run, as read back from it.
+class Finished:
+    """What the index holds after a run, as read back from it, and whether this run built the ANN index."""
 
-    `search` is how it will be searched: `exact` or `ann`; `built_ann` is whether this run built the ANN
-    index.
-    """
-
-    videos: int
-    windows: int
-    failed: int
-    size_bytes: int
-    search: str
+    stats: Stats
     built_ann: bool
 
 
@@ -63,17 +58,19 @@ class Writer:
     Methods return once their change is on disk.
     """
 
-    def __init__(self, store: Store, embed_size: int) -> None:
+    def __init__(self, store: Store, card: ModelCard) -> None:
         self._store = store
-        self._embed_size = embed_size
+        self._card = card
+        self._embed_size = card.embed_size
         self._pictures = store.table("pictures")
         self._windows = store.table("windows")
         self._videos = store.table("videos")
         self._batches = 0
         self._removed = 0
         with store_errors(store.location, "being checked"):
-            self._known, broken = _inspect(self._pictures, self._windows, self._videos)
-            self._forget(sorted(broken))
+            found = _inspect(self._pictures, self._windows, self._videos)
+            self._known = found.counts
+            self._forget(sorted(found.broken))
             self._tidy()
 
     def add(self, results: Sequence[EncodedVideo | Failed]) -> list[EncodedVideo | Failed]:
@@ -96,8 +93,11 @@ class Writer:
         encoded = [result for result in batch if isinstance(result, EncodedVideo)]
         others = any_of("path", by_path)
         with store_errors(self._store.location, "being written"):
-            merge(self._pictures, picture_rows(encoded), others)
-            self._removed += merge(self._windows, window_rows(encoded, self._embed_size), others)
+            _, removed = _side_by_side(
+                lambda: merge(self._pictures, picture_rows(encoded), others),
+                lambda: merge(self._windows, window_rows(encoded, self._embed_size), others),
+            )
+            self._removed += removed
             merge(self._videos, video_rows(batch), others)
             self._batches += 1
             if self._batches % _BATCHES == 0:
@@ -136,7 +136,7 @@ class Writer:
             self._videos.update(where=condition, values=values)
         self._known[after] = self._known.pop(before)
 
-    def finish(self) -> IndexSummary:
+    def finish(self) -> Finished:
         """Compact, build the ANN index if worthwhile, and verify what is stored.
 
         Raises:
@@ -146,16 +146,23 @@ class Writer:
             self._tidy()
             rows = int(self._windows.count_rows())
             built = self._build_ann(rows)
-            self._verify()
-            failed = int(self._videos.count_rows(equals("state", "failed")))
-            return IndexSummary(
-                videos=int(self._videos.count_rows()) - failed,
+            files = self._verify().files
+            done = [row["duration_seconds"] for row in files if row["state"] == "done"]
+            stats = Stats(
+                location=self._store.location,
+                model=self._card,
+                videos=len(done),
                 windows=rows,
-                failed=failed,
+                failed=len(files) - len(done),
+                footage_seconds=sum(done),
                 size_bytes=self._store.size_bytes(),
                 search="ann" if rows > EXACT_LIMIT else "exact",
-                built_ann=built,
+                version=int(self._windows.version) + int(self._videos.version),
             )
+            if not self._store.remote:
+                failures = [(row["path"], row["reason"]) for row in files if row["state"] == "failed"]
+                save_summary(Summary(stats, tuple(sorted(failures))))
+            return Finished(stats, built)
 
     def _storable(self, result: EncodedVideo | Failed) -> EncodedVideo | Failed:
         """Turn a file whose rows would corrupt the index into a failure."""
@@ -230,25 +237,38 @@ class Writer:
         # IvfRq supports only multiples of 8.
         return IvfSq(distance_type="cosine", target_partition_size=_PARTITION)
 
-    def _verify(self) -> None:
+    def _verify(self) -> _Contents:
         """Compare what was written with what a new reader would see."""
-        counts, wrong = _inspect(*map(self._store.table, ("pictures", "windows", "videos")))
-        wrong |= {path for path, _ in counts.items() ^ self._known.items()}
+        found = _inspect(*map(self._store.table, ("pictures", "windows", "videos")))
+        wrong = found.broken | {path for path, _ in found.counts.items() ^ self._known.items()}
         if wrong:
             raise IndexStoreError(
                 f"the index {self._store.location} doesn't hold what was written for {len(wrong)} files, "
                 f"among them {min(wrong)}: the disk or another program changed it. "
                 "Run the command again to encode these files again"
             )
+        return found
 
 
-def _inspect(pictures: Any, windows: Any, videos: Any) -> tuple[dict[str, int], set[str]]:
-    """Return each path's number of windows according to `videos`, and the paths that break the rule."""
-    rows = videos.search().select(["path", "video_id", "windows"]).to_arrow().to_pylist()
-    expected = {(row["path"], row["video_id"]): row["windows"] for row in rows if row["windows"]}
-    wrong = {key for key, _ in expected.items() ^ _by_content(windows).items()}
-    wrong |= expected.keys() ^ _by_content(pictures).keys()
-    return {row["path"]: row["windows"] for row in rows}, {path for path, _ in wrong}
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """The rows of `videos`, each path's number of windows by them, and the paths that break the rule."""
+
+    files: list[dict[str, Any]]
+    counts: dict[str, int]
+    broken: set[str]
+
+
+def _inspect(pictures: Any, windows: Any, videos: Any) -> _Contents:
+    columns = ["path", "video_id", "windows", "state", "reason", "duration_seconds"]
+    files, pictured, indexed = _side_by_side(
+        lambda: videos.search().select(columns).to_arrow().to_pylist(),
+        lambda: _by_content(pictures),
+        lambda: _by_content(windows),
+    )
+    expected = {(row["path"], row["video_id"]): row["windows"] for row in files if row["windows"]}
+    wrong = {key for key, _ in expected.items() ^ indexed.items()} | (expected.keys() ^ pictured.keys())
+    return _Contents(files, {row["path"]: row["windows"] for row in files}, {path for path, _ in wrong})
 
 
 def _by_content(table: Any) -> dict[tuple[str, str], int]:
@@ -256,3 +276,10 @@ def _by_content(table: Any) -> dict[tuple[str, str], int]:
     keys = ["path", "video_id"]
     grouped = table.search().select(keys).to_arrow().group_by(keys).aggregate([([], "count_all")])
     return {(row["path"], row["video_id"]): row["count_all"] for row in grouped.to_pylist()}
+
+
+def _side_by_side(*calls: Callable[[], Any]) -> list[Any]:
+    """Do all at once, because the store mostly waits for the disk; raise the first error once all ended."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        futures = [pool.submit(call) for call in calls]
+    return [future.result() for future in futures]

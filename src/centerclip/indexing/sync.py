@@ -15,7 +15,7 @@ from typing import Literal
 
 from centerclip.embedding import VideoEncoder
 from centerclip.errors import VideoError
-from centerclip.index import FileStamp, IndexSummary, Moved, VideoIndex, Writer
+from centerclip.index import FileStamp, Finished, Moved, VideoIndex, Writer
 from centerclip.index.schema import stored_path
 from centerclip.indexing.writing import BackgroundWriter
 from centerclip.records import EncodedVideo, Failed, Item, Window
@@ -71,7 +71,7 @@ class SyncOptions:
     retry_failed: bool = False
     wait_seconds: float = 0.0
     on_progress: Callable[[SyncProgress], None] | None = None
-    on_finish: Callable[[IndexSummary], None] | None = None
+    on_finish: Callable[[Finished], None] | None = None
     should_stop: Callable[[], bool] = lambda: False
 
 
@@ -114,16 +114,15 @@ def sync(
         if not options.retry_failed:
             writer.add_roots(places)
         changes = index.changes(files, roots=places)
-        reasons = {stored_path(video.info.path): video.reason for video in index.failed()}
         if options.retry_failed:
             moved = changes.moved  # left for another run, even if only seemingly moved
             candidates = (*changes.failed, *changes.changed)
-            todo = [file for file in candidates if stored_path(file.path) in reasons]
+            todo = [file for file in candidates if stored_path(file.path) in changes.reasons]
         else:
             yield from unreadable
             yield from (FileResult(file.path, "unchanged") for file in changes.unchanged)
             for file in changes.failed:
-                yield FileResult(file.path, "skipped", reason=reasons[stored_path(file.path)])
+                yield FileResult(file.path, "skipped", reason=changes.reasons[stored_path(file.path)])
             moved, not_moved = _check_moved(changes.moved)
             for move in moved:
                 writer.move(move.old, move.new)
@@ -137,9 +136,9 @@ def sync(
         yield from _encode([file.path for file in files if file.path in wanted], encoder, writer, options)
         if options.should_stop():
             return
-        summary = writer.finish()
+        finished = writer.finish()
     if options.on_finish is not None:
-        options.on_finish(summary)
+        options.on_finish(finished)
 
 
 def _stat(paths: Iterable[Path]) -> tuple[list[FileStamp], list[FileResult]]:

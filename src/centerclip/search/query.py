@@ -17,9 +17,8 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-
-import numpy as np
 
 from centerclip.errors import QueryError
 
@@ -46,7 +45,7 @@ class Term:
 
     def __str__(self) -> str:
         text = self.content if isinstance(self.content, str) else _as_path(self.content)
-        weight = np.format_float_positional(abs(self.weight), trim="-")
+        weight = f"{Decimal(repr(float(abs(self.weight)))):f}".removesuffix(".0")
         if '"' in text:  # can't be quoted; an explicit weight keeps it from being parsed as weight or quote
             gap = " " if text[0].isdigit() else ""  # 1:30 would be a time
             return f"{weight}:{gap}{text}"

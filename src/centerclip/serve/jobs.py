@@ -18,7 +18,7 @@ from fastapi import HTTPException
 from centerclip.api import Failure, Job, JobRequest
 from centerclip.embedding import VideoEncoder
 from centerclip.errors import CenterCLIPError, IndexLockedError
-from centerclip.index import IndexSummary, VideoIndex
+from centerclip.index import Finished, VideoIndex
 from centerclip.indexing import FileResult, SyncOptions, SyncProgress, sync
 from centerclip.serve.library import Library
 
@@ -173,7 +173,7 @@ class _Run(Thread):
         count = states.get(result.state, 0) + 1
         self._update(states={**states, result.state: count}, failures=failures)
 
-    def _on_finish(self, summary: IndexSummary) -> None:
+    def _on_finish(self, finished: Finished) -> None:
         self._finished = True
 
     def _update(self, **changes: Any) -> None:

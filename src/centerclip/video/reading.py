@@ -108,8 +108,9 @@ def _look(
     firsts: list[int] = []
     album: list[tuple[float, bytes]] = []
     pictured: float | None = None
+    telling: bool | None = None
     for first, end in pairwise(part * strides // parts for part in range(parts + 1)):
-        best = (True, 2 * strides)
+        best = (True, 2 * strides)  # blank, and the distance from the middle in halves of a stride
         for stride, (time, picture) in enumerate(islice(shown, end - first), first):
             if not seconds or time != seconds[-1]:
                 # Without a copy, with channels last, which resizes fast. One frame at a time: a dozen 4K
@@ -117,10 +118,13 @@ def _look(
                 frames.append(fit(torch.from_numpy(picture).permute(2, 0, 1)[None], preprocessing))
                 seconds.append(time)
                 firsts.append(stride)
-                blank = pictures > 0 and not is_telling(picture)
-            preference = (blank, abs(2 * stride + 1 - first - end))  # in halves of a stride from the middle
-            if preference < best:
-                best, chosen = preference, (time, picture)
+                telling = None
+            distance = abs(2 * stride + 1 - first - end)
+            if (False, distance) < best:
+                if telling is None:  # not asked for every frame, because that takes time
+                    telling = pictures > 0 and is_telling(picture)
+                if (not telling, distance) < best:
+                    best, chosen = (not telling, distance), (time, picture)
         if pictures and chosen[0] != pictured:
             pictured = chosen[0]
             album.append((float(edges[first]), to_jpeg(chosen[1], **style)))

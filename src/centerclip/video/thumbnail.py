@@ -37,6 +37,7 @@ def to_jpeg(picture: NDArray[np.uint8], *, max_width: int = 320, quality: int = 
     small = torch.from_numpy(picture).permute(2, 0, 1)[None]
     if scale < 1:  # by torch, which takes a tenth of Pillow's time
         small = interpolate(small, size=size, mode="bilinear", antialias=True)
+    image = Image.merge("RGB", [Image.fromarray(channel) for channel in small[0].numpy()])
     file = io.BytesIO()
-    Image.fromarray(small[0].permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality, optimize=True)
+    image.save(file, "JPEG", quality=quality)
     return file.getvalue()

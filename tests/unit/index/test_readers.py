@@ -158,7 +158,7 @@ def test_threads_search_while_a_writer_adds_compacts_and_removes(
                 if number % 4 == 0:
                     writer.finish()
                     writer.remove([Path(f"/v/{number - 1}.mp4")])
-            assert writer.finish().windows == 2 + 9 * 40
+            assert writer.finish().stats.windows == 2 + 9 * 40
     finally:
         stop.set()
         for thread in threads:

@@ -37,8 +37,8 @@ def searched(
     if request.param == "ann":
         monkeypatch.setattr(writer, "_PARTITION", 64)
         with index.writer() as w:
-            summary = w.finish()
-        assert summary.search == "ann"
+            finished = w.finish()
+        assert finished.stats.search == "ann"
         assert index.stats().search == "ann"
     return VideoIndex(index.location)
 

@@ -46,9 +46,14 @@ def test_adding_twice_changes_nothing(index: VideoIndex) -> None:
         assert stored(index) == once == {str(v.info.path): content(v) for v in videos}
     with index.writer() as writer:
         writer.add(videos)
-        summary = writer.finish()
+        finished = writer.finish()
     assert stored(index) == once
-    assert (summary.videos, summary.windows, summary.failed, summary.search) == (4, 10, 0, "exact")
+    assert (finished.stats.videos, finished.stats.windows, finished.stats.failed, finished.stats.search) == (
+        4,
+        10,
+        0,
+        "exact",
+    )
 
 
 def test_a_changed_file_replaces_its_windows_and_pictures(index: VideoIndex) -> None:
@@ -67,7 +72,7 @@ def test_the_last_of_equal_paths_in_a_batch_counts(index: VideoIndex) -> None:
     first, second = random_video("/v/a.mp4", windows=3), random_video("/v/x/../a.mp4", windows=1, seed=1)
     with index.writer() as writer:
         assert writer.add([first, second]) == [second, second]
-        assert writer.finish().windows == 1
+        assert writer.finish().stats.windows == 1
     assert index.videos()[0].info.path == Path("/v/a.mp4")
 
 
@@ -129,14 +134,14 @@ def test_removing_forgets_files_and_returns_how_many(
         writer.add([random_video("/v/it's.mp4"), random_video("/v/b.mp4"), Failed(Path("/v/c.mp4"), "x")])
         assert writer.remove([Path("/v/it's.mp4"), Path("/v/c.mp4"), Path("/v/unknown.mp4")]) == 2
         assert writer.remove([Path("/v/it's.mp4")]) == 0
-        assert writer.finish().videos == 1
+        assert writer.finish().stats.videos == 1
     assert set(stored(index)) == {"/v/b.mp4"}
     assert index.failed() == []
     monkeypatch.setattr(writer_module, "_PATHS", 7)  # several statements, as for thousands of files
     with index.writer() as writer:
         writer.add([random_video(f"/v/{at}.mp4", windows=1) for at in range(30)])
         assert writer.remove([Path(f"/v/{at}.mp4") for at in range(29)]) == 29
-        assert writer.finish().videos == 2
+        assert writer.finish().stats.videos == 2
 
 
 def test_a_moved_file_keeps_its_embeddings(index: VideoIndex) -> None:
@@ -172,7 +177,7 @@ def test_files_that_a_killed_writer_left_unfinished_are_forgotten_and_redone(ind
         files = [FileStamp(v.info.path, v.info.size_bytes, v.info.modified_seconds) for v in videos]
         assert [file.path.stem for file in index.changes(files).new] == ["0", "1", "2", "3", "4"]
         writer.add(videos[:5])
-        assert writer.finish().windows == 14
+        assert writer.finish().stats.windows == 14
 
 
 @pytest.mark.parametrize("tables", [["windows"], ["pictures", "windows", "videos"]])
@@ -202,7 +207,7 @@ def test_a_failed_write_is_a_one_line_error_and_repeating_it_does_not_duplicate(
             writer.add([random_video("/v/a.mp4", windows=3)])
         assert calls == ["pictures", "windows", "videos"]
         writer.add([random_video("/v/a.mp4")])
-        assert writer.finish().windows == 2
+        assert writer.finish().stats.windows == 2
 
 
 def test_many_small_batches_are_compacted(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +217,7 @@ def test_many_small_batches_are_compacted(index: VideoIndex, monkeypatch: pytest
             writer.add([random_video(f"/v/{at}.mp4", windows=1)])
         assert index._store.table("windows").stats()["fragment_stats"]["num_fragments"] < 8
         monkeypatch.setattr(writer_module, "_FRAGMENTS", 2)
-        assert writer.finish().windows == 20
+        assert writer.finish().stats.windows == 20
     for name in ("pictures", "windows", "videos"):
         assert index._store.table(name).stats()["fragment_stats"]["num_fragments"] == 1
 
@@ -234,9 +239,9 @@ def test_an_empty_batch_writes_nothing(index: VideoIndex) -> None:
         version = index.version
         assert writer.add([]) == []
         assert writer.remove([]) == 0
-        summary = writer.finish()
+        finished = writer.finish()
     assert index.version == version
-    assert (summary.videos, summary.windows) == (0, 0)
+    assert (finished.stats.videos, finished.stats.windows) == (0, 0)
 
 
 def test_the_next_run_deletes_files_of_old_versions(
@@ -250,5 +255,5 @@ def test_the_next_run_deletes_files_of_old_versions(
     before = index.stats().size_bytes
     monkeypatch.setattr(writer_module, "_KEEP_VERSIONS", timedelta(milliseconds=1))
     with index.writer() as writer:
-        assert writer.finish().size_bytes < 0.8 * before
+        assert writer.finish().stats.size_bytes < 0.8 * before
     assert len(index) == 200

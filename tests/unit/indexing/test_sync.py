@@ -20,7 +20,7 @@ from videos import make_video
 
 from centerclip.embedding import VideoEncoder, decode
 from centerclip.errors import FingerprintError, IndexLockedError, VideoError
-from centerclip.index import IndexSummary, VideoIndex
+from centerclip.index import Finished, VideoIndex
 from centerclip.indexing import FileResult, SyncOptions, SyncProgress, sync, writing
 from centerclip.model import CenterCLIP
 from centerclip.video import VideoReader
@@ -79,8 +79,8 @@ def test_a_folder_is_indexed_in_the_order_of_the_walk(
     encoder: VideoEncoder, folder: Path, index: VideoIndex
 ) -> None:
     progress: list[SyncProgress] = []
-    summaries: list[IndexSummary] = []
-    options = SyncOptions(on_progress=progress.append, on_finish=summaries.append)
+    finishes: list[Finished] = []
+    options = SyncOptions(on_progress=progress.append, on_finish=finishes.append)
     results = list(sync(index, [str(folder)], encoder, options))
     names = [*(f"{number}.mp4" for number in range(COUNT)), "bad.mp4"]
     assert [result.path.name for result in results] == names
@@ -88,8 +88,9 @@ def test_a_folder_is_indexed_in_the_order_of_the_walk(
     assert results[-1].reason == index.failed()[0].reason != ""
     windows = sum(result.windows for result in results)
     assert windows == len(index) > COUNT
-    (summary,) = summaries
-    assert (summary.videos, summary.windows, summary.failed) == (COUNT, windows, 1)
+    (finished,) = finishes
+    assert finished.stats == replace(index.stats(), size_bytes=finished.stats.size_bytes)
+    assert (finished.stats.videos, finished.stats.windows, finished.stats.failed) == (COUNT, windows, 1)
     assert progress[0] == SyncProgress(0, COUNT + 1)
     assert replace(progress[-1], footage_seconds=0) == SyncProgress(COUNT + 1, COUNT + 1, windows)
     assert progress[-1].footage_seconds == pytest.approx(index.stats().footage_seconds)
@@ -253,7 +254,7 @@ def test_a_stopped_run_reports_everything_it_wrote(
     finished: list[int] = []
     options = SyncOptions(
         on_progress=lambda progress: finished.append(progress.files),
-        on_finish=lambda summary: pytest.fail("a stopped run has not finished"),
+        on_finish=lambda finished: pytest.fail("a stopped run has not finished"),
         should_stop=lambda: finished[-1] >= 2,
     )
     reported = [result.path for result in sync(index, [folder], encoder, options)]
