@@ -1,0 +1,121 @@
+"""What an index holds, readable without opening it: importing the store takes half a second.
+
+A finished run leaves the summary beside the tables. It counts only while every table has the versions that it
+had then; nothing else relies on it, so it may be deleted or out of date.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from centerclip.atomic import write_atomically
+from centerclip.index.card import ModelCard
+
+__all__ = ["Stats", "Summary", "is_remote", "load_summary", "local_bytes", "save_summary", "summarize"]
+
+_FILE = ".summary.json"
+_KEPT = ("videos", "windows", "failed", "footage_seconds", "search", "version")
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Figures of an index; `videos` and `footage_seconds` count the files that didn't fail.
+
+    `search` is `exact` or `ann`; `version` grows with every write.
+    """
+
+    location: str
+    model: ModelCard
+    videos: int
+    windows: int
+    failed: int
+    footage_seconds: float
+    size_bytes: int
+    search: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """An index's figures, and the path and the reason of each file that couldn't be encoded, by path."""
+
+    stats: Stats
+    failures: tuple[tuple[str, str], ...]
+
+
+def summarize(location: str, *, create: bool) -> Summary | None:
+    """Summarize an index; None if it is new, which `create` allows.
+
+    Raises:
+        IndexStoreError: there is no index and `create` is false, or it can't be read.
+    """
+    if not is_remote(location):
+        if create and not os.path.exists(location):
+            return None
+        if (found := load_summary(location)) is not None:
+            return found
+    from centerclip.index.video_index import VideoIndex
+
+    index = VideoIndex(location, create=create)
+    if index.model is None:
+        return None
+    failures = ((str(video.info.path), video.reason) for video in index.failed())
+    return Summary(index.stats(), tuple(failures))
+
+
+def save_summary(summary: Summary) -> None:
+    """Leave a summary beside the tables of a local index, whose lock the caller holds."""
+    stats = summary.stats
+    content = {
+        "stamp": _stamp(stats.location),
+        "model": stats.model.to_json(),
+        "stats": {name: value for name, value in asdict(stats).items() if name in _KEPT},
+        "failures": summary.failures,
+    }
+    write_atomically(Path(stats.location, _FILE), json.dumps(content))
+
+
+def load_summary(location: str) -> Summary | None:
+    """Read the summary of a local index; None if there is none, or if the index has changed since."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        content = json.loads(Path(location, _FILE).read_bytes())
+        if content["stamp"] == _stamp(location):
+            stats = Stats(
+                location=location,
+                model=ModelCard.from_json(content["model"]),
+                size_bytes=local_bytes(location),
+                **content["stats"],
+            )
+            return Summary(stats, tuple((path, reason) for path, reason in content["failures"]))
+    return None
+
+
+def is_remote(location: str) -> bool:
+    """Whether a location is an address in object storage."""
+    return "://" in location
+
+
+def local_bytes(location: str) -> int:
+    """Return the size of a folder's files."""
+    total = 0
+    for folder, _, names in os.walk(location):
+        for name in names:
+            with suppress(FileNotFoundError):  # a writer's temporary file that was just deleted
+                total += os.stat(Path(folder, name)).st_size
+    return total
+
+
+def _stamp(location: str) -> str:
+    """Return a value that changes with each commit to a table, and when the index is created again."""
+    versions = []
+    for name in sorted(os.listdir(location)):
+        if name.endswith(".lance"):
+            folder = Path(location, name, "_versions")
+            stat = os.stat(folder)
+            versions.append((name, stat.st_ino, stat.st_mtime_ns, sorted(os.listdir(folder))))
+    return hashlib.sha256(repr(versions).encode()).hexdigest()
