@@ -15,6 +15,9 @@ from typing import Any
 import av
 import numpy as np
 
+from centerclip.records import VideoInfo
+from centerclip.video import VideoReader
+
 _STEP = 32  # levels between neighboring digits: lossy coding moves a flat color by a few at most
 _BASE = 256 // _STEP
 _TEXTURE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -30,6 +33,12 @@ def picture(number: int, size: tuple[int, int] = (48, 64), *, texture: bool = Tr
         tiles = (-(-height // coarse.shape[0]), -(-width // coarse.shape[1]), 1)
         drawn[:, width // 2 :] = np.tile(coarse, tiles)[:height, width // 2 : width]
     return drawn
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """Describe a file."""
+    with VideoReader(path) as reader:
+        return reader.info
 
 
 def number_of(shown: np.ndarray) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from math import inf
@@ -16,7 +16,7 @@ from torch import Tensor
 from centerclip.errors import VideoError
 from centerclip.preprocessing import Preprocessing
 from centerclip.records import Item, VideoInfo, Window
-from centerclip.video import VideoReader, cut_windows, read_windows
+from centerclip.video import Decoders, VideoReader, cut_windows, read_windows
 
 __all__ = ["Decode", "DecodedWindow", "Decoder", "Part", "Windows", "window_of"]
 
@@ -64,6 +64,7 @@ class Decoder:
             item that is a part of a file is one window.
         pictures: maximum number of pictures per window.
         parts: maximum number of parts of a long file.
+        decoders: where the worker processes come from.
     """
 
     frames: int
@@ -71,6 +72,7 @@ class Decoder:
     window_seconds: float = inf
     pictures: int = 0
     parts: int = 1
+    decoders: Decoders = field(default_factory=Decoders, compare=False)
 
     def __call__(self, item: Item) -> Windows:
         """Decode a file.
@@ -81,19 +83,20 @@ class Decoder:
         Raises:
             VideoError: no frame can be decoded, or the item starts after the end of the file.
         """
-        with VideoReader(item.path) as reader:
+        with VideoReader(item.path, self.decoders) as reader:
             info = reader.info
             if item.start_seconds is None and item.end_seconds is None:
                 windows = cut_windows(info.duration_seconds, self.window_seconds, cuts=reader.scene_cuts())
             else:
                 windows = [window_of(item, info.duration_seconds)]
             first, *others = _split(windows, self.parts if reader.random_access else 1)
+            packets = reader.packets() if others else b""
             for part in others:
-                yield Part(partial(self._decode_again, reader, info, part))
+                yield Part(partial(self._decode_again, packets, info, part))
             yield from self._decode(reader, info, first)
 
-    def _decode_again(self, first: VideoReader, info: VideoInfo, windows: Sequence[Window]) -> Windows:
-        with first.twin() as reader:
+    def _decode_again(self, packets: bytes, info: VideoInfo, windows: Sequence[Window]) -> Windows:
+        with VideoReader(info.path, self.decoders, packets) as reader:
             yield from self._decode(reader, info, windows)
 
     def _decode(self, reader: VideoReader, info: VideoInfo, windows: Sequence[Window]) -> Windows:

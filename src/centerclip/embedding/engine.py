@@ -19,6 +19,7 @@ from centerclip.embedding.pipeline import File, Pipeline
 from centerclip.errors import VideoError
 from centerclip.model import CenterCLIP
 from centerclip.records import EncodedVideo, EncodedWindow, Failed, Item, Window
+from centerclip.video import Decoders
 
 __all__ = ["Embedded", "embed", "embed_all", "encode_frames"]
 
@@ -74,9 +75,12 @@ def embed(
         return
     first = models[0]
     cores = cores or Cores.share(first)
+    decoders = Decoders()
     if decode is None:
         album = min(first.segments, _PICTURES) if pictures else 0
-        decode = Decoder(first.frames, first.preprocessing, window_seconds, album, parts=cores.decoders)
+        decode = Decoder(
+            first.frames, first.preprocessing, window_seconds, album, parts=cores.decoders, decoders=decoders
+        )
     steps = Pipeline(
         items,
         decode,
@@ -103,6 +107,7 @@ def embed(
             if should_stop is not None and should_stop():
                 return
     finally:
+        decoders.stop()  # nobody wants to wait for a decoder that hangs
         steps.close()
 
 

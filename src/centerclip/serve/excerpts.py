@@ -8,7 +8,7 @@ from tempfile import NamedTemporaryFile
 from threading import Lock
 
 from centerclip.index import StoredVideo
-from centerclip.serve.cutting import cut_excerpt
+from centerclip.video import cut_excerpt
 
 __all__ = ["ExcerptCache"]
 
@@ -50,7 +50,7 @@ class ExcerptCache:
             with NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as file:
                 part = Path(file.name)
             try:
-                cut_excerpt(video.info, part, start=start, end=end)
+                cut_excerpt(video.info.path, part, start=start, end=end)
                 os.replace(part, path)
             finally:
                 part.unlink(missing_ok=True)

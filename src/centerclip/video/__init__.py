@@ -1,24 +1,44 @@
 """Read the frames a model needs from a video file.
 
-Owns the choice of instants, decoding exactly those frames, and resizing them; knows no model.
+Owns the choice of instants, decoding exactly those frames in worker processes, and resizing them; knows no
+model. Names are imported on first use, because a worker needs few of them.
 """
 
-from centerclip.video.decode import VideoReader, probe
-from centerclip.video.files import VIDEO_SUFFIXES, content_id, find_videos
-from centerclip.video.reading import Look, read_window, read_windows
-from centerclip.video.transforms import fit
-from centerclip.video.windows import cut_windows, instants
+from typing import TYPE_CHECKING
+
+from centerclip.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from centerclip.video.files import VIDEO_SUFFIXES, content_id, find_videos
+    from centerclip.video.process import Decoders
+    from centerclip.video.reader import VideoReader, cut_excerpt
+    from centerclip.video.reading import Look, read_window, read_windows
+    from centerclip.video.transforms import fit
+    from centerclip.video.windows import cut_windows, instants
 
 __all__ = [
     "VIDEO_SUFFIXES",
+    "Decoders",
     "Look",
     "VideoReader",
     "content_id",
+    "cut_excerpt",
     "cut_windows",
     "find_videos",
     "fit",
     "instants",
-    "probe",
     "read_window",
     "read_windows",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "centerclip.video.files": ("VIDEO_SUFFIXES", "content_id", "find_videos"),
+        "centerclip.video.process": ("Decoders",),
+        "centerclip.video.reader": ("VideoReader", "cut_excerpt"),
+        "centerclip.video.reading": ("Look", "read_window", "read_windows"),
+        "centerclip.video.transforms": ("fit",),
+        "centerclip.video.windows": ("cut_windows", "instants"),
+    },
+)

@@ -1,15 +1,15 @@
 """Decode the frames that a file shows at given instants, exactly as decoding the whole file would.
 
-A frame is shown from its timestamp until the next one's. `VideoReader` uses the packets' timestamps to plan
+A frame is shown from its timestamp until the next one's. `DirectReader` uses the packets' timestamps to plan
 which groups of pictures to decode. If a file contradicts its own packets, everything up to the instant is
 decoded instead.
 """
 
 from __future__ import annotations
 
-import copy
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,15 +19,13 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
-from centerclip.records import VideoInfo
-from centerclip.video.files import content_id
 from centerclip.video.frames import DamageError, FrameStream
-from centerclip.video.packets import PacketReader, SeekError
-from centerclip.video.pictures import PictureMaker, upright_size
+from centerclip.video.packets import PacketIndex, PacketReader, SeekError
+from centerclip.video.pictures import PictureMaker, Place, upright_size
 from centerclip.video.playback import Playback
 from centerclip.video.timeline import Timeline
 
-__all__ = ["VideoReader", "probe"]
+__all__ = ["DirectReader", "Facts"]
 
 # Codecs whose key frames don't depend on earlier frames. Others, such as animated pictures and screen
 # recorders, are decoded from the start.
@@ -37,19 +35,51 @@ _RANDOM_ACCESS_CODECS = frozenset(
 )
 
 
-class VideoReader:
-    """An open video file; use it in a `with` block and from one thread at a time.
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What opening a file reveals.
+
+    Attributes:
+        duration_seconds: from the start of the first frame to the end of the last.
+        frames: number of frames with a time of their own.
+        width, height: of the upright first picture, in pixels.
+        frame_rate: frames per second, on average.
+        codec: FFmpeg's name.
+        random_access: whether reading a frame decodes only its group of pictures, so that several readers can
+            share the work.
+        scene_cuts: likely ones in seconds, guessed from the key frames (`Timeline.scene_cuts`).
+    """
+
+    duration_seconds: float
+    frames: int
+    width: int
+    height: int
+    frame_rate: float
+    codec: str
+    random_access: bool
+    scene_cuts: tuple[float, ...]
+
+
+class DirectReader:
+    """A video file that is decoded in this process; use it in a `with` block and from one thread at a time.
 
     Args:
         path: any file that FFmpeg can read.
+        packets: as another reader of the same file has them; otherwise the file is scanned.
+        tick: called for every packet read.
 
     Raises:
         VideoError: no frame can be decoded; the message says why.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        packets: PacketIndex | None = None,
+        tick: Callable[[], None] = lambda: None,
+    ) -> None:
         self.path = Path(path)
-        self._packets = PacketReader(self.path)
+        self._packets = PacketReader(self.path, packets, tick)
         try:
             self._stream = FrameStream(self._packets)
             first = self._first_frame()
@@ -74,22 +104,7 @@ class VideoReader:
         )
         self._playback: Playback | None = None
 
-    def twin(self) -> VideoReader:
-        """Open the file again for another thread, without scanning its packets again.
-
-        Works on a closed reader too. The twin returns the same frames.
-        """
-        twin = copy.copy(self)
-        twin._packets = PacketReader(self.path, self._packets.index)
-        try:
-            twin._stream = FrameStream(twin._packets)
-        except BaseException:
-            twin.close()
-            raise
-        twin._pictures, twin._playback = PictureMaker(), None
-        return twin
-
-    def __enter__(self) -> VideoReader:
+    def __enter__(self) -> DirectReader:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -99,38 +114,27 @@ class VideoReader:
         self._packets.close()
 
     @property
-    def info(self) -> VideoInfo:
-        """Metadata of the file; each call hashes the content."""
-        status = self.path.stat()
+    def packets(self) -> PacketIndex:
+        return self._packets.index
+
+    @property
+    def facts(self) -> Facts:
+        """What there is to know about the file's pictures without decoding more of them."""
         height, width = self._size
-        return VideoInfo(
-            path=self.path,
-            video_id=content_id(self.path),
-            duration_seconds=self.duration_seconds,
+        cuts = self._timeline.scene_cuts(self._packets.index.keys) if self._timeline.exact else []
+        return Facts(
+            duration_seconds=self._timeline.duration_seconds,
+            frames=len(self._timeline.seconds),
             width=width,
             height=height,
             frame_rate=self._timeline.rate,
             codec=self._packets.stream.codec_context.codec.canonical_name,
-            size_bytes=status.st_size,
-            modified_seconds=status.st_mtime,
+            random_access=self._planning,
+            scene_cuts=tuple(cuts),
         )
 
-    @property
-    def duration_seconds(self) -> float:
-        """Time from the start of the first frame to the end of the last."""
-        return self._timeline.duration_seconds
-
-    @property
-    def random_access(self) -> bool:
-        """Whether reading a frame decodes only its group of pictures, so that twins can share the work."""
-        return self._planning
-
-    def scene_cuts(self) -> list[float]:
-        """Likely scene cuts in seconds, guessed from the key frames (`Timeline.scene_cuts`)."""
-        return self._timeline.scene_cuts(self._packets.index.keys) if self._timeline.exact else []
-
     def frames_at(
-        self, seconds: Sequence[float] | NDArray[np.float64]
+        self, seconds: Sequence[float] | NDArray[np.float64], place: Place | None = None
     ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Yield the frame shown at each instant, decoding as little as possible.
 
@@ -139,6 +143,7 @@ class VideoReader:
         Args:
             seconds: ascending, counted from the first frame. Earlier instants show the first frame, later
                 ones the last.
+            place: returns the array for a picture of a given size, by default a new one.
 
         Yields:
             The frame's time in seconds from the first frame, and its picture: [H, W, 3] uint8, upright RGB.
@@ -150,9 +155,11 @@ class VideoReader:
         wanted = np.asarray(seconds, np.float64)
         if not np.isfinite(wanted).all() or (np.diff(wanted) < 0).any():
             raise ValueError("seconds must be finite and ascend")
-        return self._frames_at(wanted)
+        return self._frames_at(wanted, place)
 
-    def _frames_at(self, seconds: NDArray[np.float64]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    def _frames_at(
+        self, seconds: NDArray[np.float64], place: Place | None
+    ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         given = 0
         before: VideoFrame | None = None
         picture = np.empty(0, np.uint8)
@@ -161,7 +168,7 @@ class VideoReader:
             try:
                 for time, frame in frames:
                     if frame is not before:
-                        before, picture = frame, self._pictures.picture(frame)
+                        before, picture = frame, self._pictures.picture(frame, place)
                     given += 1
                     yield time, picture
             except DamageError:
@@ -219,16 +226,6 @@ class VideoReader:
             reason = self._stream.last_error or "the decoder returned no picture"
             raise VideoError(f"{self.path}: none of its frames can be decoded ({reason})")
         return frame
-
-
-def probe(path: str | os.PathLike[str]) -> VideoInfo:
-    """Describe a file. Reads all packets, but decodes only the first frame.
-
-    Raises:
-        VideoError: no frame can be decoded.
-    """
-    with VideoReader(path) as reader:
-        return reader.info
 
 
 def _stated_rate(stream: VideoStream) -> float:

@@ -8,9 +8,10 @@ timestamps, not pictures.
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,6 +124,20 @@ class PacketIndex:
     constant: bool
     """Whether the decoder's parameters never change, so that packets can be skipped."""
 
+    def to_bytes(self) -> bytes:
+        """Write the index for another process; see `from_bytes`."""
+        file = io.BytesIO()
+        np.savez(file, **vars(self))
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> PacketIndex:
+        with np.load(io.BytesIO(data)) as stored:
+            arrays = {name: stored[name] for name in ("pts", "shown", "keys", "key_dts")}
+            return cls(
+                **arrays, last_duration=int(stored["last_duration"]), constant=bool(stored["constant"])
+            )
+
     def start_of(self, packet: int) -> int:
         """Return the packet at which decoding must start to get the frame of `packet` right.
 
@@ -168,14 +183,22 @@ class PacketReader:
 
     Opening scans all packets, unless the `index` of an earlier scan is given.
 
+    Args:
+        path: the file.
+        index: of an earlier scan.
+        tick: called for every packet, so that somebody can tell progress from a hang.
+
     Raises:
         VideoError: see `open_video`; or the video stream has no packets.
     """
 
-    def __init__(self, path: Path, index: PacketIndex | None = None) -> None:
+    def __init__(
+        self, path: Path, index: PacketIndex | None = None, tick: Callable[[], None] = lambda: None
+    ) -> None:
         self.path = path
+        self._tick = tick
         self._container, self.stream = open_video(path)
-        self.index = index or _scan(_demux(self._container, self.stream))
+        self.index = index or _scan(_demux(self._container, self.stream, self._tick))
         if not len(self.index.pts):
             self.close()
             raise VideoError(f"{path}: its video stream is empty, or cut off before the first frame")
@@ -226,7 +249,7 @@ class PacketReader:
         """Open the file again and continue reading at packet 0, without a seek."""
         self._container.close()
         self._container, self.stream = open_video(self.path)
-        self._packets, self._sought = _demux(self._container, self.stream), False
+        self._packets, self._sought = _demux(self._container, self.stream, self._tick), False
         self.position = 0
 
     def _seek(self, number: int) -> bool:
@@ -245,7 +268,7 @@ class PacketReader:
         """Seek, and return the number of the first key packet read afterwards."""
         try:
             self._container.seek(timestamp, stream=self.stream)
-            packets = _demux(self._container, self.stream)
+            packets = _demux(self._container, self.stream, self._tick)
             key = next(packet for packet in packets if packet.is_keyframe)
         except (av.FFmpegError, StopIteration):
             return None
@@ -254,10 +277,13 @@ class PacketReader:
         return self.position
 
 
-def _demux(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+def _demux(
+    container: InputContainer, stream: VideoStream, tick: Callable[[], None]
+) -> Iterator[Packet[VideoStream]]:
     for packet in container.demux(stream):
         if packet.size == 0 and packet.dts is None and packet.pts is None:
             return  # PyAV ends with an empty packet that flushes the decoder
+        tick()
         yield packet
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-__all__ = ["PictureMaker", "upright_size"]
+__all__ = ["PictureMaker", "Place", "upright_size"]
+
+Place: TypeAlias = Callable[[int, int], NDArray[np.uint8]]
+"""Returns the [H, W, 3] uint8 array into which to write a picture of H x W pixels."""
 
 
 class PictureMaker:
@@ -17,12 +23,18 @@ class PictureMaker:
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()  # reuses its tables for every frame
 
-    def picture(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """Return a frame as a viewer sees it: [H, W, 3] uint8 RGB."""
-        rgb = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()  # [h, w, 3]
+    def picture(self, frame: VideoFrame, place: Place | None = None) -> NDArray[np.uint8]:
+        """Return a frame as a viewer sees it: [H, W, 3] uint8 RGB, written into the array from `place`."""
+        rgb = self._reformatter.reformat(frame, format="rgb24", threads=1)
+        plane = rgb.planes[0]
+        stored = np.ndarray(
+            (rgb.height, rgb.width, 3), np.uint8, memoryview(plane), strides=(plane.line_size, 3, 1)
+        )
         swapped, down, across = _turn(frame)
-        upright = rgb.transpose(1, 0, 2) if swapped else rgb
-        return np.ascontiguousarray(upright[::down, ::across], dtype=np.uint8)  # [H, W, 3]
+        upright = (stored.transpose(1, 0, 2) if swapped else stored)[::down, ::across]  # [H, W, 3]
+        picture = np.empty(upright.shape, np.uint8) if place is None else place(*upright.shape[:2])
+        np.copyto(picture, upright)
+        return picture
 
 
 def upright_size(frame: VideoFrame) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from centerclip.preprocessing import Preprocessing
 from centerclip.records import Window
-from centerclip.video.decode import VideoReader
+from centerclip.video.reader import VideoReader
 from centerclip.video.thumbnail import is_telling, to_jpeg
 from centerclip.video.transforms import fit
 from centerclip.video.windows import instants

@@ -19,7 +19,7 @@ from centerclip.evaluation import evaluate
 from centerclip.model import CenterCLIP
 from centerclip.records import Item, VideoInfo, Window
 from centerclip.rescoring import dual_softmax, qb_norm
-from centerclip.video import VideoReader
+from centerclip.video import Decoders, VideoReader
 
 TEXTS = ["a cat", "it naps", "rain", "a red ball", "a ball", "snow", "a man", "a dog"]
 OWNERS = [0, 0, 1, 2, 2, 3, 4, 5]
@@ -180,9 +180,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the decoded files."""
     names = []
 
-    def count(path: Path) -> VideoReader:
+    def count(path: Path, *more: Decoders) -> VideoReader:
         names.append(path.name)
-        return VideoReader(path)
+        return VideoReader(path, *more)
 
     monkeypatch.setattr(decode, "VideoReader", count)
     return names

@@ -63,9 +63,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that were decoded."""
     names: list[str] = []
 
-    def read(path: Path) -> VideoReader:
+    def read(path: Path, *more: Any) -> VideoReader:
         names.append(path.name)
-        return VideoReader(path)
+        return VideoReader(path, *more)
 
     monkeypatch.setattr(decode, "VideoReader", read)
     return names

@@ -11,11 +11,11 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from videos import BROKEN, damage, make_video, number_of
+from videos import BROKEN, damage, make_video, number_of, probe
 
 from centerclip.errors import VideoError
 from centerclip.records import Window
-from centerclip.video import VideoReader, instants, probe
+from centerclip.video import VideoReader, instants
 
 Maker = Callable[[str], Path]
 

@@ -8,8 +8,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from videos import probe
 
-from centerclip.video import VideoReader, probe
+from centerclip.video import VideoReader
 
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (240, 240, 240)
 

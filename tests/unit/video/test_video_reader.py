@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
-from videos import make_video, number_of
+from videos import make_video, number_of, probe
 
-from centerclip.video import VideoReader, content_id, probe
+from centerclip.video import VideoReader, content_id
+from centerclip.video.decode import DirectReader
 from centerclip.video.frames import FrameStream
 from centerclip.video.packets import PacketReader
 
@@ -64,7 +65,7 @@ def test_an_abandoned_iterator_leaves_the_reader_usable(video: Maker) -> None:
 
 @pytest.mark.parametrize("name", ["h264.mp4", "open-groups.ts", "hevc-open-groups.mkv"])
 def test_frames_requested_one_by_one_are_decoded_even_if_skipped_before(name: str, video: Maker) -> None:
-    with VideoReader(video(name)) as reader:
+    with DirectReader(video(name)) as reader:
         one_by_one = [next(reader.frames_at([second])) for second in reader._timeline.seconds]
         shown = [number_of(picture) for _, picture in one_by_one]
         assert shown == list(range(len(shown)))
@@ -88,11 +89,11 @@ def packets_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_only_the_wanted_groups_are_decoded(video: Maker, packets_read: list[int]) -> None:
-    with VideoReader(video("h264.mp4")) as reader:  # groups begin at packets 0, 12, 24 and 36
+    with DirectReader(video("h264.mp4")) as reader:  # groups begin at packets 0, 12, 24 and 36
         packets_read.clear()
         assert [number_of(picture) for _, picture in reader.frames_at([2.6])] == [26]
     assert set(packets_read) <= set(range(24, 36))
-    with VideoReader(video("every-frame-a-key.mp4")) as reader:
+    with DirectReader(video("every-frame-a-key.mp4")) as reader:
         packets_read.clear()
         shown = [number_of(picture) for _, picture in reader.frames_at([0.5, 1.5, 2.5, 3.9])]
     assert shown == [5, 15, 25, 39]
@@ -111,7 +112,7 @@ def test_frames_that_no_other_refers_to_are_skipped(
         return decoded[-1]
 
     monkeypatch.setattr(FrameStream, "next", note)
-    with VideoReader(video(name)) as reader:
+    with DirectReader(video(name)) as reader:
         asked = reader._timeline.seconds[[10, 20, 30]]
         shown = [number_of(picture) for _, picture in reader.frames_at(asked)]
     assert shown == [10, 20, 30]
@@ -131,14 +132,14 @@ def test_a_file_that_seeks_elsewhere_is_read_from_its_start(
 
     monkeypatch.setattr("centerclip.video.packets._SKIM", 0)
     monkeypatch.setattr(PacketReader, "_seek", miss)
-    with VideoReader(video(name)) as reader:
+    with DirectReader(video(name)) as reader:
         for number in (35, 15, 25, 5):
             ((_, picture),) = reader.frames_at([reader._timeline.seconds[number]])
             assert number_of(picture) == number
 
 
 def test_a_file_without_random_access_is_played_in_one_pass(video: Maker, packets_read: list[int]) -> None:
-    with VideoReader(video("animated.gif")) as reader:
+    with DirectReader(video("animated.gif")) as reader:
         packets_read.clear()
         for start in (0.5, 1.5, 2.5):
             shown = [number_of(picture) for _, picture in reader.frames_at([start, start + 0.5])]
@@ -163,7 +164,7 @@ def test_a_closed_reader_frees_its_frames_at_once(video: Maker) -> None:
     gc.disable()
     try:
         for name in ("h264.mp4", "animated.gif", "on-its-side.mp4"):
-            with VideoReader(video(name)) as reader:
+            with DirectReader(video(name)) as reader:
                 assert len(list(reader.frames_at([0.5, 2.5]))) == 2
             del reader
         assert not {type(thing) for thing in gc.get_objects()} & {VideoFrame, PacketReader}

@@ -6,7 +6,7 @@ can seek in it at once, and it is kept for the next visitor anyway.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,9 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from centerclip.errors import VideoError
-from centerclip.records import VideoInfo
-from centerclip.video import VideoReader
+from centerclip.video.decode import DirectReader
 
-__all__ = ["cut_excerpt"]
+__all__ = ["encode_excerpt"]
 
 _COPIED = frozenset({"h264", "av1", "vp9"})
 _KEY_FRAME_SECONDS = 0.5
@@ -37,29 +36,18 @@ class _CopyError(Exception):
     """The packets of this file can't be copied as they are."""
 
 
-def cut_excerpt(info: VideoInfo, target: Path, *, start: float, end: float) -> None:
-    """Write an excerpt as an MP4 file: H.264, at most 1280 x 720 and 30 frames per second, with its sound.
-
-    H.264, VP9 and AV1 are copied unchanged if a key frame lies shortly before the start.
-
-    Args:
-        info: the file.
-        target: written over if it exists.
-        start, end: seconds from the first frame.
-
-    Raises:
-        VideoError: the file can't be decoded.
-    """
+def encode_excerpt(
+    source: Path, target: Path, *, start: float, end: float, tick: Callable[[], None] = lambda: None
+) -> None:
+    """Cut an excerpt in this process; see `centerclip.video.cut_excerpt`, and `DirectReader` for `tick`."""
     try:
-        if info.codec in _COPIED:
-            try:
-                _copy(info.path, target, start, end)
-                return
-            except (_CopyError, FFmpegError):
-                pass  # decode it instead
-        _encode(info, target, start, end)
+        try:
+            _copy(source, target, start, end)
+        except (_CopyError, FFmpegError):
+            with DirectReader(source, tick=tick) as reader:
+                _encode(reader, target, start, end)
     except FFmpegError as error:
-        raise VideoError(f"{info.path}: this excerpt can't be decoded ({error.strerror})") from error
+        raise VideoError(f"{source}: this excerpt can't be decoded ({error.strerror})") from error
 
 
 def _copy(source: Path, target: Path, start: float, end: float) -> None:
@@ -67,7 +55,8 @@ def _copy(source: Path, target: Path, start: float, end: float) -> None:
     with av.open(source) as read, av.open(target, "w", format="mp4", options=_MUXER) as written:
         video = read.streams.video[0]
         if (
-            video.time_base is None
+            video.codec_context.codec.canonical_name not in _COPIED
+            or video.time_base is None
             or video.start_time is None
             or video.pix_fmt != "yuv420p"
             or "DISPLAYMATRIX" in _side_data(video)
@@ -105,18 +94,19 @@ def _side_data(video: Any) -> set[str]:
     return set() if frame is None else {str(name) for name in frame.side_data.keys()}  # noqa: SIM118
 
 
-def _encode(info: VideoInfo, target: Path, start: float, end: float) -> None:
+def _encode(reader: DirectReader, target: Path, start: float, end: float) -> None:
     """Decode the excerpt with the reader that indexing uses, and encode it."""
-    rate = min(info.frame_rate or _MAX_RATE, _MAX_RATE)
+    facts = reader.facts
+    rate = min(facts.frame_rate, _MAX_RATE)
     instants = start + np.arange(max(1, round((end - start) * rate))) / rate
-    with VideoReader(info.path) as reader, av.open(target, "w", format="mp4", options=_MUXER) as written:
+    with av.open(target, "w", format="mp4", options=_MUXER) as written:
         stream: Any = written.add_stream(
             "libx264", rate=Fraction(rate).limit_denominator(1001), options=_X264
         )
-        stream.height, stream.width = _shown_size(info.height, info.width)
+        stream.height, stream.width = _shown_size(facts.height, facts.width)
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = _TIME_BASE
-        sound = _Sound(info.path, written)
+        sound = _Sound(reader.path, written)
         for number, (_, picture) in enumerate(reader.frames_at(instants)):
             frame = VideoFrame.from_ndarray(picture, format="rgb24")
             frame = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")

@@ -1,0 +1,208 @@
+"""`VideoReader`: the frames of a file, decoded by a worker process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from centerclip.errors import VideoError
+from centerclip.records import VideoInfo
+from centerclip.video.files import content_id
+from centerclip.video.process import BUDGET_SECONDS, BUDGET_SECONDS_PER_MEGABYTE, CrashError, Decoders
+
+__all__ = ["VideoReader", "cut_excerpt"]
+
+_SHARED = Decoders()
+
+
+def cut_excerpt(path: Path, target: Path, *, start: float, end: float) -> None:
+    """Write an excerpt as an MP4 file: H.264, at most 1280 x 720 and 30 frames per second, with its sound.
+
+    H.264, VP9 and AV1 are copied unchanged if a key frame lies shortly before the start.
+
+    Args:
+        path: the video.
+        target: written over if it exists.
+        start, end: seconds from the first frame.
+
+    Raises:
+        VideoError: the file can't be decoded.
+    """
+    span = {"target": os.path.abspath(target), "start": start, "end": end}
+    worker = _SHARED.take()
+    try:
+        worker.ask({"do": "excerpt", **_place(path), **span})
+    except (CrashError, VideoError) as error:
+        raise _named(path, error) from None
+    finally:
+        _SHARED.give_back(worker)
+
+
+class VideoReader:
+    """An open video file; use it in a `with` block and from one thread at a time.
+
+    A worker process decodes it, within limits (`centerclip.video.process`). If the worker crashes, another
+    one continues; if that crashes too, the file is to blame.
+
+    Args:
+        path: any file that FFmpeg can read.
+        decoders: where the worker comes from, to stop it from another thread.
+        packets: what `packets` of another reader of the file returned; saves scanning it again.
+
+    Raises:
+        VideoError: no frame can be decoded; the message says why.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], decoders: Decoders | None = None, packets: bytes = b""
+    ) -> None:
+        self.path = Path(path)
+        self._decoders = decoders or _SHARED
+        self._known = packets
+        self._crashes = 0
+        self._worker = self._decoders.take()
+        try:
+            self._facts = self._open()
+        except BaseException:
+            self._decoders.give_back(self._worker)
+            raise
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        try:
+            if self._worker.reusable:
+                self._worker.ask({"do": "close"})
+        except (CrashError, VideoError):
+            pass  # it wasn't needed any more
+        finally:
+            self._decoders.give_back(self._worker)
+
+    @property
+    def info(self) -> VideoInfo:
+        """Metadata of the file; each call hashes the content."""
+        status = self.path.stat()
+        facts = self._facts
+        return VideoInfo(
+            path=self.path,
+            video_id=content_id(self.path),
+            duration_seconds=self.duration_seconds,
+            width=int(facts["width"]),
+            height=int(facts["height"]),
+            frame_rate=float(facts["frame_rate"]),
+            codec=str(facts["codec"]),
+            size_bytes=status.st_size,
+            modified_seconds=status.st_mtime,
+        )
+
+    @property
+    def duration_seconds(self) -> float:
+        """Time from the start of the first frame to the end of the last."""
+        return float(self._facts["duration_seconds"])
+
+    @property
+    def frames(self) -> int:
+        """Number of frames with a time of their own."""
+        return int(self._facts["frames"])
+
+    @property
+    def random_access(self) -> bool:
+        """Whether reading a frame decodes only its group of pictures, so that several readers can share the
+        work."""
+        return bool(self._facts["random_access"])
+
+    def scene_cuts(self) -> list[float]:
+        """Likely scene cuts in seconds, guessed from the key frames."""
+        return [float(cut) for cut in self._facts["scene_cuts"]]
+
+    def packets(self) -> bytes:
+        """Return the positions of all packets, for another reader of this file."""
+        while True:
+            try:
+                return self._worker.ask({"do": "packets"})[1]
+            except CrashError as error:
+                self._recover(error)
+
+    def frames_at(
+        self, seconds: Sequence[float] | NDArray[np.float64]
+    ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Yield the frame shown at each instant, decoding as little as possible.
+
+        Exhaust one iterator before requesting another. Memory doesn't grow with the number of instants unless
+        the pictures are kept.
+
+        Args:
+            seconds: ascending, counted from the first frame. Earlier instants show the first frame, later
+                ones the last.
+
+        Yields:
+            The frame's time in seconds from the first frame, and its picture: [H, W, 3] uint8, upright RGB.
+            Instants that show the same frame share one array. The array is in memory shared with the worker,
+            which uses it again once neither the array nor a view of it is left.
+
+        Raises:
+            ValueError: instants that descend or aren't finite.
+            VideoError: the decoder crashes or breaks a limit.
+        """
+        wanted = np.asarray(seconds, np.float64)
+        if not np.isfinite(wanted).all() or (np.diff(wanted) < 0).any():
+            raise ValueError("seconds must be finite and ascend")
+        return self._frames_at(wanted.tolist())
+
+    def _frames_at(self, seconds: list[float]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        given = 0
+        while given < len(seconds):
+            try:
+                for shown in self._worker.frames(seconds[given:]):
+                    given += 1
+                    yield shown
+            except CrashError as error:
+                self._recover(error)
+            except VideoError as error:
+                raise _named(self.path, error) from None
+
+    def _open(self) -> dict[str, Any]:
+        while True:
+            try:
+                return self._worker.ask({"do": "open", **_place(self.path)}, self._known)[0]
+            except VideoError as error:
+                raise _named(self.path, error) from None
+            except CrashError as error:
+                self._replace(error)
+
+    def _recover(self, error: CrashError) -> None:
+        self._replace(error)
+        self._open()
+
+    def _replace(self, error: CrashError) -> None:
+        """Go on with another worker after the first crash; blame the file for the second."""
+        self._crashes += 1
+        if self._crashes > 1:
+            raise _named(self.path, error) from None
+        self._decoders.give_back(self._worker)
+        self._worker = self._decoders.take()
+
+
+def _place(path: Path) -> dict[str, Any]:
+    """Return where a file is, and how long decoding it may keep a processor busy."""
+    try:
+        megabytes = os.stat(path).st_size >> 20
+    except OSError:
+        megabytes = 0  # opening it will tell
+    budget = BUDGET_SECONDS + BUDGET_SECONDS_PER_MEGABYTE * megabytes
+    return {"path": os.path.abspath(path), "budget_seconds": budget}
+
+
+def _named(path: Path, error: Exception) -> VideoError:
+    """Return an error that names the file as the caller did."""
+    reason = str(error).removeprefix(f"{os.path.abspath(path)}: ").removeprefix(f"{path}: ")
+    return VideoError(f"{path}: {reason}")
