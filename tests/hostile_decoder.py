@@ -5,15 +5,28 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
-from centerclip.video import worker
+from centerclip.video import Decoders, process, worker
 from centerclip.video.decode import DirectReader
 
 START = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from hostile_decoder import main"
+
+
+@contextmanager
+def hostile_workers() -> Iterator[None]:
+    """Let all worker processes be of this kind."""
+    Decoders.end_idle()
+    try:
+        with patch.object(process, "START", START):
+            yield
+    finally:
+        Decoders.end_idle()
 
 
 class HostileReader(DirectReader):

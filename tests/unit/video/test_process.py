@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import hostile_decoder
 import numpy as np
 import pytest
+from hostile_decoder import hostile_workers
 from videos import number_of
 
 from centerclip.errors import VideoError
@@ -28,16 +28,10 @@ INSTANTS = np.linspace(0, 3.9, 12)
 
 
 @pytest.fixture
-def hostile(monkeypatch: pytest.MonkeyPatch, video: Maker, tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+def hostile(video: Maker, tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """Make a good file whose name makes its decoder misbehave; every worker is of that kind."""
-    monkeypatch.setattr(process, "START", hostile_decoder.START)
-    Decoders.end_idle()
-
-    def make(name: str) -> Path:
-        return Path(shutil.copy(video("h264.mp4"), tmp_path / name))
-
-    yield make
-    Decoders.end_idle()
+    with hostile_workers():
+        yield lambda name: Path(shutil.copy(video("h264.mp4"), tmp_path / name))
 
 
 def read(path: Path) -> list[int]:
@@ -71,7 +65,6 @@ def test_a_bad_file_costs_one_file(
     with pytest.raises(VideoError, match=reason):
         read(hostile(name))
     monkeypatch.undo()
-    monkeypatch.setattr(process, "START", hostile_decoder.START)
     assert read(hostile("good.mp4"))[::11] == [0, 39]
 
 
