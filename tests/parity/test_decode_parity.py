@@ -13,6 +13,7 @@ from videos import FIRST_NUMBERS, VIDEOS, number_of
 
 from centerclip.records import Window
 from centerclip.video import VideoReader, instants, packets
+from centerclip.video.decode import DirectReader
 
 # Files without reliable timestamps: their frames are shown at this rate.
 RATES = {"without-timestamps.h264": 25, "made-up-timestamps.avi": 10}
@@ -48,7 +49,7 @@ def test_frames_are_those_of_decoding_everything(name: str, video: Callable[[str
     assert [number_of(picture) for picture in pictures] == list(range(first, first + len(pictures)))
     rng = np.random.default_rng(0)
     end = seconds[-1] + 0.3
-    with VideoReader(path) as reader:
+    with DirectReader(path) as reader, VideoReader(path) as isolated:
         np.testing.assert_allclose(reader._timeline.seconds, seconds, atol=1e-6)
         asked = [
             rng.choice(seconds, 9),  # exactly at frames
@@ -61,6 +62,9 @@ def test_frames_are_those_of_decoding_everything(name: str, video: Callable[[str
         for wanted in map(np.sort, asked):
             shown = list(reader.frames_at(wanted))
             assert len(shown) == len(wanted)
+            for (second, picture), other in zip(shown, isolated.frames_at(wanted), strict=True):
+                assert other[0] == second
+                np.testing.assert_array_equal(other[1], picture)
             for instant, (second, picture) in zip(wanted, shown, strict=True):
                 number = shown_at(seconds, instant)
                 assert second == pytest.approx(seconds[number], abs=1e-6)
@@ -68,7 +72,7 @@ def test_frames_are_those_of_decoding_everything(name: str, video: Callable[[str
                     picture, pictures[number], err_msg=f"frame {number} at {instant}"
                 )
         assert reader._planning == (name not in PLAYED)
-        skips = reader.info.codec in {"h264", "hevc", "mpeg4", "mpeg2video"} and name not in PLAYED
+        skips = reader.facts.codec in {"h264", "hevc", "mpeg4", "mpeg2video"} and name not in PLAYED
         assert reader._stream.skipping == skips
 
 
@@ -83,6 +87,6 @@ def test_any_frame_can_be_the_first_to_be_read(
     monkeypatch.setattr(packets, "_SKIM", 0)
     seconds, pictures = decode_everything(video(name))
     for number in range(0, len(pictures), 2):
-        with VideoReader(video(name)) as reader:
+        with DirectReader(video(name)) as reader:
             ((_, picture),) = reader.frames_at([seconds[number]])
         np.testing.assert_array_equal(picture, pictures[number], err_msg=f"frame {number}")
