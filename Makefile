@@ -26,7 +26,7 @@ demo: $(READY) ## index a small library of videos and search it (VIDEOS=/path MO
 	$(BIN)/centerclip demo --model '$(MODEL)' $(if $(VIDEOS),--videos '$(VIDEOS)')
 
 test: $(READY) ## run all tests
-	for part in tests/unit tests/parity tests/property tests/e2e; do \
+	for part in tests/unit tests/parity tests/property tests/reliability tests/e2e; do \
 	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0 $$part || exit; done
 
 test-browser: $(READY) ## test the web page in Chromium; fails if it is missing

@@ -35,3 +35,15 @@ def _same_draws() -> None:
 def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Give the path of a synthetic file by its name in `videos`, made once a session."""
     return partial(make, folder=tmp_path_factory.mktemp("videos"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests of reliability have counted."""
+    counted = [
+        f"{name}: {value}"
+        for report in terminalreporter.stats.get("passed", [])
+        for name, value in report.user_properties
+    ]
+    if counted:
+        terminalreporter.section("counted")
+        terminalreporter.write("\n".join(counted) + "\n")
