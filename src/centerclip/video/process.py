@@ -40,6 +40,8 @@ BUDGET_SECONDS_PER_MEGABYTE = 60
 
 START = "from centerclip.video.worker import main"
 """What a worker runs."""
+_NONSENSE = (ClosedError, KeyError, ValueError, IndexError, TypeError)
+"""What an answer that no sound worker gives leads to."""
 _KEPT_BYTES = 256 << 20
 """An idle worker with more shared memory isn't kept."""
 
@@ -135,6 +137,16 @@ class Worker:
         except ClosedError:
             raise self._death() from None
 
+    def picture(self, message: Message) -> NDArray[np.uint8]:
+        """Send a request that is answered by one picture, [H, W, 3] uint8; raises as `ask` does."""
+        try:
+            self._abandon()
+            self._channel.send(message)
+            answer = self._shown() or {}
+            return self._slots.picture(int(answer["slot"]), *map(int, answer["size"]))
+        except _NONSENSE:
+            raise self._death() from None
+
     def frames(self, seconds: Sequence[float]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Ask for frames of the open file as `DirectReader.frames_at` returns them; raises as `ask` does.
 
@@ -149,7 +161,7 @@ class Worker:
                 if "slot" in shown:
                     picture = self._slots.picture(int(shown["slot"]), *map(int, shown["size"]))
                 yield float(shown["seconds"]), picture
-        except (ClosedError, KeyError, ValueError, IndexError, TypeError):
+        except _NONSENSE:
             raise self._death() from None
 
     def _shown(self) -> Message | None:

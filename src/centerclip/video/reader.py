@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from centerclip.errors import VideoError
 from centerclip.records import VideoInfo
 from centerclip.video.files import content_id
-from centerclip.video.process import BUDGET_SECONDS, BUDGET_SECONDS_PER_MEGABYTE, CrashError, Decoders
+from centerclip.video.process import BUDGET_SECONDS, BUDGET_SECONDS_PER_MEGABYTE, CrashError, Decoders, Worker
 
-__all__ = ["VideoReader", "cut_excerpt"]
+__all__ = ["VideoReader", "cut_excerpt", "read_still"]
 
 _SHARED = Decoders()
+_T = TypeVar("_T")
 
 
 def cut_excerpt(path: Path, target: Path, *, start: float, end: float) -> None:
@@ -34,9 +35,26 @@ def cut_excerpt(path: Path, target: Path, *, start: float, end: float) -> None:
         VideoError: the file can't be decoded.
     """
     span = {"target": os.path.abspath(target), "start": start, "end": end}
+    _once(path, lambda worker: worker.ask({"do": "excerpt", **_place(path), **span}))
+
+
+def read_still(path: Path) -> NDArray[np.uint8]:
+    """Open a picture file of any format that Pillow reads; of an animation, the first picture.
+
+    Returns:
+        [H, W, 3] uint8 RGB, upright by its EXIF orientation, in memory shared with a worker.
+
+    Raises:
+        VideoError: it can't be read, or has more than 8192 x 8192 pixels.
+    """
+    return _once(path, lambda worker: worker.picture({"do": "still", **_place(path)}))
+
+
+def _once(path: Path, ask: Callable[[Worker], _T]) -> _T:
+    """Ask a worker for something about a file."""
     worker = _SHARED.take()
     try:
-        worker.ask({"do": "excerpt", **_place(path), **span})
+        return ask(worker)
     except (CrashError, VideoError) as error:
         raise _named(path, error) from None
     finally:

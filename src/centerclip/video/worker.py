@@ -77,6 +77,7 @@ class _Worker:
             "frames": self._frames,
             "close": self._close,
             "excerpt": self._excerpt,
+            "still": self._still,
         }
         while True:
             message, data = self._asked.get()
@@ -142,6 +143,19 @@ class _Worker:
         _limit_processor_time(budget_seconds)
         encode_excerpt(Path(path), Path(target), start=start, end=end, tick=self._tick)
         self._channel.send({})
+
+    def _still(self, data: bytes, path: str, budget_seconds: int) -> None:
+        from centerclip.video.still import open_still  # indexing doesn't need it
+
+        sizes: list[tuple[int, int]] = []
+
+        def place(height: int, width: int) -> NDArray[np.uint8]:
+            sizes.append((height, width))
+            return self._slots.place(height, width)
+
+        _limit_processor_time(budget_seconds)
+        open_still(Path(path), place)
+        self._channel.send({"slot": self._slots.last, "size": sizes[0]})
 
     def _close(self, data: bytes) -> None:
         if self._reader is not None:

@@ -67,10 +67,8 @@ def test_a_file_that_is_not_a_picture_is_an_error(tmp_path: Path, quarters: Imag
 
 
 # The picture has 1024 pixels; Pillow warns above its limit, and refuses above twice as many.
-@pytest.mark.parametrize("limit", [1000, 500])
-def test_a_huge_picture_is_refused(
-    tmp_path: Path, quarters: Image.Image, monkeypatch: pytest.MonkeyPatch, limit: int
-) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+@pytest.mark.parametrize("side", [8200, 15000])  # Pillow refuses the second one itself
+def test_a_huge_picture_is_refused(tmp_path: Path, side: int) -> None:
+    Image.new("1", (side, side)).save(tmp_path / "huge.png")
     with pytest.raises(VideoError, match="has more than .* pixels; make it smaller"):
-        read_picture(save(tmp_path / "bomb.png", quarters), INPUT)
+        read_picture(tmp_path / "huge.png", INPUT)
