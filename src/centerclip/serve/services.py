@@ -21,6 +21,7 @@ from centerclip.serve.reduction import draw_reduction
 from centerclip.serve.results import Results
 from centerclip.serve.settings import ServerSettings
 from centerclip.serve.workers import Workers
+from centerclip.video import stop_readers
 
 __all__ = ["Services", "Use"]
 
@@ -65,10 +66,11 @@ class Services:
         """Whether the server was asked to stop, for answers that would go on; set by who runs it."""
 
     def close(self) -> None:
-        """Stop the running job after the current batch, and accept no more work."""
+        """Stop the running job after the current batch, end all decoding, and accept no more work."""
         self.jobs.close()
         for workers in self._workers:
             workers.close()
+        stop_readers()
 
 
 def _services(request: Request) -> Services:

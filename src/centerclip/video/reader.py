@@ -15,10 +15,20 @@ from centerclip.records import VideoInfo
 from centerclip.video.files import content_id
 from centerclip.video.process import BUDGET_SECONDS, BUDGET_SECONDS_PER_MEGABYTE, CrashError, Decoders, Worker
 
-__all__ = ["VideoReader", "cut_excerpt", "read_still"]
+__all__ = ["VideoReader", "cut_excerpt", "read_still", "stop_readers"]
 
 _SHARED = Decoders()
 _T = TypeVar("_T")
+
+
+def stop_readers() -> None:
+    """End the workers of all readers without `decoders` of their own, and of excerpts and pictures.
+
+    Whoever waits for them in another thread gets a `StoppedError`.
+    """
+    global _SHARED
+    stopped, _SHARED = _SHARED, Decoders()
+    stopped.stop()
 
 
 def cut_excerpt(path: Path, target: Path, *, start: float, end: float) -> None:
@@ -52,13 +62,14 @@ def read_still(path: Path) -> NDArray[np.uint8]:
 
 def _once(path: Path, ask: Callable[[Worker], _T]) -> _T:
     """Ask a worker for something about a file."""
-    worker = _SHARED.take()
+    decoders = _SHARED
+    worker = decoders.take()
     try:
         return ask(worker)
     except (CrashError, VideoError) as error:
         raise _named(path, error) from None
     finally:
-        _SHARED.give_back(worker)
+        decoders.give_back(worker)
 
 
 class VideoReader:

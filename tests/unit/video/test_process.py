@@ -20,7 +20,7 @@ from hostile_decoder import hostile_workers
 from videos import number_of
 
 from centerclip.errors import VideoError
-from centerclip.video import Decoders, VideoReader, process
+from centerclip.video import Decoders, VideoReader, process, stop_readers
 from centerclip.video.process import StoppedError
 
 Maker = Callable[[str], Path]
@@ -168,6 +168,14 @@ def test_decoders_can_be_stopped_while_they_hang(name: str, hostile: Maker) -> N
     assert len(errors) == 1
     with pytest.raises(StoppedError):
         VideoReader(hostile("good.mp4"), decoders)
+
+
+def test_all_readers_can_be_stopped(hostile: Maker) -> None:
+    with VideoReader(hostile("good.mp4")) as reader:
+        stop_readers()
+        with pytest.raises(StoppedError):
+            list(reader.frames_at(INSTANTS))
+    assert read(hostile("good.mp4"))[-1] == 39
 
 
 def test_ctrl_c_reaches_no_worker(video: Maker) -> None:
