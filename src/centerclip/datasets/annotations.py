@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import pickle
+import textwrap
 import zipfile
 import zlib
 from collections import Counter
@@ -133,9 +134,10 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[st
     try:
         absent = [name for name in columns if name not in (reader.fieldnames or ())]
         if absent:
+            found = textwrap.shorten(", ".join(reader.fieldnames or ()), 200, placeholder=" ...") or "nothing"
             raise DatasetError(
                 f"{path} has no column {', '.join(absent)}; its first line must name "
-                f"{', '.join(columns)}, but names {', '.join(reader.fieldnames or ()) or 'nothing'}"
+                f"{', '.join(columns)}, but names {found}"
             )
         for row in reader:
             if None in row or None in row.values():

@@ -93,13 +93,20 @@ def _videos_by_stem(folder: Path) -> dict[str, list[Path]]:
 def _find(item: Item, folder: Path, by_stem: Mapping[str, list[Path]]) -> Item | None:
     """Find a file named as the id or the published name, with any video suffix, or at the item's own path."""
     published = folder / item.path
-    paths = by_stem.get(item.id) or by_stem.get(item.path.name) or [published][: published.is_file()]
+    paths = by_stem.get(item.id) or by_stem.get(item.path.name) or [published][: _is_file(published)]
     if len(paths) > 1:
         raise DatasetError(
             f"{item.id} is found {len(paths)} times under {folder}: {paths[0]}, {paths[1]}. "
             "Give a folder with one file per video"
         )
     return replace(item, path=paths[0]) if paths else None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _some(names: Sequence[str]) -> str:
