@@ -8,7 +8,8 @@ MODEL ?= nano
 VIDEOS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-browser lint types check format docs bench nano study clean
+.PHONY: help setup demo test test-browser lint types audit check reliability fuzz soak \
+  format docs bench nano study clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,7 +40,22 @@ lint: $(READY) ## check style
 types: $(READY) ## check types
 	$(BIN)/mypy
 
-check: lint types test ## run everything that CI runs
+check: lint types audit test ## run everything that CI runs
+
+audit: $(READY) ## look for insecure code, and for packages with known vulnerabilities if their database can be reached
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src
+	$(BIN)/pip-audit --progress-spinner off --skip-editable --timeout 10
+
+reliability: $(READY) ## try everything that can go wrong, and count it (hours): see docs/reliability.md
+	THOROUGH=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/reliability tests/unit/index \
+	  tests/unit/indexing tests/unit/video tests/e2e/test_training_runs.py
+
+fuzz: $(READY) ## give every parser and the API damaged input; what fails is kept in .hypothesis (hours)
+	THOROUGH=1 $(BIN)/python -m pytest -n $(WORKERS) tests/property/test_parsers.py \
+	  tests/property/test_condition_properties.py tests/e2e/test_api_fuzzed.py
+
+soak: $(READY) ## an hour of mixed load on a server whose index grows to 20,000 videos
+	$(BIN)/python tests/reliability/soak.py
 
 format: $(READY) ## format the code
 	$(BIN)/ruff check --fix .
