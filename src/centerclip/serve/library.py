@@ -12,7 +12,8 @@ from threading import Lock
 
 from centerclip.errors import IndexStoreError
 from centerclip.index import FileStamp, Stats, StoredVideo, VideoIndex
-from centerclip.index.sql import all_of, any_of, equals, literal
+from centerclip.index.schema import stored_path
+from centerclip.index.sql import Condition, all_of, any_of, begins, equals, shown_path
 
 __all__ = ["GoneError", "Library", "is_playable"]
 
@@ -74,17 +75,18 @@ class Library:
         inside = path.parent.relative_to(root).as_posix()
         return "/".join(part for part in (label, inside) if part not in {"", "."})
 
-    def within(self, folder: str) -> str:
-        """The SQL condition that a file is in a folder, as `folder_of` names it, or below it."""
+    def shown_path(self) -> str:
+        """The SQL expression for a file's path as visitors know it: its `folder_of` and its name.
+
+        Conditions from visitors are about this path, so they can't probe for the folders above the library.
+        """
         self._refresh()
+        return shown_path({str(root): label for label, root in self._tops.items()})
+
+    def within(self, folder: str) -> Condition | None:
+        """The condition that a file is in a folder, as `folder_of` names it, or below it; None for all."""
         wanted = folder.strip("/")
-        options = []
-        for label, root in self._tops.items():
-            if not label or wanted == label or wanted.startswith(f"{label}/"):
-                inside = wanted.removeprefix(label).strip("/")
-                prefix = "/".join(part for part in (str(root).rstrip("/"), inside) if part)
-                options.append(f"starts_with(path, {literal(prefix + '/')})")
-        return " OR ".join(options) or "false"
+        return begins(self.shown_path(), f"{wanted}/") if wanted else None
 
     def videos(self, video_ids: Iterable[str]) -> dict[str, StoredVideo]:
         """The encoded files with these ids; of several copies, the first path."""
@@ -142,7 +144,8 @@ class Library:
             parents = {video.info.path.parent for video in videos}
             self._roots = self._given or self.index.roots
             files = {video.info.path for video in videos}
-            self._tops = _labelled(root.parent if root in files else root for root in self._roots)
+            tops = (root.parent if root in files else root for root in self._roots)
+            self._tops = _labelled(Path(stored_path(top)) for top in tops)
             self._stats = self.index.stats() if version else None
             self._read = state
         self._folders = sorted({self.folder_of(parent / "file") for parent in parents} - {""})
