@@ -44,7 +44,7 @@ class Library:
         self.index = index
         self._given = tuple(Path(os.path.abspath(folder)) for folder in folders)
         self._lock = Lock()
-        self._read: object = None  # the index and version that the following were read from
+        self._read: object = None  # the index, its version and roots that the following were read from
         self._roots: tuple[Path, ...] = ()
         self._tops: dict[str, Path] = {}
         self._folders: list[str] = []
@@ -54,6 +54,10 @@ class Library:
         """The folders and files that a job indexes."""
         self._refresh()
         return list(self._roots)
+
+    def root_name(self, root: Path) -> str:
+        """A root's name as visitors know it."""
+        return self.folder_of(root / "file") or root.name or "/"
 
     def folders(self) -> list[str]:
         """All folders that contain videos, as visitors know them."""
@@ -136,7 +140,7 @@ class Library:
 
     def _refresh(self) -> None:
         version = self.index.version
-        state = (self.index.id, version)
+        state = (self.index.id, version, self.index.roots)
         with self._lock:
             if state == self._read:
                 return
