@@ -1,9 +1,9 @@
 """Reads the conditions that users write on the command line, in the REST API and in programs.
 
-They look like SQL and are a small part of it: columns, comparisons, `and`, `or`, `not`, `like`, `ilike`, `in`,
-`between`, `is null` and literals. The store's own SQL has functions that take unlimited time and memory, so
-a user's text never reaches it: the text becomes a tree, and `sql` writes what the tree says. Only tokens and
-nodes that are named here pass, in limited numbers, so every condition is one pass over the rows.
+They are a small part of SQL: columns, comparisons, `and`, `or`, `not`, `like`, `ilike`, `in`, `between`,
+`is null` and literals. The store's own SQL has functions that take unlimited time and memory, so a user's
+text never reaches it: `grammar` makes a tree of the text, and this module writes what the tree says. Only
+words and nodes that are named pass, in limited numbers, so every condition is one pass over the rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from centerclip.errors import QueryError
 from centerclip.index.columns import Column
-from centerclip.index.grammar import ConditionProblem, parse_tree
+from centerclip.index.grammar import RefusedError, parse_tree
 from centerclip.index.sql import Condition, literal
 
 __all__ = ["instant", "parse_condition"]
@@ -25,7 +25,7 @@ __all__ = ["instant", "parse_condition"]
 _MAX_VALUES = 200
 _MAX_PATTERN, _MAX_WILDCARDS = 300, 10
 
-_COMPARISONS: Mapping[type[exp.Expression], str] = {
+_COMPARISONS: Mapping[type[exp.Expr], str] = {
     exp.EQ: "=",
     exp.NEQ: "<>",
     exp.LT: "<",
@@ -58,7 +58,7 @@ def parse_condition(
         return None
     try:
         return Condition(_Reader(columns, spelled or {}).condition(parse_tree(where, columns)))
-    except ConditionProblem as problem:
+    except RefusedError as problem:
         shown = repr(where if len(where) <= 200 else f"{where[:200]}…")
         raise QueryError(
             f"the condition {shown} can't be used: {problem}. Compare the columns {', '.join(columns)} with "
@@ -91,14 +91,16 @@ class _Reader:
         self._columns = columns
         self._spelled = spelled
 
-    def condition(self, node: exp.Expression) -> str:
+    def condition(self, node: exp.Expr) -> str:
         node = node.unnest()
         if isinstance(node, exp.And | exp.Or):
             word = " AND " if isinstance(node, exp.And) else " OR "
             return word.join(f"({self.condition(part)})" for part in node.flatten())
         if isinstance(node, exp.Not):
             inner = node.this.unnest()
-            return self.condition(inner.this) if isinstance(inner, exp.Not) else f"NOT ({self.condition(inner)})"
+            return (
+                self.condition(inner.this) if isinstance(inner, exp.Not) else f"NOT ({self.condition(inner)})"
+            )
         if isinstance(node, exp.Boolean):
             return "true" if node.this else "false"
         if type(node) in _COMPARISONS:
@@ -108,30 +110,32 @@ class _Reader:
         if isinstance(node, exp.In | exp.Between | exp.Is):
             column = self._column(node.this)
             if column is None:
-                raise ConditionProblem("in, between and is need a column on their left")
+                raise RefusedError("in, between and is need a column on their left")
             return f"{self._name(column)} {self._rest(node, column)}"
-        raise ConditionProblem(f"what begins with {_start(node)} isn't a comparison")
+        raise RefusedError(f"what begins with {_start(node)} isn't a comparison")
 
-    def _compare(self, node: exp.Expression, operator: str) -> str:
+    def _compare(self, node: exp.Expr, operator: str) -> str:
         left, right = self._column(node.this), self._column(node.expression)
         if left is not None and right is not None:
             if (left.type == "string") != (right.type == "string"):
-                raise ConditionProblem(f"{left.name} and {right.name} can't be compared: one is text, the other a number")
+                raise RefusedError(
+                    f"{left.name} and {right.name} can't be compared: one is text, the other a number"
+                )
             return f"{self._name(left)} {operator} {self._name(right)}"
         if left is not None:
             return f"{self._name(left)} {operator} {self._value(node.expression, left)}"
         if right is not None:
             operator = _MIRRORED.get(operator, operator)
             return f"{self._name(right)} {operator} {self._value(node.this, right)}"
-        raise ConditionProblem(f"the comparison that begins with {_start(node)} has no column")
+        raise RefusedError(f"the comparison that begins with {_start(node)} has no column")
 
     def _like(self, node: exp.Like | exp.ILike) -> str:
         word = "LIKE" if isinstance(node, exp.Like) else "ILIKE"
         column, pattern = self._column(node.this), node.expression.unnest()
         if column is None or column.type != "string":
-            raise ConditionProblem(f"{word.lower()} needs a column of text on its left")
+            raise RefusedError(f"{word.lower()} needs a column of text on its left")
         if not (isinstance(pattern, exp.Literal) and pattern.is_string):
-            raise ConditionProblem(f"{word.lower()} needs a pattern in single quotes on its right")
+            raise RefusedError(f"{word.lower()} needs a pattern in single quotes on its right")
         word = f"NOT {word}" if node.args.get("negate") else word
         return f"{self._name(column)} {word} {literal(_pattern(pattern.name))}"
 
@@ -142,50 +146,52 @@ class _Reader:
             return f"BETWEEN {low} AND {high}"
         if isinstance(node, exp.Is):
             if not isinstance(node.expression, exp.Null):
-                raise ConditionProblem("`is` is followed by null or not null")
+                raise RefusedError("`is` is followed by null or not null")
             return "IS NULL"
         values = node.expressions
         if not 1 <= len(values) <= _MAX_VALUES:
-            raise ConditionProblem(f"`in` needs 1 to {_MAX_VALUES} values in parentheses, but has {len(values)}")
+            raise RefusedError(f"`in` needs 1 to {_MAX_VALUES} values in parentheses, but has {len(values)}")
         return f"IN ({', '.join(self._value(value, column) for value in values)})"
 
-    def _column(self, node: exp.Expression) -> Column | None:
+    def _column(self, node: exp.Expr) -> Column | None:
         node = node.unnest()
         return self._columns[node.name.lower()] if isinstance(node, exp.Column) else None
 
     def _name(self, column: Column) -> str:
         return self._spelled.get(column.name, column.name)
 
-    def _value(self, node: exp.Expression, column: Column) -> str:
+    def _value(self, node: exp.Expr, column: Column) -> str:
         node = node.unnest()
         sign = 1
         if isinstance(node, exp.Neg):
             node, sign = node.this.unnest(), -1
         if not isinstance(node, exp.Literal) or (node.is_string and sign < 0):
-            raise ConditionProblem(f"{column.name} is compared with {_start(node)}, which is neither text nor a number")
+            raise RefusedError(
+                f"{column.name} is compared with {_start(node)}, which is neither text nor a number"
+            )
         if column.type == "string":
             if not node.is_string:
-                raise ConditionProblem(f"{column.name} holds text, so {node.name!r} needs single quotes")
+                raise RefusedError(f"{column.name} holds text, so {node.name!r} needs single quotes")
             return literal(node.name)
         if node.is_string:
             return literal(_instant(node.name, column))
         return literal(sign * _number(node.name, column))
 
 
-def _start(node: exp.Expression) -> str:
+def _start(node: exp.Expr) -> str:
     """Return the first word of a part of the condition, for a message."""
-    while isinstance(node.this, exp.Expression):
+    while isinstance(node.this, exp.Expr):
         node = node.this
     return repr((node.name or node.key)[:40])
 
 
 def _instant(text: str, column: Column) -> float:
     if not column.is_instant:
-        raise ConditionProblem(f"{column.name} holds numbers, so {text[:40]!r} can't be compared with it")
+        raise RefusedError(f"{column.name} holds numbers, so {text[:40]!r} can't be compared with it")
     try:
         return instant(text)
     except ValueError:
-        raise ConditionProblem(f"{text[:40]!r} isn't a date, which is written like 2026-05-31") from None
+        raise RefusedError(f"{text[:40]!r} isn't a date, which is written like 2026-05-31") from None
 
 
 def _number(text: str, column: Column) -> float:
@@ -204,13 +210,13 @@ def _number(text: str, column: Column) -> float:
 
 
 def _refuse_number(text: str, why: str) -> NoReturn:
-    raise ConditionProblem(f"{text[:40]} {why}")
+    raise RefusedError(f"{text[:40]} {why}")
 
 
 def _pattern(text: str) -> str:
     """Write a pattern in one way: a backslash only before what it makes literal, and no `%` after another."""
     if len(text) > _MAX_PATTERN:
-        raise ConditionProblem(f"a pattern has more than {_MAX_PATTERN} characters")
+        raise RefusedError(f"a pattern has more than {_MAX_PATTERN} characters")
     parts: list[str] = []
     letters = iter(text)
     for letter in letters:
@@ -220,7 +226,7 @@ def _pattern(text: str) -> str:
         elif letter != "%" or parts[-1:] != ["%"]:
             parts.append(letter)
     if sum(part == "%" for part in parts) > _MAX_WILDCARDS:
-        raise ConditionProblem(f"a pattern has more than {_MAX_WILDCARDS} times %")
+        raise RefusedError(f"a pattern has more than {_MAX_WILDCARDS} times %")
     return "".join(parts)
 
 

@@ -18,7 +18,7 @@ __all__ = ["Restriction"]
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """What restricts a search: a condition, and when it must have ended, by the monotonic clock; or neither."""
+    """What restricts a search: a condition, and when it must end by the monotonic clock; None for neither."""
 
     where: Condition | None = None
     deadline: float | None = None

@@ -187,7 +187,9 @@ def _rows_of(column: pa.ChunkedArray, kind: Any) -> list[NDArray[Any]]:
 
 
 def to_video(row: dict[str, Any]) -> StoredVideo:
-    info = VideoInfo(**{column.name: row[column.name] for column in FILE_COLUMNS} | {"path": Path(row["path"])})
+    info = VideoInfo(
+        **{column.name: row[column.name] for column in FILE_COLUMNS} | {"path": Path(row["path"])}
+    )
     return StoredVideo(info, row["state"], row["reason"], row["windows"], row["indexed_seconds"])
 
 

@@ -1,6 +1,6 @@
-"""Builds the store's conditions, which are SQL; no other module writes them, and users' text is never part of them.
+"""Builds the store's conditions, which are SQL.
 
-`conditions` reads what users write.
+Only this module and `conditions`, which reads what users write, compose SQL; users' text is never part of it.
 """
 
 from __future__ import annotations

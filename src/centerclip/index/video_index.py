@@ -20,10 +20,10 @@ from numpy.typing import ArrayLike
 from centerclip.errors import FingerprintError, IndexStoreError, QueryError
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import Changes, FileStamp, Known, compare
-from centerclip.index.export import write_export
-from centerclip.index.lock import writer_lock
 from centerclip.index.columns import VIDEO_COLUMNS, WINDOW_COLUMNS
 from centerclip.index.conditions import parse_condition
+from centerclip.index.export import write_export
+from centerclip.index.lock import writer_lock
 from centerclip.index.restriction import Restriction
 from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds, to_video
 from centerclip.index.snapshot import Matches, Snapshot, unit_vectors
@@ -226,7 +226,9 @@ class VideoIndex:
 
         def read() -> bytes | None:
             table = self._store.table("pictures")
-            query = table.search().where(equals("video_id", video_id).sql).select(["start_ms"]).with_row_id(True)
+            query = (
+                table.search().where(equals("video_id", video_id).sql).select(["start_ms"]).with_row_id(True)
+            )
             rows = query.to_arrow().sort_by("start_ms")
             if not rows.num_rows:
                 return None

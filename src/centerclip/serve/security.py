@@ -1,7 +1,7 @@
 """Decides who may use the application and what browsers may do with its responses, in two layers around it.
 
-They protect a visitor who has pages of other sites open: the host name is checked (DNS rebinding), other sites'
-pages can only link to the application's pages, and no other site can embed a response.
+They protect a visitor who has pages of other sites open: the host name is checked (DNS rebinding), pages of
+other sites can only link to the application's pages, and no other site can embed a response.
 """
 
 from __future__ import annotations

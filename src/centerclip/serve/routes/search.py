@@ -42,9 +42,10 @@ _Day = Annotated[
 ]
 
 _WHERE = (
-    f"A condition on {', '.join(WINDOW_COLUMNS)}: comparisons (`=`, `<>`, `<`, `<=`, `>`, `>=`, `like`, `ilike`, "
-    "`in`, `between`, `is null`) joined by `and`, `or`, `not` and parentheses. Text is in single quotes. `path` is "
-    "`folder` and `name` of a hit, joined by a slash; `modified_seconds` can be compared with an ISO date."
+    f"A condition on {', '.join(WINDOW_COLUMNS)}: comparisons (`=`, `<>`, `<`, `<=`, `>`, `>=`, `like`, "
+    "`ilike`, `in`, `between`, `is null`) joined by `and`, `or`, `not` and parentheses. Text is in single "
+    "quotes. `path` is a hit's `folder` and `name` joined by a slash; `modified_seconds` can be compared with "
+    "an ISO date."
 )
 
 
@@ -54,9 +55,7 @@ def _filters(
     max_duration: _Seconds = None,
     after: _Day = "",
     before: _Day = "",
-    where: Annotated[
-        str, Query(max_length=1000, description=_WHERE, examples=["width >= 1920"])
-    ] = "",
+    where: Annotated[str, Query(max_length=1000, description=_WHERE, examples=["width >= 1920"])] = "",
 ) -> Filters:
     return Filters(folder, min_duration, max_duration, after, before, where)
 
