@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -48,12 +48,18 @@ def connected(address: str | httpx.URL, sent: bytes = b"") -> Iterator[socket.so
 def read_all(connection: socket.socket) -> bytes:
     """Everything until the server closes."""
     received = b""
-    try:
+    with suppress(ConnectionResetError):
         while part := connection.recv(65536):
             received += part
-    except ConnectionResetError:
-        pass
     return received
+
+
+def drip(connection: socket.socket) -> None:
+    """Send a byte now and then until the server closes."""
+    while True:
+        connection.sendall(b"x")
+        with suppress(TimeoutError):
+            connection.recv(65536)
 
 
 def ask(address: str | httpx.URL) -> int:
@@ -85,12 +91,7 @@ def test_sending_slowly_gives_no_more_time(impatient: Served) -> None:
         with connected(impatient.http.base_url, begin) as slow:
             slow.settimeout(0.02)
             with pytest.raises((BrokenPipeError, ConnectionResetError)):
-                while True:
-                    slow.sendall(b"x")
-                    try:
-                        slow.recv(65536)
-                    except TimeoutError:
-                        pass
+                drip(slow)
 
 
 def test_a_connection_may_rest_between_requests(impatient: Served) -> None:
@@ -128,13 +129,13 @@ def test_when_all_connections_are_at_work_the_next_is_turned_away(small: Served)
 
 
 SCRIPT = """
-import sys
+import resource, sys
 from pathlib import Path
 limit, folder, tests = sys.argv[1:]
 sys.path.insert(0, tests)
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 from serving import serve_library
 with serve_library(Path(folder), head_seconds=2.0, max_connections=int(limit) or None) as served:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     print(served.http.base_url, flush=True)
     sys.stdin.read()
 """
@@ -142,20 +143,12 @@ with serve_library(Path(folder), head_seconds=2.0, max_connections=int(limit) or
 
 @pytest.mark.parametrize("limit", [0, 5000])  # chosen by the server; too many, so that handles run out
 def test_300_half_requests_at_256_file_handles(limit: int, tmp_path: Path) -> None:
-    def few_handles() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
-
     tests = str(Path(__file__).parents[1])
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(limit), str(tmp_path), tests]
     with (
         (tmp_path / "log").open("wb") as log,
         subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            preexec_fn=few_handles,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
         ) as server,
     ):
         assert server.stdout is not None

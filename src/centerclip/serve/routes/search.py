@@ -44,8 +44,8 @@ _Day = Annotated[
 _WHERE = (
     f"A condition on {', '.join(WINDOW_COLUMNS)}: comparisons (`=`, `<>`, `<`, `<=`, `>`, `>=`, `like`, "
     "`ilike`, `in`, `between`, `is null`) joined by `and`, `or`, `not` and parentheses. Text is in single "
-    "quotes. `path` is a hit's `folder` and `name` joined by a slash; `modified_seconds` can be compared with "
-    "an ISO date."
+    "quotes. `path` is a hit's `folder` and `name` joined by a slash. `modified_seconds` can be compared "
+    "with an ISO date."
 )
 
 
