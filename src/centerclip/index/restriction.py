@@ -31,10 +31,11 @@ class Restriction:
         """
         if self.deadline is None:
             return query.to_arrow()
-        left = max(self.deadline - time.monotonic(), 0.0)
+        left = self.deadline - time.monotonic()
         try:
-            return query.to_arrow(timeout=timedelta(seconds=left, microseconds=1))  # 0 would be no limit
+            if left > 0:
+                return query.to_arrow(timeout=timedelta(seconds=left))
         except RuntimeError as error:
             if "Query timeout" not in str(error):
                 raise
-            raise QueryError("the search took too long: use a simpler condition, or try again") from error
+        raise QueryError("the search took too long: use a simpler condition, or try again")
