@@ -191,7 +191,7 @@ async function loadLibrary() {
 // What "Look for new videos" looks into.
 function showRoots(roots) {
   const more = roots.length - ROOTS;
-  byId("roots").textContent = roots.length ? `Videos from ${roots.slice(0, ROOTS).join(", ")}${more > 0 ? ` and ${more} more` : ""}` : "";
+  byId("roots").textContent = roots.length ? `Folders: ${roots.slice(0, ROOTS).join(", ")}${more > 0 ? ` and ${more} more` : ""}` : "";
   byId("roots").title = roots.join("\n");
 }
 
