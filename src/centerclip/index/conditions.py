@@ -155,7 +155,11 @@ class _Reader:
 
     def _column(self, node: exp.Expr) -> Column | None:
         node = node.unnest()
-        return self._columns[node.name.lower()] if isinstance(node, exp.Column) else None
+        if not isinstance(node, exp.Column):
+            return None
+        if node.name.lower() not in self._columns:  # the parser takes a lonely `is` or `in` for a name
+            raise RefusedError(f"{node.name!r} is out of place")
+        return self._columns[node.name.lower()]
 
     def _name(self, column: Column) -> str:
         return self._spelled.get(column.name, column.name)

@@ -73,7 +73,7 @@ def parse_tree(text: str, columns: Collection[str]) -> exp.Expr:
     try:
         tree = sqlglot.Parser().parse(tokens, text)[0]
     except SqlglotError as error:
-        (place, *_) = error.errors if isinstance(error, ParseError) else [{}]
+        place = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
         near = str(place.get("highlight", ""))[:40]
         raise RefusedError(f"it is incomplete, or out of order near {near!r}") from None
     if tree is None:

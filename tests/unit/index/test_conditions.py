@@ -80,6 +80,8 @@ def test_what_is_allowed_becomes_the_same_in_sql(text: str, expected: str) -> No
         ("width =", "it is incomplete, or out of order near '='"),
         ("width = 1 height", "what begins with 'width' isn't a comparison"),
         ("width", "what begins with 'width' isn't a comparison"),
+        ("1 < is", "'is' is out of place"),
+        ("in like 'x'", "'in' is out of place"),
         ("--", "it has no words"),
         ("1 = 1", "the comparison that begins with '1' has no column"),
         ("width = 1 = 1", "the comparison that begins with 'width' has no column"),
