@@ -135,6 +135,9 @@ class LibraryStats(BaseModel):
     version: int
     examples: list[str] = Field(description="Example queries for this library.")
     folders: list[str] = Field(description="Values for the filter `folder`.")
+    roots: list[str] = Field(
+        description="Names of the folders and files that an index job looks into.", examples=[["Videos"]]
+    )
 
 
 class JobRequest(BaseModel):
@@ -164,6 +167,7 @@ class Job(BaseModel):
     footage_seconds: float
     states: dict[str, int] = Field(description="Number of files by outcome.")
     failures: list[Failure] = Field(description="The first hundred files that failed.")
+    missing: list[str] = Field(description="The `roots` that aren't there, so they were skipped.")
     message: str = Field(description="Why the job failed; empty if it didn't.")
     started: float
     ended: float | None

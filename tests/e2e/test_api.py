@@ -88,6 +88,44 @@ def test_filters(served: Served) -> None:
     assert len(names(after=day, before=day)) == 4  # both days count
     assert names(after="2100-01-01") == set()
     assert names(before="2020-01-01T12:00:00Z") == set()
+    assert len(names(after="1970-01-02", before="9999-12-31")) == 4
+    assert names(after="9999-12-31") == set()
+    assert len(names(where=f"modified_seconds >= '{day}' and video_id is not null")) == 4
+
+
+def test_conditions_are_about_the_path_that_visitors_see(served: Served) -> None:
+    def names(where: str) -> set[str]:
+        return {hit["name"] for hit in search(served, per_video=1, where=where)["hits"]}
+
+    assert names("path like 'Urlaub 2024/%'") == {"strand & meer.mp4", "old.avi", "film.mkv"}
+    assert names("path = 'blue.mp4'") == {"blue.mp4"}
+    folder = str(served.folder)
+    for probe in (f"path like '{folder}%'", f"path >= '{folder}' and path < '{folder}0'", "path like '/%'"):
+        assert names(probe) == set()
+    assert len(names("path not like '%/videos/%'")) == 4
+    assert names(f"path like '%{served.folder.parent.name[:5]}%'") == set()
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "array_repeat(path,1000000000) is null",
+        "levenshtein(repeat('a',1000000),repeat('b',1000000))>0",
+        "array_length(generate_series(1,1000000000)) > 0",
+        "$1=1",
+        "starts_with(path,'/')",
+        "path in (select path from windows)",
+        "cast(width as text) = '1'",
+        "width = 1; drop table windows",
+        "width = 1 -- and more",
+        "(" * 1000,
+        "not " * 249 + "true",
+    ],
+)
+def test_conditions_never_reach_the_functions_of_the_store(served: Served, where: str) -> None:
+    answer = served.http.get("/api/search", params={"q": "a", "where": where})
+    assert (answer.status_code, error(answer)) == (422, "invalid")
+    assert "Compare the columns path, video_id" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +136,8 @@ def test_filters(served: Served) -> None:
         {"q": "beach +"},
         {"q": "a", "like": "0" * 32},
         {"q": "a", "after": "yesterday"},
+        {"q": "a", "before": "0001-01-01"},
+        {"q": "a", "before": "10000-01-01"},
         {"q": "a", "where": "nothing = 1"},
         {"q": "a", "top": 0},
         {"q": "a", "cursor": "what"},
@@ -433,6 +473,14 @@ def test_concurrent_searches_share_passes_of_the_model(served: Served) -> None:
     metrics = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     batches, texts = (metrics[f"centerclip_text_batch_size_{name}"] for name in ("count", "sum"))
     assert float(batches) < float(texts)
+
+
+def test_unknown_jobs_are_not_found_whatever_their_name(served: Served) -> None:
+    for name in ("x" * 300, "é" * 300, "%ff" * 300, "%00", "..%2f" * 100):
+        for method, path in (("GET", name), ("DELETE", name), ("GET", f"{name}/events")):
+            answer = served.http.request(method, f"/api/index/{path}")
+            assert (answer.status_code, error(answer)) == (404, "not_found"), path
+            assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_an_empty_library_can_be_served(tmp_path: Path) -> None:

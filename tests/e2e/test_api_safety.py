@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from serving import Served, serve_library
+
+from centerclip.serve.library import Library
+from centerclip.serve.security import Guard
 
 TOKEN = "a-token-of-our-own-123"
 
@@ -92,6 +96,28 @@ def test_only_the_page_itself_may_change_something(served: Served, headers: dict
             pass
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_pages_of_other_sites_can_only_link_to_the_pages(served: Served, site: str) -> None:
+    video = served.id_of("blue.mp4")
+    data = [
+        f"/media/{video}",
+        f"/thumbnails/{video}",
+        f"/excerpts/{video}?start=0&end=1",
+        f"/api/videos/{video}",
+    ]
+    data += ["/api/search?q=a", "/api/stats", "/api/index/x/events", "/openapi.json", "/metrics", "/healthz"]
+    link = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    for path in (*data, "/static/app.js", "/", "/docs", "/nothing"):
+        for headers in (link, link | {"Sec-Fetch-Dest": "iframe"}, link | {"Sec-Fetch-Mode": "no-cors"}):
+            allowed = headers == link and path in {"/", "/docs"}
+            answer = served.http.get(path, headers=headers)
+            assert (answer.status_code == 200) == allowed, (path, headers)
+            assert allowed or answer.json()["error"]["code"] == "forbidden"
+    for headers in ({}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}):
+        assert served.http.get("/api/search?q=a", headers=headers).status_code == 200
+    assert served.http.post("/", headers=link).status_code == 403
+
+
 def test_every_response_restricts_the_browser(served: Served) -> None:
     for path in ("/", "/docs", "/static/style.css", "/api/stats", "/api/nothing", f"/media/{'0' * 32}"):
         headers = served.http.get(path).headers
@@ -105,6 +131,34 @@ def test_every_response_restricts_the_browser(served: Served) -> None:
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["cross-origin-resource-policy"] == "same-origin"
         assert "server" not in headers
+
+
+def test_faults_of_the_server_restrict_the_browser_too(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*args: object) -> None:
+        raise ZeroDivisionError
+
+    def check() -> None:
+        answer = served.http.get("/api/stats")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Library, "stats", fault)
+        check()
+    with monkeypatch.context() as patched:
+        patched.setattr(Guard, "_refuse", fault)  # in a layer around the application
+        check()
+    with socket.create_connection(
+        (served.http.base_url.host, served.http.base_url.port or 80), timeout=60
+    ) as line:
+        line.sendall(b"what is this\r\n\r\n")
+        answer = line.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request")
+        assert b"content-security-policy: default-src 'none'" in answer
 
 
 def test_all_errors_are_json(served: Served) -> None:

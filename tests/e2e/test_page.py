@@ -335,6 +335,7 @@ def test_an_empty_library_is_filled_from_the_page_which_reconnects_to_a_restarte
         page = opened.page
         expect(page.locator("#notice")).to_contain_text("This library is empty")
         expect(page.locator("#notice")).to_contain_text("centerclip index")
+        expect(page.locator("footer")).to_contain_text(f"Folders: {library.name}")
         assert faults_by_axe(page) == []
         page.get_by_role("button", name="Look for new videos").click()
         expect(page.get_by_role("progressbar")).to_be_visible()

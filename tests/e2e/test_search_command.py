@@ -68,8 +68,8 @@ def test_errors_name_the_remedy(
         ([" ", "--index", indexed], "the query is empty"),
         (["./nosuch.jpg", "--index", indexed], "File not found"),
         (["x -", "--index", indexed], "needs words after it"),
-        (["x", "--where", "duration_seconds >", "--index", indexed], "Write SQL over the columns path"),
-        (["x", "--where", "lenght > 3", "--index", indexed], "Write SQL over the columns path"),
+        (["x", "--where", "duration_seconds >", "--index", indexed], "Compare the columns path, video_id"),
+        (["x", "--where", "lenght > 3", "--index", indexed], "Compare the columns path, video_id"),
         (["x", "--model", other, "--index", indexed], f"use that model (--model {model}"),
         (["x", "--model", "openai/clip-vit-base-patch32", "--index", indexed], "the hub can't be reached"),
     ):

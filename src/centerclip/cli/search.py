@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,14 +13,12 @@ from centerclip.cli import options
 from centerclip.cli.formats import clock, short_path, shorten
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, stdout, table, write_json, write_paths, write_tabs
-from centerclip.errors import QueryError
 
 if TYPE_CHECKING:
     from centerclip.search import Hit
 
 __all__ = ["SearchCommand", "search", "show_hits"]
 
-_SQL_WORDS = "and or not like ilike in is null between escape true false case when then else end as"
 _BAR = 8
 """Width of the bar that shows a hit's strength, in characters."""
 
@@ -58,7 +55,7 @@ def search(
         int, typer.Option(min=1, metavar="N", help="Maximum number of moments per video.")
     ] = 1,
     moments: Annotated[bool, option("Don't limit moments per video.", "--moments")] = False,
-    where: Annotated[str | None, option("Search only where this SQL condition holds.", metavar="SQL")] = None,
+    where: Annotated[str | None, option("Search only where this condition holds.", metavar="SQL")] = None,
     tail: Annotated[bool, option("Include weak matches.", "--tail")] = False,
     json: options.Json = False,
     paths: Annotated[bool, option("Print only the paths of the videos, one per line.", "--paths")] = False,
@@ -78,8 +75,10 @@ def search(
     Scores are cosines. They rank the hits of one query; don't compare them across queries. The bar shows
     where a hit lies between an unrelated video and the best hit.
 
-    Conditions for --where are SQL over path, duration_seconds, start_ms, end_ms, width, height,
-    frame_rate, codec, size_bytes, modified_seconds and video_id.
+    Conditions for --where compare path, duration_seconds, start_ms, end_ms, width, height, frame_rate,
+    codec, size_bytes, modified_seconds and video_id with =, <>, <, <=, >, >=, like, ilike, in, between and
+    is null, joined by and, or, not and parentheses. Text is in single quotes; in patterns % stands for any
+    text, _ for one character. modified_seconds can be compared with a date: '2026-05-31'.
 
     Piped output has one moment per line, tab-separated: path, start and end in seconds, score, and
     strength from 0 to 1.
@@ -92,11 +91,12 @@ def search(
       centerclip search "a red car" --where "duration_seconds > 60 and path like '%/2024/%'"
       centerclip search "fireworks" --paths --null | xargs -0 mpv
     """
+    from centerclip.index.columns import WINDOW_COLUMNS
+    from centerclip.index.conditions import parse_condition
     from centerclip.search import parse_query
 
-    wanted = parse_query(" ".join(query))
-    if where is not None:
-        _check_condition(where)
+    # Mistakes are found before anything is loaded.
+    wanted, only = parse_query(" ".join(query)), parse_condition(where, WINDOW_COLUMNS)
 
     from centerclip.cli.loading import load_encoder, load_sentence_encoder
     from centerclip.index import VideoIndex
@@ -111,7 +111,7 @@ def search(
         model, store.model, backbone=backbone, device=device, precision=precision, backend=backend
     )
     hits = Searcher(store, encoder).search(
-        wanted, top=top, per_video=None if moments else per_video, where=where, tail=tail
+        wanted, top=top, per_video=None if moments else per_video, where=only, tail=tail
     )
     if json:
         write_json(*(asdict(hit) | {"path": str(hit.path)} for hit in hits))
@@ -123,29 +123,6 @@ def search(
         write_tabs(*map(_fields, hits))
     if not hits:
         note(_why_nothing(len(store), where))
-
-
-def _check_condition(where: str) -> None:
-    """Find common mistakes before anything is loaded; the index checks the rest."""
-    from centerclip.index.schema import WINDOW_COLUMNS
-
-    bare = re.sub(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`", "()", where)  # quoted texts and names
-    # Names, except for functions, the type before a string, and the type after AS.
-    names = re.findall(r"(?<![\w.])(?<!as )[A-Za-z_]\w*(?!\w|\s*\()", bare, re.IGNORECASE)
-    known = {*WINDOW_COLUMNS, *_SQL_WORDS.split()}
-    unknown = [name for name in names if name.lower() not in known]
-    if set(bare) & set("'\"`"):
-        problem = "a quote is missing"
-    elif bare.count("(") != bare.count(")"):
-        problem = "a parenthesis is missing"
-    elif unknown:
-        problem = f"there is no column {unknown[0]!r}"
-    else:
-        return
-    raise QueryError(
-        f"the condition {where!r} can't be used: {problem}. "
-        f"Write SQL over the columns {', '.join(WINDOW_COLUMNS)}"
-    )
 
 
 def _fields(hit: Hit) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from centerclip.errors import IndexStoreError
-from centerclip.index.schema import WINDOW_COLUMNS
+from centerclip.index.columns import WINDOW_COLUMNS
 
 __all__ = ["write_export"]
 

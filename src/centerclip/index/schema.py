@@ -19,12 +19,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from centerclip.index.columns import FILE_COLUMNS, VIDEO_COLUMNS, WINDOW_COLUMNS
 from centerclip.records import EncodedVideo, Failed, VideoInfo, Window
 
 __all__ = [
     "KEYS",
-    "VIDEO_COLUMNS",
-    "WINDOW_COLUMNS",
     "WINDOW_READ",
     "StoredVideo",
     "StoredWindow",
@@ -38,25 +37,6 @@ __all__ = [
     "window_rows",
 ]
 
-_INFO = [
-    ("path", pa.string()),
-    ("video_id", pa.string()),
-    ("duration_seconds", pa.float64()),
-    ("size_bytes", pa.int64()),
-    ("modified_seconds", pa.float64()),
-    ("width", pa.int32()),
-    ("height", pa.int32()),
-    ("frame_rate", pa.float64()),
-    ("codec", pa.string()),
-]
-_WINDOW = [("start_ms", pa.int64()), ("end_ms", pa.int64())]
-_STATE = [
-    ("state", pa.string()),
-    ("reason", pa.string()),
-    ("windows", pa.int64()),
-    ("indexed_seconds", pa.float64()),
-]
-
 KEYS = {
     "windows": ["path", "start_ms"],
     "pictures": ["path", "start_ms"],
@@ -64,10 +44,6 @@ KEYS = {
     "meta": ["key"],
 }
 """The tables and their primary keys, which identify rows to merge."""
-WINDOW_COLUMNS = tuple(name for name, _ in _INFO + _WINDOW)
-"""What conditions on windows can use."""
-VIDEO_COLUMNS = tuple(name for name, _ in _INFO + _STATE)
-"""What conditions on videos can use."""
 _DESCRIBED = ("path", "video_id", "duration_seconds", "start_ms", "end_ms")
 WINDOW_READ = (*_DESCRIBED, "vector", "segments", "bounds_ms")
 """The columns of a `StoredWindow`. Each further column adds 1 to 7 ms to a search of 1,000,000 windows, even
@@ -79,21 +55,25 @@ def schemas(embed_size: int) -> dict[str, pa.Schema]:
 
     A window has its vector (E float32), its segments (S * E float16) and their S + 1 bounds.
     """
-    arrays = [
-        ("vector", pa.list_(pa.float32(), embed_size)),
-        ("segments", pa.list_(pa.float16())),
-        ("bounds_ms", pa.list_(pa.int64())),
-    ]
-    columns = {
-        "windows": _INFO + _WINDOW + arrays,
-        "pictures": [*_INFO[:2], _WINDOW[0], ("jpeg", pa.binary())],
-        "videos": _INFO + _STATE,
-        "meta": [("key", pa.string()), ("value", pa.string())],
+    known = {name: column.type for name, column in {**WINDOW_COLUMNS, **VIDEO_COLUMNS}.items()}
+    arrays = {
+        "vector": pa.list_(pa.float32(), embed_size),
+        "segments": pa.list_(pa.float16()),
+        "bounds_ms": pa.list_(pa.int64()),
     }
-    return {name: pa.schema([_field(KEYS[name], *column) for column in columns[name]]) for name in KEYS}
+    tables: dict[str, dict[str, Any]] = {
+        "windows": {name: known[name] for name in WINDOW_COLUMNS} | arrays,
+        "pictures": {name: known[name] for name in ("path", "video_id", "start_ms")} | {"jpeg": pa.binary()},
+        "videos": {name: known[name] for name in VIDEO_COLUMNS},
+        "meta": {"key": "string", "value": "string"},
+    }
+    return {
+        table: pa.schema([_field(keys, name, kind) for name, kind in tables[table].items()])
+        for table, keys in KEYS.items()
+    }
 
 
-def _field(keys: Sequence[str], name: str, kind: pa.DataType) -> pa.Field:
+def _field(keys: Sequence[str], name: str, kind: pa.DataType | str) -> pa.Field:
     if name not in keys:
         return pa.field(name, kind)
     mark = "lance-schema:unenforced-primary-key"
@@ -207,7 +187,9 @@ def _rows_of(column: pa.ChunkedArray, kind: Any) -> list[NDArray[Any]]:
 
 
 def to_video(row: dict[str, Any]) -> StoredVideo:
-    info = VideoInfo(**{name: row[name] for name, _ in _INFO} | {"path": Path(row["path"])})
+    info = VideoInfo(
+        **{column.name: row[column.name] for column in FILE_COLUMNS} | {"path": Path(row["path"])}
+    )
     return StoredVideo(info, row["state"], row["reason"], row["windows"], row["indexed_seconds"])
 
 
@@ -224,6 +206,8 @@ def _describe(result: EncodedVideo | Failed) -> VideoInfo:
 
 
 def _info_columns(infos: Sequence[VideoInfo]) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {name: [getattr(info, name) for info in infos] for name, _ in _INFO}
+    columns: dict[str, list[Any]] = {
+        column.name: [getattr(info, column.name) for info in infos] for column in FILE_COLUMNS
+    }
     columns["path"] = [stored_path(info.path) for info in infos]
     return columns

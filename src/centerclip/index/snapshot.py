@@ -20,8 +20,9 @@ import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from centerclip.errors import QueryError
-from centerclip.index.schema import WINDOW_COLUMNS, WINDOW_READ, StoredWindow, to_windows
-from centerclip.index.sql import all_of, where_errors
+from centerclip.index.restriction import Restriction
+from centerclip.index.schema import WINDOW_READ, StoredWindow, to_windows
+from centerclip.index.sql import Condition
 
 __all__ = ["EXACT_LIMIT", "Matches", "Snapshot", "first_of_each", "unit_vectors"]
 
@@ -110,30 +111,33 @@ class Snapshot:
         return self.count <= EXACT_LIMIT or not self._table.list_indices()
 
     def search(
-        self, vectors: NDArray[np.float32], top: int, *, where: str | None, per_video: int | None
+        self, vectors: NDArray[np.float32], top: int, *, only: Restriction, per_video: int | None
     ) -> list[Matches]:
         """Find the `top` windows nearest to each of `vectors` [Q, E], unit length.
 
-        Up to `per_video` of them have the same content; `where` restricts the search.
+        Up to `per_video` of them have the same content.
+
+        Raises:
+            QueryError: the time is up.
         """
         if not self.count:
             return [Matches((), 0.0, 0) for _ in vectors]
         look = self._search_memory if self.count <= EXACT_LIMIT else self._search_store
         parts = (vectors[start : start + _TOGETHER] for start in range(0, len(vectors), _TOGETHER))
-        return [matches for part in parts for matches in self._matches(look(part, top, where, per_video))]
+        return [matches for part in parts for matches in self._matches(look(part, top, only, per_video))]
 
-    def rows(self, where: str) -> list[StoredWindow]:
+    def rows(self, where: Condition) -> list[StoredWindow]:
         """Return the windows that meet a condition, ordered by path and time."""
-        rows = self._table.search().where(where).select(list(WINDOW_READ)).to_arrow()
+        rows = self._table.search().where(where.sql).select(list(WINDOW_READ)).to_arrow()
         rows = rows.sort_by([("path", "ascending"), ("start_ms", "ascending")])
         return to_windows(rows)
 
     def _search_memory(
-        self, vectors: NDArray[np.float32], top: int, where: str | None, per_video: int | None
+        self, vectors: NDArray[np.float32], top: int, only: Restriction, per_video: int | None
     ) -> list[_Found]:
         stored = self._vectors
         scores = _products(vectors, stored.matrix)  # [Q, N]
-        allowed = self._allowed(stored.row_ids, where)
+        allowed = self._allowed(stored.row_ids, only)
         found = []
         for row in scores:
             chosen = row if allowed is None else row[allowed]
@@ -147,14 +151,14 @@ class Snapshot:
         return found
 
     def _search_store(
-        self, vectors: NDArray[np.float32], top: int, where: str | None, per_video: int | None
+        self, vectors: NDArray[np.float32], top: int, only: Restriction, per_video: int | None
     ) -> list[_Found]:
         sample = self._vectors.matrix
         backgrounds = np.median(_products(vectors, sample), axis=1)  # [Q]
 
         def look(vector: NDArray[np.float32], background: float) -> _Found:
             def best(wanted: int) -> _Candidates:
-                return self._nearest(vector, wanted, where, whole=wanted < 2 * top)
+                return self._nearest(vector, wanted, only, whole=wanted < 2 * top)
 
             return _rank(best, top, per_video, self.count), float(background), len(sample)
 
@@ -164,7 +168,7 @@ class Snapshot:
             return list(pool.map(look, vectors, backgrounds))
 
     def _nearest(
-        self, vector: NDArray[np.float32], wanted: int, where: str | None, *, whole: bool
+        self, vector: NDArray[np.float32], wanted: int, only: Restriction, *, whole: bool
     ) -> _Candidates:
         """Ask the store; for `whole` rows if few will be dropped, because reading them later takes longer.
 
@@ -174,22 +178,21 @@ class Snapshot:
         query = self._table.search(vector, vector_column_name="vector").distance_type("cosine")
         query = query.select([*(WINDOW_READ if whole else ["video_id"]), "_distance"]).with_row_id(True)
         query = query.limit(wanted).nprobes(_PROBES).refine_factor(math.ceil(_CANDIDATES / wanted))
-        if where is not None:
+        if only.where is not None:
             # As many further partitions as it takes to find enough rows that meet the condition.
-            query = query.where(all_of(where), prefilter=True).maximum_nprobes(0)
-        with where_errors(where, WINDOW_COLUMNS):
-            rows = query.to_arrow()
+            query = query.where(only.where.sql, prefilter=True).maximum_nprobes(0)
+        rows = only.read(query)
         scores = 1 - rows["_distance"].to_numpy().astype(np.float32)
         row_ids = rows["_rowid"].to_numpy().astype(np.int64)
         videos = np.array(rows["video_id"].to_pylist())
         return _Candidates(row_ids, scores, videos, rows if whole else None)
 
-    def _allowed(self, row_ids: NDArray[np.int64], where: str | None) -> NDArray[np.int64] | None:
+    def _allowed(self, row_ids: NDArray[np.int64], only: Restriction) -> NDArray[np.int64] | None:
         """Return the places in `row_ids` of the rows that meet the condition; None for all."""
-        if where is None:
+        if only.where is None:
             return None
-        with where_errors(where, WINDOW_COLUMNS):
-            rows = self._table.search().where(all_of(where)).select(["path"]).with_row_id(True).to_arrow()
+        # The store returns at least one column, so the smallest.
+        rows = only.read(self._table.search().where(only.where.sql).select(["start_ms"]).with_row_id(True))
         wanted = rows["_rowid"].to_numpy().astype(np.int64)
         return np.flatnonzero(np.isin(row_ids, wanted))
 

@@ -1,17 +1,39 @@
-"""Build SQL conditions safely, and check those that users write.
+"""Builds the store's conditions, which are SQL.
 
-The store's filters are raw SQL; no other module builds them by hand.
+Only this module and `conditions`, which reads what users write, compose SQL; users' text is never part of it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from centerclip.errors import CenterCLIPError, IndexStoreError, QueryError
+from centerclip.errors import CenterCLIPError, IndexStoreError
 
-__all__ = ["all_of", "any_of", "differs", "equals", "literal", "store_errors", "where_errors"]
+__all__ = [
+    "Condition",
+    "all_of",
+    "any_of",
+    "begins",
+    "compare",
+    "differs",
+    "equals",
+    "literal",
+    "shown_path",
+    "store_errors",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition on rows, in SQL that this package wrote."""
+
+    sql: str
+
+    def __str__(self) -> str:
+        return self.sql
 
 
 def literal(value: str | float) -> str:
@@ -21,39 +43,47 @@ def literal(value: str | float) -> str:
     return repr(value)
 
 
-def equals(column: str, value: str | float) -> str:
-    return f"{column} = {literal(value)}"
+def compare(column: str, operator: str, value: str | float) -> Condition:
+    return Condition(f"{column} {operator} {literal(value)}")
 
 
-def differs(column: str, value: str | float) -> str:
-    return f"{column} <> {literal(value)}"
+def equals(column: str, value: str | float) -> Condition:
+    return compare(column, "=", value)
 
 
-def any_of(column: str, values: Iterable[str]) -> str:
+def differs(column: str, value: str | float) -> Condition:
+    return compare(column, "<>", value)
+
+
+def any_of(column: str, values: Iterable[str | float]) -> Condition:
     """Return the condition that `column` is one of `values`, at least one."""
-    return f"{column} IN ({', '.join(literal(value) for value in values)})"
+    return Condition(f"{column} IN ({', '.join(literal(value) for value in values)})")
 
 
-def all_of(*conditions: str | None) -> str | None:
-    """Join conditions by AND, without the empty ones; parentheses keep each one intact."""
-    given = [f"({condition})" for condition in conditions if condition]
-    return " AND ".join(given) or None
+def begins(column: str, text: str) -> Condition:
+    return Condition(f"starts_with({column}, {literal(text)})")
 
 
-@contextmanager
-def where_errors(where: str | None, columns: Iterable[str]) -> Iterator[None]:
-    """Turn the store's error about a user's condition into a one-line `QueryError`; otherwise let it pass."""
-    try:
-        yield
-    except CenterCLIPError:
-        raise
-    except (ValueError, RuntimeError) as error:
-        if where is None or "LanceError(IO)" in str(error):
-            raise
-        raise QueryError(
-            f"the condition {where!r} can't be used: {_reason(error)}. "
-            f"Write SQL over the columns {', '.join(columns)}"
-        ) from error
+def all_of(*conditions: Condition | None) -> Condition | None:
+    """Join conditions by AND, without the missing ones; parentheses keep each one intact."""
+    given = [f"({condition})" for condition in conditions if condition is not None]
+    return Condition(" AND ".join(given)) if given else None
+
+
+def shown_path(folders: Mapping[str, str]) -> str:
+    """Return the expression for a file's path as visitors know it.
+
+    Args:
+        folders: the label of each folder; of several that contain a file, the first one counts. An empty
+            label isn't part of the path. A file in none of them is shown with the folder it is in.
+    """
+    parts = []
+    for folder, label in folders.items():
+        prefix = "".join(f"\\x{{{ord(letter):X}}}" for letter in folder.rstrip("/") + "/")
+        inside = f"nullif(regexp_replace(path, '^{prefix}', ''), path)"  # NULL if it isn't there
+        parts.append(f"{literal(label + '/')} || {inside}" if label else inside)
+    last_two = "ltrim(regexp_replace(path, '(?s)^.*/([^/]+/[^/]+)$', '$1'), '/')"
+    return f"coalesce({', '.join([*parts, last_two])})"
 
 
 @contextmanager
@@ -73,8 +103,5 @@ def store_errors(location: str, doing: str) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     """Return the useful part of the store's message, on one line."""
     text = " ".join(str(error).split())
-    parser = re.search(r"\(sql parser error: (.*)\)", text)
-    if parser:
-        return parser.group(1)
     text = re.sub(r"^((Invalid input|lance error|Not supported|Schema error)[,:] )+", "", text)
     return re.split(r"\. Valid fields|, /", text)[0].rstrip(".")[:300]

@@ -7,6 +7,7 @@ videos.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,11 +20,14 @@ from numpy.typing import ArrayLike
 from centerclip.errors import FingerprintError, IndexStoreError, QueryError
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import Changes, FileStamp, Known, compare
+from centerclip.index.columns import VIDEO_COLUMNS, WINDOW_COLUMNS
+from centerclip.index.conditions import parse_condition
 from centerclip.index.export import write_export
 from centerclip.index.lock import writer_lock
-from centerclip.index.schema import VIDEO_COLUMNS, StoredVideo, StoredWindow, milliseconds, to_video
+from centerclip.index.restriction import Restriction
+from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds, to_video
 from centerclip.index.snapshot import Matches, Snapshot, unit_vectors
-from centerclip.index.sql import all_of, equals, store_errors, where_errors
+from centerclip.index.sql import Condition, all_of, equals, store_errors
 from centerclip.index.store import Meta, Store
 from centerclip.index.summary import Stats
 from centerclip.index.writer import Writer
@@ -164,30 +168,40 @@ class VideoIndex:
         return compare(files, known, roots)
 
     def search(
-        self, vectors: ArrayLike, *, top: int = 10, where: str | None = None, per_video: int | None = None
+        self,
+        vectors: ArrayLike,
+        *,
+        top: int = 10,
+        where: str | Condition | None = None,
+        per_video: int | None = None,
+        seconds: float | None = None,
     ) -> list[Matches]:
         """Find the windows nearest to each query vector.
 
         Args:
             vectors: [Q, E] or [E], compared by cosine.
             top: windows per query, at least 1.
-            where: SQL condition on the windows' columns.
+            where: condition on the windows' columns; see `parse_condition`.
             per_video: maximum number of windows of the same content; None for no limit.
+            seconds: when the store stops reading, counted from now; None for no limit. The memory that a
+                condition takes is bounded in any case: 16 bytes per window of a collection in memory, and by
+                `top` in a larger one.
 
         Returns:
             One `Matches` per query; empty ones while the index is empty.
 
         Raises:
-            QueryError: a vector is zero, not finite or not of size E, or the condition can't be used.
+            QueryError: a vector is zero, not finite or not of size E, the condition can't be used, or the
+                time is up.
         """
+        deadline = None if seconds is None else time.monotonic() + seconds
+        only = Restriction(parse_condition(where, WINDOW_COLUMNS), deadline)
         if top < 1 or (per_video is not None and per_video < 1):
             raise QueryError(f"top is {top} and per_video {per_video}, but both must be at least 1")
         if self.model is None:
             return [Matches((), 0.0, 0) for _ in np.atleast_2d(np.asarray(vectors))]
         units = unit_vectors(vectors, self.model.embed_size)
-        return self._read(
-            lambda snapshot: snapshot.search(units, top, where=where or None, per_video=per_video)
-        )
+        return self._read(lambda snapshot: snapshot.search(units, top, only=only, per_video=per_video))
 
     def windows(self, video_id: str, start_seconds: float | None = None) -> list[StoredWindow]:
         """Return the windows of a content in time order, or only the one that starts at `start_seconds`.
@@ -197,7 +211,8 @@ class VideoIndex:
         if self.model is None:
             return []
         start = None if start_seconds is None else equals("start_ms", milliseconds(start_seconds))
-        condition = all_of(equals("video_id", video_id), start) or ""
+        condition = all_of(equals("video_id", video_id), start)
+        assert condition is not None
         found = self._read(lambda snapshot: snapshot.rows(condition))
         return [window for window in found if window.path == found[0].path]
 
@@ -211,7 +226,9 @@ class VideoIndex:
 
         def read() -> bytes | None:
             table = self._store.table("pictures")
-            query = table.search().where(equals("video_id", video_id)).select(["start_ms"]).with_row_id(True)
+            query = (
+                table.search().where(equals("video_id", video_id).sql).select(["start_ms"]).with_row_id(True)
+            )
             rows = query.to_arrow().sort_by("start_ms")
             if not rows.num_rows:
                 return None
@@ -223,13 +240,14 @@ class VideoIndex:
         return self._twice(read)
 
     def videos(
-        self, where: str | None = None, *, offset: int = 0, limit: int | None = None
+        self, where: str | Condition | None = None, *, offset: int = 0, limit: int | None = None
     ) -> list[StoredVideo]:
         """Return the files in the index, done and failed, ordered by path.
 
         Raises:
             QueryError: `where` can't be used; it may name columns of the table of videos.
         """
+        only = parse_condition(where, VIDEO_COLUMNS)
         if self.model is None:
             return []
 
@@ -238,10 +256,9 @@ class VideoIndex:
             from lancedb.query import ColumnOrdering
 
             query = query.order_by([ColumnOrdering(column_name="path", ascending=True)])
-            if where:
-                query = query.where(all_of(where))
-            with where_errors(where, VIDEO_COLUMNS):
-                return [to_video(row) for row in query.to_arrow().to_pylist()]
+            if only is not None:
+                query = query.where(only.sql)
+            return [to_video(row) for row in query.to_arrow().to_pylist()]
 
         return self._twice(read)
 

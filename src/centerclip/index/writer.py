@@ -91,7 +91,7 @@ class Writer:
             return []
         batch = list(by_path.values())
         encoded = [result for result in batch if isinstance(result, EncodedVideo)]
-        others = any_of("path", by_path)
+        others = any_of("path", by_path).sql
         with store_errors(self._store.location, "being written"):
             _, removed = _side_by_side(
                 lambda: merge(self._pictures, picture_rows(encoded), others),
@@ -126,7 +126,7 @@ class Writer:
         before, after = stored_path(old), stored_path(new.path)
         if before not in self._known:
             raise IndexStoreError(f"{old} isn't in the index {self._store.location}, so it can't be moved")
-        condition, path = equals("path", before), {"path": after}
+        condition, path = equals("path", before).sql, {"path": after}
         values = {**path, "modified_seconds": new.modified_seconds}
         with store_errors(self._store.location, "being written"):
             if after in self._known:
@@ -189,7 +189,7 @@ class Writer:
 
     def _forget(self, paths: Sequence[str]) -> None:
         for at in range(0, len(paths), _PATHS):
-            condition = any_of("path", paths[at : at + _PATHS])
+            condition = any_of("path", paths[at : at + _PATHS]).sql
             self._pictures.delete(condition)
             self._removed += self._windows.delete(condition).num_deleted_rows
             self._videos.delete(condition)

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from centerclip.errors import QueryError
 from centerclip.index import Matches, VideoIndex
+from centerclip.index.columns import WINDOW_COLUMNS
+from centerclip.index.conditions import parse_condition
 from centerclip.index.snapshot import first_of_each, unit_vectors
-from centerclip.index.sql import all_of, differs
+from centerclip.index.sql import Condition, all_of, differs
 from centerclip.search.encoders import QueryVectors, as_query_encoder
 from centerclip.search.moments import Moment, is_related, join_moments
 from centerclip.search.query import Query, Term, parse_query
@@ -71,13 +73,15 @@ class Searcher:
     Args:
         index: each search sees what any process has written to it.
         model: a `VideoEncoder`, a `CenterCLIP`, or any `QueryEncoder`; don't change its weights afterwards.
+        seconds: time limit of each read for a search; None for no limit.
 
     Raises:
         FingerprintError: the index was made by another model.
     """
 
-    def __init__(self, index: VideoIndex, model: Any) -> None:
+    def __init__(self, index: VideoIndex, model: Any, *, seconds: float | None = None) -> None:
         self.index = index
+        self._seconds = seconds
         encoder = as_query_encoder(model)
         self.vectors = QueryVectors(encoder)
         """Encodes the queries; callers can use it to encode sentences in advance."""
@@ -90,7 +94,7 @@ class Searcher:
         *,
         top: int = 10,
         per_video: int | None = 1,
-        where: str | None = None,
+        where: str | Condition | None = None,
         tail: bool = False,
         files: bool = True,
     ) -> list[Hit]:
@@ -105,7 +109,8 @@ class Searcher:
             query: text in the query language (see `query`), a file, a parsed query, or an embedding [E].
             top: maximum number of hits.
             per_video: maximum number of moments of the same content; None for no limit.
-            where: SQL condition on the windows' columns (`duration_seconds > 60 and path like '%/2024/%'`).
+            where: condition on the windows' columns (`duration_seconds > 60 and path like '%/2024/%'`); see
+                `index.conditions`.
             tail: keep the tail.
             files: whether a text query may name files; see `parse_query`.
 
@@ -125,7 +130,7 @@ class Searcher:
         *,
         top: int = 10,
         per_video: int | None = 1,
-        where: str | None = None,
+        where: str | Condition | None = None,
         tail: bool = False,
         files: bool = True,
     ) -> list[list[Hit]]:
@@ -135,7 +140,8 @@ class Searcher:
         number of hits.
         """
         self._check()
-        return self._find(self._encode(queries, files), top, per_video, where, tail)
+        only = parse_condition(where, WINDOW_COLUMNS)  # before anything is encoded
+        return self._find(self._encode(queries, files), top, per_video, only, tail)
 
     def similar(
         self,
@@ -144,7 +150,7 @@ class Searcher:
         *,
         top: int = 10,
         per_video: int | None = 1,
-        where: str | None = None,
+        where: str | Condition | None = None,
         tail: bool = False,
     ) -> list[Hit]:
         """Find windows in other videos that resemble a window of the index.
@@ -162,7 +168,7 @@ class Searcher:
                 f"the index has no window of video {video_id!r} that starts at {start_seconds:g} seconds: "
                 "take both from a hit"
             )
-        others = all_of(where, differs("video_id", video_id))
+        others = all_of(parse_condition(where, WINDOW_COLUMNS), differs("video_id", video_id))
         return self._find([windows[0].vector], top, per_video, others, tail)[0]
 
     def curve(self, query: QueryLike, video_id: str, *, files: bool = True) -> Curve:
@@ -203,7 +209,7 @@ class Searcher:
         vectors: Sequence[NDArray[np.float32]],
         top: int,
         per_video: int | None,
-        where: str | None,
+        where: Condition | None,
         tail: bool,
     ) -> list[list[Hit]]:
         """Examine more and more windows until `top` moments are found for each vector."""
@@ -214,7 +220,9 @@ class Searcher:
             size = max(1, _IN_MEMORY // wanted)
             for places in (waiting[start : start + size] for start in range(0, len(waiting), size)):
                 chosen = np.stack([vectors[place] for place in places])  # [Q, E]
-                found = self.index.search(chosen, top=wanted, where=where, per_video=each)
+                found = self.index.search(
+                    chosen, top=wanted, where=where, per_video=each, seconds=self._seconds
+                )
                 for place, matches in zip(places, found, strict=True):
                     moments = join_moments(matches.windows, vectors[place], matches.background)
                     contents = [moment.window.video_id for moment in moments]

@@ -19,7 +19,7 @@ from centerclip.index import VideoIndex
 from centerclip.serve.errors import ERRORS, add_error_handlers
 from centerclip.serve.metrics import Metrics
 from centerclip.serve.routes import indexing, media, operation, search, videos
-from centerclip.serve.security import Guard
+from centerclip.serve.security import Guard, SecurityHeaders
 from centerclip.serve.services import Services
 from centerclip.serve.settings import ServerSettings
 
@@ -56,7 +56,7 @@ def create_app(index: VideoIndex, encoder: VideoEncoder, settings: ServerSetting
         yield
         services.close()
 
-    app = FastAPI(
+    app = _Application(
         title="CenterCLIP",
         version=centerclip.__version__,
         description=_DESCRIPTION,
@@ -73,6 +73,12 @@ def create_app(index: VideoIndex, encoder: VideoEncoder, settings: ServerSetting
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(_Observer, metrics=services.metrics)
     return app
+
+
+class _Application(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the headers around everything; `add_middleware` adds layers inside of the error handling."""
+        return SecurityHeaders(super().build_middleware_stack())
 
 
 def _add_pages(app: FastAPI) -> None:

@@ -25,7 +25,7 @@ _CODES = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
-    408: "upload_too_slow",
+    408: "request_too_slow",
     409: "conflict",
     410: "gone",
     413: "too_large",

@@ -6,6 +6,7 @@ needs no record on disk.
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from contextlib import closing
@@ -17,7 +18,7 @@ from fastapi import HTTPException
 
 from centerclip.api import Failure, Job, JobRequest
 from centerclip.embedding import VideoEncoder
-from centerclip.errors import CenterCLIPError, IndexLockedError
+from centerclip.errors import CenterCLIPError, IndexLockedError, VideoError
 from centerclip.index import Finished, VideoIndex
 from centerclip.indexing import FileResult, SyncOptions, SyncProgress, sync
 from centerclip.serve.library import Library
@@ -126,6 +127,7 @@ class _Run(Thread):
             footage_seconds=0.0,
             states={},
             failures=[],
+            missing=[],
             message="",
             started=time.time(),
             ended=None,
@@ -145,7 +147,7 @@ class _Run(Thread):
                 on_finish=self._on_finish,
                 should_stop=self.stop.is_set,
             )
-            with closing(sync(self._index, self._folders, self._encoder, options)) as results:
+            with closing(sync(self._index, self._present(), self._encoder, options)) as results:
                 for result in results:
                     self._on_result(result)
             end = {"state": "done" if self._finished or not self.stop.is_set() else "canceled"}
@@ -155,6 +157,17 @@ class _Run(Thread):
         finally:
             self._update(ended=time.time(), **end)
             self.begun.set()
+
+    def _present(self) -> list[Path]:
+        """The folders that are there. The files of others, whose disk may be away, stay in the index."""
+        present = [folder for folder in self._folders if os.path.exists(folder)]
+        missing = [self._library.root_name(folder) for folder in self._folders if folder not in present]
+        self._update(missing=missing)
+        if not present:
+            raise VideoError(
+                f"{', '.join(missing)} not found: connect the disk, or start the server with --folder PATH"
+            )
+        return present
 
     def _on_progress(self, progress: SyncProgress) -> None:
         self.begun.set()

@@ -12,7 +12,8 @@ from threading import Lock
 
 from centerclip.errors import IndexStoreError
 from centerclip.index import FileStamp, Stats, StoredVideo, VideoIndex
-from centerclip.index.sql import all_of, any_of, equals, literal
+from centerclip.index.schema import stored_path
+from centerclip.index.sql import Condition, all_of, any_of, begins, equals, shown_path
 
 __all__ = ["GoneError", "Library", "is_playable"]
 
@@ -43,7 +44,7 @@ class Library:
         self.index = index
         self._given = tuple(Path(os.path.abspath(folder)) for folder in folders)
         self._lock = Lock()
-        self._read: object = None  # the index and version that the following were read from
+        self._read: object = None  # the index, its version and roots that the following were read from
         self._roots: tuple[Path, ...] = ()
         self._tops: dict[str, Path] = {}
         self._folders: list[str] = []
@@ -53,6 +54,10 @@ class Library:
         """The folders and files that a job indexes."""
         self._refresh()
         return list(self._roots)
+
+    def root_name(self, root: Path) -> str:
+        """A root's name as visitors know it."""
+        return self.folder_of(root / "file") or root.name or "/"
 
     def folders(self) -> list[str]:
         """All folders that contain videos, as visitors know them."""
@@ -74,17 +79,18 @@ class Library:
         inside = path.parent.relative_to(root).as_posix()
         return "/".join(part for part in (label, inside) if part not in {"", "."})
 
-    def within(self, folder: str) -> str:
-        """The SQL condition that a file is in a folder, as `folder_of` names it, or below it."""
+    def shown_path(self) -> str:
+        """The SQL expression for a file's path as visitors know it: its `folder_of` and its name.
+
+        Conditions from visitors are about this path, so they can't probe for the folders above the library.
+        """
         self._refresh()
+        return shown_path({str(root): label for label, root in self._tops.items()})
+
+    def within(self, folder: str) -> Condition | None:
+        """The condition that a file is in a folder, as `folder_of` names it, or below it; None for all."""
         wanted = folder.strip("/")
-        options = []
-        for label, root in self._tops.items():
-            if not label or wanted == label or wanted.startswith(f"{label}/"):
-                inside = wanted.removeprefix(label).strip("/")
-                prefix = "/".join(part for part in (str(root).rstrip("/"), inside) if part)
-                options.append(f"starts_with(path, {literal(prefix + '/')})")
-        return " OR ".join(options) or "false"
+        return begins(self.shown_path(), f"{wanted}/") if wanted else None
 
     def videos(self, video_ids: Iterable[str]) -> dict[str, StoredVideo]:
         """The encoded files with these ids; of several copies, the first path."""
@@ -134,7 +140,7 @@ class Library:
 
     def _refresh(self) -> None:
         version = self.index.version
-        state = (self.index.id, version)
+        state = (self.index.id, version, self.index.roots)
         with self._lock:
             if state == self._read:
                 return
@@ -142,7 +148,8 @@ class Library:
             parents = {video.info.path.parent for video in videos}
             self._roots = self._given or self.index.roots
             files = {video.info.path for video in videos}
-            self._tops = _labelled(root.parent if root in files else root for root in self._roots)
+            tops = (root.parent if root in files else root for root in self._roots)
+            self._tops = _labelled(Path(stored_path(top)) for top in tops)
             self._stats = self.index.stats() if version else None
             self._read = state
         self._folders = sorted({self.folder_of(parent / "file") for parent in parents} - {""})

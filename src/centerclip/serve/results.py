@@ -10,7 +10,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from hashlib import blake2b
 from threading import Lock
 from urllib.parse import urlencode
@@ -21,12 +21,16 @@ from centerclip import search
 from centerclip.api import FoundMoment, SearchResult
 from centerclip.errors import QueryError
 from centerclip.index import StoredVideo
-from centerclip.index.sql import all_of
+from centerclip.index.columns import WINDOW_COLUMNS
+from centerclip.index.conditions import instant, parse_condition
+from centerclip.index.sql import Condition, all_of, compare
 from centerclip.serve.library import Library, is_playable
 
 __all__ = ["Filters", "Results"]
 
 _LISTS = 256
+_DAY_LETTERS = 10
+"""A longer text also has a time of day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +48,25 @@ class Filters:
     before: str = ""
     where: str = ""
 
-    def condition(self, library: Library) -> str | None:
-        """As SQL on the columns of windows; None if there is no condition.
+    def condition(self, library: Library) -> Condition | None:
+        """As a condition on windows; None if there is none.
+
+        In `where`, the path is the one that visitors see.
 
         Raises:
-            QueryError: a date can't be parsed.
+            QueryError: a date can't be parsed, or `where` can't be used.
         """
-        parts = [library.within(self.folder)] if self.folder.strip("/") else []
+        own = parse_condition(self.where, WINDOW_COLUMNS, {"path": library.shown_path()})
+        parts = [library.within(self.folder), own]
         if self.min_duration is not None:
-            parts.append(f"duration_seconds >= {self.min_duration!r}")
+            parts.append(compare("duration_seconds", ">=", self.min_duration))
         if self.max_duration is not None:
-            parts.append(f"duration_seconds <= {self.max_duration!r}")
+            parts.append(compare("duration_seconds", "<=", self.max_duration))
         if self.after:
-            parts.append(f"modified_seconds >= {_instant('after', self.after).timestamp()!r}")
+            parts.append(compare("modified_seconds", ">=", _instant("after", self.after)))
         if self.before:
-            last = _instant("before", self.before)
-            whole_day = "T" not in self.before and " " not in self.before.strip()
-            parts.append(
-                f"modified_seconds < {(last + timedelta(days=1)).timestamp()!r}"
-                if whole_day
-                else f"modified_seconds <= {last.timestamp()!r}"
-            )
-        return all_of(*parts, self.where.strip() or None)
+            parts.append(_until(self.before.strip()))
+        return all_of(*parts)
 
 
 class Results:
@@ -184,10 +185,19 @@ def _read_cursor(cursor: str) -> tuple[str, int]:
     return name, int(offset)
 
 
-def _instant(name: str, text: str) -> datetime:
+def _until(text: str) -> Condition | None:
+    """The condition that a file is at most this old; a day counts to its end."""
+    last = _instant("before", text)
+    if len(text) > _DAY_LETTERS:
+        return compare("modified_seconds", "<=", last)
+    day = date.fromisoformat(text)
+    if day == date.max:
+        return None  # no later day can be written
+    return compare("modified_seconds", "<", _instant("before", (day + timedelta(days=1)).isoformat()))
+
+
+def _instant(name: str, text: str) -> float:
     try:
-        if len(text.strip()) <= 10:
-            return datetime.combine(date.fromisoformat(text.strip()), time()).astimezone()
-        return datetime.fromisoformat(text.strip()).astimezone()
-    except (ValueError, OverflowError, OSError):
+        return instant(text)
+    except ValueError:
         raise QueryError(f"{name}={text!r} isn't a date: write it like 2026-05-31") from None

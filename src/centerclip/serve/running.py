@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from centerclip.errors import ConfigError
+from centerclip.serve.connections import Connections, SparseWarnings, connection_limit, protocol_for
 from centerclip.serve.settings import ServerSettings
 
 __all__ = ["address_of", "listen", "log_requests", "make_server"]
@@ -49,8 +50,16 @@ def make_server(app: FastAPI) -> uvicorn.Server:
     """Return a server for an application; its `run([socket])` serves until Ctrl-C or SIGTERM."""
     # Its lines would contain tokens and queries; the application logs its own requests.
     logging.getLogger("uvicorn.access").disabled = True
+    for name in ("uvicorn.error", "asyncio"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(known, SparseWarnings) for known in logger.filters):
+            logger.addFilter(SparseWarnings())
+    settings: ServerSettings = app.state.services.settings
+    limit = settings.max_connections or connection_limit()
     config = uvicorn.Config(
         app,
+        http=protocol_for(Connections(limit, settings.head_seconds)),
+        backlog=1,  # accepted per turn of the loop, so that each is counted before the next
         log_config=None,
         access_log=False,
         server_header=False,
@@ -59,9 +68,16 @@ def make_server(app: FastAPI) -> uvicorn.Server:
         timeout_graceful_shutdown=_GRACE_SECONDS,
         lifespan="on",
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     app.state.services.is_stopping = lambda: server.should_exit
     return server
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listening in sockets or ():
+            listening.listen(_BACKLOG)  # the kernel's queue, which asyncio cut to what it accepts per turn
 
 
 def log_requests() -> None:

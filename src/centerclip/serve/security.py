@@ -1,7 +1,7 @@
-"""Decides who may use the application and what browsers may do with its responses, in one layer around it.
+"""Decides who may use the application and what browsers may do with its responses, in two layers around it.
 
-It protects a visitor who has pages of other sites open: it checks the host name (DNS rebinding), accepts
-requests that change something from the application's own page only, and lets no other site embed a response.
+They protect a visitor who has pages of other sites open: the host name is checked (DNS rebinding), pages of
+other sites can only link to the application's pages, and no other site can embed a response.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from centerclip.serve.errors import error_response
 from centerclip.serve.settings import ServerSettings
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "SecurityHeaders"]
 
 _COOKIE = "centerclip"
 _OPEN = frozenset({"/healthz", "/readyz"})
 """These reveal nothing about the library; monitoring asks for them without a token."""
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_PAGES = frozenset({"/", "/docs"})
+"""What other sites may link to. Everything else answers only these pages, and programs."""
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 HEADERS = {
@@ -42,8 +43,26 @@ HEADERS = {
 """On every response."""
 
 
+class SecurityHeaders:
+    """The outer layer: every response has the headers, also those of the application's error handling."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
 class Guard:
-    """ASGI middleware; see the module.
+    """The inner layer: refuses requests.
 
     Args:
         app: the application to protect.
@@ -61,29 +80,20 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-
-        async def guarded_send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
         headers = Headers(scope=scope)
         refused = self._refuse(scope, headers)
         if refused is not None:
-            await refused(scope, receive, guarded_send)
+            await refused(scope, receive, send)
         else:
-            await self._app(scope, self._limited(headers, receive), guarded_send)
+            await self._app(scope, self._limited(headers, receive), send)
 
     def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
         """The response to a request that is refused or has the token in its address; None lets it in."""
         host = headers.get("host", "")
         if self._settings.local and _host_name(host) not in _LOCAL_NAMES | {self._settings.host}:
             return error_response(403, f"this server isn't {host[:100]!r}: use http://127.0.0.1")
-        if scope["method"] not in _SAFE and _is_foreign(headers, host):
-            return error_response(403, "requests that change something must come from this server's own page")
+        if _is_foreign(headers, host) and not _is_link(scope, headers):
+            return error_response(403, "pages of other sites can't use this server: use its own page")
         if scope["path"] in _OPEN or self._token is None:
             return None
         query = parse_qs(scope["query_string"].decode("latin-1"))
@@ -161,6 +171,12 @@ def _is_foreign(headers: Headers, host: str) -> bool:
         return True
     origin = headers.get("origin")
     return origin is not None and origin.partition("://")[2] != host
+
+
+def _is_link(scope: Scope, headers: Headers) -> bool:
+    """Whether a browser opens one of the pages in a tab of its own, as it does for a link."""
+    opens = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+    return opens and scope["method"] == "GET" and scope["path"] in _PAGES
 
 
 def _cookies(headers: Iterable[str]) -> list[str]:

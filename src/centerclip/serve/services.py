@@ -54,7 +54,7 @@ class Services:
         for workers in self._workers:
             self.metrics.watch_queue(workers.name, partial(getattr, workers, "taken"))
         self.library = Library(index, settings.folders)
-        self.searcher = Searcher(index, encoder)
+        self.searcher = Searcher(index, encoder, seconds=settings.search_seconds)
         self.texts = TextBatches(self.searcher.vectors, self.modeling, self.metrics.count_batch)
         self.results = Results(self.library, self.metrics.count_cached)
         self.examples = Examples(index, encoder)

@@ -34,6 +34,8 @@ class ServerSettings:
         search_seconds: time limit of a search.
         upload_seconds: time limit for receiving an upload.
         excerpt_seconds: time limit for making an excerpt or picture, and for a search by an upload.
+        head_seconds: time limit for receiving a request's head.
+        max_connections: maximum number of connections; None for what the process's file handles allow.
         excerpt_cache_bytes: maximum total size of the excerpts on disk.
     """
 
@@ -49,6 +51,8 @@ class ServerSettings:
     search_seconds: float = 20.0
     upload_seconds: float = 30.0
     excerpt_seconds: float = 60.0
+    head_seconds: float = 10.0
+    max_connections: int | None = None
     excerpt_cache_bytes: int = 1024 * _MEBIBYTE
 
     def __post_init__(self) -> None:

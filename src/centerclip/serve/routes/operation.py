@@ -67,4 +67,5 @@ def _stats(services: Services) -> api.LibraryStats:
         version=stats.version if stats else 0,
         examples=services.examples.choose(),
         folders=services.library.folders(),
+        roots=[services.library.root_name(root) for root in services.library.roots()],
     )

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, File, Form, HTTPException, Query, Upload
 from centerclip import search
 from centerclip.api import SearchResult
 from centerclip.errors import VideoError
+from centerclip.index.columns import WINDOW_COLUMNS
 from centerclip.search import Term, parse_query
 from centerclip.serve.results import Filters
 from centerclip.serve.routes.windows import VideoId, window_at
@@ -40,6 +41,13 @@ _Day = Annotated[
     ),
 ]
 
+_WHERE = (
+    f"A condition on {', '.join(WINDOW_COLUMNS)}: comparisons (`=`, `<>`, `<`, `<=`, `>`, `>=`, `like`, "
+    "`ilike`, `in`, `between`, `is null`) joined by `and`, `or`, `not` and parentheses. Text is in single "
+    "quotes. `path` is a hit's `folder` and `name` joined by a slash. `modified_seconds` can be compared "
+    "with an ISO date."
+)
+
 
 def _filters(
     folder: Annotated[str, Query(max_length=1000, description="One of the `folders` in /api/stats.")] = "",
@@ -47,9 +55,7 @@ def _filters(
     max_duration: _Seconds = None,
     after: _Day = "",
     before: _Day = "",
-    where: Annotated[
-        str, Query(max_length=1000, description="A SQL condition.", examples=["width >= 1920"])
-    ] = "",
+    where: Annotated[str, Query(max_length=1000, description=_WHERE, examples=["width >= 1920"])] = "",
 ) -> Filters:
     return Filters(folder, min_duration, max_duration, after, before, where)
 
@@ -81,14 +87,14 @@ async def search_words(
     def find_like(video_id: str) -> SearchResult:
         window = window_at(services, video_id, start)
         begin, where = window.window.start_seconds, filters.condition(services.library)
-        key = ["like", video_id, begin, per_video, where]
+        key = ["like", video_id, begin, per_video, str(where)]
         similar = services.searcher.similar
         look = partial(similar, video_id, begin, top=most, per_video=per_video, where=where)
         return find(f"more like {window.path.name}", key, look, top=top, cursor=cursor)
 
     def find_words(query: search.Query) -> SearchResult:
         where = filters.condition(services.library)
-        key = ["words", str(query), per_video, where]
+        key = ["words", str(query), per_video, str(where)]
         look = partial(services.searcher.search, query, top=most, per_video=per_video, where=where)
         return find(q, key, look, top=top, cursor=cursor)
 
@@ -126,7 +132,7 @@ async def search_file(
                 per_video=per_video,
                 where=where,
             )
-            key = ["file", digest, str(search.Query(terms)) if terms else None, per_video, where]
+            key = ["file", digest, str(search.Query(terms)) if terms else None, per_video, str(where)]
             try:
                 return services.results.find(_query_text(file, q), key, look, top=top, cursor="")
             except VideoError as error:

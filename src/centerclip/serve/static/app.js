@@ -12,6 +12,7 @@ import * as sample from "./sample.js";
 
 const PAGE = 24;
 const FOOTAGE_PAGE = 48;
+const ROOTS = 3; // named in the footer
 
 let view = address.read();
 let library = null;
@@ -180,10 +181,18 @@ async function loadLibrary() {
   }
   const toy = library.model.nano ? ", a toy model that only knows drawn videos" : "";
   byId("library").textContent = `${plural(library.videos, "video")}, ${length(library.seconds)} · model ${library.model.name}${toy}`;
+  showRoots(library.roots);
   byId("examples").replaceChildren(...library.examples.map((text) =>
     make("button", { type: "button", className: "quiet", text, on: { click: () => go({ ...view, q: text, file: null, like: "", start: "" }) } })));
   const option = (value, text) => make("option", { value, text });
   byId("filter-form").elements.folder.replaceChildren(option("", "all"), ...library.folders.map((name) => option(name, name)));
+}
+
+// What "Look for new videos" looks into.
+function showRoots(roots) {
+  const more = roots.length - ROOTS;
+  byId("roots").textContent = roots.length ? `Folders: ${roots.slice(0, ROOTS).join(", ")}${more > 0 ? ` and ${more} more` : ""}` : "";
+  byId("roots").title = roots.join("\n");
 }
 
 function setUpSearch() {

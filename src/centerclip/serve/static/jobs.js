@@ -71,5 +71,6 @@ export function describe(job) {
   if (job.state === "failed") return job.message;
   const failed = job.states.failed ? `, ${job.states.failed} can't be read` : "";
   const stopped = job.state === "canceled" ? "Stopped: " : "";
-  return `${stopped}${job.states.indexed ? `${plural(job.states.indexed, "video")} indexed` : "Nothing new"}${failed}.`;
+  const missing = job.missing.length ? ` Not found: ${job.missing.join(", ")}.` : "";
+  return `${stopped}${job.states.indexed ? `${plural(job.states.indexed, "video")} indexed` : "Nothing new"}${failed}.${missing}`;
 }
