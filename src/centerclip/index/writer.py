@@ -1,26 +1,29 @@
 """The only code that changes an index: it replaces rows in batches and verifies the result.
 
-One rule makes it safe to kill at any time: a path has as many rows in `windows` as `videos` says, and they
-and its pictures belong to the content that `videos` says (a failed or unknown path has none). A batch commits
-its pictures and its windows, then its videos; in between, the rule is broken for that batch alone. The next
-writer forgets such paths, so that they are encoded again. Repeating a batch replaces rows and never adds any.
+It is safe to kill it, or to cut the power, at any time. Readers see a change once it is on the disk and
+`Store.commit` named it, so the next writer undoes whatever an interrupted one left unnamed. In object storage,
+and if that name was lost, the rule of `contents` finds it instead: a batch writes its pictures and its windows,
+then its videos; in between, the rule is broken for that batch alone. The next writer forgets such paths, so
+that they are encoded again. Repeating a batch replaces rows and never adds any.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from centerclip.errors import IndexStoreError
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import FileStamp
+from centerclip.index.contents import Contents, inspect_tables, side_by_side
+from centerclip.index.recovery import recover
 from centerclip.index.schema import milliseconds, picture_rows, stored_path, video_rows, window_rows
 from centerclip.index.snapshot import EXACT_LIMIT
 from centerclip.index.sql import any_of, equals, store_errors
@@ -32,6 +35,7 @@ __all__ = ["Finished", "Writer"]
 
 _KEEP_VERSIONS = timedelta(hours=1)
 """How long files of old versions are kept, because a reader may be in the middle of a search."""
+_FOREVER = timedelta(days=36_500)
 _FRAGMENTS = 20
 """Number of appended pieces that makes a finished run compact, which rewrites the table."""
 _BATCHES = 500
@@ -62,16 +66,18 @@ class Writer:
         self._store = store
         self._card = card
         self._embed_size = card.embed_size
-        self._pictures = store.table("pictures")
-        self._windows = store.table("windows")
-        self._videos = store.table("videos")
         self._batches = 0
         self._removed = 0
         with store_errors(store.location, "being checked"):
-            found = _inspect(self._pictures, self._windows, self._videos)
+            recover(store)
+            self._pictures = store.newest("pictures")
+            self._windows = store.newest("windows")
+            self._videos = store.newest("videos")
+            found = inspect_tables(self._pictures, self._windows, self._videos)
             self._known = found.counts
             self._forget(sorted(found.broken))
             self._tidy()
+            store.commit()
 
     def add(self, results: Sequence[EncodedVideo | Failed]) -> list[EncodedVideo | Failed]:
         """Record a batch, replacing everything stored about the same paths.
@@ -93,12 +99,13 @@ class Writer:
         encoded = [result for result in batch if isinstance(result, EncodedVideo)]
         others = any_of("path", by_path)
         with store_errors(self._store.location, "being written"):
-            _, removed = _side_by_side(
-                lambda: merge(self._pictures, picture_rows(encoded), others),
-                lambda: merge(self._windows, window_rows(encoded, self._embed_size), others),
+            _, removed = side_by_side(
+                lambda: self._put(self._pictures, picture_rows(encoded), others),
+                lambda: self._put(self._windows, window_rows(encoded, self._embed_size), others),
             )
             self._removed += removed
             merge(self._videos, video_rows(batch), others)
+            self._store.commit()
             self._batches += 1
             if self._batches % _BATCHES == 0:
                 self._compact()
@@ -115,6 +122,7 @@ class Writer:
         known = sorted({stored_path(path) for path in paths} & self._known.keys())
         with store_errors(self._store.location, "being written"):
             self._forget(known)
+            self._store.commit()
         return len(known)
 
     def move(self, old: Path, new: FileStamp) -> None:
@@ -134,6 +142,7 @@ class Writer:
             self._pictures.update(where=condition, values=path)
             self._removed += self._windows.update(where=condition, values=values).rows_updated
             self._videos.update(where=condition, values=values)
+            self._store.commit()
         self._known[after] = self._known.pop(before)
 
     def finish(self) -> Finished:
@@ -146,6 +155,7 @@ class Writer:
             self._tidy()
             rows = int(self._windows.count_rows())
             built = self._build_ann(rows)
+            self._store.commit()
             files = self._verify().files
             done = [row["duration_seconds"] for row in files if row["state"] == "done"]
             stats = Stats(
@@ -187,6 +197,12 @@ class Writer:
             return Failed(path, "two windows start within a millisecond; index with a longer --window")
         return result
 
+    def _put(self, table: Any, rows: pa.Table, gone: str) -> int:
+        """Write rows, and wait until they are on the disk; see `merge`."""
+        changed = merge(table, rows, gone)
+        self._store.sync(table.name)
+        return changed
+
     def _forget(self, paths: Sequence[str]) -> None:
         for at in range(0, len(paths), _PATHS):
             condition = any_of("path", paths[at : at + _PATHS])
@@ -203,8 +219,11 @@ class Writer:
             self._compact()
 
     def _compact(self) -> None:
-        for table in (self._pictures, self._windows, self._videos):
-            table.optimize(cleanup_older_than=_KEEP_VERSIONS)
+        """Merge small pieces, and delete versions that became old once the newest are on the disk."""
+        for age in (_FOREVER, _KEEP_VERSIONS):
+            for table in (self._pictures, self._windows, self._videos):
+                table.optimize(cleanup_older_than=age)
+            self._store.commit()
         self._removed = 0
 
     def _build_ann(self, rows: int) -> bool:
@@ -237,9 +256,9 @@ class Writer:
         # IvfRq supports only multiples of 8.
         return IvfSq(distance_type="cosine", target_partition_size=_PARTITION)
 
-    def _verify(self) -> _Contents:
+    def _verify(self) -> Contents:
         """Compare what was written with what a new reader would see."""
-        found = _inspect(*map(self._store.table, ("pictures", "windows", "videos")))
+        found = inspect_tables(*map(self._store.table, ("pictures", "windows", "videos")))
         wrong = found.broken | {path for path, _ in found.counts.items() ^ self._known.items()}
         if wrong:
             raise IndexStoreError(
@@ -248,38 +267,3 @@ class Writer:
                 "Run the command again to encode these files again"
             )
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Contents:
-    """The rows of `videos`, each path's number of windows by them, and the paths that break the rule."""
-
-    files: list[dict[str, Any]]
-    counts: dict[str, int]
-    broken: set[str]
-
-
-def _inspect(pictures: Any, windows: Any, videos: Any) -> _Contents:
-    columns = ["path", "video_id", "windows", "state", "reason", "duration_seconds"]
-    files, pictured, indexed = _side_by_side(
-        lambda: videos.search().select(columns).to_arrow().to_pylist(),
-        lambda: _by_content(pictures),
-        lambda: _by_content(windows),
-    )
-    expected = {(row["path"], row["video_id"]): row["windows"] for row in files if row["windows"]}
-    wrong = {key for key, _ in expected.items() ^ indexed.items()} | (expected.keys() ^ pictured.keys())
-    return _Contents(files, {row["path"]: row["windows"] for row in files}, {path for path, _ in wrong})
-
-
-def _by_content(table: Any) -> dict[tuple[str, str], int]:
-    """Return the number of rows of each path and content."""
-    keys = ["path", "video_id"]
-    grouped = table.search().select(keys).to_arrow().group_by(keys).aggregate([([], "count_all")])
-    return {(row["path"], row["video_id"]): row["count_all"] for row in grouped.to_pylist()}
-
-
-def _side_by_side(*calls: Callable[[], Any]) -> list[Any]:
-    """Do all at once, because the store mostly waits for the disk; raise the first error once all ended."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        futures = [pool.submit(call) for call in calls]
-    return [future.result() for future in futures]

@@ -1,0 +1,132 @@
+"""Which version of a local table can be read: the wanted one, or the newest good one before it.
+
+A power cut can leave files empty, cut off or full of zeros, and the store doesn't open a table whose newest
+manifest is such a file. Its older versions are opened through a folder of links that lacks the damaged one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+from weakref import finalize
+
+from centerclip.index.durable import MANIFESTS
+from centerclip.index.schema import KEYS
+
+__all__ = ["GoodVersion", "check_table", "find_good", "index_errors", "manifests", "open_alone"]
+
+_NOTHING = {
+    "windows": "start_ms < 0",
+    "pictures": "start_ms < 0",
+    "videos": "windows < 0",
+    "meta": "value = ''",
+}
+"""A condition that no row meets. Evaluating it opens every data file and every list of deleted rows."""
+_NUMBERS = 2**64 - 1
+"""Manifests are named by this minus their version, so that the newest is listed first."""
+STORE_ERRORS = (OSError, ValueError, RuntimeError)
+"""The three kinds that lancedb raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoodVersion:
+    """A version of a table that can be read, and the connection to open it by."""
+
+    name: str
+    number: int
+    connection: Any
+
+    def open(self) -> Any:
+        """Return a handle for reading."""
+        return self.connection.open_table(self.name, version=self.number)
+
+
+def manifests(location: str, name: str) -> dict[int, Path]:
+    """Return the versions of a local table and their manifests, the newest first; empty without a table."""
+    folder = Path(location, f"{name}.lance", MANIFESTS)
+    found = {}
+    with suppress(FileNotFoundError):
+        for file in os.listdir(folder):
+            stem, _, kind = file.partition(".")
+            if kind == "manifest" and stem.isdigit():
+                found[_NUMBERS - int(stem)] = folder / file
+    return dict(sorted(found.items(), reverse=True))
+
+
+def find_good(location: str, name: str, connection: Any, at_most: int | None = None) -> GoodVersion | None:
+    """Find the newest version, up to `at_most`, that can be read; None if there is none."""
+    found = manifests(location, name)
+    for number in found:
+        if at_most is None or number <= at_most:
+            with suppress(*STORE_ERRORS):
+                good = GoodVersion(name, number, connection)
+                check_table(good.open(), number)
+                return good
+            if number != max(found):  # a newer one may be in the way
+                with suppress(*STORE_ERRORS):
+                    good = open_alone(location, name, number)
+                    check_table(good.open(), number)
+                    return good
+    return None
+
+
+def open_alone(location: str, name: str, number: int) -> GoodVersion:
+    """Open a version as if it were the only one.
+
+    Raises:
+        OSError, ValueError, RuntimeError: its manifest is damaged.
+    """
+    from centerclip.index.lance import lancedb
+
+    links = mkdtemp(prefix="centerclip-")
+    connection = lancedb.connect(links)
+    finalize(connection, shutil.rmtree, links, ignore_errors=True)
+    table = Path(links, f"{name}.lance")
+    (table / MANIFESTS).mkdir(parents=True)
+    for entry in os.scandir(Path(location, table.name)):
+        if entry.name != MANIFESTS:
+            os.symlink(os.path.abspath(entry.path), table / entry.name)
+    shutil.copy(manifests(location, name)[number], table / MANIFESTS)
+    good = GoodVersion(name, number, connection)
+    _check_manifest(good.open(), number)
+    return good
+
+
+def _check_manifest(table: Any, number: int) -> None:
+    names = table.schema.names
+    if table.version != number or not set(KEYS[table.name]) <= set(
+        names
+    ):  # of zeros, the store makes a version 0
+        raise ValueError(f"the manifest of version {number} is damaged")
+
+
+def check_table(table: Any, number: int) -> None:
+    """Open every file of a version; takes 14 ms for 1,000,000 rows.
+
+    Raises:
+        OSError, ValueError, RuntimeError: one is damaged.
+    """
+    _check_manifest(table, number)
+    table.search().where(_NOTHING[table.name]).select(KEYS[table.name]).to_arrow()
+    for error in index_errors(table).values():
+        raise error
+
+
+def index_errors(table: Any) -> dict[str, Exception]:
+    """Return the names of the ANN indices that can't be searched, and why."""
+    errors: dict[str, Exception] = {}
+    for index in table.list_indices():
+        size = table.schema.field("vector").type.list_size
+        query = table.search([1.0] + [0.0] * (size - 1), vector_column_name="vector")
+        try:
+            query.distance_type("cosine").nprobes(1).fast_search().limit(1).select(
+                ["path", "_distance"]
+            ).to_arrow()
+        except STORE_ERRORS as error:
+            errors[index.name] = error
+    return errors
