@@ -18,7 +18,7 @@ from centerclip.atomic import write_atomically
 from centerclip.errors import IndexStoreError
 from centerclip.index.card import ModelCard
 
-__all__ = ["FORMAT", "HEAD", "Meta", "parse_head", "read_head", "write_head"]
+__all__ = ["FORMAT", "HEAD", "Meta", "parse_head", "read_head", "read_values", "write_head"]
 
 FORMAT = 2
 """Version of the tables' layout; increase it with any change."""
@@ -91,6 +91,11 @@ def parse_head(content: bytes, location: str) -> Meta:
     if not isinstance(values, dict) or not isinstance(values.get("versions"), dict):
         raise ValueError(f"{HEAD} is damaged")
     return Meta.from_values(values, location, {name: int(at) for name, at in values["versions"].items()})
+
+
+def read_values(table: Any) -> dict[str, str]:
+    """Read the table `meta`, see `Meta.from_values`."""
+    return {row["key"]: row["value"] for row in table.to_arrow().to_pylist()}
 
 
 def write_head(location: str, meta: Meta) -> None:

@@ -8,7 +8,6 @@ empty. Files that lost rows are found by the rule of `contents`, forgotten, and 
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -27,9 +26,8 @@ from centerclip.index.versions import (
     open_alone,
 )
 
-__all__ = ["recover", "unreadable_pieces"]
+__all__ = ["drop_pieces", "recover", "unreadable_pieces"]
 
-_LOG = logging.getLogger("centerclip.index")
 _PIECE = 32
 """The upper bits of a row's id are the number of its piece, which has up to 2^32 rows."""
 _ROWS = 1024
@@ -61,7 +59,6 @@ def recover(store: Store) -> dict[str, str]:
     for name in ("meta", *(name for name in KEYS if name != "meta")):
         if text := _recover_table(store, name, meta.versions.get(name)):
             done[name] = text
-            _LOG.warning("the index %s: the table %s was damaged; %s", store.location, name, text)
     if _MADE_AGAIN in done.values():  # its versions start over, so caches must notice
         meta = replace(meta, id=uuid.uuid4().hex)
     store.describe(meta) if done else store.commit()

@@ -22,7 +22,7 @@ import pyarrow as pa
 from centerclip.errors import IndexStoreError
 from centerclip.index.card import ModelCard
 from centerclip.index.durable import DurableTable
-from centerclip.index.head import FORMAT, Meta, parse_head, read_head, write_head
+from centerclip.index.head import FORMAT, Meta, parse_head, read_head, read_values, write_head
 from centerclip.index.schema import KEYS, schemas
 from centerclip.index.sql import store_errors
 from centerclip.index.summary import is_remote, local_bytes
@@ -89,13 +89,12 @@ class Store:
             if good is None and self._holds_nothing():
                 return None  # a power cut interrupted its creation
             if good is None:
-                raise self._damaged("neither its description nor the copy of it can be read")
+                raise IndexStoreError(
+                    f"the index {self.location} can't be mended: its description can't be read, and neither "
+                    "can the copy of it. Delete the index, and index the videos again"
+                )
             table = good.open()
-        if table is None:
-            return None
-        return Meta.from_values(
-            {row["key"]: row["value"] for row in table.to_arrow().to_pylist()}, self.location
-        )
+        return None if table is None else Meta.from_values(read_values(table), self.location)
 
     def create(self, card: ModelCard) -> None:
         """Create the tables; the caller holds the lock and has checked that there is no index."""

@@ -98,10 +98,8 @@ def open_alone(location: str, name: str, number: int) -> GoodVersion:
 
 
 def _check_manifest(table: Any, number: int) -> None:
-    names = table.schema.names
-    if table.version != number or not set(KEYS[table.name]) <= set(
-        names
-    ):  # of zeros, the store makes a version 0
+    # A manifest of zeros is version 0 without columns to the store.
+    if table.version != number or not set(KEYS[table.name]) <= set(table.schema.names):
         raise ValueError(f"the manifest of version {number} is damaged")
 
 
@@ -122,11 +120,10 @@ def index_errors(table: Any) -> dict[str, Exception]:
     errors: dict[str, Exception] = {}
     for index in table.list_indices():
         size = table.schema.field("vector").type.list_size
-        query = table.search([1.0] + [0.0] * (size - 1), vector_column_name="vector")
+        vector = [1.0] + [0.0] * (size - 1)
+        query = table.search(vector, vector_column_name="vector").distance_type("cosine")
         try:
-            query.distance_type("cosine").nprobes(1).fast_search().limit(1).select(
-                ["path", "_distance"]
-            ).to_arrow()
+            query.nprobes(1).fast_search().limit(1).select(["path", "_distance"]).to_arrow()
         except STORE_ERRORS as error:
             errors[index.name] = error
     return errors

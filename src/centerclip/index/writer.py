@@ -1,14 +1,15 @@
 """The only code that changes an index: it replaces rows in batches and verifies the result.
 
-It is safe to kill it, or to cut the power, at any time. Readers see a change once it is on the disk and
-`Store.commit` named it, so the next writer undoes whatever an interrupted one left unnamed. In object storage,
-and if that name was lost, the rule of `contents` finds it instead: a batch writes its pictures and its windows,
-then its videos; in between, the rule is broken for that batch alone. The next writer forgets such paths, so
-that they are encoded again. Repeating a batch replaces rows and never adds any.
+It is safe to kill it, or to cut the power, at any time. Readers see a change once it is on the disk and named
+by `Store.commit`, so the next writer undoes what an interrupted one left without a name. In object storage,
+the rule of `contents` does the same: a batch writes its pictures and its windows, then its videos, and in
+between the rule is broken for that batch alone. The next writer forgets such paths, so that they are encoded
+again. Repeating a batch replaces rows and never adds any.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ __all__ = ["Finished", "Writer"]
 
 _KEEP_VERSIONS = timedelta(hours=1)
 """How long files of old versions are kept, because a reader may be in the middle of a search."""
+_LOG = logging.getLogger("centerclip.index")
 _FOREVER = timedelta(days=36_500)
 _FRAGMENTS = 20
 """Number of appended pieces that makes a finished run compact, which rewrites the table."""
@@ -69,7 +71,8 @@ class Writer:
         self._batches = 0
         self._removed = 0
         with store_errors(store.location, "being checked"):
-            recover(store)
+            for name, done in recover(store).items():
+                _LOG.warning("the index %s: its table %s was damaged; %s", store.location, name, done)
             self._pictures = store.newest("pictures")
             self._windows = store.newest("windows")
             self._videos = store.newest("videos")

@@ -131,7 +131,7 @@ def test_a_damaged_index_is_a_one_line_error(index: VideoIndex) -> None:
     for file in Path(index.location, "windows.lance", "_versions").iterdir():
         file.unlink()
     with pytest.raises(
-        IndexStoreError, match="is damaged: its table windows can't be read. Run `centerclip repair"
+        IndexStoreError, match="its table windows can't be read. Run `centerclip re"
     ) as caught:
         len(VideoIndex(index.location))
     assert "\n" not in str(caught.value)
