@@ -23,7 +23,7 @@ from centerclip.index import FileStamp, Finished
 from centerclip.index import writer as writer_module
 from centerclip.records import EncodedVideo, Failed
 
-COMMITS = [(LanceTable, name) for name in ("add", "_do_merge", "delete", "update", "optimize")] + [
+COMMITS = [(LanceTable, name) for name in ("add", "_do_merge", "delete", "update", "optimize", "restore")] + [
     (LanceTable, "create_index"),
     (LanceTable, "drop_index"),
     (LanceDBConnection, "create_table"),

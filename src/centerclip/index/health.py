@@ -24,7 +24,7 @@ from centerclip.index.recovery import drop_pieces, recover, unreadable_pieces
 from centerclip.index.schema import KEYS
 from centerclip.index.sql import store_errors
 from centerclip.index.store import Store
-from centerclip.index.versions import STORE_ERRORS, find_good, manifests
+from centerclip.index.versions import STORE_ERRORS, damaged_manifests, find_good, manifests
 from centerclip.index.writer import Writer
 
 __all__ = ["TableReport", "examine", "repair"]
@@ -171,6 +171,8 @@ def _open(store: Store, meta: Meta, name: str) -> tuple[Any, list[str]]:
     table = good.open()
     if good.number != (wanted or next(iter(manifests(store.location, name)))):
         faults.append("its newest state can't be read")
+    elif damaged_manifests(store.location, name, wanted):
+        faults.append("an older state of it can't be read")
     elif name == "meta" and read_values(table) != meta.values():
         faults.append(f"it differs from the file {HEAD}")
     return table, faults

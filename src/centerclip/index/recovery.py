@@ -20,6 +20,7 @@ from centerclip.index.store import Store
 from centerclip.index.versions import (
     STORE_ERRORS,
     GoodVersion,
+    damaged_manifests,
     find_good,
     index_errors,
     manifests,
@@ -71,6 +72,8 @@ _MADE_AGAIN = "nothing of it could be read, so it was made again"
 def _recover_table(store: Store, name: str, wanted: int | None) -> str:
     """Return what was done about damage; "" if there was none."""
     newest = next(iter(manifests(store.location, name)), None)
+    for file in damaged_manifests(store.location, name):
+        file.unlink()
     good = find_good(store.location, name, store.connection, wanted)
     if good is not None and good.number == (wanted or newest):
         _put_on_top(store, good)

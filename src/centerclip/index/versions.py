@@ -18,7 +18,15 @@ from weakref import finalize
 from centerclip.index.durable import MANIFESTS
 from centerclip.index.schema import KEYS
 
-__all__ = ["GoodVersion", "check_table", "find_good", "index_errors", "manifests", "open_alone"]
+__all__ = [
+    "GoodVersion",
+    "check_table",
+    "damaged_manifests",
+    "find_good",
+    "index_errors",
+    "manifests",
+    "open_alone",
+]
 
 _NOTHING = {
     "windows": "start_ms < 0",
@@ -29,6 +37,8 @@ _NOTHING = {
 """A condition that no row meets. Evaluating it opens every data file and every list of deleted rows."""
 _NUMBERS = 2**64 - 1
 """Manifests are named by this minus their version, so that the newest is listed first."""
+_MAGIC = b"LANC"
+"""What every manifest ends with."""
 STORE_ERRORS = (OSError, ValueError, RuntimeError)
 """The three kinds that lancedb raises."""
 
@@ -56,6 +66,16 @@ def manifests(location: str, name: str) -> dict[int, Path]:
             if kind == "manifest" and stem.isdigit():
                 found[_NUMBERS - int(stem)] = folder / file
     return dict(sorted(found.items(), reverse=True))
+
+
+def damaged_manifests(location: str, name: str, at_most: int | None = None) -> list[Path]:
+    """Return the manifests that weren't written to their end.
+
+    The store reads all of them, also old ones, to find the files that it may delete.
+    """
+    found = manifests(location, name).items()
+    files = [file for number, file in found if at_most is None or number <= at_most]
+    return [file for file in files if file.read_bytes()[-4:] != _MAGIC]
 
 
 def find_good(location: str, name: str, connection: Any, at_most: int | None = None) -> GoodVersion | None:

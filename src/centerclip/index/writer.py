@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -25,18 +26,18 @@ from centerclip.index.card import ModelCard
 from centerclip.index.changes import FileStamp
 from centerclip.index.contents import Contents, inspect_tables, side_by_side
 from centerclip.index.recovery import recover
-from centerclip.index.schema import milliseconds, picture_rows, stored_path, video_rows, window_rows
+from centerclip.index.schema import merge, milliseconds, picture_rows, stored_path, video_rows, window_rows
 from centerclip.index.snapshot import EXACT_LIMIT
 from centerclip.index.sql import any_of, equals, store_errors
-from centerclip.index.store import Store, merge
+from centerclip.index.store import Store
 from centerclip.index.summary import Stats, Summary, save_summary
 from centerclip.records import EncodedVideo, Failed
 
 __all__ = ["Finished", "Writer"]
 
+_LOG = logging.getLogger("centerclip.index")
 _KEEP_VERSIONS = timedelta(hours=1)
 """How long files of old versions are kept, because a reader may be in the middle of a search."""
-_LOG = logging.getLogger("centerclip.index")
 _FOREVER = timedelta(days=36_500)
 _FRAGMENTS = 20
 """Number of appended pieces that makes a finished run compact, which rewrites the table."""
@@ -78,9 +79,11 @@ class Writer:
             self._videos = store.newest("videos")
             found = inspect_tables(self._pictures, self._windows, self._videos)
             self._known = found.counts
+            meta = store.meta()
+            self._id = meta.id if meta else ""
+        with self._changing("being checked"):
             self._forget(sorted(found.broken))
             self._tidy()
-            store.commit()
 
     def add(self, results: Sequence[EncodedVideo | Failed]) -> list[EncodedVideo | Failed]:
         """Record a batch, replacing everything stored about the same paths.
@@ -101,16 +104,16 @@ class Writer:
         batch = list(by_path.values())
         encoded = [result for result in batch if isinstance(result, EncodedVideo)]
         others = any_of("path", by_path)
-        with store_errors(self._store.location, "being written"):
+        with self._changing():
             _, removed = side_by_side(
                 lambda: self._put(self._pictures, picture_rows(encoded), others),
                 lambda: self._put(self._windows, window_rows(encoded, self._embed_size), others),
             )
             self._removed += removed
             merge(self._videos, video_rows(batch), others)
-            self._store.commit()
-            self._batches += 1
-            if self._batches % _BATCHES == 0:
+        self._batches += 1
+        if self._batches % _BATCHES == 0:
+            with self._changing():
                 self._compact()
         for path, result in by_path.items():
             self._known[path] = 0 if isinstance(result, Failed) else len(result.windows)
@@ -118,14 +121,14 @@ class Writer:
 
     def add_roots(self, roots: Iterable[str | os.PathLike[str]]) -> None:
         """Store the files and folders that the owner asked to index; see `VideoIndex.roots`."""
-        self._store.add_roots(roots)
+        with self._changing():
+            self._store.add_roots(roots)
 
     def remove(self, paths: Iterable[Path]) -> int:
         """Forget files; return how many of them were known."""
         known = sorted({stored_path(path) for path in paths} & self._known.keys())
-        with store_errors(self._store.location, "being written"):
+        with self._changing():
             self._forget(known)
-            self._store.commit()
         return len(known)
 
     def move(self, old: Path, new: FileStamp) -> None:
@@ -139,13 +142,12 @@ class Writer:
             raise IndexStoreError(f"{old} isn't in the index {self._store.location}, so it can't be moved")
         condition, path = equals("path", before), {"path": after}
         values = {**path, "modified_seconds": new.modified_seconds}
-        with store_errors(self._store.location, "being written"):
+        with self._changing():
             if after in self._known:
                 self._forget([after])
             self._pictures.update(where=condition, values=path)
             self._removed += self._windows.update(where=condition, values=values).rows_updated
             self._videos.update(where=condition, values=values)
-            self._store.commit()
         self._known[after] = self._known.pop(before)
 
     def finish(self) -> Finished:
@@ -154,11 +156,11 @@ class Writer:
         Raises:
             IndexStoreError: the index doesn't hold what was written.
         """
-        with store_errors(self._store.location, "being finished"):
+        with self._changing("being finished"):
             self._tidy()
             rows = int(self._windows.count_rows())
             built = self._build_ann(rows)
-            self._store.commit()
+        with store_errors(self._store.location, "being finished"):
             files = self._verify().files
             done = [row["duration_seconds"] for row in files if row["state"] == "done"]
             stats = Stats(
@@ -176,6 +178,23 @@ class Writer:
                 failures = [(row["path"], row["reason"]) for row in files if row["state"] == "failed"]
                 save_summary(Summary(stats, tuple(sorted(failures))))
             return Finished(stats, built)
+
+    @contextmanager
+    def _changing(self, doing: str = "being written") -> Iterator[None]:
+        """Make a change durable, and visible to readers, if the index is still the one that was locked."""
+        with store_errors(self._store.location, doing):
+            self._check_id()
+            yield
+            self._check_id()
+            self._store.commit()
+
+    def _check_id(self) -> None:
+        meta = self._store.meta()
+        if meta is None or meta.id != self._id:
+            raise IndexStoreError(
+                f"the index {self._store.location} was deleted meanwhile, and maybe created again with "
+                "another model. Run the command again"
+            )
 
     def _storable(self, result: EncodedVideo | Failed) -> EncodedVideo | Failed:
         """Turn a file whose rows would corrupt the index into a failure."""

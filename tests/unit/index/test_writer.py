@@ -13,7 +13,7 @@ from random_videos import new_index, random_units, random_video
 from centerclip.errors import IndexStoreError
 from centerclip.index import FileStamp, VideoIndex
 from centerclip.index import writer as writer_module
-from centerclip.index.store import merge
+from centerclip.index.schema import merge
 from centerclip.records import EncodedVideo, Failed, Window
 
 
