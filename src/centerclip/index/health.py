@@ -139,7 +139,7 @@ def _examine(store: Store, meta: Meta) -> _Found:
                 bad = []
                 faults.append("some rows can't be read")
             if bad:
-                faults.append(f"{len(bad)} rows hold damaged values")
+                faults.append(f"rows with damaged values: {len(bad)}")
                 rows -= len(bad)
                 paths.update(bad)
         reports.append(TableReport(name, rows, "damaged" if faults else "good", "; ".join(faults)))
@@ -147,7 +147,7 @@ def _examine(store: Store, meta: Meta) -> _Found:
         broken = inspect_tables(tables["pictures"], tables["windows"], tables["videos"]).broken - paths
         if broken:
             at = list(KEYS).index("videos")
-            text = f"{len(broken)} files have other rows than they should"
+            text = f"files with other rows than they should have: {len(broken)}"
             old = reports[at]
             reports[at] = replace(old, state="damaged", detail=_joined(old.detail, text))
             paths |= broken

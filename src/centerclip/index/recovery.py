@@ -85,7 +85,7 @@ def _recover_table(store: Store, name: str, wanted: int | None) -> str:
         for index in index_errors(table):
             table.drop_index(index)
         drop_pieces(table, rest.pieces)
-        return f"{sum(rest.pieces.values())} rows that can't be read were dropped"
+        return f"rows dropped that can't be read: {sum(rest.pieces.values())}"
     if good is not None:
         _put_on_top(store, good)
         return "an older state of it is used"
