@@ -78,7 +78,7 @@ class Disk:
         """Copy an index as a power cut would leave it; return how many files it loses or damages.
 
         Args:
-            ahead: whether the disk wrote names and manifests early, so that these are whole, but not the rest.
+            ahead: whether the disk had written names and manifests already, but not the rest.
         """
         shutil.copytree(location, to, copy_function=_copy)
         count = 0
@@ -86,10 +86,8 @@ class Disk:
             file, above = location / copy.relative_to(to), copy.relative_to(to).parents
             if ahead and copy.suffix == ".manifest":
                 continue
-            if (
-                not ahead
-                and not {str(file), *(str(location / each) for each in list(above)[:-1])} <= self._names
-            ):
+            path = {str(file), *(str(location / each) for each in list(above)[:-1])}
+            if not ahead and not path <= self._names:
                 copy.unlink()
             elif self._key(file) not in self._content:
                 damage(copy)
