@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from centerclip.cli import options
-from centerclip.cli.formats import count, short_path
+from centerclip.cli.formats import count
 from centerclip.cli.options import option
 from centerclip.cli.output import note, on_terminal, stdout, table, write_json, write_tabs
 
@@ -53,7 +54,7 @@ def repair(
         write_tabs(*((report.table, report.rows, report.state, report.detail) for report in reports))
     states = {report.state for report in reports}
     if "damaged" in states:
-        note(f"The index is damaged. To mend it: centerclip repair --index {short_path(location)}")
+        note(f"The index is damaged. To mend it: centerclip repair --index {shlex.quote(location)}")
         raise typer.Exit(1)
     if "mended" in states:
         note("Mended. To encode files again that lost something: centerclip index PATH")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import uuid
 from collections.abc import Iterable
 from dataclasses import replace
@@ -204,19 +205,16 @@ class Store:
             return good
 
     def _damaged(self, what: str) -> IndexStoreError:
-        return IndexStoreError(
-            f"the index {self.location} is damaged: {what}. Run `centerclip repair --index {self.location}`"
-        )
+        return IndexStoreError(f"the index {self.location} is damaged: {what}. Run `{self._remedy}`")
+
+    @property
+    def _remedy(self) -> str:
+        return f"centerclip repair --index {shlex.quote(self.location)}"
 
     def _warn(self, what: str) -> None:
         if what not in self._warned:
             self._warned.add(what)
-            _LOG.warning(
-                "the index %s is damaged: %s. Run `centerclip repair --index %s`",
-                self.location,
-                what,
-                self.location,
-            )
+            _LOG.warning("the index %s is damaged: %s. Run `%s`", self.location, what, self._remedy)
 
     def size_bytes(self) -> int:
         """Return the index's size on disk; in object storage, that of its newest versions."""

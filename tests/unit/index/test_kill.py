@@ -46,10 +46,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     return Folders(tmp_path_factory.mktemp("kill"))
 
 
-def run_and_kill(location: Path, *, call: int = 0, after_seconds: float | None = None) -> int:
-    child = subprocess.Popen(
-        [sys.executable, index_run.__file__, str(location), str(call)], stdout=subprocess.PIPE, text=True
-    )
+def run_and_kill(location: Path, *more: str, call: int = 0, after_seconds: float | None = None) -> int:
+    args = [sys.executable, index_run.__file__, str(location), str(call), *more]
+    child = subprocess.Popen(args, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdout.readline() == "begins\n"
     if after_seconds is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from pathlib import Path
 import index_run
 import pytest
 from random_videos import CARD, new_index, random_units, random_video
-from test_kill import Folders, check_rerun, check_summary, content, folders
+from test_kill import Folders, check_rerun, check_summary, content, folders, run_and_kill
 
 from centerclip.errors import IndexStoreError
 from centerclip.index import VideoIndex, Writer, examine, repair
@@ -363,6 +364,18 @@ def test_killed_at_any_commit_of_a_repair_the_next_one_completes(folders: Folder
         if EVERYTHING or finished:
             check_rerun(location, folders)
     assert target > 5
+
+
+def test_a_repair_killed_again_and_again_at_any_time(folders: Folders, tmp_path: Path) -> None:
+    location = tmp_path / "index"
+    shutil.copytree(folders.before.parent / "whole", location)
+    empty(newest(VideoIndex(location), "windows"))
+    halve(newest(VideoIndex(location), "pictures", "data/*"))
+    for after_seconds in (0.03, 0.1, 0.2):
+        run_and_kill(location, "repair", after_seconds=after_seconds)
+    assert run_and_kill(location, "repair", call=1) in {-signal.SIGKILL, 0}  # 0: it was mended already
+    repair(location)
+    check_rerun(location, folders)
 
 
 def test_a_version_alone_is_read_while_newer_ones_are_damaged(index: VideoIndex) -> None:
