@@ -29,13 +29,23 @@ class DurableTable:
     def __init__(self, folder: Path) -> None:
         self._folder = os.fspath(folder)
         self._known: set[str] = set()
+        self._error: OSError | None = None
 
     def sync(self) -> None:
         """Wait until everything written so far is on the disk: data first, then manifests, then folders.
 
         Raises:
-            OSError: the disk failed.
+            OSError: the disk failed, now or before: a system may report lost data only once.
         """
+        if self._error is not None:
+            raise self._error
+        try:
+            self._sync()
+        except OSError as error:
+            self._error = error
+            raise
+
+    def _sync(self) -> None:
         found = {name for name in _files(self._folder) if name not in self._known}
         if not found:
             return

@@ -56,6 +56,7 @@ def recover(store: Store) -> dict[str, str]:
     meta = store.meta()
     if store.remote or meta is None:
         return {}
+    store.reconnect()
     done = {}
     for name in ("meta", *(name for name in KEYS if name != "meta")):
         if text := _recover_table(store, name, meta.versions.get(name)):

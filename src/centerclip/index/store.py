@@ -52,7 +52,7 @@ class Store:
         self._latest: dict[str, Any] = {}
         self._head: tuple[bytes, Meta] | None = None
         self._good: dict[str, tuple[tuple[str, int], GoodVersion]] = {}
-        self._files = {name: DurableTable(Path(self.location, f"{name}.lance")) for name in KEYS}
+        self._files: dict[str, DurableTable] = {}
         self._warned: set[str] = set()
         self._refuse_foreign()
 
@@ -100,6 +100,7 @@ class Store:
     def create(self, card: ModelCard) -> None:
         """Create the tables; the caller holds the lock and has checked that there is no index."""
         with store_errors(self.location, "being created"):
+            self.reconnect()
             if self.remote or not self._holds_nothing():
                 self._refuse_leftovers()
             for name in self.connection.list_tables().tables:
@@ -153,7 +154,8 @@ class Store:
         """Wait until all that was written into these tables is on the disk."""
         if not self.remote:
             for name in names:
-                self._files[name].sync()
+                folder = Path(self.location, f"{name}.lance")
+                self._files.setdefault(name, DurableTable(folder)).sync()
 
     def table(self, name: str) -> Any:
         """Return a handle for reading, at the table's current version.
@@ -229,9 +231,10 @@ class Store:
         return lancedb.connect(self.location)  # creates the folder
 
     def reconnect(self) -> None:
-        """Forget what is known about the tables, because their files were changed."""
+        """Forget what is known about the tables, because another process may have replaced their files."""
         self.__dict__.pop("connection", None)
         self._good.clear()
+        self._files.clear()
 
     def _holds_nothing(self) -> bool:
         """Whether no table of a local index has ever had a row about a file."""

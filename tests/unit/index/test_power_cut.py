@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -62,6 +63,15 @@ class Disk:
             self._names.update(str(each) for each in Path(name).iterdir())
         else:
             self._content.add(self._key(name))
+
+    def keeps(self, path: Path) -> bool:
+        """Whether a name is in a synced folder."""
+        return str(path) in self._names
+
+    def lose(self) -> None:
+        """Forget all files, because they were deleted."""
+        self._content.clear()
+        self._names.clear()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -139,6 +149,45 @@ def test_a_power_cut_at_any_commit_keeps_all_that_was_reported(folders: Folders,
         assert windows == done  # the tables agree
         assert paths <= done.keys()
         check_rerun(copy, folders)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to see what is synced")
+def test_a_new_index_is_durable_even_if_another_was_there(tmp_path: Path) -> None:
+    """The new one's manifests have the same names."""
+    disk, index = Disk(), VideoIndex(tmp_path / "folder" / "index")
+    with disk.watching():
+        for round_, cut in enumerate((tmp_path / "first", tmp_path / "second")):
+            disk.sync(str(tmp_path))
+            index.bind(CARD)
+            with index.writer() as writer:
+                writer.add([random_video(f"/v/{round_}.mp4")])
+            assert disk.keeps(Path(index.location))
+            assert disk.keeps(Path(index.location).parent)
+            disk.cut(Path(index.location), cut, zero, ahead=False)
+            assert [video.info.path.stem for video in VideoIndex(cut).videos()] == [str(round_)]
+            assert {report.state for report in examine(cut)} == {"good"}
+            shutil.rmtree(tmp_path / "folder")
+            disk.lose()
+
+
+def test_what_the_disk_refused_is_not_reported(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsync, calls = os.fsync, []
+
+    def fail_once(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(handle)
+
+    with index.writer() as writer:
+        monkeypatch.setattr(os, "fsync", fail_once)
+        for _ in range(2):  # a system reports lost data only once
+            with pytest.raises(IndexStoreError, match="being written: .*Input/output error"):
+                writer.add([random_video("/v/3.mp4")])
+    assert len(index) == 6
+    with index.writer() as writer:
+        writer.add([random_video("/v/3.mp4")])
+        assert writer.finish().stats.windows == 8
 
 
 def files_of(folders: Folders, root: Path) -> list[Path]:
