@@ -61,13 +61,11 @@ def recover(store: Store) -> dict[str, str]:
     for name in ("meta", *(name for name in KEYS if name != "meta")):
         if text := _recover_table(store, name, meta.versions.get(name)):
             done[name] = text
-    if _MADE_AGAIN in done.values():  # its versions start over, so caches must notice
-        meta = replace(meta, id=uuid.uuid4().hex)
-    store.describe(meta) if done else store.commit()
+    if done:  # numbers of versions are used again, so caches must notice
+        store.describe(replace(meta, id=uuid.uuid4().hex))
+    else:
+        store.commit()
     return done
-
-
-_MADE_AGAIN = "nothing of it could be read, so it was made again"
 
 
 def _recover_table(store: Store, name: str, wanted: int | None) -> str:
@@ -97,7 +95,7 @@ def _recover_table(store: Store, name: str, wanted: int | None) -> str:
         store.connection.drop_table(name)
     store.create_table(name, meta)
     store.reconnect()
-    return _MADE_AGAIN
+    return "nothing of it could be read, so it was made again"
 
 
 def _put_on_top(store: Store, good: GoodVersion) -> None:

@@ -270,6 +270,24 @@ def test_a_reader_warns_once_and_names_the_remedy(
     assert record.message.endswith(f"Run `centerclip repair --index {index.location}`")
 
 
+def test_open_readers_notice_a_repair(index: VideoIndex) -> None:
+    """Even if the next version has the number of the one that was lost."""
+    with index.writer() as writer:
+        writer.add([random_video("/v/3.mp4")])
+    reader = VideoIndex(index.location)
+    assert len(reader) == 8
+    before = reader.id, reader.version
+    for name in ("windows", "pictures", "videos"):
+        empty(newest(index, name))
+    with new_index(index.location).writer() as writer:
+        writer.add([random_video("/v/4.mp4", windows=1)])
+    assert (reader.id, reader.version) != before
+    assert len(reader) == 7
+    assert {str(each.path) for each in reader.search(random_units(0), top=9)[0].windows} == {
+        f"/v/{at}.mp4" for at in (0, 1, 2, 4)
+    }
+
+
 def test_what_an_interrupted_run_left_is_no_damage(
     index: VideoIndex, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -311,7 +329,7 @@ def test_a_table_of_which_nothing_is_left_is_made_again(index: VideoIndex) -> No
     assert (videos.state, videos.rows) == ("mended", 0)
     assert "made again" in videos.detail
     assert len(index) == 0
-    assert index.id != before  # its versions start over
+    assert index.id != before  # versions start over
     assert index.model == CARD
 
 
