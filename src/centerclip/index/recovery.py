@@ -31,6 +31,8 @@ __all__ = ["drop_pieces", "recover", "unreadable_pieces"]
 
 _PIECE = 32
 """The upper bits of a row's id are the number of its piece, which has up to 2^32 rows."""
+_PIECES = 100_000
+"""More pieces than a table can have: long runs merge them."""
 _ROWS = 1024
 """Rows to read at once; with pictures, 20 MB."""
 
@@ -81,10 +83,11 @@ def _recover_table(store: Store, name: str, wanted: int | None) -> str:
     if rest is not None and (good is None or rest.rows > good.open().count_rows()):
         _put_on_top(store, rest.version)
         table = store.newest(name)
-        for index in index_errors(table):
+        for index in (errors := index_errors(table)):
             table.drop_index(index)
         drop_pieces(table, rest.pieces)
-        return f"rows dropped that can't be read: {sum(rest.pieces.values())}"
+        dropped = f"rows dropped that can't be read: {sum(rest.pieces.values())}" if rest.pieces else ""
+        return dropped or f"ANN indices dropped that can't be read: {len(errors)}"
     if good is not None:
         _put_on_top(store, good)
         return "an older state of it is used"
@@ -147,6 +150,8 @@ def unreadable_pieces(table: Any, *, whole: bool) -> dict[int, int]:
                 found[piece] = rows
         left -= rows
         piece += 1
+        if piece > _PIECES:
+            raise ValueError("the numbers of its rows contradict each other")
     return found
 
 

@@ -321,6 +321,23 @@ def test_if_no_version_is_whole_the_readable_pieces_are_kept(index: VideoIndex) 
     assert len(index) == 8
 
 
+def test_a_damaged_ann_index_is_dropped_and_built_again(
+    index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("centerclip.index.writer.EXACT_LIMIT", 5)
+    with index.writer() as writer:
+        assert writer.finish().built_ann
+    keep_only_the_newest_versions(index)
+    for file in Path(index.location, "windows.lance", "_indices").rglob("*.idx"):
+        halve(file)
+    assert examine(index.location)[0].state == "damaged"
+    report = repair(index.location)[0]
+    assert (report.rows, report.state) == (6, "mended")
+    assert "ANN indices dropped that can't be read: 1" in report.detail
+    assert index._store.table("windows").list_indices()
+    assert len(index) == 6
+
+
 def test_a_table_of_which_nothing_is_left_is_made_again(index: VideoIndex) -> None:
     before = index.id
     for file in manifests(index.location, "videos").values():
