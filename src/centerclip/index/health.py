@@ -165,11 +165,10 @@ def _open(store: Store, meta: Meta, name: str) -> tuple[Any, list[str]]:
         except ValueError:
             faults.append(f"the file {HEAD} is missing or damaged")
     wanted = meta.versions.get(name)
-    good = find_good(store.location, name, store.connection, wanted)
-    if good is None:
+    table = find_good(store.location, name, store.connection, wanted)
+    if table is None:
         return None, [*faults, "it can't be read"]
-    table = good.open()
-    if good.number != (wanted or next(iter(manifests(store.location, name)))):
+    if table.version != (wanted or next(iter(manifests(store.location, name)))):
         faults.append("its newest state can't be read")
     elif damaged_manifests(store.location, name, wanted):
         faults.append("an older state of it can't be read")

@@ -19,7 +19,6 @@ from centerclip.index.schema import KEYS
 from centerclip.index.store import Store
 from centerclip.index.versions import (
     STORE_ERRORS,
-    GoodVersion,
     damaged_manifests,
     find_good,
     index_errors,
@@ -41,7 +40,7 @@ _ROWS = 1024
 class _Rest:
     """What of a version can be kept: its rows without those of damaged pieces."""
 
-    version: GoodVersion
+    table: Any
     rows: int
     pieces: Mapping[int, int] = field(default_factory=dict)
 
@@ -76,12 +75,12 @@ def _recover_table(store: Store, name: str, wanted: int | None) -> str:
     for file in damaged_manifests(store.location, name):
         file.unlink()
     good = find_good(store.location, name, store.connection, wanted)
-    if good is not None and good.number == (wanted or newest):
+    if good is not None and good.version == (wanted or newest):
         _put_on_top(store, good)
         return ""
     rest = _largest_rest(store, name, wanted)
-    if rest is not None and (good is None or rest.rows > good.open().count_rows()):
-        _put_on_top(store, rest.version)
+    if rest is not None and (good is None or rest.rows > good.count_rows()):
+        _put_on_top(store, rest.table)
         table = store.newest(name)
         for index in (errors := index_errors(table)):
             table.drop_index(index)
@@ -101,9 +100,10 @@ def _recover_table(store: Store, name: str, wanted: int | None) -> str:
     return "nothing of it could be read, so it was made again"
 
 
-def _put_on_top(store: Store, good: GoodVersion) -> None:
+def _put_on_top(store: Store, good: Any) -> None:
     """Make a version the newest: delete newer manifests that can't be read, and restore it over the rest."""
-    newer = [number for number in manifests(store.location, good.name) if number > good.number]
+    wanted = int(good.version)
+    newer = [number for number in manifests(store.location, good.name) if number > wanted]
     if not newer:
         return
     for number in newer:
@@ -113,8 +113,8 @@ def _put_on_top(store: Store, good: GoodVersion) -> None:
             manifests(store.location, good.name)[number].unlink()
     store.reconnect()
     table = store.newest(good.name)
-    if table.version != good.number:
-        table.checkout(good.number)
+    if table.version != wanted:
+        table.checkout(wanted)
         table.restore()
 
 
@@ -123,10 +123,9 @@ def _largest_rest(store: Store, name: str, at_most: int | None) -> _Rest | None:
     for number in manifests(store.location, name):
         if at_most is None or number <= at_most:
             with suppress(*STORE_ERRORS):
-                version = open_alone(store.location, name, number)
-                table = version.open()
+                table = open_alone(store.location, name, number)
                 pieces = unreadable_pieces(table, whole=False)
-                return _Rest(version, table.count_rows() - sum(pieces.values()), pieces)
+                return _Rest(table, table.count_rows() - sum(pieces.values()), pieces)
     return None
 
 

@@ -27,7 +27,7 @@ from centerclip.index.head import FORMAT, Meta, parse_head, read_head, read_valu
 from centerclip.index.schema import KEYS, merge, schemas
 from centerclip.index.sql import store_errors
 from centerclip.index.summary import is_remote, local_bytes
-from centerclip.index.versions import GoodVersion, find_good, manifests
+from centerclip.index.versions import find_good, manifests
 
 __all__ = ["FORMAT", "Meta", "Store"]
 
@@ -51,7 +51,7 @@ class Store:
         self._lock = RLock()
         self._latest: dict[str, Any] = {}
         self._head: tuple[bytes, Meta] | None = None
-        self._good: dict[str, tuple[tuple[str, int], GoodVersion]] = {}
+        self._good: dict[str, tuple[tuple[str, int], tuple[int, Any]]] = {}
         self._files: dict[str, DurableTable] = {}
         self._warned: set[str] = set()
         self._refuse_foreign()
@@ -86,15 +86,12 @@ class Store:
         elif not manifests(self.location, "meta"):
             return None
         else:
-            good = find_good(self.location, "meta", self.connection)
-            if good is None and self._holds_nothing():
-                return None  # a power cut interrupted its creation
-            if good is None:
+            table = find_good(self.location, "meta", self.connection)
+            if table is None and not self._holds_nothing():  # otherwise, its creation was interrupted
                 raise IndexStoreError(
                     f"the index {self.location} can't be mended: its description can't be read, and neither "
                     "can the copy of it. Delete the index, and index the videos again"
                 )
-            table = good.open()
         return None if table is None else Meta.from_values(read_values(table), self.location)
 
     def create(self, card: ModelCard) -> None:
@@ -163,7 +160,7 @@ class Store:
         If a power cut or a faulty disk damaged it, it is the newest version that can be read, with a warning.
         """
         with store_errors(self.location, f"opening its table {name}"):
-            return self.newest(name) if self.remote else self._readable(name).open()
+            return self.newest(name) if self.remote else self._readable(name)[1]
 
     def newest(self, name: str) -> Any:
         """Return a handle for writing; it follows only its own writes, which readers see after `commit`."""
@@ -174,7 +171,7 @@ class Store:
         """Return the number of the table's current version."""
         with store_errors(self.location, f"reading the version of its table {name}"):
             if not self.remote:
-                return self._readable(name).number
+                return self._readable(name)[0]
             latest = self._latest.get(name)
             if latest is None:
                 from centerclip.index.lance import lancedb
@@ -183,8 +180,8 @@ class Store:
                 latest = self._latest[name] = fresh.open_table(name)
             return int(latest.version)
 
-    def _readable(self, name: str) -> GoodVersion:
-        """Return the version that readers should use."""
+    def _readable(self, name: str) -> tuple[int, Any]:
+        """Return the number of the version that readers should use, and a handle that they share."""
         meta = self.meta()
         wanted = meta.versions.get(name) if meta else None
         key = (meta.id, wanted) if meta and wanted is not None else None
@@ -195,16 +192,17 @@ class Store:
             good = find_good(self.location, name, self.connection, wanted)
             if self.meta() != meta:  # a writer may have deleted the files meanwhile
                 return self._readable(name)
-            older = good is None or good.number != (wanted or max(manifests(self.location, name)))
-            if good is None or (older and not good.open().count_rows()):
+            older = good is None or good.version != (wanted or max(manifests(self.location, name)))
+            if good is None or (older and not good.count_rows()):
                 raise self._damaged(f"its table {name} can't be read")
             if older:
                 self._warn(
                     f"a power cut or a faulty disk damaged its table {name}, so an older state of it is used"
                 )
+            found = int(good.version), good
             if key is not None:
-                self._good[name] = key, good
-            return good
+                self._good[name] = key, found
+            return found
 
     def _damaged(self, what: str) -> IndexStoreError:
         return IndexStoreError(f"the index {self.location} is damaged: {what}. Run `{self._remedy}`")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -19,7 +18,6 @@ from centerclip.index.durable import MANIFESTS
 from centerclip.index.schema import KEYS
 
 __all__ = [
-    "GoodVersion",
     "check_table",
     "damaged_manifests",
     "find_good",
@@ -41,19 +39,6 @@ _MAGIC = b"LANC"
 """What every manifest ends with."""
 STORE_ERRORS = (OSError, ValueError, RuntimeError)
 """The three kinds that lancedb raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class GoodVersion:
-    """A version of a table that can be read, and the connection to open it by."""
-
-    name: str
-    number: int
-    connection: Any
-
-    def open(self) -> Any:
-        """Return a handle for reading."""
-        return self.connection.open_table(self.name, version=self.number)
 
 
 def manifests(location: str, name: str) -> dict[int, Path]:
@@ -78,25 +63,25 @@ def damaged_manifests(location: str, name: str, at_most: int | None = None) -> l
     return [file for file in files if file.read_bytes()[-4:] != _MAGIC]
 
 
-def find_good(location: str, name: str, connection: Any, at_most: int | None = None) -> GoodVersion | None:
-    """Find the newest version, up to `at_most`, that can be read; None if there is none."""
+def find_good(location: str, name: str, connection: Any, at_most: int | None = None) -> Any:
+    """Return a handle for reading the newest version up to `at_most` that is whole; None without one."""
     found = manifests(location, name)
     for number in found:
         if at_most is None or number <= at_most:
             with suppress(*STORE_ERRORS):
-                good = GoodVersion(name, number, connection)
-                check_table(good.open(), number)
-                return good
+                table = connection.open_table(name, version=number)
+                check_table(table, number)
+                return table
             if number != max(found):  # a newer one may be in the way
                 with suppress(*STORE_ERRORS):
-                    good = open_alone(location, name, number)
-                    check_table(good.open(), number)
-                    return good
+                    table = open_alone(location, name, number)
+                    check_table(table, number)
+                    return table
     return None
 
 
-def open_alone(location: str, name: str, number: int) -> GoodVersion:
-    """Open a version as if it were the only one.
+def open_alone(location: str, name: str, number: int) -> Any:
+    """Return a handle for reading a version, opened as if it were the only one.
 
     Raises:
         OSError, ValueError, RuntimeError: its manifest is damaged.
@@ -105,16 +90,16 @@ def open_alone(location: str, name: str, number: int) -> GoodVersion:
 
     links = mkdtemp(prefix="centerclip-")
     connection = lancedb.connect(links)
-    finalize(connection, shutil.rmtree, links, ignore_errors=True)
-    table = Path(links, f"{name}.lance")
-    (table / MANIFESTS).mkdir(parents=True)
-    for entry in os.scandir(Path(location, table.name)):
+    finalize(connection, shutil.rmtree, links, ignore_errors=True)  # the handle keeps the connection
+    folder = Path(links, f"{name}.lance")
+    (folder / MANIFESTS).mkdir(parents=True)
+    for entry in os.scandir(Path(location, folder.name)):
         if entry.name != MANIFESTS:
-            os.symlink(os.path.abspath(entry.path), table / entry.name)
-    shutil.copy(manifests(location, name)[number], table / MANIFESTS)
-    good = GoodVersion(name, number, connection)
-    _check_manifest(good.open(), number)
-    return good
+            os.symlink(os.path.abspath(entry.path), folder / entry.name)
+    shutil.copy(manifests(location, name)[number], folder / MANIFESTS)
+    table = connection.open_table(name, version=number)
+    _check_manifest(table, number)
+    return table
 
 
 def _check_manifest(table: Any, number: int) -> None:
