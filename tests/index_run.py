@@ -1,6 +1,7 @@
-"""A second run over an indexed folder, for tests that kill it: `python index_run.py FOLDER CALL`.
+"""A second run over an indexed folder, for tests that kill it: `python index_run.py FOLDER CALL [repair]`.
 
-With CALL > 0 the process kills itself right after the store's CALL-th commit.
+With `repair`, it repairs the index instead. With CALL > 0 the process kills itself right after the store's
+CALL-th commit.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from lancedb.db import LanceDBConnection
 from lancedb.table import LanceTable
 from random_videos import new_index, random_video
 
-from centerclip.index import FileStamp, Finished
+from centerclip.index import FileStamp, Finished, repair
 from centerclip.index import writer as writer_module
 from centerclip.records import EncodedVideo, Failed
 
-COMMITS = [(LanceTable, name) for name in ("add", "_do_merge", "delete", "update", "optimize")] + [
+COMMITS = [(LanceTable, name) for name in ("add", "_do_merge", "delete", "update", "optimize", "restore")] + [
     (LanceTable, "create_index"),
     (LanceTable, "drop_index"),
     (LanceDBConnection, "create_table"),
@@ -96,7 +97,7 @@ def main() -> None:
     location, call = sys.argv[1], int(sys.argv[2])
     with count_commits(lambda count: os.kill(os.getpid(), signal.SIGKILL) if count == call else None):
         print("begins", flush=True)
-        second_run(location)
+        (repair if "repair" in sys.argv[3:] else second_run)(location)
 
 
 if __name__ == "__main__":

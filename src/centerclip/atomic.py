@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_file", "sync", "write_atomically"]
+__all__ = ["atomic_file", "make_folder", "sync", "write_atomically"]
 
 
 def write_atomically(path: Path, data: bytes | memoryview | str) -> None:
@@ -59,3 +59,16 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, if missing, and wait until they are on the disk.
+
+    Raises:
+        OSError: a folder can't be made.
+    """
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    sync(path.parent)

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some files failed, 130 s
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -26,6 +27,7 @@ from centerclip.cli.info import info
 from centerclip.cli.inspect import inspect
 from centerclip.cli.models import models
 from centerclip.cli.output import note
+from centerclip.cli.repair import repair
 from centerclip.cli.search import SearchCommand, search
 from centerclip.cli.serve import serve
 from centerclip.cli.train import train
@@ -39,6 +41,14 @@ _QUIET = {
     "HF_HUB_VERBOSITY": "error",
 }
 """Turns off libraries' messages, unless the user has set these variables."""
+
+
+class _Warnings(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage(), lead="warning: ", style="yellow")
+
+
+_WARNINGS = _Warnings()
 
 
 class _Group(TyperGroup):
@@ -85,6 +95,7 @@ app.command(cls=SearchCommand)(search)
 app.command()(serve)
 app.command()(info)
 app.command()(export)
+app.command()(repair)
 app.command()(models)
 app.command()(evaluate)
 app.command()(compare)
@@ -142,6 +153,7 @@ def _take_debug(args: list[str]) -> bool:
 def _set_streams_up() -> None:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    logging.getLogger("centerclip.index").addHandler(_WARNINGS)  # the same one twice counts once
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     for stream in (sys.stdout, sys.stderr):

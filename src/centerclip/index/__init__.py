@@ -10,6 +10,7 @@ from centerclip.lazy import lazy_names
 if TYPE_CHECKING:
     from centerclip.index.card import ModelCard
     from centerclip.index.changes import Changes, FileStamp, Moved
+    from centerclip.index.health import TableReport, examine, repair
     from centerclip.index.schema import StoredVideo, StoredWindow
     from centerclip.index.snapshot import EXACT_LIMIT, Matches
     from centerclip.index.summary import Stats, Summary, summarize
@@ -28,8 +29,11 @@ __all__ = [
     "StoredVideo",
     "StoredWindow",
     "Summary",
+    "TableReport",
     "VideoIndex",
     "Writer",
+    "examine",
+    "repair",
     "summarize",
 ]
 
@@ -38,6 +42,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "centerclip.index.card": ("ModelCard",),
         "centerclip.index.changes": ("Changes", "FileStamp", "Moved"),
+        "centerclip.index.health": ("TableReport", "examine", "repair"),
         "centerclip.index.schema": ("StoredVideo", "StoredWindow"),
         "centerclip.index.snapshot": ("EXACT_LIMIT", "Matches"),
         "centerclip.index.summary": ("Stats", "Summary", "summarize"),

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from centerclip.atomic import write_atomically
+from centerclip.atomic import make_folder, write_atomically
 from centerclip.errors import IndexLockedError, IndexStoreError
 
 __all__ = ["writer_lock"]
@@ -42,7 +42,7 @@ def writer_lock(location: str, *, remote: bool, wait_seconds: float) -> Iterator
     """
     folder = _remote_folder(location) if remote else Path(location)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock = FileLock(folder / _LOCK, thread_local=False)
         lock.acquire(timeout=wait_seconds if wait_seconds >= 0 else -1)
     except Timeout:

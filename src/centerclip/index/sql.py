@@ -96,7 +96,8 @@ def store_errors(location: str, doing: str) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError) as error:  # the three kinds lancedb raises
         raise IndexStoreError(
             f"the index {location} failed while {doing}: {_reason(error)}. "
-            "Check that the location is reachable, writable and has free space; then run the command again"
+            "Check that the location is reachable, writable and has free space; then run the command again. "
+            "If that doesn't help, run `centerclip repair`"
         ) from error
 
 

@@ -1,7 +1,7 @@
 """What an index holds, readable without opening it: importing the store takes half a second.
 
-A finished run leaves the summary beside the tables. It counts only while every table has the versions that it
-had then; nothing else relies on it, so it may be deleted or out of date.
+A finished run leaves the summary beside the tables. It counts only while every file of the index is as it was
+then; nothing else relies on it, so it may be deleted or out of date.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from centerclip.atomic import write_atomically
 from centerclip.index.card import ModelCard
+from centerclip.index.head import read_head
 
 __all__ = ["Stats", "Summary", "is_remote", "load_summary", "local_bytes", "save_summary", "summarize"]
 
@@ -101,21 +103,26 @@ def is_remote(location: str) -> bool:
 
 
 def local_bytes(location: str) -> int:
-    """Return the size of a folder's files."""
-    total = 0
-    for folder, _, names in os.walk(location):
+    """Return the size of a folder's files, except those that a writer deletes meanwhile."""
+    return sum(stat.st_size for _, stat in _files(location))
+
+
+def _files(location: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield a folder's files, with paths relative to it."""
+    for folder, _, names in os.walk(location):  # which skips folders that vanished or can't be listed
         for name in names:
-            with suppress(FileNotFoundError):  # a writer's temporary file that was just deleted
-                total += os.stat(Path(folder, name)).st_size
-    return total
+            file = os.path.join(folder, name)
+            with suppress(OSError):
+                yield os.path.relpath(file, location), os.stat(file)
 
 
 def _stamp(location: str) -> str:
-    """Return a value that changes with each commit to a table, and when the index is created again."""
-    versions = []
-    for name in sorted(os.listdir(location)):
-        if name.endswith(".lance"):
-            folder = Path(location, name, "_versions")
-            stat = os.stat(folder)
-            versions.append((name, stat.st_ino, stat.st_mtime_ns, sorted(os.listdir(folder))))
-    return hashlib.sha256(repr(versions).encode()).hexdigest()
+    """Return a value that changes with each commit to a table, and whenever one of the tables' files does.
+
+    So a summary says nothing about an index that a power cut damaged, or that was rolled back.
+    """
+    digest = hashlib.sha256(read_head(location) or b"")
+    for name, stat in sorted(_files(location)):
+        if ".lance" in name.split(os.sep)[0]:
+            digest.update(f"{name} {stat.st_size} {stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()

@@ -1,37 +1,44 @@
 """The only code that changes an index: it replaces rows in batches and verifies the result.
 
-One rule makes it safe to kill at any time: a path has as many rows in `windows` as `videos` says, and they
-and its pictures belong to the content that `videos` says (a failed or unknown path has none). A batch commits
-its pictures and its windows, then its videos; in between, the rule is broken for that batch alone. The next
-writer forgets such paths, so that they are encoded again. Repeating a batch replaces rows and never adds any.
+It is safe to kill it, or to cut the power, at any time. Readers see a change once it is on the disk and named
+by `Store.commit`, so the next writer undoes what an interrupted one left without a name. In object storage,
+the rule of `contents` does the same: a batch writes its pictures and its windows, then its videos, and in
+between the rule is broken for that batch alone. The next writer forgets such paths, so that they are encoded
+again. Repeating a batch replaces rows and never adds any.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from centerclip.errors import IndexStoreError
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import FileStamp
-from centerclip.index.schema import milliseconds, picture_rows, stored_path, video_rows, window_rows
+from centerclip.index.contents import Contents, inspect_tables, side_by_side
+from centerclip.index.recovery import recover
+from centerclip.index.schema import merge, milliseconds, picture_rows, stored_path, video_rows, window_rows
 from centerclip.index.snapshot import EXACT_LIMIT
 from centerclip.index.sql import any_of, equals, store_errors
-from centerclip.index.store import Store, merge
+from centerclip.index.store import Store
 from centerclip.index.summary import Stats, Summary, save_summary
 from centerclip.records import EncodedVideo, Failed
 
 __all__ = ["Finished", "Writer"]
 
+_LOG = logging.getLogger("centerclip.index")
 _KEEP_VERSIONS = timedelta(hours=1)
 """How long files of old versions are kept, because a reader may be in the middle of a search."""
+_FOREVER = timedelta(days=36_500)
 _FRAGMENTS = 20
 """Number of appended pieces that makes a finished run compact, which rewrites the table."""
 _BATCHES = 500
@@ -62,14 +69,19 @@ class Writer:
         self._store = store
         self._card = card
         self._embed_size = card.embed_size
-        self._pictures = store.table("pictures")
-        self._windows = store.table("windows")
-        self._videos = store.table("videos")
         self._batches = 0
         self._removed = 0
         with store_errors(store.location, "being checked"):
-            found = _inspect(self._pictures, self._windows, self._videos)
+            for name, done in recover(store).items():
+                _LOG.warning("the index %s: its table %s was damaged; %s", store.location, name, done)
+            self._pictures = store.newest("pictures")
+            self._windows = store.newest("windows")
+            self._videos = store.newest("videos")
+            found = inspect_tables(self._pictures, self._windows, self._videos)
             self._known = found.counts
+            meta = store.meta()
+            self._id = meta.id if meta else ""
+        with self._changing("being checked"):
             self._forget(sorted(found.broken))
             self._tidy()
 
@@ -92,15 +104,16 @@ class Writer:
         batch = list(by_path.values())
         encoded = [result for result in batch if isinstance(result, EncodedVideo)]
         others = any_of("path", by_path).sql
-        with store_errors(self._store.location, "being written"):
-            _, removed = _side_by_side(
-                lambda: merge(self._pictures, picture_rows(encoded), others),
-                lambda: merge(self._windows, window_rows(encoded, self._embed_size), others),
+        with self._changing():
+            _, removed = side_by_side(
+                lambda: self._put(self._pictures, picture_rows(encoded), others),
+                lambda: self._put(self._windows, window_rows(encoded, self._embed_size), others),
             )
             self._removed += removed
             merge(self._videos, video_rows(batch), others)
-            self._batches += 1
-            if self._batches % _BATCHES == 0:
+        self._batches += 1
+        if self._batches % _BATCHES == 0:
+            with self._changing():
                 self._compact()
         for path, result in by_path.items():
             self._known[path] = 0 if isinstance(result, Failed) else len(result.windows)
@@ -108,12 +121,13 @@ class Writer:
 
     def add_roots(self, roots: Iterable[str | os.PathLike[str]]) -> None:
         """Store the files and folders that the owner asked to index; see `VideoIndex.roots`."""
-        self._store.add_roots(roots)
+        with self._changing():
+            self._store.add_roots(roots)
 
     def remove(self, paths: Iterable[Path]) -> int:
         """Forget files; return how many of them were known."""
         known = sorted({stored_path(path) for path in paths} & self._known.keys())
-        with store_errors(self._store.location, "being written"):
+        with self._changing():
             self._forget(known)
         return len(known)
 
@@ -128,7 +142,7 @@ class Writer:
             raise IndexStoreError(f"{old} isn't in the index {self._store.location}, so it can't be moved")
         condition, path = equals("path", before).sql, {"path": after}
         values = {**path, "modified_seconds": new.modified_seconds}
-        with store_errors(self._store.location, "being written"):
+        with self._changing():
             if after in self._known:
                 self._forget([after])
             self._pictures.update(where=condition, values=path)
@@ -142,10 +156,11 @@ class Writer:
         Raises:
             IndexStoreError: the index doesn't hold what was written.
         """
-        with store_errors(self._store.location, "being finished"):
+        with self._changing("being finished"):
             self._tidy()
             rows = int(self._windows.count_rows())
             built = self._build_ann(rows)
+        with store_errors(self._store.location, "being finished"):
             files = self._verify().files
             done = [row["duration_seconds"] for row in files if row["state"] == "done"]
             stats = Stats(
@@ -163,6 +178,23 @@ class Writer:
                 failures = [(row["path"], row["reason"]) for row in files if row["state"] == "failed"]
                 save_summary(Summary(stats, tuple(sorted(failures))))
             return Finished(stats, built)
+
+    @contextmanager
+    def _changing(self, doing: str = "being written") -> Iterator[None]:
+        """Make a change durable, and visible to readers, if the index is still the one that was locked."""
+        with store_errors(self._store.location, doing):
+            self._check_id()
+            yield
+            self._check_id()
+            self._store.commit()
+
+    def _check_id(self) -> None:
+        meta = self._store.meta()
+        if meta is None or meta.id != self._id:
+            raise IndexStoreError(
+                f"the index {self._store.location} was deleted meanwhile, and maybe created again with "
+                "another model. Run the command again"
+            )
 
     def _storable(self, result: EncodedVideo | Failed) -> EncodedVideo | Failed:
         """Turn a file whose rows would corrupt the index into a failure."""
@@ -187,6 +219,12 @@ class Writer:
             return Failed(path, "two windows start within a millisecond; index with a longer --window")
         return result
 
+    def _put(self, table: Any, rows: pa.Table, gone: str) -> int:
+        """Write rows, and wait until they are on the disk; see `merge`."""
+        changed = merge(table, rows, gone)
+        self._store.sync(table.name)
+        return changed
+
     def _forget(self, paths: Sequence[str]) -> None:
         for at in range(0, len(paths), _PATHS):
             condition = any_of("path", paths[at : at + _PATHS]).sql
@@ -203,8 +241,11 @@ class Writer:
             self._compact()
 
     def _compact(self) -> None:
-        for table in (self._pictures, self._windows, self._videos):
-            table.optimize(cleanup_older_than=_KEEP_VERSIONS)
+        """Merge small pieces, and delete versions that became old once the newest are on the disk."""
+        for age in (_FOREVER, _KEEP_VERSIONS):
+            for table in (self._pictures, self._windows, self._videos):
+                table.optimize(cleanup_older_than=age)
+            self._store.commit()
         self._removed = 0
 
     def _build_ann(self, rows: int) -> bool:
@@ -237,9 +278,9 @@ class Writer:
         # IvfRq supports only multiples of 8.
         return IvfSq(distance_type="cosine", target_partition_size=_PARTITION)
 
-    def _verify(self) -> _Contents:
+    def _verify(self) -> Contents:
         """Compare what was written with what a new reader would see."""
-        found = _inspect(*map(self._store.table, ("pictures", "windows", "videos")))
+        found = inspect_tables(*map(self._store.table, ("pictures", "windows", "videos")))
         wrong = found.broken | {path for path, _ in found.counts.items() ^ self._known.items()}
         if wrong:
             raise IndexStoreError(
@@ -248,38 +289,3 @@ class Writer:
                 "Run the command again to encode these files again"
             )
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Contents:
-    """The rows of `videos`, each path's number of windows by them, and the paths that break the rule."""
-
-    files: list[dict[str, Any]]
-    counts: dict[str, int]
-    broken: set[str]
-
-
-def _inspect(pictures: Any, windows: Any, videos: Any) -> _Contents:
-    columns = ["path", "video_id", "windows", "state", "reason", "duration_seconds"]
-    files, pictured, indexed = _side_by_side(
-        lambda: videos.search().select(columns).to_arrow().to_pylist(),
-        lambda: _by_content(pictures),
-        lambda: _by_content(windows),
-    )
-    expected = {(row["path"], row["video_id"]): row["windows"] for row in files if row["windows"]}
-    wrong = {key for key, _ in expected.items() ^ indexed.items()} | (expected.keys() ^ pictured.keys())
-    return _Contents(files, {row["path"]: row["windows"] for row in files}, {path for path, _ in wrong})
-
-
-def _by_content(table: Any) -> dict[tuple[str, str], int]:
-    """Return the number of rows of each path and content."""
-    keys = ["path", "video_id"]
-    grouped = table.search().select(keys).to_arrow().group_by(keys).aggregate([([], "count_all")])
-    return {(row["path"], row["video_id"]): row["count_all"] for row in grouped.to_pylist()}
-
-
-def _side_by_side(*calls: Callable[[], Any]) -> list[Any]:
-    """Do all at once, because the store mostly waits for the disk; raise the first error once all ended."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        futures = [pool.submit(call) for call in calls]
-    return [future.result() for future in futures]

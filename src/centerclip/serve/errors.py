@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from centerclip.api import ErrorBody
-from centerclip.errors import CenterCLIPError, IndexLockedError, QueryError, VideoError
+from centerclip.errors import CenterCLIPError, FingerprintError, IndexLockedError, QueryError, VideoError
 from centerclip.serve.library import GoneError, Library
 
 __all__ = ["ERRORS", "add_error_handlers", "error_response"]
@@ -36,7 +36,13 @@ _CODES = {
     503: "busy",
     504: "too_slow",
 }
-_STATUSES = {QueryError: 422, VideoError: 415, GoneError: 410, IndexLockedError: 409}
+_STATUSES = {
+    QueryError: 422,
+    VideoError: 415,
+    GoneError: 410,
+    IndexLockedError: 409,
+    FingerprintError: 409,
+}
 """Any other error of this package is a temporary failure of the server: 503."""
 
 ERRORS: dict[int | str, dict[str, Any]] = {

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from centerclip.index import VideoIndex, Writer, summarize
+from centerclip.index.head import HEAD
 from centerclip.index.schema import KEYS
 
 
@@ -45,10 +46,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     return Folders(tmp_path_factory.mktemp("kill"))
 
 
-def run_and_kill(location: Path, *, call: int = 0, after_seconds: float | None = None) -> int:
-    child = subprocess.Popen(
-        [sys.executable, index_run.__file__, str(location), str(call)], stdout=subprocess.PIPE, text=True
-    )
+def run_and_kill(location: Path, *more: str, call: int = 0, after_seconds: float | None = None) -> int:
+    args = [sys.executable, index_run.__file__, str(location), str(call), *more]
+    child = subprocess.Popen(args, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdout.readline() == "begins\n"
     if after_seconds is not None:
@@ -113,6 +113,37 @@ def test_stopped_after_any_commit_the_next_run_completes(folders: Folders, tmp_p
             finished = True
         check_rerun(location, folders)
     assert target > 20
+
+
+def test_killed_at_any_commit_and_the_old_file_restored(tmp_path: Path) -> None:
+    """With the size and time that it had before: no row may stay that belongs to the other content."""
+    old = index_run.random_video("/v/a.mp4", windows=2)
+    new = index_run.random_video("/v/a.mp4", windows=2, seed=7, modified=9.0)
+    target, finished = 0, False
+
+    def stop(count: int) -> None:
+        if count == target:
+            raise _KilledError
+
+    while not finished:
+        target += 1
+        index = index_run.new_index(tmp_path / str(target), old, index_run.random_video("/v/b.mp4"))
+        with index_run.count_commits(stop), suppress(_KilledError), index.writer() as writer:
+            writer.add([new])
+            finished = True
+        whole, headless = Path(index.location), tmp_path / f"{target} without head"
+        shutil.copytree(whole, headless, ignore=shutil.ignore_patterns(HEAD))
+        for location in (whole, headless):  # undone by the head; or found by comparing the tables
+            again = VideoIndex(location)
+            with again.writer() as writer:
+                if not again.changes([index_run.stamp_of(old)]).unchanged:
+                    writer.add([old])
+                writer.finish()
+            rows = content(location)
+            found = {row["path"]: row["vector"] for row in rows["windows"]}
+            np.testing.assert_array_equal(found["/v/a.mp4"], old.windows[-1].vector)
+            assert {row["video_id"] for row in rows["pictures"]} == {"id-/v/a.mp4", "id-/v/b.mp4"}
+    assert target > 3
 
 
 def test_killed_while_creating_the_index(tmp_path: Path) -> None:

@@ -97,6 +97,22 @@ def test_an_index_created_again_while_a_writer_waits_is_not_written(
         pass
 
 
+def test_an_index_created_again_while_a_writer_works_is_not_written(index: VideoIndex) -> None:
+    with index.writer() as writer:
+        shutil.rmtree(index.location)
+        again = new_index(index.location, random_video("/v/1.mp4"), card=replace(CARD, fingerprint="ffff"))
+        before = again.version
+        for act in (
+            lambda: writer.add([random_video("/v/2.mp4")]),
+            lambda: writer.remove([Path("/v/0.mp4")]),
+            lambda: writer.add_roots(["/v"]),
+            writer.finish,
+        ):
+            with pytest.raises(IndexStoreError, match="was deleted meanwhile, and maybe created again"):
+                act()
+        assert (again.version, len(again), again.roots) == (before, 2, ())
+
+
 def test_an_unchanged_index_is_read_once(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     index.search(random_units(0))
     monkeypatch.setattr(Snapshot, "__init__", lambda *_: pytest.fail("the index is read again"))
@@ -111,9 +127,10 @@ def test_a_reader_of_deleted_files_reads_the_new_version(
 
     def after_cleanup(self: Snapshot, *rest: Any) -> Any:
         monkeypatch.setattr(Snapshot, "_allowed", allowed)
-        table = index._store.table("windows")
+        table = index._store.newest("windows")
         with pytest.warns(UserWarning, match="removes every version"):
             table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+        index._store.commit()
         return allowed(self, *rest)
 
     monkeypatch.setattr(Snapshot, "_allowed", after_cleanup)
@@ -125,7 +142,7 @@ def test_a_reader_of_deleted_files_reads_the_new_version(
 def test_lost_files_are_an_error(index: VideoIndex) -> None:
     for file in Path(index.location, "windows.lance", "data").iterdir():
         file.unlink()
-    with pytest.raises(IndexStoreError, match="failed while being read"):
+    with pytest.raises(IndexStoreError, match="is damaged: its table windows can't be read"):
         VideoIndex(index.location).search(random_units(0))
 
 

@@ -1,5 +1,6 @@
 """What an index is bound to, where it may be, and what it knows about its videos."""
 
+import json
 import math
 import os
 import shutil
@@ -15,6 +16,7 @@ from random_videos import CARD, EMBED_SIZE, new_index, random_units, random_vide
 
 from centerclip.errors import FingerprintError, IndexStoreError, QueryError
 from centerclip.index import VideoIndex
+from centerclip.index.head import HEAD
 from centerclip.records import Failed, Window
 
 AWKWARD = ["/v/it's.mp4", '/v/"50%" off_.mp4', "/v/Küche 日本 🎬.mp4", "/v/back\\slash.mp4", "/v/--;drop.mp4"]
@@ -112,15 +114,25 @@ def test_rows_of_an_unknown_model_are_not_touched(tmp_path: Path) -> None:
     ("number", "remedy"), [("1", "centerclip index PATH --index NEW"), ("3", "upgrade centerclip")]
 )
 def test_another_format_is_refused_with_the_remedy(index: VideoIndex, number: str, remedy: str) -> None:
-    index._store.table("meta").update(where="key = 'format'", values={"value": number})
+    head = Path(index.location, HEAD)
+    head.write_text(json.dumps(json.loads(head.read_text()) | {"format": number}))
+    check_format(index.location, number, remedy)
+    head.unlink()
+    index._store.newest("meta").update(where="key = 'format'", values={"value": number})
+    check_format(index.location, number, remedy)
+
+
+def check_format(location: str, number: str, remedy: str) -> None:
     with pytest.raises(IndexStoreError, match=f"has format {number}, .* reads format 2: .*{remedy}"):
-        VideoIndex(index.location)
+        VideoIndex(location)
 
 
 def test_a_damaged_index_is_a_one_line_error(index: VideoIndex) -> None:
     for file in Path(index.location, "windows.lance", "_versions").iterdir():
         file.unlink()
-    with pytest.raises(IndexStoreError, match="failed while") as caught:
+    with pytest.raises(
+        IndexStoreError, match="its table windows can't be read. Run `centerclip re"
+    ) as caught:
         len(VideoIndex(index.location))
     assert "\n" not in str(caught.value)
 
@@ -187,7 +199,8 @@ def test_the_picture_is_the_one_shown_at_that_instant(
 
 
 def test_the_first_picture_is_shown_before_its_start(index: VideoIndex) -> None:
-    index._store.table("pictures").delete("start_ms = 0")
+    index._store.newest("pictures").delete("start_ms = 0")
+    index._store.commit()
     assert index.picture(f"id-{AWKWARD[3]}", 0.0) == f"jpeg {AWKWARD[3]} 0 5".encode()
 
 

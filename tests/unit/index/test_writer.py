@@ -13,7 +13,7 @@ from random_videos import new_index, random_units, random_video
 from centerclip.errors import IndexStoreError
 from centerclip.index import FileStamp, VideoIndex
 from centerclip.index import writer as writer_module
-from centerclip.index.store import merge
+from centerclip.index.schema import merge
 from centerclip.records import EncodedVideo, Failed, Window
 
 
@@ -169,9 +169,10 @@ def test_files_that_a_killed_writer_left_unfinished_are_forgotten_and_redone(ind
         "pictures": "path = '/v/2.mp4'",
     }
     for name, condition in broken.items():
-        index._store.table(name).delete(condition)
+        index._store.newest(name).delete(condition)
     for at, name in ((3, "windows"), (4, "pictures")):  # as many rows, but of other content
-        index._store.table(name).update(where=f"path = '/v/{at}.mp4'", values={"video_id": "other"})
+        index._store.newest(name).update(where=f"path = '/v/{at}.mp4'", values={"video_id": "other"})
+    index._store.commit()
     with index.writer() as writer:
         assert set(stored(index)) == {"/v/5.mp4", "/v/6.mp4"}
         files = [FileStamp(v.info.path, v.info.size_bytes, v.info.modified_seconds) for v in videos]
@@ -185,7 +186,8 @@ def test_finish_notices_rows_that_have_vanished(index: VideoIndex, tables: list[
     with index.writer() as writer:
         writer.add([random_video("/v/a.mp4"), random_video("/v/b.mp4")])
         for name in tables:
-            index._store.table(name).delete("path = '/v/b.mp4'")
+            index._store.newest(name).delete("path = '/v/b.mp4'")
+        index._store.commit()
         with pytest.raises(IndexStoreError, match=r"doesn't hold .* 1 files, among them /v/b\.mp4"):
             writer.finish()
 

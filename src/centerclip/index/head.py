@@ -1,0 +1,104 @@
+"""What an index is and which versions of its tables count: one small file, replaced with each batch.
+
+`.head.json` names the versions that are on the disk. Replacing it is the moment a batch becomes part of the
+index; whatever is newer in the tables was left by a run that a kill or a power cut ended. Readers of a local
+index look only there. The table `meta` holds the same without the versions: it serves an index in object
+storage, and one whose file is missing or damaged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from centerclip.atomic import write_atomically
+from centerclip.errors import IndexStoreError
+from centerclip.index.card import ModelCard
+
+__all__ = ["FORMAT", "HEAD", "Meta", "parse_head", "read_head", "read_values", "write_head"]
+
+FORMAT = 2
+"""Version of the tables' layout; increase it with any change."""
+HEAD = ".head.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """An index's random id, the model of its vectors, and the roots its owner gave.
+
+    `versions` are the tables' versions that are known to be on the disk; the newest ones if empty.
+    """
+
+    id: str
+    card: ModelCard
+    roots: tuple[Path, ...] = ()
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+    def values(self) -> dict[str, str]:
+        """Return all but the versions, as the table `meta` stores it; ASCII, even if a name isn't UTF-8."""
+        roots = json.dumps([str(root) for root in self.roots])
+        return {"format": str(FORMAT), "id": self.id, "model": self.card.to_json(), "roots": roots}
+
+    @classmethod
+    def from_values(
+        cls, values: Mapping[str, str], location: str, versions: Mapping[str, int] | None = None
+    ) -> Meta:
+        """Undo `values`.
+
+        Raises:
+            IndexStoreError: another format.
+            ValueError: damaged.
+        """
+        try:
+            found = int(values["format"])
+            if found == FORMAT:
+                roots = tuple(map(Path, json.loads(values["roots"])))
+                return cls(values["id"], ModelCard.from_json(values["model"]), roots, dict(versions or {}))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"its description is damaged ({error!r})") from error
+        remedy = "index into a new folder with `centerclip index PATH --index NEW`, or delete it first"
+        if found > FORMAT:
+            remedy = "upgrade centerclip, or choose another --index"
+        raise IndexStoreError(
+            f"the index {location} has format {found}, but this version of centerclip "
+            f"reads format {FORMAT}: {remedy}"
+        )
+
+
+def read_head(location: str) -> bytes | None:
+    """Return the file's content; None if there is none.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    try:
+        return Path(location, HEAD).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def parse_head(content: bytes, location: str) -> Meta:
+    """Read what `write_head` wrote.
+
+    Raises:
+        IndexStoreError: another format.
+        ValueError: damaged.
+    """
+    values: Any = json.loads(content)
+    if not isinstance(values, dict) or not isinstance(values.get("versions"), dict):
+        raise ValueError(f"{HEAD} is damaged")
+    return Meta.from_values(values, location, {name: int(at) for name, at in values["versions"].items()})
+
+
+def read_values(table: Any) -> dict[str, str]:
+    """Read the table `meta`, see `Meta.from_values`."""
+    return {row["key"]: row["value"] for row in table.to_arrow().to_pylist()}
+
+
+def write_head(location: str, meta: Meta) -> None:
+    """Make this the state of the index; everything it names must be on the disk."""
+    content = {**meta.values(), "versions": dict(meta.versions)}
+    write_atomically(Path(location, HEAD), json.dumps(content))

@@ -1,0 +1,213 @@
+"""Check an index completely, and mend it: `examine` reads everything, `repair` also writes.
+
+What can't be read is replaced by an older state or dropped. Files that lose rows this way are forgotten, so
+that the next run encodes them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from centerclip.errors import IndexStoreError
+from centerclip.index.contents import inspect_tables
+from centerclip.index.head import HEAD, Meta, parse_head, read_head, read_values
+from centerclip.index.lock import writer_lock
+from centerclip.index.recovery import drop_pieces, recover, unreadable_pieces
+from centerclip.index.schema import KEYS
+from centerclip.index.sql import store_errors
+from centerclip.index.store import Store
+from centerclip.index.versions import STORE_ERRORS, damaged_manifests, find_good, manifests
+from centerclip.index.writer import Writer
+
+__all__ = ["TableReport", "examine", "repair"]
+
+_BATCH = 1024
+"""Rows to read at once; with pictures, 20 MB."""
+_UNIT = 0.01
+"""How far the length of a vector may be from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableReport:
+    """What was found in a table, and what was done about it.
+
+    Attributes:
+        table: its name.
+        rows: number of rows that can be used.
+        state: `good`, `damaged`, or `mended`, which was damaged before.
+        detail: what is damaged, for the owner of the index; "" if it is good.
+    """
+
+    table: str
+    rows: int
+    state: Literal["good", "damaged", "mended"]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The reports, and the paths whose rows are damaged."""
+
+    reports: list[TableReport]
+    paths: set[str]
+
+
+def examine(location: str | Path) -> list[TableReport]:
+    """Read everything in an index, and change nothing.
+
+    Raises:
+        IndexStoreError: there is no index, or nothing of it can be read.
+    """
+    store, meta = _existing(location)
+    with store_errors(store.location, "being checked"):
+        return _examine(store, meta).reports
+
+
+def repair(location: str | Path) -> list[TableReport]:
+    """Check an index completely, and mend what is damaged.
+
+    Raises:
+        IndexLockedError: another process is writing to it.
+        IndexStoreError: there is no index, or it can't be mended.
+    """
+    store, _ = _existing(location)
+    with writer_lock(store.location, remote=store.remote, wait_seconds=0), _errors(store):
+        store, meta = _existing(location)
+        found = _examine(store, meta)
+        done = recover(store)
+        if any(report.state == "damaged" for report in found.reports):
+            for name in KEYS:
+                table = store.newest(name)
+                drop_pieces(table, unreadable_pieces(table, whole=True))
+            store.describe(store.meta() or meta)
+        writer = Writer(store, meta.card)
+        writer.remove(map(Path, found.paths))
+        writer.finish()
+        after = _examine(*_existing(location)).reports
+        for report in after:
+            if report.state == "damaged":
+                raise ValueError(f"its table {report.table} is still damaged: {report.detail}")
+    return [
+        replace(now, state="mended", detail=_joined(before.detail, done.get(now.table, "")))
+        if before.state == "damaged"
+        else replace(now, detail=before.detail)
+        for before, now in zip(found.reports, after, strict=True)
+    ]
+
+
+@contextmanager
+def _errors(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except STORE_ERRORS as error:
+        raise IndexStoreError(
+            f"the index {store.location} can't be mended: {' '.join(str(error).split())[:300].rstrip('.')}. "
+            "Delete it, and index the videos again"
+        ) from error
+
+
+def _existing(location: str | Path) -> tuple[Store, Meta]:
+    store = Store(location)
+    meta = store.meta()
+    if meta is None:
+        raise IndexStoreError(
+            f"there is no index at {store.location}: run `centerclip index PATH` first, "
+            "or choose another location with --index"
+        )
+    return store, meta
+
+
+def _examine(store: Store, meta: Meta) -> _Found:
+    reports, paths, tables = [], set(), {}
+    for name in KEYS:
+        table, faults = _open(store, meta, name)
+        rows = 0
+        if table is not None:
+            rows = table.count_rows()
+            try:
+                bad = _damaged_rows(table)
+                tables[name] = table
+            except STORE_ERRORS:
+                bad = []
+                faults.append("some rows can't be read")
+            if bad:
+                faults.append(f"rows with damaged values: {len(bad)}")
+                rows -= len(bad)
+                paths.update(bad)
+        reports.append(TableReport(name, rows, "damaged" if faults else "good", "; ".join(faults)))
+    if {"pictures", "windows", "videos"} <= tables.keys():
+        broken = inspect_tables(tables["pictures"], tables["windows"], tables["videos"]).broken - paths
+        if broken:
+            at = list(KEYS).index("videos")
+            text = f"files with other rows than they should have: {len(broken)}"
+            old = reports[at]
+            reports[at] = replace(old, state="damaged", detail=_joined(old.detail, text))
+            paths |= broken
+    return _Found(reports, paths)
+
+
+def _open(store: Store, meta: Meta, name: str) -> tuple[Any, list[str]]:
+    """Return a handle at the table's best version, None if there is none, and what is damaged so far."""
+    if store.remote:
+        return store.table(name), []
+    faults = []
+    if name == "meta":
+        try:
+            parse_head(read_head(store.location) or b"", store.location)
+        except ValueError:
+            faults.append(f"the file {HEAD} is missing or damaged")
+    wanted = meta.versions.get(name)
+    table = find_good(store.location, name, store.connection, wanted)
+    if table is None:
+        return None, [*faults, "it can't be read"]
+    if table.version != (wanted or next(iter(manifests(store.location, name)))):
+        faults.append("its newest state can't be read")
+    elif damaged_manifests(store.location, name, wanted):
+        faults.append("an older state of it can't be read")
+    elif name == "meta" and read_values(table) != meta.values():
+        faults.append(f"it differs from the file {HEAD}")
+    return table, faults
+
+
+def _damaged_rows(table: Any) -> list[str]:
+    """Read all rows; return the path of each one whose values can't be right.
+
+    Raises:
+        OSError, ValueError, RuntimeError: some can't be read.
+    """
+    if table.name == "meta":
+        return []
+    bad: list[str] = []
+    rows = 0
+    for batch in table.search().select(table.schema.names).to_batches(_BATCH):
+        rows += batch.num_rows
+        wrong = ~_are_right(batch, table.name)
+        bad += [batch["path"][int(at)].as_py() for at in np.flatnonzero(wrong)]
+    if rows != table.count_rows():
+        raise ValueError(f"{rows} rows instead of {table.count_rows()}")
+    return bad
+
+
+def _are_right(batch: pa.RecordBatch, name: str) -> NDArray[np.bool_]:
+    """Return for each row whether its values are possible; a damaged disk tends to leave zeros."""
+    if name == "videos":
+        return np.array([state in {"done", "failed"} for state in batch["state"].to_pylist()], dtype=bool)
+    if name == "pictures":
+        return np.array([jpeg[:1] > b"\0" for jpeg in batch["jpeg"].to_pylist()], dtype=bool)
+    vectors = batch["vector"].flatten().to_numpy().reshape(batch.num_rows, -1)  # [N, E]
+    segments = batch["segments"].to_numpy(zero_copy_only=False)
+    finite = np.array([np.isfinite(row).all() and row.any() for row in segments], dtype=bool)
+    right: NDArray[np.bool_] = (np.abs(np.linalg.norm(vectors, axis=1) - 1) < _UNIT) & finite
+    return right
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)

@@ -1,0 +1,472 @@
+"""After a power cut, or with files that a faulty disk damaged, nothing that was reported is lost."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import index_run
+import pytest
+from random_videos import CARD, new_index, random_units, random_video
+from test_kill import Folders, check_rerun, check_summary, content, folders, run_and_kill
+
+from centerclip.errors import IndexStoreError
+from centerclip.index import VideoIndex, Writer, examine, repair
+from centerclip.index.head import HEAD, read_values
+from centerclip.index.schema import KEYS
+from centerclip.index.summary import load_summary
+from centerclip.index.versions import manifests, open_alone
+from centerclip.records import EncodedVideo, Failed
+
+__all__ = ["folders"]  # a fixture
+
+EVERYTHING = "TEST_SEED" in os.environ
+"""Whether to try every file, and every moment, instead of a few of each kind: `TEST_SEED=1`."""
+
+
+def empty(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+def halve(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def zero(file: Path) -> None:
+    file.write_bytes(b"\0" * file.stat().st_size)
+
+
+DAMAGES = (empty, halve, zero)
+
+
+def _copy(file: str, copy: str) -> None:
+    with suppress(FileNotFoundError):  # another commit runs at the same time
+        shutil.copy2(file, copy)
+
+
+class Disk:
+    """Knows which files a power cut would keep: those whose content and whose name were synced."""
+
+    def __init__(self) -> None:
+        self._content: set[tuple[int, int]] = set()
+        self._names: set[str] = set()
+
+    def sync(self, name: str) -> None:
+        if os.path.isdir(name):
+            self._names.update(str(each) for each in Path(name).iterdir())
+        else:
+            self._content.add(self._key(name))
+
+    def keeps(self, path: Path) -> bool:
+        """Whether a name is in a synced folder."""
+        return str(path) in self._names
+
+    def lose(self) -> None:
+        """Forget all files, because they were deleted."""
+        self._content.clear()
+        self._names.clear()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        fsync = os.fsync
+
+        def watched(handle: int) -> None:
+            fsync(handle)
+            self.sync(os.readlink(f"/proc/self/fd/{handle}"))
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "fsync", watched)
+            yield
+
+    def cut(self, location: Path, to: Path, damage: Callable[[Path], None], *, ahead: bool) -> int:
+        """Copy an index as a power cut would leave it; return how many files it loses or damages.
+
+        Args:
+            ahead: whether the disk had written names and manifests already, but not the rest.
+        """
+        shutil.copytree(location, to, copy_function=_copy)
+        count = 0
+        for copy in [each for each in to.rglob("*") if each.is_file() and each.stat().st_size]:
+            file, above = location / copy.relative_to(to), copy.relative_to(to).parents
+            if ahead and copy.suffix == ".manifest":
+                continue
+            path = {str(file), *(str(location / each) for each in list(above)[:-1])}
+            if not ahead and not path <= self._names:
+                copy.unlink()
+            elif self._key(file) not in self._content:
+                damage(copy)
+            else:
+                continue
+            count += 1
+        return count
+
+    @staticmethod
+    def _key(name: str | Path) -> tuple[int, int]:
+        with suppress(FileNotFoundError):
+            stat = os.stat(name)
+            return stat.st_ino, stat.st_mtime_ns
+        return 0, 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to see what is synced")
+def test_a_power_cut_at_any_commit_keeps_all_that_was_reported(folders: Folders, tmp_path: Path) -> None:
+    disk, location = Disk(), tmp_path / "index"
+    shutil.copytree(folders.before, location)
+    for each in [location, *location.rglob("*")]:
+        disk.sync(str(each))
+    lost: dict[Path, int] = {}
+    reported: set[str] = set()
+    cuts: dict[Path, set[str]] = {}
+
+    def cut(count: int) -> None:
+        if EVERYTHING or count % 6 == 1:
+            for ahead in (True, False) if EVERYTHING else [count % 4 == 1]:
+                copy = tmp_path / f"{count}-{ahead}"
+                lost[copy] = disk.cut(location, copy, DAMAGES[count % 3], ahead=ahead)
+                cuts[copy] = set(reported)
+
+    def report(self: Writer, results: Sequence[EncodedVideo | Failed]) -> list[EncodedVideo | Failed]:
+        done = add(self, results)
+        reported.update(str(each.path) for each in done if isinstance(each, EncodedVideo))
+        return done
+
+    add = Writer.add
+    with disk.watching(), index_run.count_commits(cut), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Writer, "add", report)
+        index_run.second_run(str(location))
+    assert sum(count > 0 for count in lost.values()) > len(lost) / 2
+    for copy, paths in cuts.items():
+        rows = content(copy)
+        windows = Counter(row["path"] for row in rows["windows"])
+        done = {row["path"]: row["windows"] for row in rows["videos"] if row["windows"]}
+        assert windows == done  # the tables agree
+        assert paths <= done.keys()
+        check_rerun(copy, folders)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to see what is synced")
+def test_a_new_index_is_durable_even_if_another_was_there(tmp_path: Path) -> None:
+    """The new one's manifests have the same names."""
+    disk, index = Disk(), VideoIndex(tmp_path / "folder" / "index")
+    with disk.watching():
+        for round_, cut in enumerate((tmp_path / "first", tmp_path / "second")):
+            disk.sync(str(tmp_path))
+            index.bind(CARD)
+            with index.writer() as writer:
+                writer.add([random_video(f"/v/{round_}.mp4")])
+            assert disk.keeps(Path(index.location))
+            assert disk.keeps(Path(index.location).parent)
+            disk.cut(Path(index.location), cut, zero, ahead=False)
+            assert [video.info.path.stem for video in VideoIndex(cut).videos()] == [str(round_)]
+            assert {report.state for report in examine(cut)} == {"good"}
+            shutil.rmtree(tmp_path / "folder")
+            disk.lose()
+
+
+def test_what_the_disk_refused_is_not_reported(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsync, calls = os.fsync, []
+
+    def fail_once(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(handle)
+
+    with index.writer() as writer:
+        monkeypatch.setattr(os, "fsync", fail_once)
+        for _ in range(2):  # a system reports lost data only once
+            with pytest.raises(IndexStoreError, match="being written: .*Input/output error"):
+                writer.add([random_video("/v/3.mp4")])
+    assert len(index) == 6
+    with index.writer() as writer:
+        writer.add([random_video("/v/3.mp4")])
+        assert writer.finish().stats.windows == 8
+
+
+def files_of(folders: Folders, root: Path) -> list[Path]:
+    """Return files that the last run made: of each kind and table the newest that counts, or all."""
+    location = root / "whole"
+    index_files = [file for file in location.rglob("*.*") if file.is_file() and ".lance" in str(file.parent)]
+    old = {file.name for file in folders.before.rglob("*")}
+    new = [file for file in index_files if file.name not in old]
+    if not EVERYTHING:
+        newest: dict[Path, Path] = {}
+        for file in sorted(new, key=lambda file: file.stat().st_mtime_ns):
+            newest[file.parent] = file
+        new = [file for file in newest.values() if "_transactions" not in str(file)]
+    return [file.relative_to(location) for file in [*new, location / HEAD]]
+
+
+def test_with_any_file_damaged_it_is_read_and_mended(folders: Folders, tmp_path: Path) -> None:
+    """Even files that were synced: a disk can be faulty."""
+    files = files_of(folders, folders.before.parent)
+    assert {file.parts[1] for file in files[:-1]} >= {"data", "_versions", "_deletions", "_indices"}
+    mended = 0
+    for number, file in enumerate(files):
+        for damage in DAMAGES if EVERYTHING else [DAMAGES[number % 3]]:
+            location = tmp_path / f"{number}-{damage.__name__}"
+            shutil.copytree(folders.before.parent / "whole", location)
+            damage(location / file)
+            check_reading(location)
+            found = examine(location)
+            reports = repair(location)
+            assert [report.state != "good" for report in reports] == [rep.state != "good" for rep in found]
+            assert {report.state for report in examine(location)} == {"good"}
+            mended += any(report.state == "mended" for report in reports)
+            if EVERYTHING or number % 4 == 0:
+                check_rerun(location, folders)
+    assert mended >= len(files) / 2
+
+
+def check_reading(location: Path) -> None:
+    """A reader finds what an older state had, and the summary tells of that state."""
+    index = VideoIndex(location, create=False)
+    (best,) = index.search(index_run.BEFORE[5].windows[0].vector, top=1)[0].windows
+    assert str(best.path) == "/v/5.mp4"
+    assert index.picture("id-/v/5.mp4", 0.0) == b"jpeg /v/5.mp4 0 0"
+    assert len(index.videos()) >= 9
+    check_summary(location)
+
+
+def test_without_repair_the_next_run_mends_it(folders: Folders, tmp_path: Path) -> None:
+    files = files_of(folders, folders.before.parent)
+    for number, file in enumerate(files):
+        if EVERYTHING or number % 3 == 0:
+            location = tmp_path / str(number)
+            shutil.copytree(folders.before.parent / "whole", location)
+            DAMAGES[(number + 1) % 3](location / file)
+            check_rerun(location, folders)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> VideoIndex:
+    return new_index(tmp_path / "index", *(random_video(f"/v/{at}.mp4") for at in range(3)))
+
+
+def newest(index: VideoIndex, name: str, kind: str = "_versions/*.manifest") -> Path:
+    """Return the newest file of a table."""
+    files = Path(index.location, f"{name}.lance").glob(kind)
+    return max(files, key=lambda file: file.stat().st_mtime_ns)
+
+
+def test_a_reader_warns_once_and_names_the_remedy(
+    index: VideoIndex, caplog: pytest.LogCaptureFixture
+) -> None:
+    with index.writer() as writer:
+        writer.add([random_video("/v/3.mp4")])
+    empty(newest(index, "windows"))
+    reader = VideoIndex(index.location)
+    assert (len(reader), len(reader)) == (6, 6)
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "its table windows, so an older state of it is used" in record.message
+    assert record.message.endswith(f"Run `centerclip repair --index {index.location}`")
+
+
+def test_open_readers_notice_a_repair(index: VideoIndex) -> None:
+    """Even if the next version has the number of the one that was lost."""
+    with index.writer() as writer:
+        writer.add([random_video("/v/3.mp4")])
+    reader = VideoIndex(index.location)
+    assert len(reader) == 8
+    before = reader.id, reader.version
+    for name in ("windows", "pictures", "videos"):
+        empty(newest(index, name))
+    with new_index(index.location).writer() as writer:
+        writer.add([random_video("/v/4.mp4", windows=1)])
+    assert (reader.id, reader.version) != before
+    assert len(reader) == 7
+    assert {str(each.path) for each in reader.search(random_units(0), top=9)[0].windows} == {
+        f"/v/{at}.mp4" for at in (0, 1, 2, 4)
+    }
+
+
+def test_what_an_interrupted_run_left_is_no_damage(
+    index: VideoIndex, caplog: pytest.LogCaptureFixture
+) -> None:
+    index._store.newest("windows").delete("true")
+    empty(newest(index, "windows"))
+    assert len(VideoIndex(index.location)) == 6
+    assert {report.state for report in examine(index.location)} == {"good"}
+    with index.writer() as writer:
+        assert writer.finish().stats.windows == 6
+    assert not caplog.records
+
+
+def keep_only_the_newest_versions(index: VideoIndex) -> None:
+    for name in KEYS:
+        for file in list(manifests(index.location, name).values())[1:]:
+            file.unlink()
+
+
+def test_if_no_version_is_whole_the_readable_pieces_are_kept(index: VideoIndex) -> None:
+    for at in (3, 4):
+        with index.writer() as writer:
+            writer.add([random_video(f"/v/{at}.mp4")])
+    keep_only_the_newest_versions(index)
+    halve(newest(index, "windows", "data/*"))
+    with pytest.raises(IndexStoreError, match=r"windows can't be read\. Run `centerclip repair --index"):
+        index.search(random_units(0))
+    states = {report.table: (report.state, report.detail) for report in repair(index.location)}
+    assert states["windows"][0] == "mended"
+    assert "rows dropped that can't be read: 2" in states["windows"][1]
+    assert [video.info.path.stem for video in index.videos()] == ["0", "1", "2", "3"]
+    assert len(index) == 8
+
+
+def test_a_damaged_ann_index_is_dropped_and_built_again(
+    index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("centerclip.index.writer.EXACT_LIMIT", 5)
+    with index.writer() as writer:
+        assert writer.finish().built_ann
+    keep_only_the_newest_versions(index)
+    for file in Path(index.location, "windows.lance", "_indices").rglob("*.idx"):
+        halve(file)
+    assert examine(index.location)[0].state == "damaged"
+    report = repair(index.location)[0]
+    assert (report.rows, report.state) == (6, "mended")
+    assert "ANN indices dropped that can't be read: 1" in report.detail
+    assert index._store.table("windows").list_indices()
+    assert len(index) == 6
+
+
+def test_a_table_of_which_nothing_is_left_is_made_again(index: VideoIndex) -> None:
+    before = index.id
+    for file in manifests(index.location, "videos").values():
+        zero(file)
+    (videos,) = [report for report in repair(index.location) if report.table == "videos"]
+    assert (videos.state, videos.rows) == ("mended", 0)
+    assert "made again" in videos.detail
+    assert len(index) == 0
+    assert index.id != before  # versions start over
+    assert index.model == CARD
+
+
+def test_values_that_became_zeros_are_found(index: VideoIndex) -> None:
+    data = newest(index, "windows", "data/*")
+    vector = random_video("/v/1.mp4").windows[0].vector.tobytes()
+    assert vector in data.read_bytes()
+    data.write_bytes(data.read_bytes().replace(vector, b"\0" * len(vector)))
+    windows = examine(index.location)[0]
+    assert (windows.table, windows.rows, windows.state) == ("windows", 5, "damaged")
+    assert windows.detail == "rows with damaged values: 1"
+    repair(index.location)
+    assert [video.info.path.stem for video in index.videos()] == ["0", "2"]
+
+
+def test_the_description_is_kept_twice(index: VideoIndex, caplog: pytest.LogCaptureFixture) -> None:
+    with index.writer() as writer:
+        writer.add_roots(["/v"])
+    meta = index._store.meta()
+    assert meta is not None
+    head = Path(index.location, HEAD)
+    halve(head)
+    reader = VideoIndex(index.location)
+    assert (reader.id, reader.model, reader.roots, len(reader)) == (meta.id, CARD, (Path("/v"),), 6)
+    assert "a copy of it is used" in caplog.text
+    assert {report.table: report.state for report in repair(index.location)}["meta"] == "mended"
+    assert (index._store.meta() or meta).values() == meta.values()
+    for file in manifests(index.location, "meta").values():
+        zero(file)
+    assert VideoIndex(index.location).roots == (Path("/v"),)
+    repair(index.location)
+    assert read_values(index._store.table("meta")) == (index._store.meta() or meta).values()
+    empty(head)
+    for file in manifests(index.location, "meta").values():
+        empty(file)
+    for act in (VideoIndex, repair):
+        with pytest.raises(IndexStoreError, match="Delete the index, and index the videos again"):
+            act(index.location)
+
+
+def test_a_copy_without_hidden_files_is_an_index(
+    index: VideoIndex, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(index.location, tmp_path / "copy", ignore=shutil.ignore_patterns(".*"))
+    copy = VideoIndex(tmp_path / "copy", create=False)
+    assert (copy.id, len(copy)) == (index.id, 6)
+    with copy.writer() as writer:
+        assert writer.finish().stats.windows == 6
+    assert Path(copy.location, HEAD).exists()
+    assert not caplog.records
+
+
+def test_a_power_cut_while_it_is_created(tmp_path: Path) -> None:
+    new_index(tmp_path / "index")
+    Path(tmp_path, "index", HEAD).unlink()
+    for file in (tmp_path / "index").rglob("*.manifest"):
+        empty(file)
+    assert VideoIndex(tmp_path / "index").model is None
+    assert len(new_index(tmp_path / "index", random_video("/v/0.mp4"))) == 2
+
+
+def test_the_summary_of_a_damaged_index_is_not_used(index: VideoIndex) -> None:
+    with index.writer() as writer:
+        writer.finish()
+    for file in [newest(index, "pictures", "data/*"), newest(index, "videos")]:
+        assert load_summary(index.location) is not None
+        content = file.read_bytes()
+        zero(file)
+        assert load_summary(index.location) is None
+        file.write_bytes(content)
+        repair(index.location)
+
+
+def test_killed_at_any_commit_of_a_repair_the_next_one_completes(folders: Folders, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(folders.before.parent / "whole", damaged)
+    for name in ("windows", "videos"):
+        empty(newest(VideoIndex(damaged), name))
+    halve(newest(VideoIndex(damaged), "pictures", "data/*"))
+
+    class KilledError(BaseException):
+        pass
+
+    target, finished = 0, False
+
+    def stop(count: int) -> None:
+        if count == target:
+            raise KilledError
+
+    while not finished:
+        target += 1 if EVERYTHING else 3
+        location = tmp_path / str(target)
+        shutil.copytree(damaged, location)
+        with index_run.count_commits(stop), suppress(KilledError):
+            repair(location)
+            finished = True
+        repair(location)
+        assert {report.state for report in examine(location)} == {"good"}
+        if EVERYTHING or finished:
+            check_rerun(location, folders)
+    assert target > 5
+
+
+def test_a_repair_killed_again_and_again_at_any_time(folders: Folders, tmp_path: Path) -> None:
+    location = tmp_path / "index"
+    shutil.copytree(folders.before.parent / "whole", location)
+    empty(newest(VideoIndex(location), "windows"))
+    halve(newest(VideoIndex(location), "pictures", "data/*"))
+    for after_seconds in (0.03, 0.1, 0.2):
+        run_and_kill(location, "repair", after_seconds=after_seconds)
+    assert run_and_kill(location, "repair", call=1) in {-signal.SIGKILL, 0}  # 0: it was mended already
+    repair(location)
+    check_rerun(location, folders)
+
+
+def test_a_version_alone_is_read_while_newer_ones_are_damaged(index: VideoIndex) -> None:
+    with index.writer() as writer:
+        writer.add([random_video("/v/3.mp4")])
+    number = max(manifests(index.location, "windows")) - 1
+    zero(newest(index, "windows"))
+    assert open_alone(index.location, "windows", number).count_rows() == 6
+    with pytest.raises(ValueError, match="manifest of version"):
+        open_alone(index.location, "windows", number + 1)
