@@ -21,7 +21,14 @@ import numpy as np
 from centerclip.errors import IndexStoreError
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import FileStamp
-from centerclip.index.schema import milliseconds, picture_rows, stored_path, video_rows, window_rows
+from centerclip.index.schema import (
+    is_storable,
+    milliseconds,
+    picture_rows,
+    stored_path,
+    video_rows,
+    window_rows,
+)
 from centerclip.index.snapshot import EXACT_LIMIT
 from centerclip.index.sql import any_of, equals, store_errors
 from centerclip.index.store import Store, merge
@@ -167,7 +174,7 @@ class Writer:
     def _storable(self, result: EncodedVideo | Failed) -> EncodedVideo | Failed:
         """Turn a file whose rows would corrupt the index into a failure."""
         path = result.path
-        if "�" in stored_path(path):
+        if not is_storable(path):
             return Failed(path, "its name is not valid UTF-8; rename the file")
         if isinstance(result, Failed):
             return result

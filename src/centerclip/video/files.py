@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
@@ -22,15 +23,20 @@ _MEBIBYTE = 1 << 20
 _WHOLE_BYTES = 4 * _MEBIBYTE
 
 
-def find_videos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
+def find_videos(
+    paths: Iterable[str | os.PathLike[str]], *, on_error: Callable[[OSError], None] | None = None
+) -> Iterator[Path]:
     """Walk files and folders, and yield the videos among them.
 
     A file named explicitly is always yielded; files inside folders only if their suffix is in
     `VIDEO_SUFFIXES`. Hidden files and folders are skipped, links to folders aren't followed, and duplicate
-    paths are yielded once.
+    paths are yielded once. Links that lead nowhere, pipes and other names that can't be opened as a file are
+    yielded too, so that whoever opens them can report them.
 
     Args:
         paths: files and folders, in the order in which to walk them.
+        on_error: called with the error of each folder that can't be listed; its `filename` is the folder. By
+            default such folders are skipped.
 
     Yields:
         Paths as given, or below the given folder; sorted by name within each folder.
@@ -38,19 +44,41 @@ def find_videos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
     Raises:
         VideoError: a path doesn't exist.
     """
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in map(Path, paths):
-        if not path.exists():
-            raise VideoError(f"{path}: there is no such file or folder; check the spelling")
-        for video in _walk(path) if path.is_dir() else (path,):
-            identity = video.resolve()
+        for video in _walk(path, on_error) if _is_folder(path) else (path,):
+            identity = _identity(video)
             if identity not in seen:
                 seen.add(identity)
                 yield video
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
+def _is_folder(path: Path) -> bool:
+    """Whether a path is a folder; a path that exists but can't be looked at counts as a file."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        ValueError,
+    ) as error:  # ValueError: it contains a zero byte
+        if isinstance(error, OSError) and path.is_symlink():
+            return False
+        raise VideoError(f"{path}: there is no such file or folder; check the spelling") from error
+    except OSError:
+        return False
+
+
+def _identity(path: Path) -> str:
+    """Return the path with its links resolved; a link that leads nowhere stands for itself."""
+    try:
+        return os.path.realpath(path, strict=True)
+    except OSError:
+        return os.path.abspath(path)
+
+
+def _walk(folder: Path, on_error: Callable[[OSError], None] | None) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder, onerror=on_error):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES:
