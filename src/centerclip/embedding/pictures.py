@@ -25,7 +25,7 @@ MAX_PIXELS = 8192 * 8192
 _FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 """Pillow reads more, some of them by other programs."""
 _ENOUGH = 1024
-"""A picture is reduced while it is read if both sides keep this many pixels, or four times the model's input."""
+"""A picture is reduced while it is read if its sides keep this length, or four times the model's input."""
 
 _MAX_SEGMENTS = 2000
 """Of a JPEG file before its picture; color profiles have up to 255. Pillow takes a microsecond for each, and
@@ -99,9 +99,7 @@ def _check_jpeg(path: Path, file: BinaryIO) -> None:
             if not _skip_segment(file):
                 break
         else:
-            raise VideoError(
-                f"{path}: has more than {_MAX_SEGMENTS} segments before its picture; save it again"
-            )
+            raise VideoError(f"{path}: has more than {_MAX_SEGMENTS} segments; save it again")
         scans = sum(part.count(b"\xff\xda") for part in iter(lambda: file.read(1 << 20), b""))
         if scans > _MAX_SCANS:
             raise VideoError(f"{path}: has {scans} scans, more than {_MAX_SCANS}; save it again")
