@@ -78,7 +78,7 @@ def _upright(path: Path, picture: Image.Image, preprocessing: Preprocessing) -> 
         _ENOUGH, *(4 * side for side in preprocessing.image_size), 4 * (preprocessing.shortest_edge or 0)
     )
     picture.draft("RGB", (edge, edge))  # JPEG files are decoded at a half, a quarter or an eighth of the size
-    factor = min(picture.size) // edge
+    factor = 1 << max(0, (min(picture.size) // edge).bit_length() - 1)  # others too
     small = picture.reduce(factor) if factor > 1 and picture.mode in ("L", "RGB", "RGBA", "CMYK") else picture
     return ImageOps.exif_transpose(small).convert("RGB")
 

@@ -79,7 +79,7 @@ def test_a_huge_picture_is_refused(tmp_path: Path, suffix: str) -> None:
 
 def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     header = b"\x00\x00\xff\xff\x00\x00\xff\xff\x08\x02\x00\x00\x00"  # 65,535 x 65,535
-    chunk = len(header).to_bytes(4)
+    chunk = b"IHDR" + header
     (tmp_path / "bomb.png").write_bytes(
         b"\x89PNG\r\n\x1a\n"
         + chunk
