@@ -10,7 +10,7 @@ from pathlib import Path
 
 from centerclip.errors import VideoError
 
-__all__ = ["VIDEO_SUFFIXES", "content_id", "find_videos"]
+__all__ = ["VIDEO_SUFFIXES", "content_id", "find_videos", "refuse_lists"]
 
 VIDEO_SUFFIXES = frozenset(
     {".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".m1v", ".m2t", ".m2ts"}
@@ -18,6 +18,15 @@ VIDEO_SUFFIXES = frozenset(
     | {".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv"}
 )
 """Suffixes, in any case, by which files in a folder count as videos."""
+
+_LISTS = {
+    b"#EXTM3U": "is a playlist, not a video; give the files that it lists",
+    b"ffconcat": "is a playlist, not a video; give the files that it lists",
+    b"<MPD": "is a playlist, not a video; give the files that it lists",
+    b"# VobSub": "is a list of subtitles, not a video",
+}
+"""How files begin that name other files, after an XML declaration and white space."""
+_HEAD_BYTES = 512
 
 _MEBIBYTE = 1 << 20
 _WHOLE_BYTES = 4 * _MEBIBYTE
@@ -83,6 +92,25 @@ def _walk(folder: Path, on_error: Callable[[OSError], None] | None) -> Iterator[
         for name in sorted(files):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES:
                 yield Path(root, name)
+
+
+def refuse_lists(path: Path) -> None:
+    """Refuse a file that only names others, which FFmpeg would open, and report in their stead.
+
+    Raises:
+        VideoError: it is a playlist or a list of subtitles, or can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise VideoError(f"{path}: can't be read ({error.strerror})") from error
+    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith(b"<?xml"):
+        head = head.partition(b"?>")[2].lstrip()
+    for mark, reason in _LISTS.items():
+        if head.startswith(mark):
+            raise VideoError(f"{path}: {reason}")
 
 
 def content_id(path: str | os.PathLike[str]) -> str:

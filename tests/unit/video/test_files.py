@@ -8,6 +8,7 @@ from hostile_names import forbid
 
 from centerclip.errors import VideoError
 from centerclip.video import content_id, find_videos
+from centerclip.video.files import refuse_lists
 
 
 def touch(*paths: Path) -> None:
@@ -86,3 +87,23 @@ def test_a_folder_that_cannot_be_listed_is_handed_on(tmp_path: Path, monkeypatch
     assert [(error.filename, error.strerror) for error in errors] == [
         (str(tmp_path / "a"), "Permission denied")
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"#EXTM3U\n#EXTINF:4,\nfile:///etc/passwd\n", "is a playlist, not a video"),
+        (b"\xef\xbb\xbf#EXTM3U\n", "is a playlist, not a video"),
+        (b"ffconcat version 1.0\nfile /etc/passwd\n", "is a playlist, not a video"),
+        (b'<?xml version="1.0"?>\n<MPD type="static"></MPD>', "is a playlist, not a video"),
+        (b"# VobSub index file, v7\n", "is a list of subtitles, not a video"),
+    ],
+)
+def test_files_that_only_name_others_are_refused(content: bytes, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(VideoError, match=f"a.mp4: {reason}"):
+        refuse_lists(tmp_path / "a.mp4")
+    (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + content)
+    refuse_lists(tmp_path / "a.mp4")
+    with pytest.raises(VideoError, match="can't be read"):
+        refuse_lists(tmp_path / "b.mp4")
