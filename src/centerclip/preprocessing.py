@@ -7,12 +7,17 @@ writes it with a model.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isfinite
 
 __all__ = ["CLIP_MEAN", "CLIP_STD", "INTERPOLATIONS", "Preprocessing"]
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 """Mean of CLIP's training pixels: red, green, blue in 0..1 (OpenAI's constants)."""
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+_LEAST_STD = 1e-4
+_MOST_EDGE = 16
+"""Larger frames would take gigabytes before the middle is cut out."""
 
 INTERPOLATIONS = ("nearest", "lanczos", "bilinear", "bicubic")
 """In the order of Pillow's filter numbers, 0 to 3."""
@@ -47,9 +52,11 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if len(self.image_size) != 2 or min(self.image_size) < 1:
             raise ValueError(f"image_size is {self.image_size}, but must be (height, width) in pixels")
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+        finite = all(map(isfinite, (*self.mean, *self.std)))
+        if len(self.mean) != 3 or len(self.std) != 3 or not finite or min(self.std) < _LEAST_STD:
             raise ValueError(
-                f"mean is {self.mean} and std {self.std}, but both need 3 values, those of std above zero"
+                f"mean is {self.mean} and std {self.std}, but both need 3 values, those of std above zero "
+                f"(at least {_LEAST_STD})"
             )
         if self.interpolation not in INTERPOLATIONS:
             raise ValueError(
@@ -67,6 +74,11 @@ class Preprocessing:
             raise ValueError(
                 f"shortest_edge is {self.shortest_edge}, less than image_size {self.image_size}, so frames "
                 "would not fill the input: make it at least as large"
+            )
+        if self.shortest_edge > _MOST_EDGE * max(self.image_size):
+            raise ValueError(
+                f"shortest_edge is {self.shortest_edge}, more than {_MOST_EDGE} times the image_size "
+                f"{self.image_size}: make it smaller"
             )
         if self.shortest_edge == min(self.image_size):
             object.__setattr__(self, "shortest_edge", None)

@@ -452,6 +452,17 @@ def test_jobs_run_one_at_a_time_until_they_are_canceled_or_the_server_stops(
     assert served.app.state.services.jobs.get(job).state == "canceled"
 
 
+def test_a_job_names_files_whose_names_are_not_utf_8(tmp_path: Path) -> None:
+    with serve_library(tmp_path) as served:
+        (served.folder / "blue.mp4").rename(os.fsdecode(bytes(served.folder) + b"/caf\xe9.mp4"))
+        job = served.http.post("/api/index", json={}).json()["job"]
+        last = json.loads(served.http.get(f"/api/index/{job}/events").text.split("data: ")[-1])
+    assert last["state"] == "done"
+    assert {"name": "caf\\xe9.mp4", "reason": "its name is not valid UTF-8; rename the file"} in last[
+        "failures"
+    ]
+
+
 # The rest
 
 

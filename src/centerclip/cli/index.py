@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,7 +86,7 @@ def index(
     from centerclip.index import VideoIndex
 
     store = VideoIndex(options.index_location(index))
-    places = paths or [video.info.path for video in store.failed() if video.info.path.exists()]
+    places = paths or [video.info.path for video in store.failed() if os.path.exists(video.info.path)]
     if not places:
         note("No failed files to retry.")
         return

@@ -37,8 +37,11 @@ def check_videos(paths: Sequence[Path]) -> None:
     """
     from centerclip.video import find_videos
 
-    found = [next(find_videos([path]), None) for path in paths]
+    errors: list[OSError] = []
+    found = [next(find_videos([path], on_error=errors.append), None) for path in paths]
     if not any(found):
+        if errors:
+            raise VideoError(f"{errors[0].filename}: can't be listed ({errors[0].strerror})")
         names = ", ".join(map(str, paths))
         raise VideoError(
             f"{names}: no files with the extension of a video; to try a file anyway, name the file itself"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,8 @@ __all__ = ["SentenceEncoder", "load_encoder", "load_model", "load_sentence_encod
 def model_name(given: str | None) -> str:
     """The model's name as an index stores it: a folder by its absolute path."""
     name = given or DEFAULT_MODEL
-    path = Path(name).expanduser()
-    return str(path.absolute()) if name != "nano" and path.exists() else name
+    path = os.path.expanduser(name)
+    return os.path.abspath(path) if name != "nano" and os.path.exists(path) else name
 
 
 def load_model(

@@ -22,7 +22,7 @@ class FileStamp:
 
     @classmethod
     def of(cls, path: Path) -> FileStamp:
-        """Read a file's stamp; raises `OSError` if there is no such file."""
+        """Read a file's stamp; raises `OSError` if it can't be looked at."""
         stat = os.stat(path)
         return cls(Path(path), stat.st_size, stat.st_mtime)
 
@@ -99,7 +99,7 @@ def _moved(new: Iterable[FileStamp], known: Mapping[str, Known], here: Collectio
     lost: dict[tuple[int, float], list[str]] = {}
     for path, before in known.items():
         stamp = (before.size_bytes, before.modified_seconds)
-        if stamp in wanted and before.state == "done" and path not in here and not os.path.exists(path):
+        if stamp in wanted and before.state == "done" and path not in here and _is_gone(path):
             lost.setdefault(stamp, []).append(path)
     moved = []
     for file in new:
@@ -115,6 +115,16 @@ def _gone(known: Iterable[str], here: Iterable[str], roots: Iterable[Path]) -> t
     return tuple(
         Path(path)
         for path in sorted(set(known).difference(here))
-        if any(path == root or path.startswith(root.rstrip("/") + "/") for root in under)
-        and not os.path.exists(path)
+        if any(path == root or path.startswith(root.rstrip("/") + "/") for root in under) and _is_gone(path)
     )
+
+
+def _is_gone(path: str) -> bool:
+    """Whether a path doesn't exist; one that can't be looked at, perhaps only for now, isn't gone."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

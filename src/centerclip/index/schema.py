@@ -27,6 +27,7 @@ __all__ = [
     "WINDOW_READ",
     "StoredVideo",
     "StoredWindow",
+    "is_storable",
     "merge",
     "milliseconds",
     "picture_rows",
@@ -116,8 +117,13 @@ class StoredVideo:
 
 
 def stored_path(path: str | Path) -> str:
-    """Return a path as rows store it: absolute, links unresolved; U+FFFD for bytes that aren't UTF-8."""
-    return os.fsencode(os.path.abspath(path)).decode("utf-8", "replace")
+    r"""Return a path as rows store it: absolute, links unresolved; bytes that aren't UTF-8 as \xff."""
+    return os.fsencode(os.path.abspath(path)).decode("utf-8", "backslashreplace")
+
+
+def is_storable(path: str | Path) -> bool:
+    """Whether a path is valid UTF-8, so that the stored path opens the file."""
+    return stored_path(path) == os.path.abspath(path)
 
 
 def milliseconds(seconds: float) -> int:

@@ -26,7 +26,15 @@ from centerclip.index.card import ModelCard
 from centerclip.index.changes import FileStamp
 from centerclip.index.contents import Contents, inspect_tables, side_by_side
 from centerclip.index.recovery import recover
-from centerclip.index.schema import merge, milliseconds, picture_rows, stored_path, video_rows, window_rows
+from centerclip.index.schema import (
+    is_storable,
+    merge,
+    milliseconds,
+    picture_rows,
+    stored_path,
+    video_rows,
+    window_rows,
+)
 from centerclip.index.snapshot import EXACT_LIMIT
 from centerclip.index.sql import any_of, equals, store_errors
 from centerclip.index.store import Store
@@ -199,7 +207,7 @@ class Writer:
     def _storable(self, result: EncodedVideo | Failed) -> EncodedVideo | Failed:
         """Turn a file whose rows would corrupt the index into a failure."""
         path = result.path
-        if "�" in stored_path(path):
+        if not is_storable(path):
             return Failed(path, "its name is not valid UTF-8; rename the file")
         if isinstance(result, Failed):
             return result

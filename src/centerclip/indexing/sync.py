@@ -7,6 +7,7 @@ a run ends, nothing that was reported has to be done again.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,12 +17,14 @@ from typing import Literal
 from centerclip.embedding import VideoEncoder
 from centerclip.errors import VideoError
 from centerclip.index import FileStamp, Finished, Moved, VideoIndex, Writer
-from centerclip.index.schema import stored_path
+from centerclip.index.schema import is_storable, stored_path
 from centerclip.indexing.writing import BackgroundWriter
 from centerclip.records import EncodedVideo, Failed, Item, Window
 from centerclip.video import content_id, find_videos
 
 __all__ = ["FileResult", "SyncOptions", "SyncProgress", "sync"]
+
+_KINDS = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFDIR: "folder"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def sync(
     """
     options = options or SyncOptions()
     places = [Path(root) for root in roots]
-    files, unreadable = _stat(find_videos(places))
+    files, unreadable = _look(places)
     if index.model is None and not files:  # don't bind a new index to a model for nothing
         yield from unreadable
         return
@@ -141,15 +144,28 @@ def sync(
         options.on_finish(finished)
 
 
-def _stat(paths: Iterable[Path]) -> tuple[list[FileStamp], list[FileResult]]:
-    """Return the stamps of readable files, and a failure for each other one: dangling links, just deleted."""
-    files, unreadable = [], []
-    for path in paths:
+def _look(places: Iterable[Path]) -> tuple[list[FileStamp], list[FileResult]]:
+    """Return the stamps of the files, and a failure for each name that isn't a file or can't be looked at."""
+    files: dict[str, FileStamp] = {}
+    unreadable: list[FileResult] = []
+
+    def fail(path: Path, reason: str) -> None:
+        unreadable.append(FileResult(path, "failed", reason=reason))
+
+    def on_error(error: OSError) -> None:
+        fail(Path(error.filename), f"can't be listed ({error.strerror})")
+
+    for path in find_videos(places, on_error=on_error):
         try:
-            files.append(FileStamp.of(path))
+            file, mode = FileStamp.of(path), os.stat(path).st_mode
         except OSError as error:
-            unreadable.append(FileResult(path, "failed", reason=f"can't be read ({error.strerror})"))
-    return files, unreadable
+            fail(path, f"can't be read ({error.strerror})")
+            continue
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for its writer
+            fail(path, f"is a {_KINDS.get(stat.S_IFMT(mode), 'device')}, not a video file")
+        elif files.setdefault(stored_path(path), file) is not file:  # another name's bytes, escaped
+            fail(path, "its name is not valid UTF-8; rename the file")
+    return list(files.values()), unreadable
 
 
 def _check_moved(moves: Iterable[Moved]) -> tuple[tuple[Moved, ...], tuple[Moved, ...]]:
@@ -158,7 +174,7 @@ def _check_moved(moves: Iterable[Moved]) -> tuple[tuple[Moved, ...], tuple[Moved
     not_moved: list[Moved] = []
     for move in moves:
         try:
-            same = content_id(move.new.path) == move.video_id
+            same = is_storable(move.new.path) and content_id(move.new.path) == move.video_id
         except VideoError:
             same = False  # decoding will report the reason
         (moved if same else not_moved).append(move)

@@ -327,13 +327,18 @@ class CenterCLIP(nn.Module):
             except ConfigError as error:
                 raise ModelError(f"{name} names a reducer that can't be used: {error}") from error
         table = None if temporal is False else saved.temporal
-        model = cls(
-            loaded,
-            saved.schedule if schedule is None else schedule,
-            reducer=reducer,
-            frames=saved.frames if frames is None else frames,
-            temporal=temporal if table is None else TemporalEmbedding(table),
-        )
+        try:
+            model = cls(
+                loaded,
+                saved.schedule if schedule is None else schedule,
+                reducer=reducer,
+                frames=saved.frames if frames is None else frames,
+                temporal=temporal if table is None else TemporalEmbedding(table),
+            )
+        except ScheduleError as error:
+            if schedule is not None or frames is not None:  # the caller's own
+                raise
+            raise ModelError(f"{name} has a schedule that can't be used: {error}") from error
         return model.to(device=device, dtype=dtype).eval()
 
     def with_(

@@ -1,5 +1,6 @@
 """Finds models: the bundled one, local paths, the hub's cache, and the hub itself."""
 
+import os
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -37,8 +38,8 @@ def find_model(name: str | Path, *, revision: str | None = None, weights: bool =
         if not (NANO_FOLDER / "config.json").is_file():
             raise ModelError("this installation lacks the bundled model nano: install a released wheel")
         return NANO_FOLDER
-    path = Path(name).expanduser()
-    if path.exists():
+    path = Path(os.path.expanduser(name))
+    if os.path.exists(path):  # Path.exists raises errors, for instance for a name that is too long
         return path
     if isinstance(name, Path) or _looks_like_path(name):
         raise ModelError(f"there is no model at {name}: {_ELSEWHERE}")

@@ -9,8 +9,9 @@ from centerclip.errors import ConfigError, ModelError
 from centerclip.model.backbones import Backbone, find_backbone, make_backbone
 from centerclip.model.checkpoints import read_checkpoint, read_open_clip_config
 from centerclip.model.hub import OPEN_CLIP_WEIGHTS, find_model
+from centerclip.model.reading import read_json, reading
 from centerclip.model.registry import OPEN_CLIP_CONFIG
-from centerclip.model.storage import ModelSettings, has_tokenizer, load_tokenizer, read_json, read_settings
+from centerclip.model.storage import ModelSettings, has_tokenizer, load_tokenizer, read_settings
 from centerclip.naming import BACKBONE_CLASSES
 from centerclip.schedule import TokenSchedule, resolve_schedule
 
@@ -59,10 +60,12 @@ def load_backbone(
             if backbone is None:
                 raise ModelError(f"{name} names a backbone that can't be used: {error}") from error
             raise
-        try:
-            loaded = made.load(path, tokenizer=tokenizer, **options)
-        except TypeError as error:
-            raise ModelError(f"{name} can't be loaded by {made.__name__} with {options}: {error}") from error
+        with reading(f"{name} by {made.__name__}", "download it again"):
+            try:
+                loaded = made.load(path, tokenizer=tokenizer, **options)
+            except TypeError as error:
+                with_options = f"{made.__name__} with {options}"
+                raise ModelError(f"{name} can't be loaded by {with_options}: {error}") from error
     loaded.name = str(name)  # the name the user gave, not the cache's path
     return loaded, settings
 

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from centerclip.errors import ModelError
+from centerclip.model.reading import read_json, reading
 from centerclip.preprocessing import INTERPOLATIONS, Preprocessing
 
 __all__ = ["read_preprocessing", "write_preprocessing"]
@@ -36,16 +36,12 @@ def read_preprocessing(folder: Path, default: Preprocessing) -> Preprocessing:
         path = folder / name
         if not path.is_file():
             continue
-        try:
-            saved = json.loads(path.read_text(encoding="utf-8"))
+        with reading(path, "correct it, or remove it to use the family's defaults"):
+            saved: Any = read_json(path, missing="")
             if name == _PROCESSOR_FILE:
                 saved = saved.get("image_processor")
             if saved is not None:
                 return _parse({key: value for key, value in saved.items() if value is not None}, default)
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise ModelError(
-                f"{path} can't be used ({error}): correct it, or remove it to use the family's defaults"
-            ) from error
     return default
 
 

@@ -10,11 +10,14 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
+from transformers import PreTrainedConfig
 
 from centerclip.errors import CheckpointError, ModelError
+from centerclip.model.checkpoints.safety import DAMAGED, check_finite, measure
+from centerclip.model.checkpoints.tensors import read_tensors
+from centerclip.model.reading import check_growth, read_json, reading
 from centerclip.model.registry import TEMPORAL_FILE
 
 __all__ = [
@@ -23,7 +26,6 @@ __all__ = [
     "load_tokenizer",
     "load_weights",
     "quiet_transformers",
-    "read_json",
     "read_settings",
     "write_settings",
 ]
@@ -31,6 +33,7 @@ __all__ = [
 _SETTINGS_FILE = "centerclip.json"
 # Format 2 adds the temporal embedding, which readers of format 1 would silently ignore.
 _FORMAT_VERSION, _TEMPORAL_VERSION = 1, 2
+_MAX_FRAMES = 10_000
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
 
 
@@ -60,18 +63,21 @@ def load_tokenizer(folder: Path) -> Any:
     Raises:
         ModelError: missing or unreadable.
     """
-    try:
-        with quiet_transformers():
-            return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except ImportError as error:
-        raise ModelError(
-            f"the tokenizer in {folder} needs a missing package: pip install sentencepiece protobuf"
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"the tokenizer in {folder} can't be read ({_first_line(error)}): give another by "
-            "tokenizer=FOLDER"
-        ) from error
+    with (
+        reading(f"the tokenizer in {folder}", "give another by tokenizer=FOLDER"),
+        quiet_transformers(),
+    ):
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+        except ImportError as error:
+            raise ModelError(
+                f"the tokenizer in {folder} needs a missing package: pip install sentencepiece protobuf"
+            ) from error
+        check_growth(getattr(getattr(tokenizer, "backend_tokenizer", None), "normalizer", None))
+        tokenizer("a red car")  # some damage shows only at work
+    return tokenizer
 
 
 @contextmanager
@@ -101,21 +107,46 @@ def load_weights(folder: Path, model_class: Any) -> torch.nn.Module:
     Raises:
         CheckpointError: weights missing, unexpected, damaged or of the wrong shape.
     """
-    try:
-        with quiet_transformers():
-            model, report = model_class.from_pretrained(
-                folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
-            )
-    except (OSError, RuntimeError, ValueError, TypeError, SafetensorError) as error:
-        raise CheckpointError(
-            f"the weights in {folder} can't be read ({_first_line(error)}): download them again"
-        ) from error
+    weights = measure(folder)
+    configuration = folder / "config.json"
+    settings = read_json(configuration, missing="give the folder of a saved model, or a hub name")
+    with reading(configuration, "download the model again"), quiet_transformers():
+        config = model_class.config_class.from_dict(settings)
+        _check_size(configuration, model_class, config, *weights)
+    with reading(f"the weights in {folder}", DAMAGED, CheckpointError), quiet_transformers():
+        model, report = model_class.from_pretrained(
+            folder, config=config, local_files_only=True, dtype=torch.float32, output_loading_info=True
+        )
     for kind, word in (("missing_keys", "lack"), ("unexpected_keys", "contain unknown")):
         if keys := sorted(report[kind]):
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
             raise CheckpointError(f"the weights in {folder} {word} {keys[0]}{more}: download them again")
+    check_finite(folder, model.named_parameters())
     module: torch.nn.Module = model.eval()
     return module
+
+
+def _check_size(path: Path, model_class: Any, config: Any, size_bytes: int, tensors: int) -> None:
+    """Check that a configuration describes no larger model than the weights files hold, before it is built.
+
+    Raises:
+        CheckpointError: it does; building it could take minutes, or all memory.
+    """
+    parts = [part for part in (config, *vars(config).values()) if isinstance(part, PreTrainedConfig)]
+    blocks = sum(getattr(part, "num_hidden_layers", 0) for part in parts)
+    if not 0 < blocks <= tensors:
+        raise CheckpointError(
+            f"{path} says that the model has {blocks:,} blocks, but its weights are {tensors:,} tensors: "
+            "download the model again"
+        )
+    with torch.device("meta"):
+        model = model_class(config)
+    numbers = sum(parameter.numel() for parameter in model.parameters())
+    if numbers > size_bytes:
+        raise CheckpointError(
+            f"{path} describes a model of {numbers:,} numbers, but its weights have {size_bytes:,} bytes: "
+            "download the model again"
+        )
 
 
 def read_settings(folder: Path) -> ModelSettings | None:
@@ -137,9 +168,23 @@ def read_settings(folder: Path) -> ModelSettings | None:
         )
     table = _read_temporal(folder) if saved.pop("temporal", False) else None
     try:
-        return ModelSettings(**saved, temporal=table)
+        settings = ModelSettings(**saved, temporal=table)
     except TypeError as error:
         raise ModelError(f"{path} is damaged ({error}): download the model again") from error
+    for name, value, kind in (
+        ("schedule", settings.schedule, str),
+        ("reducer", settings.reducer, dict),
+        ("frames", settings.frames, int),
+        ("backbone", settings.backbone, dict | None),
+    ):
+        if not isinstance(value, kind):
+            raise ModelError(f"{path} is damaged, since {name} is {value!r}: download the model again")
+    if not 1 <= settings.frames <= _MAX_FRAMES:
+        raise ModelError(
+            f"{path} is damaged, since frames is {settings.frames}, not 1 to {_MAX_FRAMES}: download the "
+            "model again"
+        )
+    return settings
 
 
 def write_settings(folder: Path, settings: ModelSettings) -> None:
@@ -162,32 +207,12 @@ def write_settings(folder: Path, settings: ModelSettings) -> None:
 
 def _read_temporal(folder: Path) -> Tensor:
     path = folder / TEMPORAL_FILE
-    try:
-        return load_file(path)["table"].to(torch.float32)
-    except FileNotFoundError as error:
+    if not path.exists():
         raise CheckpointError(
             f"{path} is missing, but {_SETTINGS_FILE} refers to it: download the model again"
-        ) from error
-    except (OSError, KeyError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is damaged ({_first_line(error)}): download it again") from error
-
-
-def read_json(path: Path, *, missing: str) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        ModelError: unreadable or missing; `missing` is the remedy for the latter.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"{path.parent} has no {path.name}: {missing}") from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} can't be read: {error}") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path} is damaged, since it isn't a JSON object: download the model again")
-    return content
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0]
+        )
+    tensors = read_tensors(path)
+    if "table" not in tensors:
+        raise CheckpointError(f"{path} is damaged, since it has no table: download it again")
+    check_finite(path, tensors.items())
+    return tensors["table"].to(torch.float32)

@@ -3,7 +3,6 @@
 Reads models saved by `transformers`. Rejects anything unusual, and the caller loads the whole model instead.
 """
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors import safe_open
 from tokenizers import Tokenizer
 
 from centerclip.errors import ModelError
+from centerclip.model.reading import check_growth, read_json, reading
 
 __all__ = ["TextTower", "probe"]
 
@@ -56,8 +56,8 @@ class TextTower:
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        with reading(f"the text tower alone in {folder}", "load the whole model"):
+            config = read_json(folder / "config.json", missing="give the folder of a saved model")
             if config["model_type"] != "clip" or config.get("text_config_dict"):
                 raise ModelError(f"{folder} isn't a CLIP saved by a current version of transformers")
             text = config["text_config"]
@@ -66,6 +66,7 @@ class TextTower:
             self._end: int = text["eos_token_id"]
             self._activation = _ACTIVATIONS[text["hidden_act"]]
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            check_growth(self._tokenizer.normalizer)
             with safe_open(folder / "model.safetensors", framework="numpy") as file:
                 names = [name for name in file.keys() if name.startswith("text_")]  # noqa: SIM118
                 self._weights = {name: file.get_tensor(name).astype(np.float32, copy=False) for name in names}
@@ -73,20 +74,29 @@ class TextTower:
             self._tokenizer.enable_truncation(len(self._weights[f"{_EMBEDDINGS}.position_embedding.weight"]))
             self._blocks = sum(name.endswith("layer_norm1.weight") for name in names)
             if self._tokenizer.get_vocab_size() > len(self._weights[f"{_EMBEDDINGS}.token_embedding.weight"]):
-                raise ModelError("the tokenizer belongs to another model")
-            self.encode_text([""])  # fails if a weight or the end token is missing
-        except Exception as error:  # tokenizers raises plain exceptions
-            raise ModelError(f"the text tower in {folder} can't be read alone: {error}") from error
+                raise ModelError(f"the tokenizer in {folder} belongs to another model: load the whole model")
+            # Fails if a weight or the end token is missing, or if the tokenizer is damaged.
+            self._probe = probe(self._encode_all)
+            if "nan" in self._probe:
+                raise ValueError("its embeddings aren't numbers")
 
     def matches(self, probed: str) -> bool:
         """Whether the `probe` of an index's model agrees with this tower."""
-        theirs, own = probed.split(), probe(self.encode_text).split()
+        theirs, own = probed.split(), self._probe.split()
         return len(theirs) == len(own) and all(
             abs(float(a) - float(b)) < _TOLERANCE for a, b in zip(theirs, own, strict=True)
         )
 
     def encode_text(self, texts: Sequence[str]) -> _Array:
-        """Encode sentences to [Q, E] float32, unit length, like `CenterCLIP.encode_text`."""
+        """Encode sentences to [Q, E] float32, unit length, like `CenterCLIP.encode_text`.
+
+        Raises:
+            ModelError: the tokenizer is damaged.
+        """
+        with reading("a sentence", "use the tokenizer saved with the model"):
+            return self._encode_all(texts)
+
+    def _encode_all(self, texts: Sequence[str]) -> _Array:
         return np.stack([self._encode(text) for text in texts])
 
     def _encode(self, text: str) -> _Array:

@@ -15,6 +15,7 @@ Song.mp4`). A query of negative terms alone finds what is least like them.
 from __future__ import annotations
 
 import math
+import os
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -117,7 +118,7 @@ def _content(text: str, files: bool, *, must_exist: bool = True) -> str | Path:
         return text
     path = Path(text)
     if _is_path(text):
-        path = path.expanduser()
+        path = Path(os.path.expanduser(text))  # unlike Path.expanduser, leaves unknown users as they are
         if _is_file(path):
             return path
         if must_exist:

@@ -64,11 +64,14 @@ class TextBatches:
             batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
             try:
                 await self._workers.run(partial(self._vectors.encode_texts, batch))
-            except Exception as error:  # whatever it is, it concerns the requests that wait for this batch
+            except BaseException as error:
+                # Whatever it is, the requests that wait for this batch must learn of it.
                 for text in batch:
                     future = self._promised.pop(text)
                     future.set_exception(error)
                     future.exception()  # marks it as seen, since every visitor may have left
+                if isinstance(error, asyncio.CancelledError):
+                    raise
                 continue
             self._on_batch(len(batch))
             for text in batch:

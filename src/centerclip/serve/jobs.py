@@ -20,6 +20,7 @@ from centerclip.api import Failure, Job, JobRequest
 from centerclip.embedding import VideoEncoder
 from centerclip.errors import CenterCLIPError, IndexLockedError, VideoError
 from centerclip.index import Finished, VideoIndex
+from centerclip.index.schema import stored_path
 from centerclip.indexing import FileResult, SyncOptions, SyncProgress, sync
 from centerclip.serve.library import Library
 
@@ -182,7 +183,8 @@ class _Run(Thread):
         states, failures = self.job.states, self.job.failures
         if result.state == "failed" and len(failures) < _FAILURES:
             reason = self._library.hide_folders(result.reason)
-            failures = [*failures, Failure(name=result.path.name, reason=reason)]
+            name = Path(stored_path(result.path)).name  # JSON holds no bytes that aren't UTF-8
+            failures = [*failures, Failure(name=name, reason=reason)]
         count = states.get(result.state, 0) + 1
         self._update(states={**states, result.state: count}, failures=failures)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,13 @@ import torch
 
 from centerclip.atomic import atomic_file, sync
 from centerclip.errors import CheckpointError
+from centerclip.model.checkpoints.safety import load_pickled
+from centerclip.model.reading import reading
 
-__all__ = ["read_checkpoint", "repair_output", "replace_folder", "write_checkpoint"]
+__all__ = ["read_checkpoint", "repair_output", "replace_folder", "resuming", "write_checkpoint"]
+
+_REMEDY = "delete it to start the run again"
+_KEYS = {"recipe": str, "step": int, "best": float, "model": dict, "optimizer": dict}
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -29,16 +35,15 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise CheckpointError(f"{path} can't be read ({error.strerror}): check its permissions") from error
-    except Exception as error:  # torch raises half a dozen kinds for a damaged archive
-        # Its text isn't shown: it advises loading the file without protection.
-        raise CheckpointError(
-            f"{path} is damaged, or not a checkpoint of a run: delete it to start the run again"
-        ) from error
+    state = load_pickled(path, remedy=_REMEDY)
+    if not isinstance(state, dict) or any(not isinstance(state.get(key), _KEYS[key]) for key in _KEYS):
+        raise CheckpointError(f"{path} isn't a checkpoint of a run: {_REMEDY}")
     return state
+
+
+def resuming(path: Path) -> AbstractContextManager[None]:
+    """Raise a `CheckpointError` if the state at `path` doesn't fit the run."""
+    return reading(path, _REMEDY, CheckpointError)
 
 
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:

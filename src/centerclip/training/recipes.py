@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -59,7 +60,7 @@ def _read(path: Path, extended_by: tuple[Path, ...]) -> dict[str, Any]:
         raise ConfigError(f"{path}: {_EXTENDS} is {extended!r}; it must be the path of a TOML file")
     chain = (*extended_by, path)
     below = path.parent / extended
-    if below.resolve() in [file.resolve() for file in chain]:
+    if os.path.realpath(below) in map(os.path.realpath, chain):
         raise ConfigError(f"{path}: {_EXTENDS} = {extended!r} makes the file extend itself; remove it")
     return _merged(_read(below, chain), values)
 

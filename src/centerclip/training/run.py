@@ -19,7 +19,13 @@ from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 from centerclip.training.adapting import without_lora
 from centerclip.training.batches import Batch
-from centerclip.training.checkpoint import read_checkpoint, repair_output, replace_folder, write_checkpoint
+from centerclip.training.checkpoint import (
+    read_checkpoint,
+    repair_output,
+    replace_folder,
+    resuming,
+    write_checkpoint,
+)
 from centerclip.training.config import TrainConfig
 from centerclip.training.optimizer import learning_rate, make_optimizer, set_learning_rate
 from centerclip.training.processes import Processes
@@ -144,10 +150,11 @@ class Run:
                 f"{folder} contains a run of {state['steps']} steps, but with the present data the recipe's "
                 f"epochs are {self.steps} steps: {remedy}"
             )
-        self.model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        if self._average is not None:
-            self._average.load_state_dict(state["average"])
+        with resuming(self._checkpoint):
+            self.model.load_state_dict(state["model"])
+            self._optimizer.load_state_dict(state["optimizer"])
+            if self._average is not None:
+                self._average.load_state_dict(state["average"])
         self.step, self._best = state["step"], state["best"]
 
     def _same_recipe(self, recipe: str) -> bool:

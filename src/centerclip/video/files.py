@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
 from centerclip.errors import VideoError
 
-__all__ = ["VIDEO_SUFFIXES", "content_id", "find_videos"]
+__all__ = ["VIDEO_SUFFIXES", "content_id", "find_videos", "refuse_lists"]
 
 VIDEO_SUFFIXES = frozenset(
     {".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".m1v", ".m2t", ".m2ts"}
@@ -18,19 +19,33 @@ VIDEO_SUFFIXES = frozenset(
 )
 """Suffixes, in any case, by which files in a folder count as videos."""
 
+_LISTS = {
+    b"#EXTM3U": "is a playlist, not a video; give the files that it lists",
+    b"ffconcat": "is a playlist, not a video; give the files that it lists",
+    b"<MPD": "is a playlist, not a video; give the files that it lists",
+    b"# VobSub": "is a list of subtitles, not a video",
+}
+"""How files begin that name other files, after an XML declaration and white space."""
+_HEAD_BYTES = 512
+
 _MEBIBYTE = 1 << 20
 _WHOLE_BYTES = 4 * _MEBIBYTE
 
 
-def find_videos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
+def find_videos(
+    paths: Iterable[str | os.PathLike[str]], *, on_error: Callable[[OSError], None] | None = None
+) -> Iterator[Path]:
     """Walk files and folders, and yield the videos among them.
 
     A file named explicitly is always yielded; files inside folders only if their suffix is in
     `VIDEO_SUFFIXES`. Hidden files and folders are skipped, links to folders aren't followed, and duplicate
-    paths are yielded once.
+    paths are yielded once. Links that lead nowhere, pipes and other names that can't be opened as a file are
+    yielded too, so that whoever opens them can report them.
 
     Args:
         paths: files and folders, in the order in which to walk them.
+        on_error: called with the error of each folder that can't be listed; its `filename` is the folder. By
+            default such folders are skipped.
 
     Yields:
         Paths as given, or below the given folder; sorted by name within each folder.
@@ -38,23 +53,64 @@ def find_videos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
     Raises:
         VideoError: a path doesn't exist.
     """
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in map(Path, paths):
-        if not path.exists():
-            raise VideoError(f"{path}: there is no such file or folder; check the spelling")
-        for video in _walk(path) if path.is_dir() else (path,):
-            identity = video.resolve()
+        for video in _walk(path, on_error) if _is_folder(path) else (path,):
+            identity = _identity(video)
             if identity not in seen:
                 seen.add(identity)
                 yield video
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
+def _is_folder(path: Path) -> bool:
+    """Whether a path is a folder; a path that exists but can't be looked at counts as a file."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        ValueError,
+    ) as error:  # ValueError: it contains a zero byte
+        if isinstance(error, OSError) and path.is_symlink():
+            return False
+        raise VideoError(f"{path}: there is no such file or folder; check the spelling") from error
+    except OSError:
+        return False
+
+
+def _identity(path: Path) -> str:
+    """Return the path with its links resolved; a link that leads nowhere stands for itself."""
+    try:
+        return os.path.realpath(path, strict=True)
+    except OSError:
+        return os.path.abspath(path)
+
+
+def _walk(folder: Path, on_error: Callable[[OSError], None] | None) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder, onerror=on_error):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES:
                 yield Path(root, name)
+
+
+def refuse_lists(path: Path) -> None:
+    """Refuse a file that only names others, which FFmpeg would open, and report in their stead.
+
+    Raises:
+        VideoError: it is a playlist or a list of subtitles, or can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise VideoError(f"{path}: can't be read ({error.strerror})") from error
+    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith(b"<?xml"):
+        head = head.partition(b"?>")[2].lstrip()
+    for mark, reason in _LISTS.items():
+        if head.startswith(mark):
+            raise VideoError(f"{path}: {reason}")
 
 
 def content_id(path: str | os.PathLike[str]) -> str:

@@ -48,16 +48,20 @@ def cut_excerpt(path: Path, target: Path, *, start: float, end: float) -> None:
     _once(path, lambda worker: worker.ask({"do": "excerpt", **_place(path), **span}))
 
 
-def read_still(path: Path) -> NDArray[np.uint8]:
-    """Open a picture file of any format that Pillow reads; of an animation, the first picture.
+def read_still(path: Path, edge: int) -> NDArray[np.uint8]:
+    """Open a picture file of a common format; of an animation, the first picture.
+
+    Args:
+        path: the file.
+        edge: a picture is reduced while it is read if its sides keep this length.
 
     Returns:
         [H, W, 3] uint8 RGB, upright by its EXIF orientation, in memory shared with a worker.
 
     Raises:
-        VideoError: it can't be read, or has more than 8192 x 8192 pixels.
+        VideoError: it can't be read, has more than 8192 x 8192 pixels, or would take minutes to decode.
     """
-    return _once(path, lambda worker: worker.picture({"do": "still", **_place(path)}))
+    return _once(path, lambda worker: worker.picture({"do": "still", "edge": edge, **_place(path)}))
 
 
 def _once(path: Path, ask: Callable[[Worker], _T]) -> _T:

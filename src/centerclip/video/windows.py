@@ -20,7 +20,11 @@ longer than requested."""
 
 
 def cut_windows(
-    duration_seconds: float, max_seconds: float = 12.0, *, cuts: Sequence[float] = ()
+    duration_seconds: float,
+    max_seconds: float = 12.0,
+    *,
+    cuts: Sequence[float] = (),
+    frames: int | None = None,
 ) -> list[Window]:
     """Cut a video into windows without gap or overlap.
 
@@ -28,10 +32,13 @@ def cut_windows(
     `max_seconds`. Each inner border then moves to the nearest scene cut within a quarter of a window's
     length, unless a window would become longer than 1.25 `max_seconds`.
 
+    There are never more windows than frames: a file whose few frames are days apart gets longer windows.
+
     Args:
         duration_seconds: > 0, finite.
         max_seconds: > 0; infinity always makes one window.
         cuts: scene cuts in seconds, in any order.
+        frames: number of distinct frames, at least 1; None for no limit.
 
     Returns:
         At least one window, in time order; the first starts at 0, the last ends at `duration_seconds`.
@@ -43,13 +50,17 @@ def cut_windows(
         raise ValueError(f"duration_seconds is {duration_seconds}, but must be finite and above zero")
     if not max_seconds > 0:
         raise ValueError(f"max_seconds is {max_seconds}, but must be above zero")
+    if frames is not None and frames < 1:
+        raise ValueError(f"frames is {frames}, but must be at least 1")
     count = max(1, math.ceil(duration_seconds / max_seconds))
+    count = count if frames is None else min(count, frames)
     length = duration_seconds / count
+    longest = max((1 + _SNAP) * max_seconds, length)
     ordered = sorted(cuts)
     borders = [0.0]
     for number in range(1, count):
         regular = number * length
-        farthest = min(regular + _SNAP * length, borders[-1] + (1 + _SNAP) * max_seconds)
+        farthest = min(regular + _SNAP * length, borders[-1] + longest)
         near = ordered[bisect_left(ordered, regular - _SNAP * length) : bisect_right(ordered, farthest)]
         borders.append(min(near, key=lambda cut: abs(cut - regular), default=regular))
     borders.append(duration_seconds)

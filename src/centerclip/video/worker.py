@@ -144,7 +144,7 @@ class _Worker:
         encode_excerpt(Path(path), Path(target), start=start, end=end, tick=self._tick)
         self._channel.send({})
 
-    def _still(self, data: bytes, path: str, budget_seconds: int) -> None:
+    def _still(self, data: bytes, path: str, edge: int, budget_seconds: int) -> None:
         from centerclip.video.still import open_still  # indexing doesn't need it
 
         sizes: list[tuple[int, int]] = []
@@ -154,7 +154,7 @@ class _Worker:
             return self._slots.place(height, width)
 
         _limit_processor_time(budget_seconds)
-        open_still(Path(path), place)
+        open_still(Path(path), edge, place)
         self._channel.send({"slot": self._slots.last, "size": sizes[0]})
 
     def _close(self, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
+from centerclip.embedding import pictures
 from centerclip.embedding.pictures import read_picture
 from centerclip.errors import VideoError
 from centerclip.preprocessing import Preprocessing
+from centerclip.video import fit
 
 INPUT = Preprocessing((16, 16))
 
@@ -66,9 +69,65 @@ def test_a_file_that_is_not_a_picture_is_an_error(tmp_path: Path, quarters: Imag
             read_picture(tmp_path / name, INPUT)
 
 
-# The picture has 1024 pixels; Pillow warns above its limit, and refuses above twice as many.
-@pytest.mark.parametrize("side", [8200, 15000])  # Pillow refuses the second one itself
-def test_a_huge_picture_is_refused(tmp_path: Path, side: int) -> None:
-    Image.new("1", (side, side)).save(tmp_path / "huge.png")
-    with pytest.raises(VideoError, match="has more than .* pixels; make it smaller"):
-        read_picture(tmp_path / "huge.png", INPUT)
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_huge_picture_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"strip.{suffix}"
+    Image.new("1" if suffix == "png" else "L", (60_000, 1500)).save(path)  # Pillow warns above 89.5 million
+    with pytest.raises(VideoError, match=r"has more than 67,108,864 pixels; make it smaller"):
+        read_picture(path, INPUT)
+
+
+def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    header = b"\x00\x00\xff\xff\x00\x00\xff\xff\x08\x02\x00\x00\x00"  # 65,535 x 65,535
+    chunk = b"IHDR" + header
+    crc = zlib.crc32(chunk).to_bytes(4)
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\x0d" + chunk + crc + b"\0\0\0\1IDAT")
+    with pytest.raises(VideoError, match="has more than 67,108,864 pixels"):
+        read_picture(tmp_path / "bomb.png", INPUT)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_large_picture_is_reduced_while_it_is_read(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ramp = np.arange(6000, dtype=np.float32) * 255 / 6000
+    drawn = np.stack([np.tile(ramp, (4000, 1)), np.full((4000, 6000), 90), np.zeros((4000, 6000))], axis=2)
+    Image.fromarray(drawn.astype(np.uint8)).save(tmp_path / f"a.{suffix}")
+    seen: list[tuple[int, ...]] = []
+
+    def watch(frames: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
+        seen.append(tuple(frames.shape))
+        return fit(frames, preprocessing)
+
+    monkeypatch.setattr(pictures, "fit", watch)
+    frames = read_picture(tmp_path / f"a.{suffix}", INPUT).float()
+    assert max(seen[0][2:]) <= 3000
+    expected = fit(torch.from_numpy(drawn.astype(np.uint8)).permute(2, 0, 1)[None], INPUT).float()
+    assert (frames - expected).abs().max() <= 3
+
+
+_SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\xff\xfe\x00\x02" * 8000, "more than 2000 segments"),  # empty comments
+        (b"\xff" * 8000, "more than 2000 segments"),
+        (b"\x00" * 8000, "more than 2000 segments"),
+        (b"\xff\xd0" * 8000, "more than 2000 segments"),
+        (_SCAN * 200, "has 199 scans"),
+    ],
+    ids=["comments", "padding", "between", "bare", "scans"],
+)
+def test_a_jpeg_that_takes_minutes_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8" + content)
+    with pytest.raises(VideoError, match=rf"a\.jpg: has {reason.removeprefix('has ')}.*save it again"):
+        read_picture(tmp_path / "a.jpg", INPUT)
+
+
+def test_formats_that_other_programs_read_are_refused(tmp_path: Path, quarters: Image.Image) -> None:
+    quarters.save(tmp_path / "a.eps")
+    (tmp_path / "a.eps").rename(tmp_path / "a.jpg")
+    with pytest.raises(VideoError, match="not a picture"):
+        read_picture(tmp_path / "a.jpg", INPUT)

@@ -108,7 +108,7 @@ def test_a_file_that_would_corrupt_the_index_becomes_a_failure(index: VideoIndex
         assert isinstance(result, Failed)
         assert reason in result.reason
     names = [video.info.path.name for video in index.failed()]
-    assert names == ["c.mp4", "caf�.mp4", "nan.mp4", "short.mp4"]
+    assert names == ["c.mp4", "caf\\xe9.mp4", "nan.mp4", "short.mp4"]
 
 
 def test_embeddings_of_another_size_are_an_error(index: VideoIndex) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hostile_names import forbid
 from random_videos import rows_of
 from tiny_models import clip_model
 from videos import make_video
@@ -205,6 +207,69 @@ def test_an_unreadable_file_is_reported_but_not_recorded(
     reason = "can't be read (No such file or directory)"
     assert results[0] == FileResult(folder / "0.mp4", "failed", reason=reason)
     assert "0.mp4" not in {video.info.path.name for video in index.videos()}
+
+
+def test_names_that_are_no_files_fail_each_once_and_the_run_goes_on(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(sync(index, [folder / "0.mp4"], encoder))
+    for number in range(1, COUNT):
+        (folder / f"{number}.mp4").unlink()
+    (folder / "1.mp4").symlink_to("2.mp4")
+    (folder / "2.mp4").symlink_to("1.mp4")
+    os.mkfifo(folder / "3.mp4")
+    monkeypatch.chdir(folder)  # the name of a socket has at most 108 bytes
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("4.mp4")
+    (folder / "5.mp4").symlink_to("/dev/null")
+    shutil.copytree(folder, folder / "below", symlinks=True, ignore=lambda *_: ["3.mp4", "4.mp4"])
+    forbid(monkeypatch, folder / "below")
+    found = list(sync(index, [folder, folder / ("x" * 300)], encoder))
+    reasons = {str(result.path.relative_to(folder)): result.reason for result in found}
+    assert len(reasons) == len(found)
+    assert reasons == {
+        "0.mp4": "",
+        "1.mp4": "can't be read (Too many levels of symbolic links)",
+        "2.mp4": "can't be read (Too many levels of symbolic links)",
+        "3.mp4": "is a pipe, not a video file",
+        "4.mp4": "is a socket, not a video file",
+        "5.mp4": "is a device, not a video file",
+        "below": "can't be listed (Permission denied)",
+        "bad.mp4": reasons["bad.mp4"],
+        "x" * 300: "can't be read (File name too long)",
+    }
+
+
+def test_files_that_cannot_be_looked_at_now_are_not_forgotten(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "below").mkdir()
+    (folder / "0.mp4").rename(folder / "below" / "0.mp4")
+    (folder / "1.mp4").rename(folder / "below" / "1.mp4")
+    list(sync(index, [folder / "below"], encoder))
+    with monkeypatch.context() as patch:
+        forbid(patch, folder / "below")
+        results = states(sync(index, [folder / "below"], encoder, SyncOptions(prune=True)))
+    assert results == {"below": "failed"}
+    assert len(index.videos()) == 2
+
+
+def test_each_of_several_names_that_are_not_utf_8_fails(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex
+) -> None:
+    list(sync(index, [folder / "0.mp4"], encoder))
+    names = [b"/caf\xe9.mp4", b"/caf\xe8.mp4", b"/caf\\xe9.mp4"]  # the last one's bytes are ASCII
+    odd = [Path(os.fsdecode(bytes(folder) + name)) for name in names]
+    for path in odd:
+        shutil.copy(folder / "1.mp4", path)
+    for _ in range(2):
+        results = list(sync(index, [folder], encoder))
+        assert len({result.path for result in results}) == len(results) == COUNT + 4
+        found = {result.path: result.reason for result in results}
+        assert [found[path] for path in odd] == [*2 * ["its name is not valid UTF-8; rename the file"], ""]
+    (folder / "0.mp4").rename(odd[0])  # looks like a moved file
+    found = {result.path: result.state for result in sync(index, [folder], encoder)}
+    assert found[odd[0]] == "failed"
 
 
 def test_a_file_whose_name_is_not_utf_8_fails_and_is_skipped_from_then_on(

@@ -147,7 +147,7 @@ def test_an_open_clip_folder_is_a_model(tmp_path: Path) -> None:
         (open_clip_config() | {"preprocess_cfg": {"resize_mode": "longest"}}, "'longest'.*never padded"),
         (open_clip_config() | {"preprocess_cfg": {"interpolation": "area"}}, "must be one of nearest"),
         ({"model_cfg": {}}, "can't be read"),
-        ([], "can't be read"),
+        ([], "isn't a JSON object"),
     ],
 )
 def test_unsupported_open_clip_settings_are_refused(config: Any, message: str, tmp_path: Path) -> None:

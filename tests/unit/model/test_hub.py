@@ -182,3 +182,9 @@ def test_a_missing_nano_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "config.json").write_text("{}")
     assert is_local("nano")
     assert find_model("nano") == tmp_path
+
+
+@pytest.mark.parametrize("name", ["./" + "x" * 300, "~nobody-here/clip"])
+def test_a_path_that_cannot_exist_is_no_model(name: str) -> None:
+    with pytest.raises(ModelError, match="there is no model at"):
+        find_model(name)

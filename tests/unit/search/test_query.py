@@ -104,3 +104,8 @@ def test_a_printed_query_can_be_parsed(here: Path) -> None:
     assert parse_query(str(query)) == Query(
         (Term("beach", -2.0), Term(Path("beach.jpg")), Term("a + b"), Term('say "hi"', -1.0))
     )
+
+
+def test_a_file_of_an_unknown_user_is_not_found() -> None:
+    with pytest.raises(QueryError, match="File not found: ~nobody-here/a.jpg"):
+        parse_query("~nobody-here/a.jpg + a car")

@@ -111,3 +111,21 @@ async def test_a_visitor_who_leaves_does_not_affect_others() -> None:
     leaving.cancel()
     await staying
     assert encoder.calls == [["shared"]]
+
+
+async def test_whatever_the_model_raises_nobody_waits_for_ever() -> None:
+    class Panic(BaseException):
+        """Like a panic of the tokenizer's Rust code, not an `Exception`."""
+
+    class Failing(WordEncoder):
+        def encode_text(self, texts: list[str], /) -> np.ndarray:
+            if "bad" in texts:
+                raise Panic
+            return super().encode_text(texts)
+
+    workers = Workers("test", threads=1, waiting=9, seconds=30)
+    batches = TextBatches(QueryVectors(Failing()), workers)
+    async with asyncio.timeout(20):
+        with pytest.raises(Panic):
+            await batches.prepare(["bad"])
+        await batches.prepare(["good"])

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,56 @@ def test_output_folders_and_batches_that_do_not_fit_are_refused(recipe: Any, tmp
         train(recipe(tmp_path, steps=2))
     with pytest.raises(ConfigError, match="batch_size 9"):
         train(recipe(tmp_path / "other", batch_size=9))
+
+
+class Evil:
+    def __reduce__(self) -> Any:
+        return os.system, ("touch was-run",)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        [],
+        7,
+        {},
+        {"step": "2"},
+        {"recipe": 3},
+        {"best": None},
+        {"model": []},
+        {"model": {}},
+        {"model": {"logit_scale": torch.zeros(3)}},
+        {"optimizer": {}},
+        {"optimizer": {"state": {}, "param_groups": [1]}},
+        {"x": Evil()},
+        {"x": bytearray(9)},
+        b"",
+        b"PK\x03\x04 cut off",
+        "bomb",
+        "cut",
+    ],
+    ids=lambda broken: type(broken).__name__,
+)
+def test_a_broken_checkpoint_is_refused_and_named(
+    broken: Any, recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(recipe(tmp_path, steps=2))
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "checkpoint.pt"
+    if isinstance(broken, bytes):
+        path.write_bytes(broken)
+    elif broken == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif broken == "bomb":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a/data.pkl", bytes(100 << 20))
+    else:
+        state = torch.load(path, weights_only=True)
+        torch.save(state | broken if isinstance(broken, dict) and broken else broken, path)
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt.*delete it to start the run again") as caught:
+        train(recipe(tmp_path, steps=2))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "was-run").exists()
 
 
 def test_the_average_is_saved_as_best(recipe: Any, tmp_path: Path) -> None:

@@ -30,6 +30,18 @@ def test_borders(duration: float, longest: float, cuts: list[float], borders: li
     assert [window.end_seconds for window in windows] == borders[1:]
 
 
+def test_there_are_never_more_windows_than_frames() -> None:
+    week = 7 * 86_400.0
+    windows = cut_windows(week, 12.0, frames=75)
+    assert len(windows) == 75
+    assert [round(w.end_seconds - w.start_seconds) for w in windows] == [round(week / 75)] * 75
+    assert cut_windows(week, frames=1) == [Window(0.0, week)]
+    assert cut_windows(30.0, frames=900) == cut_windows(30.0)
+    assert len(cut_windows(1000.0, frames=4, cuts=[240.0, 510.0])) == 4
+    with pytest.raises(ValueError, match="frames is 0"):
+        cut_windows(30.0, frames=0)
+
+
 @pytest.mark.parametrize(
     ("function", "arguments", "message"),
     [

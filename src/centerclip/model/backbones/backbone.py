@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from centerclip.clustering import Tokens
 from centerclip.errors import ModelError
 from centerclip.model.preprocessing import read_preprocessing, write_preprocessing
+from centerclip.model.reading import reading
 from centerclip.model.storage import has_tokenizer, load_tokenizer, load_weights, quiet_transformers
 from centerclip.preprocessing import Preprocessing
 from centerclip.schedule import TokenSchedule
@@ -227,7 +228,8 @@ class Backbone(nn.Module):
                 " or CenterCLIP.from_pretrained"
             )
         length = min(max_tokens or self.context_length, self.context_length)
-        ids = self._token_ids(list(texts), length)
+        with reading("a sentence", "use the tokenizer saved with the model"):
+            ids = self._token_ids(list(texts), length)
         highest, vocabulary = int(ids.max()), self.model.config.text_config.vocab_size
         if highest >= vocabulary:
             raise ModelError(

@@ -10,9 +10,11 @@ from torch import Tensor
 from transformers import CLIPConfig, CLIPModel
 
 from centerclip.errors import CheckpointError
-from centerclip.model.checkpoints.layout import Geometry, convert, infer_geometry
+from centerclip.model.checkpoints.layout import Geometry, check_names, convert, infer_geometry
 from centerclip.model.checkpoints.open_clip import OpenClipConfig, read_open_clip_config
+from centerclip.model.checkpoints.safety import check_finite
 from centerclip.model.checkpoints.tensors import read_tensors
+from centerclip.model.reading import reading
 
 __all__ = ["OpenClipConfig", "read_checkpoint", "read_open_clip_config"]
 
@@ -54,15 +56,19 @@ def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel:
     config = OpenClipConfig(activation="quick_gelu") if from_openai else read_open_clip_config(path.parent)
     try:
         geometry = infer_geometry(tensors, head_width=config.head_width, text_heads=config.text_heads)
-        model = _empty_model(geometry, activation or config.activation)
+        check_names(tensors, geometry)  # before a model of a thousand blocks is built
+        with reading(path, "its tensors must be those of a CLIP", CheckpointError):
+            model = _empty_model(geometry, activation or config.activation)
         weights = convert(tensors, geometry, {name: tuple(t.shape) for name, t in model.state_dict().items()})
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from None
+        named = str(error) if str(path) in str(error) else f"{path}: {error}"
+        raise CheckpointError(named) from None
     # Copied, because the file may be memory-mapped, and may be replaced while the model is in use.
     weights = {
         name: tensor.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
         for name, tensor in weights.items()
     }
+    check_finite(path, weights.items())
     model.load_state_dict(weights, strict=True, assign=True)
     return model.eval()
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from centerclip.errors import CheckpointError
 
-__all__ = ["Geometry", "TowerGeometry", "convert", "infer_geometry"]
+__all__ = ["Geometry", "TowerGeometry", "check_names", "convert", "infer_geometry"]
 
 # Width of a vision head if not 64: open_clip's ViT-H, ViT-g and ViT-bigG.
 _HEAD_WIDTHS = {1280: 80, 1408: 88, 1664: 104}
@@ -97,6 +97,8 @@ def infer_geometry(
             f"visual.positional_embedding has {positions} rows, but must have 1 + a square number"
         )
     vocabulary, text_width = _shape(tensors, "token_embedding.weight", 2)
+    if text_heads is not None and text_heads > text_width:
+        raise CheckpointError(f"text_cfg.heads is {text_heads}, but the text tower is only {text_width} wide")
     return Geometry(
         vision=_tower(tensors, "visual.", width, head_width or _HEAD_WIDTHS.get(width, 64)),
         text=_tower(tensors, "", text_width, text_width // text_heads if text_heads else 64),
@@ -108,29 +110,39 @@ def infer_geometry(
     )
 
 
-def convert(
-    tensors: dict[str, Tensor], geometry: Geometry, shapes: Mapping[str, tuple[int, ...]]
-) -> dict[str, Tensor]:
-    """Rename and split OpenAI's tensors into those of `transformers.CLIPModel`.
-
-    Args:
-        tensors: by OpenAI's names.
-        geometry: of the model.
-        shapes: of the tensors of `CLIPModel`, by name.
+def check_names(tensors: dict[str, Tensor], geometry: Geometry) -> None:
+    """Check that a file has all tensors of a geometry and no others.
 
     Raises:
-        CheckpointError: a tensor is missing, unknown, or has the wrong shape.
+        CheckpointError: a tensor is missing or unknown.
     """
     names = _names(geometry)
     for name in sorted(names.keys() - tensors.keys()):
         raise CheckpointError(f"{name} is missing")
     for name in sorted(tensors.keys() - names.keys()):
         raise CheckpointError(f"{name} isn't part of a CLIP with a vision transformer")
+
+
+def convert(
+    tensors: dict[str, Tensor], geometry: Geometry, shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Tensor]:
+    """Rename and split OpenAI's tensors into those of `transformers.CLIPModel`.
+
+    Args:
+        tensors: by OpenAI's names, as `check_names` accepts them.
+        geometry: of the model.
+        shapes: of the tensors of `CLIPModel`, by name.
+
+    Raises:
+        CheckpointError: a tensor has the wrong shape, or isn't of floats.
+    """
     converted: dict[str, Tensor] = {}
-    for name, targets in names.items():
+    for name, targets in _names(geometry).items():
         tensor, transposed = tensors[name], name in _TRANSPOSED
         first, *rest = shapes[targets[0]][:: -1 if transposed else 1] or (None,)
         needed = () if first is None else (len(targets) * first, *rest)
+        if not tensor.is_floating_point():
+            raise CheckpointError(f"{name} holds {tensor.dtype}, but weights must be floats")
         if tuple(tensor.shape) != needed:
             raise CheckpointError(f"{name} has the shape {tuple(tensor.shape)}, but must have {needed}")
         parts = tensor.chunk(len(targets)) if needed else [tensor]
@@ -175,6 +187,6 @@ def _shape(tensors: dict[str, Tensor], name: str, dimensions: int) -> tuple[int,
             f"{name} is missing: the file must contain a CLIP with a vision transformer by OpenAI's names"
         )
     shape = tuple(tensors[name].shape)
-    if len(shape) != dimensions:
-        raise CheckpointError(f"{name} has the shape {shape}, but must have {dimensions} dimensions")
+    if len(shape) != dimensions or 0 in shape:
+        raise CheckpointError(f"{name} has the shape {shape}, but must have {dimensions} dimensions above 0")
     return shape

@@ -1,11 +1,11 @@
 """Reads `open_clip_config.json`, for what the weights don't determine."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from centerclip.errors import CheckpointError
+from centerclip.model.reading import read_json, reading
 from centerclip.model.registry import OPEN_CLIP_CONFIG
 from centerclip.preprocessing import Preprocessing
 
@@ -48,8 +48,8 @@ def read_open_clip_config(folder: Path) -> OpenClipConfig:
     path = folder / OPEN_CLIP_CONFIG
     if not path.is_file():
         return OpenClipConfig()
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    with reading(path, "download the model again", CheckpointError):
+        content = read_json(path, missing="", kind=CheckpointError)
         model = content["model_cfg"]
         vision, text = model["vision_cfg"], model["text_cfg"]
         for part, settings in (("", model), ("vision_cfg", vision), ("text_cfg", text)):
@@ -58,12 +58,17 @@ def read_open_clip_config(folder: Path) -> OpenClipConfig:
                 raise CheckpointError(f"{path} sets {name}, which is not supported: choose another model")
         return OpenClipConfig(
             activation="quick_gelu" if model.get("quick_gelu") else "gelu",
-            head_width=vision.get("head_width"),
-            text_heads=text.get("heads"),
+            head_width=_count(vision, "head_width"),
+            text_heads=_count(text, "heads"),
             preprocess=_read_preprocess(content.get("preprocess_cfg", {}), path),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path} can't be read: {error!r}") from error
+
+
+def _count(settings: dict[str, Any], key: str) -> int | None:
+    count = settings.get(key)
+    if count is not None and (type(count) is not int or count < 1):
+        raise ValueError(f"{key} is {count!r}, but must be a whole number above 0")
+    return count
 
 
 def _read_preprocess(saved: dict[str, Any], path: Path) -> dict[str, Any]:

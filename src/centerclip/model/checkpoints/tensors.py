@@ -4,34 +4,19 @@ Supports safetensors, `torch.save` files (by torch's restricted unpickler) and T
 """
 
 import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from centerclip.errors import CheckpointError
+from centerclip.model.checkpoints.safety import DAMAGED, check_file, check_tensors, load_pickled
 from centerclip.model.checkpoints.torchscript import is_torchscript, read_torchscript
+from centerclip.model.reading import reading
 
 __all__ = ["read_tensors"]
 
-# Errors from reading damaged files; pickle documents the last four.
-_DAMAGED = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    KeyError,
-    TypeError,
-    SafetensorError,
-    zipfile.BadZipFile,
-    AttributeError,
-    EOFError,
-    ImportError,
-    IndexError,
-)
 # Keys under which trainers save the weights.
 _NESTED = ("state_dict", "model_state_dict", "model")
 
@@ -43,24 +28,27 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         path: written as .safetensors, or by `torch.save` or `torch.jit.save` (as OpenAI's models are).
 
     Raises:
-        CheckpointError: the file is damaged, contains anything but weights, or would run code.
+        CheckpointError: the file is damaged, contains anything but weights, would run code, or would take far
+            more memory than its size.
     """
+    check_file(path)
+    with reading(path, f"is it complete? If so, {DAMAGED}", CheckpointError):
+        tensors = _read(path)
+        check_tensors(path, tensors)
+    return tensors
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    if not is_torchscript(path):
+        return _state_dict(load_pickled(path, mapped=True), path)
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        if is_torchscript(path):
-            return read_torchscript(path)
-        return _state_dict(
-            torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)), path
-        )
+        return read_torchscript(path)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"{path} is damaged, or contains objects that could run code when loaded: save only the model's "
-            "state_dict, preferably as .safetensors"
+            f"{path} is damaged, or contains objects that could run code when loaded: {DAMAGED}"
         ) from error
-    except _DAMAGED as error:
-        reason = str(error).strip().split("\n", 1)[0]
-        raise CheckpointError(f"{path} can't be read as a checkpoint ({reason}): is it complete?") from error
 
 
 def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:

@@ -77,7 +77,9 @@ class _Object:
         self.attributes = state if isinstance(state, dict) else {}
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(pickle._Unpickler):
+    """The unpickler in Python: the one in C makes room for any place that a pickle's memo names."""
+
     def __init__(self, stream: IO[bytes], archive: zipfile.ZipFile, root: str) -> None:
         super().__init__(stream)
         self._archive = archive

@@ -116,11 +116,12 @@ async def search_file(
 ) -> SearchResult:
     """Find the moments that resemble a picture or video. `GET` with the cursor returns further pages."""
     terms = parse_words(services, q).terms if q.strip() else ()
-    digest = file_digest(file.file, "sha256").hexdigest()  # type: ignore[arg-type]  # it is a binary file
     suffix = kind_of(file.file)
 
     def find() -> SearchResult:
         where = filters.condition(services.library)
+        digest = file_digest(file.file, "sha256").hexdigest()  # type: ignore[arg-type]  # it is a binary file
+        file.file.seek(0)
         with TemporaryDirectory(prefix="centerclip-") as folder:
             path = Path(folder, f"upload{suffix}")
             with path.open("wb") as target:
