@@ -228,8 +228,18 @@ STRANGE = [
 WORDS = SIGNS | st.sampled_from([*KNOWN, ".5", "width"]) | st.sampled_from([*STRANGE, "escape", "any"])
 
 
+@st.composite
+def spoiled(draw: st.DrawFn) -> str:
+    """Draw a condition with one word replaced, or another one added."""
+    words = draw(CONDITIONS).text.split(" ")
+    at = draw(st.integers(0, len(words)))
+    words[at : at + draw(st.integers(0, 1))] = [draw(WORDS)]
+    return " ".join(words)
+
+
 @settings(max_examples=500)
-@given(text=st.lists(WORDS, max_size=25).map(" ".join) | st.text(max_size=40))
+@given(text=st.lists(WORDS, max_size=25).map(" ".join) | st.text(max_size=40) | spoiled())
+@example("1 < is")
 @example("--")
 @example("width = - 1")
 @example("path like '%\\'")
