@@ -339,6 +339,8 @@ class CenterCLIP(nn.Module):
             if schedule is not None or frames is not None:  # the caller's own
                 raise
             raise ModelError(f"{name} has a schedule that can't be used: {error}") from error
+        except ModelError as error:
+            raise ModelError(f"{name} has a temporal embedding that can't be used: {error}") from error
         return model.to(device=device, dtype=dtype).eval()
 
     def with_(

@@ -85,12 +85,12 @@ def _family(folder: Path) -> str:
     """Read the family of a model of `transformers` from its configuration."""
     missing = "give the folder of a saved model, or a hub name"
     family = read_json(folder / "config.json", missing=missing).get("model_type")
-    if family not in BACKBONE_CLASSES:
+    if not isinstance(family, str) or family not in BACKBONE_CLASSES:
         raise ModelError(
             f"{folder} contains a model of type {family!r}, but only {' and '.join(BACKBONE_CLASSES)} are "
             "supported (SigLIP 2 of fixed resolution, not NaFlex): give backbone='module:Class' for others"
         )
-    return str(family)
+    return family
 
 
 def _checkpoint_file(path: Path) -> Path | None:

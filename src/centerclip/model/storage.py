@@ -15,8 +15,8 @@ from torch import Tensor
 from transformers import PreTrainedConfig
 
 from centerclip.errors import CheckpointError, ModelError
-from centerclip.model.checkpoints.safety import DAMAGED, check_finite, measure
-from centerclip.model.checkpoints.tensors import read_tensors
+from centerclip.model.checkpoints.safety import DAMAGED, check_finite
+from centerclip.model.checkpoints.tensors import measure, read_tensors
 from centerclip.model.reading import check_growth, read_json, reading
 from centerclip.model.registry import TEMPORAL_FILE
 
@@ -111,6 +111,10 @@ def load_weights(folder: Path, model_class: Any) -> torch.nn.Module:
     configuration = folder / "config.json"
     settings = read_json(configuration, missing="give the folder of a saved model, or a hub name")
     with reading(configuration, "download the model again"), quiet_transformers():
+        if "quantization_config" in settings:
+            raise CheckpointError(
+                f"{configuration} is of a quantized model: use the one that it was made from"
+            )
         config = model_class.config_class.from_dict(settings)
         _check_size(configuration, model_class, config, *weights)
     with reading(f"the weights in {folder}", DAMAGED, CheckpointError), quiet_transformers():
@@ -139,6 +143,13 @@ def _check_size(path: Path, model_class: Any, config: Any, size_bytes: int, tens
             f"{path} says that the model has {blocks:,} blocks, but its weights are {tensors:,} tensors: "
             "download the model again"
         )
+    for part in parts:
+        for name in ("num_attention_heads", "layer_norm_eps"):
+            value = getattr(part, name, 1)
+            if not isinstance(value, int | float) or value <= 0:
+                raise CheckpointError(
+                    f"{path} says that {name} is {value!r}, but it must be above 0: download the model again"
+                )
     with torch.device("meta"):
         model = model_class(config)
     numbers = sum(parameter.numel() for parameter in model.parameters())
@@ -212,7 +223,8 @@ def _read_temporal(folder: Path) -> Tensor:
             f"{path} is missing, but {_SETTINGS_FILE} refers to it: download the model again"
         )
     tensors = read_tensors(path)
-    if "table" not in tensors:
-        raise CheckpointError(f"{path} is damaged, since it has no table: download it again")
+    table = tensors.get("table")
+    if table is None or table.ndim != 2 or not table.is_floating_point() or not table.numel():
+        raise CheckpointError(f"{path} is damaged, since it has no table [frames, width]: download it again")
     check_finite(path, tensors.items())
-    return tensors["table"].to(torch.float32)
+    return table.to(torch.float32)

@@ -60,6 +60,9 @@ class TextTower:
             config = read_json(folder / "config.json", missing="give the folder of a saved model")
             if config["model_type"] != "clip" or config.get("text_config_dict"):
                 raise ModelError(f"{folder} isn't a CLIP saved by a current version of transformers")
+            for name in ("tokenizer.json", "model.safetensors"):
+                if not (folder / name).is_file():  # reading a pipe would wait for its writer
+                    raise ModelError(f"the text tower alone in {folder} needs {name}: load the whole model")
             text = config["text_config"]
             self._heads: int = text["num_attention_heads"]
             self._epsilon: float = text["layer_norm_eps"]

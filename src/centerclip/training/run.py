@@ -161,6 +161,6 @@ class Run:
         """Keys that an older recipe lacks count as their defaults."""
         try:
             written = TrainConfig.model_validate({**json.loads(recipe), "output": self._config.output})
-        except (ValidationError, ValueError):
+        except (ValidationError, ValueError, RecursionError):
             return False
         return written == self._config

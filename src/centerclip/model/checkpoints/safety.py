@@ -16,9 +16,9 @@ from safetensors import safe_open
 from torch import Tensor
 
 from centerclip.errors import CheckpointError
-from centerclip.model.reading import read_json, reading
+from centerclip.model.reading import reading
 
-__all__ = ["DAMAGED", "check_file", "check_finite", "check_tensors", "load_pickled", "measure"]
+__all__ = ["DAMAGED", "check_file", "check_finite", "check_tensors", "load_pickled"]
 
 DAMAGED = "download it again, or save only the model's state_dict, preferably as .safetensors"
 
@@ -28,9 +28,6 @@ _MAX_TENSORS = 10_000
 """The largest CLIP has about 1,300."""
 _ALIGNMENT = 64
 """Bytes that a tensor takes at least in a file of `torch.save`."""
-
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-"""As `transformers` names them, in order of preference; a list of parts has another `.index.json`."""
 
 
 def load_pickled(path: Path, *, remedy: str = DAMAGED, mapped: bool = False) -> Any:
@@ -89,17 +86,6 @@ def check_file(path: Path, remedy: str = DAMAGED) -> int:
         return _few(path, len(members), remedy)
 
 
-def measure(folder: Path) -> tuple[int, int]:
-    """Add up what a folder of `transformers` holds: bytes of weights, and tensors at most.
-
-    Raises:
-        CheckpointError: there are no weights, or they are damaged or state more than they can hold.
-        ModelError: the list of their files is damaged.
-    """
-    files = _weights_files(folder)
-    return sum(file.stat().st_size for file in files), sum(map(check_file, files))
-
-
 def check_tensors(path: Path, tensors: Mapping[Any, Any]) -> None:
     """Check that a file's tensors are plain, and together not larger than the file.
 
@@ -109,7 +95,8 @@ def check_tensors(path: Path, tensors: Mapping[Any, Any]) -> None:
     total = 0
     for name, tensor in tensors.items():
         plain = isinstance(name, str) and isinstance(tensor, Tensor)
-        if not plain or tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        odd = not plain or tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex()
+        if odd or tensor.device.type != "cpu":
             raise CheckpointError(f"{path} holds {name!r}, which isn't a plain tensor: {DAMAGED}")
         total += tensor.numel() * tensor.element_size()
     if total > 2 * path.stat().st_size:
@@ -150,17 +137,3 @@ def _refuse_buffers(path: Path, remedy: str) -> None:
 
 def _holds_buffers(path: Path, remedy: str) -> CheckpointError:
     return CheckpointError(f"{path} contains a bytearray, which isn't part of a model's weights: {remedy}")
-
-
-def _weights_files(folder: Path) -> list[Path]:
-    for name in _WEIGHTS:
-        if (folder / name).exists():
-            return [folder / name]
-        index = folder / f"{name}.index.json"
-        if index.exists():
-            parts = read_json(index, missing="").get("weight_map")
-            names = sorted(set(parts.values())) if isinstance(parts, dict) else []
-            if not names or any(not isinstance(part, str) or Path(part).name != part for part in names):
-                raise CheckpointError(f"{index} doesn't list the files of the weights: {DAMAGED}")
-            return [folder / part for part in names]
-    raise CheckpointError(f"{folder} has no weights: add {_WEIGHTS[0]}, or download the model again")

@@ -13,9 +13,12 @@ from torch import Tensor
 from centerclip.errors import CheckpointError
 from centerclip.model.checkpoints.safety import DAMAGED, check_file, check_tensors, load_pickled
 from centerclip.model.checkpoints.torchscript import is_torchscript, read_torchscript
-from centerclip.model.reading import reading
+from centerclip.model.reading import read_json, reading
 
-__all__ = ["read_tensors"]
+__all__ = ["measure", "read_tensors"]
+
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+"""As `transformers` names them, in order of preference; a list of parts has another `.index.json`."""
 
 # Keys under which trainers save the weights.
 _NESTED = ("state_dict", "model_state_dict", "model")
@@ -36,6 +39,25 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         tensors = _read(path)
         check_tensors(path, tensors)
     return tensors
+
+
+def measure(folder: Path) -> tuple[int, int]:
+    """Add up what the weights of a folder of `transformers` are, and check pickled ones.
+
+    Returns:
+        Their size in bytes, and the greatest number of tensors that they can hold.
+
+    Raises:
+        CheckpointError: there are no weights, or they are damaged, would run code, or state more than they
+            can hold.
+        ModelError: the list of their files is damaged.
+    """
+    files = _weights_files(folder)
+    count = sum(map(check_file, files))
+    for file in files:
+        if file.suffix != ".safetensors":  # transformers reads it too, but doesn't expect it to be forged
+            read_tensors(file)
+    return sum(file.stat().st_size for file in files), count
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -60,3 +82,17 @@ def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
     raise CheckpointError(
         f"{path} has no weights: save a dictionary of tensors, bare or under {' or '.join(_NESTED)}"
     )
+
+
+def _weights_files(folder: Path) -> list[Path]:
+    for name in _WEIGHTS:
+        if (folder / name).exists():
+            return [folder / name]
+        index = folder / f"{name}.index.json"
+        if index.exists():
+            parts = read_json(index, missing="").get("weight_map")
+            names = sorted(set(parts.values())) if isinstance(parts, dict) else []
+            if not names or any(not isinstance(part, str) or Path(part).name != part for part in names):
+                raise CheckpointError(f"{index} doesn't list the files of the weights: {DAMAGED}")
+            return [folder / part for part in names]
+    raise CheckpointError(f"{folder} has no weights: add {_WEIGHTS[0]}, or download the model again")
