@@ -42,14 +42,12 @@ class Kind:
         make: writes it.
         fails: None if it must be indexed; otherwise a pattern of the reason why it can't be; "" for either.
         slow: making or reading it takes more than a second.
-        needs_limits: reading it takes minutes or gigabytes in a process without limits.
     """
 
     name: str
     make: Make
     fails: str | None = None
     slow: bool = False
-    needs_limits: bool = False
 
 
 _BROKEN = "not a video|no video|none of its frames|is empty|video stream is empty"
@@ -187,8 +185,7 @@ def _kinds() -> list[Kind]:
         Kind("webp.mp4", saved("WEBP"), _PARTLY),
         Kind("animated webp.mp4", lambda path: animation(path, "WEBP"), _PARTLY),
         Kind("animated png.mp4", lambda path: animation(path, "PNG"), _PARTLY),
-        # PyAV has no name for the side data of its frame, so reading it fails in an unexpected way.
-        Kind("tiff.mp4", saved("TIFF"), _PARTLY, needs_limits=True),
+        Kind("tiff.mp4", saved("TIFF"), _PARTLY),
         Kind("bmp.mp4", saved("BMP"), _PARTLY),
         Kind("text.mp4", content("No video, only words.\n" * 99), "not a video"),
         Kind("text.ts", content("No video, only words.\n" * 99), "not a video"),
@@ -227,16 +224,16 @@ def _kinds() -> list[Kind]:
             forged_times(lambda number: 100 * number if number % 2 else 30_000 - 100 * number),
         ),
         Kind("descending times.mkv", forged_times(lambda number: 2000 - 100 * number)),
-        Kind("days apart.mkv", packets(lambda number: number * 3_000_000), needs_limits=True),
+        Kind("days apart.mkv", packets(lambda number: number * 3_000_000)),
         Kind("weeks apart.mkv", packets(lambda number: number * 7 * 86_400_000)),
-        Kind("days apart.nut", packets(lambda number: number * 3_000_000), needs_limits=True),
+        Kind("days apart.nut", packets(lambda number: number * 3_000_000)),
         Kind("size changes.ts", joined({"size": (48, 64)}, {"size": (64, 96)})),
         Kind("codec changes.ts", joined({}, {"codec": "mpeg2video", "rate": 25})),
         Kind("shape turns.ts", joined({"size": (48, 96)}, {"size": (96, 48)})),
         Kind("200 streams.mkv", streams(200)),
         Kind("900 streams.mkv", streams(900), _PARTLY, slow=True),
         Kind("10,000 tiny packets.nut", tiny_packets(10_000), slow=True),
-        Kind("100,000 tiny packets.nut", tiny_packets(100_000), slow=True, needs_limits=True),
+        Kind("100,000 tiny packets.nut", tiny_packets(100_000), slow=True),
     ]
     # Forged to cost time or memory
     kinds += [
@@ -246,10 +243,9 @@ def _kinds() -> list[Kind]:
             compressed_header(2040 << 20),
             _BROKEN,
             slow=True,
-            needs_limits=True,
         ),
         Kind("200 scans.avi", many_scans(200, (64, 64)), _PARTLY),
-        Kind("20,000 scans.avi", many_scans(20_000, (1080, 1920)), _PARTLY, slow=True, needs_limits=True),
+        Kind("20,000 scans.avi", many_scans(20_000, (1080, 1920)), _PARTLY, slow=True),
         Kind("far box.mp4", content(box(b"ftyp", b"isom\0\0\0\0") + b"\xff\xff\xff\xffmoov"), _BROKEN),
         Kind("boxes in boxes.mp4", content(nested_boxes(5000)), _BROKEN),
         Kind("vast matroska.mkv", content(b"\x1aE\xdf\xa3\x01\xff\xff\xff\xff\xff\xff\xfe" * 9), _BROKEN),
@@ -298,20 +294,17 @@ def _kinds() -> list[Kind]:
 CORPUS = {kind.name: kind for kind in _kinds()}
 
 
-def make_corpus(
-    folder: Path, *, port: int = 9, slow: bool = True, needs_limits: bool = False
-) -> dict[Path, Kind]:
+def make_corpus(folder: Path, *, port: int = 9, slow: bool = True) -> dict[Path, Kind]:
     """Write the kinds into a folder; return each by its path.
 
     Args:
         folder: exists.
         port: of this machine, to which the playlists' addresses point.
         slow: also those that take more than a second.
-        needs_limits: also those that must only be read by a process with limits.
     """
     made = {}
     for name, kind in CORPUS.items():
-        if (slow or not kind.slow) and (needs_limits or not kind.needs_limits):
+        if slow or not kind.slow:
             path = folder / name
             kind.make(path)
             made[path] = kind

@@ -87,7 +87,7 @@ def inspect(
     targets = {".png": output, ".html": html}
     written = [_writable(path, suffix, video, force=force) for suffix, path in targets.items() if path]
     with VideoReader(video) as reader:
-        windows = cut_windows(reader.info.duration_seconds, window, cuts=reader.scene_cuts())
+        windows = cut_windows(reader.duration_seconds, window, cuts=reader.scene_cuts(), frames=reader.frames)
         chosen = _window_at(windows, at)
         models = _models(model, schedule, reducers, frames, device, backbone)
         footage = read_footage(reader, chosen, models[0])

@@ -86,7 +86,9 @@ class Decoder:
         with VideoReader(item.path, self.decoders) as reader:
             info = reader.info
             if item.start_seconds is None and item.end_seconds is None:
-                windows = cut_windows(info.duration_seconds, self.window_seconds, cuts=reader.scene_cuts())
+                windows = cut_windows(
+                    info.duration_seconds, self.window_seconds, cuts=reader.scene_cuts(), frames=reader.frames
+                )
             else:
                 windows = [window_of(item, info.duration_seconds)]
             first, *others = _split(windows, self.parts if reader.random_access else 1)

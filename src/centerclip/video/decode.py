@@ -124,7 +124,7 @@ class DirectReader:
         cuts = self._timeline.scene_cuts(self._packets.index.keys) if self._timeline.exact else []
         return Facts(
             duration_seconds=self._timeline.duration_seconds,
-            frames=len(self._timeline.seconds),
+            frames=len(np.unique(self._timeline.seconds)),
             width=width,
             height=height,
             frame_rate=self._timeline.rate,

@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
+from centerclip.video.files import refuse_lists
 
 __all__ = ["MAX_PIXELS", "NO_PTS", "PacketIndex", "PacketReader", "SeekError", "open_video"]
 
@@ -62,6 +63,7 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
             raise VideoError(f"{path}: is {'a folder' if path.is_dir() else 'a device'}, not a video file")
         if size == 0:
             raise VideoError(f"{path}: is empty (0 bytes)")
+        refuse_lists(path)
         container = av.open(
             f"file:{path}",  # without the prefix, a colon in the name would end a protocol
             # Playlists can't fetch from the network, forged headers can't claim gigabytes, and titles in

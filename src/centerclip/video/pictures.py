@@ -51,7 +51,10 @@ def _turn(frame: VideoFrame) -> tuple[bool, int, int]:
     """
     # Not `frame.side_data`: it puts the frame, and megabytes with it, into a reference cycle that only the
     # garbage collector breaks.
-    side_data = SideDataContainer(frame)  # type: ignore[call-arg]  # PyAV's stub lacks the argument
+    try:
+        side_data = SideDataContainer(frame)  # type: ignore[call-arg]  # PyAV's stub lacks the argument
+    except ValueError:  # a kind that PyAV doesn't know
+        return False, 1, 1
     if "DISPLAYMATRIX" not in side_data:
         return False, 1, 1
     # Row-major 3x3; a point (x, y) of the stored picture is shown at (a x + c y, b x + d y).

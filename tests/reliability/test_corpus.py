@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import socket
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 from corpus import CORPUS, make_corpus
+from thorough import THOROUGH
 
 from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
@@ -24,9 +26,8 @@ def index_all(index: VideoIndex, folder: Path, encoder: VideoEncoder) -> dict[Pa
     return {each.path: each for each in results}
 
 
-@pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["quick", "slow"])
 def test_every_kind_of_file_is_indexed_or_fails_with_a_reason(
-    slow: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     def refuse(*address: Any) -> NoReturn:
         raise AssertionError(f"a connection to {address}")
@@ -36,7 +37,7 @@ def test_every_kind_of_file_is_indexed_or_fails_with_a_reason(
     encoder = VideoEncoder(CenterCLIP.from_pretrained("nano"), device="cpu", precision="float32", workers=2)
     with socket.create_server(("127.0.0.1", 0)) as server:  # FFmpeg's own connections would come here
         server.settimeout(0)
-        made = make_corpus(folder, port=server.getsockname()[1], slow=slow)
+        made = make_corpus(folder, port=server.getsockname()[1], slow=THOROUGH)
         monkeypatch.setattr(socket.socket, "connect", refuse)
         results = index_all(index, folder, encoder)
         with pytest.raises(BlockingIOError):
@@ -62,8 +63,10 @@ def test_every_kind_of_file_is_indexed_or_fails_with_a_reason(
         each.state == "failed" for each in index_all(index, folder, encoder).values()
     ) == len(made)
     assert not (tmp_path / "was-run").exists()
+    indexed = len(index.videos("state = 'done'"))
+    record_property("kinds of files", f"{len(made)}: {indexed} indexed, {len(made) - indexed} with a reason")
 
 
 def test_the_corpus_has_all_kinds() -> None:
     assert len(CORPUS) >= 110
-    assert sum(not (kind.slow or kind.needs_limits) for kind in CORPUS.values()) >= 110
+    assert sum(not kind.slow for kind in CORPUS.values()) >= 110
