@@ -9,9 +9,6 @@ from centerclip.index import VideoIndex
 from centerclip.index.schema import KEYS
 from centerclip.index.versions import manifests
 
-EVERYTHING = "TEST_SEED" in os.environ
-"""Whether to try every file, and every moment, instead of a few of each kind: `TEST_SEED=1`."""
-
 
 def empty(file: Path) -> None:
     os.truncate(file, 0)

@@ -22,7 +22,7 @@ from centerclip.lab.study.config import load_study
 from centerclip.search import parse_query
 from centerclip.training.config import load_config
 
-EXAMPLES = 1500
+EXAMPLES = 5000 if THOROUGH else 40
 
 TEXTS: dict[str, tuple[Callable[[str], Any], list[str]]] = {
     "schedule": (TokenSchedule.parse, ["B6-4,49", "B3-6,49;B9-3,49", "none", "fast", "B2-4,16@0.5"]),

@@ -16,7 +16,7 @@ from thorough import sample
 from centerclip.index import VideoIndex
 from centerclip.index.schema import KEYS
 
-POINTS = 10
+POINTS = 6
 
 
 @pytest.fixture(scope="module")

@@ -122,7 +122,10 @@ def _content(text: str, files: bool, *, must_exist: bool = True) -> str | Path:
         if _is_file(path):
             return path
         if must_exist:
-            raise QueryError(f'File not found: {text}. For a text search, don\'t start with "./", "/" or "~"')
+            shown = text if text.isprintable() else repr(text)
+            raise QueryError(
+                f'File not found: {shown}. For a text search, don\'t start with "./", "/" or "~"'
+            )
         return text
     looks_like_a_file = path.suffix or len(path.parts) > 1
     return path if looks_like_a_file and _is_file(path) else text

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import index_run
 import numpy as np
 import pytest
+from thorough import THOROUGH, sample
 
 from centerclip.index import VideoIndex, Writer, summarize
 from centerclip.index.head import HEAD
@@ -96,23 +98,27 @@ class _KilledError(BaseException):
     """Simulates the kill after every single commit."""
 
 
-def test_stopped_after_any_commit_the_next_run_completes(folders: Folders, tmp_path: Path) -> None:
-    target = 0
+def test_stopped_after_any_commit_the_next_run_completes(
+    folders: Folders, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    commits: list[int] = []
+    shutil.copytree(folders.before, tmp_path / "whole")
+    with index_run.count_commits(commits.append):
+        index_run.second_run(str(tmp_path / "whole"))
+    assert len(commits) > 20
+    targets = sample(commits, 12)
+    for target in targets:
 
-    def stop(count: int) -> None:
-        if count == target:
-            raise _KilledError
+        def stop(count: int, target: int = target) -> None:
+            if count == target:
+                raise _KilledError
 
-    finished = False
-    while not finished:
-        target += 1
         location = tmp_path / str(target)
         shutil.copytree(folders.before, location)
-        with index_run.count_commits(stop), suppress(_KilledError):
+        with index_run.count_commits(stop), pytest.raises(_KilledError):
             index_run.second_run(str(location))
-            finished = True
         check_rerun(location, folders)
-    assert target > 20
+    record_property("commits after which indexing was stopped", f"{len(targets)} of {len(commits)}")
 
 
 def test_killed_at_any_commit_and_the_old_file_restored(tmp_path: Path) -> None:
@@ -153,11 +159,14 @@ def test_killed_while_creating_the_index(tmp_path: Path) -> None:
     assert content(tmp_path / "index") == content(tmp_path / "uninterrupted")
 
 
-def test_killed_again_and_again_at_any_time(folders: Folders, tmp_path: Path) -> None:
+def test_killed_again_and_again_at_any_time(
+    folders: Folders, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     shutil.copytree(folders.before, tmp_path / "index")
     assert run_and_kill(tmp_path / "index", call=6) == -signal.SIGKILL
-    for after_seconds in (0.05, 0.15):
-        run_and_kill(tmp_path / "index", after_seconds=after_seconds)
+    instants = np.random.default_rng().uniform(0, 0.6, 100) if THOROUGH else (0.05, 0.15)
+    killed = sum(run_and_kill(tmp_path / "index", after_seconds=at) == -signal.SIGKILL for at in instants)
+    record_property("random instants at which indexing was killed", killed)
     check_rerun(tmp_path / "index", folders)
 
 

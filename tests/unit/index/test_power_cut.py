@@ -12,9 +12,10 @@ from pathlib import Path
 
 import index_run
 import pytest
-from damage import DAMAGES, EVERYTHING, empty, halve, newest, zero
+from damage import DAMAGES, empty, halve, newest, zero
 from random_videos import CARD, random_video
 from test_kill import Folders, check_rerun, check_summary, content, folders, run_and_kill
+from thorough import THOROUGH
 
 from centerclip.index import VideoIndex, Writer, examine, repair
 from centerclip.index.head import HEAD
@@ -103,8 +104,8 @@ def test_a_power_cut_at_any_commit_keeps_all_that_was_reported(folders: Folders,
     cuts: dict[Path, set[str]] = {}
 
     def cut(count: int) -> None:
-        if EVERYTHING or count % 6 == 1:
-            for ahead in (True, False) if EVERYTHING else [count % 4 == 1]:
+        if THOROUGH or count % 6 == 1:
+            for ahead in (True, False) if THOROUGH else [count % 4 == 1]:
                 copy = tmp_path / f"{count}-{ahead}"
                 lost[copy] = disk.cut(location, copy, DAMAGES[count % 3], ahead=ahead)
                 cuts[copy] = set(reported)
@@ -153,7 +154,7 @@ def files_of(folders: Folders, root: Path) -> list[Path]:
     index_files = [file for file in location.rglob("*.*") if file.is_file() and ".lance" in str(file.parent)]
     old = {file.name for file in folders.before.rglob("*")}
     new = [file for file in index_files if file.name not in old]
-    if not EVERYTHING:
+    if not THOROUGH:
         newest: dict[Path, Path] = {}
         for file in sorted(new, key=lambda file: file.stat().st_mtime_ns):
             newest[file.parent] = file
@@ -167,7 +168,7 @@ def test_with_any_file_damaged_it_is_read_and_mended(folders: Folders, tmp_path:
     assert {file.parts[1] for file in files[:-1]} >= {"data", "_versions", "_deletions", "_indices"}
     mended = 0
     for number, file in enumerate(files):
-        for damage in DAMAGES if EVERYTHING else [DAMAGES[number % 3]]:
+        for damage in DAMAGES if THOROUGH else [DAMAGES[number % 3]]:
             location = tmp_path / f"{number}-{damage.__name__}"
             shutil.copytree(folders.before.parent / "whole", location)
             damage(location / file)
@@ -177,7 +178,7 @@ def test_with_any_file_damaged_it_is_read_and_mended(folders: Folders, tmp_path:
             assert [report.state != "good" for report in reports] == [rep.state != "good" for rep in found]
             assert {report.state for report in examine(location)} == {"good"}
             mended += any(report.state == "mended" for report in reports)
-            if EVERYTHING or number % 4 == 0:
+            if THOROUGH or number % 4 == 0:
                 check_rerun(location, folders)
     assert mended >= len(files) / 2
 
@@ -195,7 +196,7 @@ def check_reading(location: Path) -> None:
 def test_without_repair_the_next_run_mends_it(folders: Folders, tmp_path: Path) -> None:
     files = files_of(folders, folders.before.parent)
     for number, file in enumerate(files):
-        if EVERYTHING or number % 3 == 0:
+        if THOROUGH or number % 3 == 0:
             location = tmp_path / str(number)
             shutil.copytree(folders.before.parent / "whole", location)
             DAMAGES[(number + 1) % 3](location / file)
@@ -219,7 +220,7 @@ def test_killed_at_any_commit_of_a_repair_the_next_one_completes(folders: Folder
             raise KilledError
 
     while not finished:
-        target += 1 if EVERYTHING else 3
+        target += 1 if THOROUGH else 3
         location = tmp_path / str(target)
         shutil.copytree(damaged, location)
         with index_run.count_commits(stop), suppress(KilledError):
@@ -227,7 +228,7 @@ def test_killed_at_any_commit_of_a_repair_the_next_one_completes(folders: Folder
             finished = True
         repair(location)
         assert {report.state for report in examine(location)} == {"good"}
-        if EVERYTHING or finished:
+        if THOROUGH or finished:
             check_rerun(location, folders)
     assert target > 5
 
