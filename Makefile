@@ -44,7 +44,7 @@ check: lint types audit test ## run everything that CI runs
 
 audit: $(READY) ## look for insecure code, and for packages with known vulnerabilities if their database can be reached
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src
-	$(BIN)/pip-audit --progress-spinner off --skip-editable --timeout 10
+	@found=$$($(BIN)/pip-audit --progress-spinner off --skip-editable --timeout 10) || { echo "$$found"; exit 1; }
 
 reliability: $(READY) ## try everything that can go wrong, and count it (hours): see docs/reliability.md
 	THOROUGH=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/reliability tests/unit/index \

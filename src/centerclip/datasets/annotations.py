@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import pickle
+import pickle  # nosec B403
 import textwrap
 import zipfile
 import zlib

@@ -5,7 +5,7 @@ anything is unpacked, and code stored in it is never run.
 """
 
 import mmap
-import pickle
+import pickle  # nosec B403
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path

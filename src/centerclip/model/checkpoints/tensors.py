@@ -3,7 +3,7 @@
 Supports safetensors, `torch.save` files (by torch's restricted unpickler) and TorchScript archives.
 """
 
-import pickle
+import pickle  # nosec B403
 from pathlib import Path
 from typing import Any
 

@@ -5,7 +5,7 @@ objects whose leaves refer to raw storages in the same zip file. An unpickler re
 but lists, dictionaries, placeholders and tensors.
 """
 
-import pickle
+import pickle  # nosec B403
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
