@@ -9,14 +9,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from command_line import RECIPE
+from thorough import THOROUGH
 
 from centerclip.lab.toy_world import render_toy_world
 from centerclip.training.config import load_config
@@ -79,12 +81,17 @@ def assert_equal_runs(first: Path, second: Path) -> None:
         assert (first / "best" / name).read_bytes() == (second / "best" / name).read_bytes()
 
 
-def test_a_killed_run_continues_to_exactly_the_same_weights(place: Path) -> None:
-    with command(place, "killed") as process:
-        run_until(process, place / "killed", 8)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+def test_a_killed_run_continues_to_exactly_the_same_weights(
+    place: Path, record_property: Callable[[str, object], None]
+) -> None:
+    steps = sorted({*np.random.default_rng().integers(1, 29, 18), 28}) if THOROUGH else [8]
+    for step in steps:
+        with command(place, "killed") as process:
+            run_until(process, place / "killed", step)
+            process.send_signal(signal.SIGKILL)
+            assert process.wait() == -signal.SIGKILL
     assert last_step(place / "killed") < 30
+    record_property("kills of one training run", len(steps))
     train(load_config(place / "recipe.toml", output=place / "killed"))
     assert_equal_runs(place / "run", place / "killed")
     assert [line["step"] for line in lines(place / "killed")] == list(range(1, 31))

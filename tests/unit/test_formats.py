@@ -1,8 +1,8 @@
 """What earlier versions wrote opens, or is refused with the remedy: one of each format is in `tests/formats`.
 
 The indexes hold `/v/a.mp4` (two windows), `/v/b.mp4` (one) and `/v/broken.mp4`, which failed, made by
-`random_videos`. The models are `clip_model()` with the schedule B2-4,8 and 4 frames; the second has a temporal
-embedding. Add a file with each new format, and never change one.
+`random_videos`. The models are `clip_model()` with the schedule B2-4,8 and 4 frames; the second has a
+temporal embedding. Add a file with each new format, and never change one.
 """
 
 from __future__ import annotations
