@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -484,6 +485,21 @@ def test_concurrent_searches_share_passes_of_the_model(served: Served) -> None:
     metrics = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     batches, texts = (metrics[f"centerclip_text_batch_size_{name}"] for name in ("count", "sum"))
     assert float(batches) < float(texts)
+
+
+def test_256_clients_at_once_are_answered_or_turned_away(served: Served) -> None:
+    pages = ("/api/search?q=car+{}", "/api/videos?limit=5&q={}", "/api/stats", "/healthz")
+    limits = httpx.Limits(max_connections=256)
+    with httpx.Client(base_url=served.http.base_url, timeout=60, limits=limits) as http:
+
+        def ask(number: int) -> int:
+            return http.get(pages[number % len(pages)].format(number)).status_code
+
+        with ThreadPoolExecutor(256) as pool:
+            codes = Counter(pool.map(ask, range(1024)))
+        assert codes.keys() <= {200, 503}
+        assert codes[200] > 256
+        assert http.get("/api/search", params={"q": "car"}).status_code == 200
 
 
 def test_unknown_jobs_are_not_found_whatever_their_name(served: Served) -> None:
