@@ -28,7 +28,8 @@ from centerclip.serve.library import Library, is_playable
 
 __all__ = ["Filters", "Results"]
 
-_LISTS = 256
+_KEPT_HITS = 12_000
+"""Of all lists together: 50 long ones, which take 40 MB."""
 _DAY_LETTERS = 10
 """A longer text also has a time of day."""
 
@@ -82,6 +83,8 @@ class Results:
         self._on_cached = on_cached
         self._lock = Lock()
         self._lists: OrderedDict[str, SearchResult] = OrderedDict()
+        self._size = 0
+        """Of all lists together."""
 
     def find(
         self,
@@ -138,9 +141,11 @@ class Results:
 
     def _keep(self, name: str, found: SearchResult) -> None:
         with self._lock:
+            replaced = self._lists.pop(name, None)  # another request has looked too
             self._lists[name] = found
-            while len(self._lists) > _LISTS:
-                self._lists.popitem(last=False)
+            self._size += _size(found) - (_size(replaced) if replaced else 0)
+            while self._size > _KEPT_HITS and len(self._lists) > 1:
+                self._size -= _size(self._lists.popitem(last=False)[1])
 
     def _hits(self, hits: Sequence[search.Hit]) -> list[FoundMoment]:
         videos = self._library.videos(hit.video_id for hit in hits)
@@ -170,6 +175,10 @@ class Results:
             media=f"/media/{hit.video_id}",
             excerpt=f"/excerpts/{hit.video_id}?{moment}",
         )
+
+
+def _size(found: SearchResult) -> int:
+    return 1 + len(found.hits)  # a list without hits takes room too
 
 
 def _page(found: SearchResult, name: str, offset: int, top: int) -> SearchResult:
