@@ -97,8 +97,7 @@ def sync(
 
     Yields:
         One result per file, once it is on disk: unchanged and skipped files, moved, removed, and then those
-            that
-        had to be encoded, in the order of the walk.
+        that had to be encoded, in the order of the walk.
 
     Raises:
         VideoError: one of `roots` doesn't exist.
