@@ -14,6 +14,7 @@ from centerclip.errors import IndexStoreError
 from centerclip.index import FileStamp, Stats, StoredVideo, VideoIndex
 from centerclip.index.schema import stored_path
 from centerclip.index.sql import Condition, all_of, any_of, begins, equals, shown_path
+from centerclip.serve.memory import return_freed_memory
 
 __all__ = ["GoneError", "Library", "is_playable"]
 
@@ -153,6 +154,7 @@ class Library:
             self._stats = self.index.stats() if version else None
             self._read = state
         self._folders = sorted({self.folder_of(parent / "file") for parent in parents} - {""})
+        return_freed_memory()  # what was read of earlier versions
 
 
 def is_playable(video: StoredVideo) -> bool:

@@ -1,0 +1,40 @@
+"""A server returns the memory of earlier versions of its index."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from random_videos import CARD, random_video
+
+from centerclip.index import VideoIndex
+from centerclip.serve.library import Library
+
+
+def memory_bytes() -> int:
+    return 1024 * int(re.search(r"RssAnon:\s+(\d+)", Path("/proc/self/status").read_text())[1])  # type: ignore[index]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_change_of_the_index_returns_what_was_freed(tmp_path: Path) -> None:
+    index = VideoIndex(tmp_path / "index")
+    index.bind(CARD)
+    library = Library(index)
+    kept = []
+
+    def fill_a_heap() -> None:
+        kept.append([bytearray(20_000) for _ in range(2500)][-1])  # the last one holds back the others
+
+    threads = [Thread(target=fill_a_heap) for _ in range(4)]  # 200 MB
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    before = memory_bytes()
+    with index.writer() as writer:
+        writer.add([random_video("/v/a.mp4")])
+    library.folders()
+    assert memory_bytes() < before - 100e6
