@@ -24,6 +24,9 @@ _TRIM = _find_trim()
 
 
 def return_freed_memory() -> None:
-    """Return the freed memory of all threads to the system; takes milliseconds. Does nothing without glibc."""
+    """Return the freed memory of all threads to the system; takes milliseconds.
+
+    Does nothing without glibc.
+    """
     if _TRIM is not None:
         _TRIM(0)
