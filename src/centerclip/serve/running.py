@@ -58,7 +58,7 @@ def make_server(app: FastAPI) -> uvicorn.Server:
     limit = settings.max_connections or connection_limit()
     config = uvicorn.Config(
         app,
-        http=protocol_for(Connections(limit, settings.head_seconds)),
+        http=protocol_for(Connections(limit, settings.head_seconds, settings.stall_seconds)),
         backlog=1,  # accepted per turn of the loop, so that each is counted before the next
         log_config=None,
         access_log=False,
