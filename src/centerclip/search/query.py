@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -118,7 +119,8 @@ def _content(text: str, files: bool, *, must_exist: bool = True) -> str | Path:
         return text
     path = Path(text)
     if _is_path(text):
-        path = Path(os.path.expanduser(text))  # unlike Path.expanduser, leaves unknown users as they are
+        with suppress(ValueError):  # a user's name with a zero byte
+            path = Path(os.path.expanduser(text))  # unlike Path.expanduser, leaves unknown users as they are
         if _is_file(path):
             return path
         if must_exist:

@@ -92,7 +92,9 @@ def test_text_that_only_resembles_a_file_is_words(here: Path) -> None:
         assert terms(text) == [(text.strip('"'), 1)]
 
 
-@pytest.mark.parametrize("text", ["./none.jpg", "/no/file", "~/none", "a + ../none", "./sub", '"./a - b"'])
+@pytest.mark.parametrize(
+    "text", ["./none.jpg", "/no/file", "~/none", "a + ../none", "./sub", '"./a - b"', "~a\0/b"]
+)
 def test_a_path_without_a_file_is_an_error(here: Path, text: str) -> None:
     with pytest.raises(QueryError, match="File not found"):
         parse_query(text)
