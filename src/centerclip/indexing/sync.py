@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -135,7 +135,7 @@ def sync(
             writer.remove(gone)
             yield from (FileResult(path, "removed") for path in gone)
         wanted = {file.path for file in todo}
-        yield from _encode([file.path for file in files if file.path in wanted], encoder, writer, options)
+        yield from _encode([file for file in files if file.path in wanted], encoder, writer, options)
         if options.should_stop():
             return
         finished = writer.finish()
@@ -181,9 +181,11 @@ def _check_moved(moves: Iterable[Moved]) -> tuple[tuple[Moved, ...], tuple[Moved
 
 
 def _encode(
-    paths: Sequence[Path], encoder: VideoEncoder, writer: Writer, options: SyncOptions
+    files: Sequence[FileStamp], encoder: VideoEncoder, writer: Writer, options: SyncOptions
 ) -> Iterator[FileResult]:
-    """Encode and write files; yield the results in the order of the paths, each once it is written."""
+    """Encode and write files; yield the results in the order of the files, each once it is written."""
+    stamps = {file.path: file for file in files}
+    paths = list(stamps)
     background = BackgroundWriter(writer)
     progress = SyncProgress(0, len(paths))
 
@@ -215,7 +217,7 @@ def _encode(
         ) as results,
     ):
         for result in results:
-            background.add([result])
+            background.add([_stamped(result, stamps[result.path])])
             report(1, ())
             written.update((each.path, each) for each in background.take())
             while place < len(paths) and paths[place] in written:
@@ -223,6 +225,14 @@ def _encode(
                 place += 1
     written.update((each.path, each) for each in background.take())
     yield from (_file_result(path, written[path]) for path in paths[place:] if path in written)
+
+
+def _stamped(result: EncodedVideo | Failed, file: FileStamp) -> EncodedVideo | Failed:
+    """Record a file as it was before it was decoded, so that the next run notices if it grew meanwhile."""
+    size, modified = file.size_bytes, file.modified_seconds
+    if isinstance(result, Failed):
+        return replace(result, stamp=(size, modified))
+    return replace(result, info=replace(result.info, size_bytes=size, modified_seconds=modified))
 
 
 def _file_result(path: Path, result: EncodedVideo | Failed) -> FileResult:
