@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from centerclip.errors import IndexStoreError
+from centerclip.index.binding import described
 from centerclip.index.contents import inspect_tables
 from centerclip.index.head import HEAD, Meta, parse_head, read_head, read_values
 from centerclip.index.lock import writer_lock
@@ -120,13 +121,7 @@ def _errors(location: str | Path) -> Iterator[None]:
 
 def _existing(location: str | Path) -> tuple[Store, Meta]:
     store = Store(location)
-    meta = store.meta()
-    if meta is None:
-        raise IndexStoreError(
-            f"there is no index at {store.location}: run `centerclip index PATH` first, "
-            "or choose another location with --index"
-        )
-    return store, meta
+    return store, described(store)
 
 
 def _examine(store: Store, meta: Meta) -> _Found:
