@@ -26,7 +26,7 @@ _OTHER_HANDLES = 96
 
 
 def connection_limit() -> int:
-    """Return how many connections the process's file handles are enough for, with a file to send for each."""
+    """Return how many connections the process's file handles allow, each with a file to send."""
     try:
         import resource
     except ImportError:  # Windows

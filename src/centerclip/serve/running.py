@@ -18,7 +18,7 @@ _GRACE_SECONDS = 10
 """How long requests in progress may take when the server is asked to stop."""
 _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 65
-"""Longer than clients pause: a connection that closes just as they ask again is an error to them."""
+"""Longer than clients usually pause: closing just as they send the next request is an error for them."""
 
 
 def listen(settings: ServerSettings) -> socket.socket:

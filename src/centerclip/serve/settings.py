@@ -19,7 +19,7 @@ _SHORTEST_TOKEN = 16
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """How to serve.
+    """How to run the web application.
 
     Attributes:
         host: the address to listen on.
