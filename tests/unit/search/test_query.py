@@ -111,3 +111,9 @@ def test_a_printed_query_can_be_parsed(here: Path) -> None:
 def test_a_file_of_an_unknown_user_is_not_found() -> None:
     with pytest.raises(QueryError, match="File not found: ~nobody-here/a.jpg"):
         parse_query("~nobody-here/a.jpg + a car")
+
+
+def test_an_error_about_a_weight_is_one_line() -> None:
+    with pytest.raises(QueryError, match="the weight 0 of .* must be") as caught:
+        parse_query('0:"2:\n"')
+    assert "\n" not in str(caught.value)
