@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
+FUZZ_SECONDS ?= 600
 MODEL ?= nano
 VIDEOS ?=
 
@@ -50,9 +51,10 @@ reliability: $(READY) ## try everything that can go wrong, and count it (hours):
 	THOROUGH=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/reliability tests/unit/index \
 	  tests/unit/indexing tests/unit/video tests/e2e/test_training_runs.py
 
-fuzz: $(READY) ## give every parser and the API damaged input; what fails is kept in .hypothesis (hours)
+fuzz: $(READY) ## give every parser and the API damaged input; what fails is kept in .hypothesis and .fuzzing (hours)
 	THOROUGH=1 $(BIN)/python -m pytest -n $(WORKERS) tests/property/test_parsers.py \
 	  tests/property/test_condition_properties.py tests/e2e/test_api_fuzzed.py
+	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS) --jobs $(WORKERS)
 
 soak: $(READY) ## an hour of mixed load on a server whose index grows to 20,000 videos
 	$(BIN)/python tests/reliability/soak.py
@@ -80,4 +82,4 @@ study: $(READY) ## compare reducers and schedules on the toy world and write doc
 	  $(BIN)/centerclip study configs/studies/$$plan.toml --jobs $(WORKERS) --document docs/study.md || exit; done
 
 clean: ## remove the virtual environment and generated files
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist demo
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzzing build dist demo

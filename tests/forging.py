@@ -158,6 +158,23 @@ def box(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", 8 + len(body)) + kind + body
 
 
+def many_tracks(count: int) -> Make:
+    """Write an MP4 file whose only track is listed many times; FFmpeg's writer refuses more than 1,000."""
+
+    def write(path: Path) -> None:
+        data = make("h264.mp4", _sources(path)).read_bytes()
+        header = data.rindex(b"moov") - 4  # after the pictures, so that their places stay right
+        (size,) = struct.unpack_from(">I", data, header)
+        moov = data[header + 8 : header + size]
+        track = moov.index(b"trak") - 4
+        (track_size,) = struct.unpack_from(">I", moov, track)
+        assert header + size == len(data)
+        tracks = moov[track : track + track_size] * count
+        path.write_bytes(data[:header] + box(b"moov", moov[:track] + tracks + moov[track + track_size :]))
+
+    return write
+
+
 def compressed_header(unpacked: int) -> Make:
     """Write a MOV whose header is compressed, and unpacks to so many bytes."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +53,8 @@ def misbehave(name: str, path: Path) -> None:
     elif kind == "crashes-once" and not path.with_suffix(".crashed").exists():
         path.with_suffix(".crashed").touch()
         ctypes.string_at(0)
+    elif kind == "kills":
+        os.kill(os.getppid(), signal.SIGKILL)
     elif kind == "hangs":
         time.sleep(3600)
     elif kind == "hangs-with-the-lock":

@@ -20,8 +20,9 @@ from lancedb.db import LanceDBConnection
 from lancedb.table import LanceTable
 from random_videos import new_index, random_video
 
-from centerclip.index import FileStamp, Finished, repair
+from centerclip.index import FileStamp, Finished, VideoIndex, repair
 from centerclip.index import writer as writer_module
+from centerclip.index.schema import KEYS
 from centerclip.records import EncodedVideo, Failed
 
 COMMITS = [(LanceTable, name) for name in ("add", "_do_merge", "delete", "update", "optimize", "restore")] + [
@@ -69,6 +70,17 @@ def second_run(location: str) -> Finished:
 
 def stamp_of(video: EncodedVideo) -> FileStamp:
     return FileStamp(video.info.path, video.info.size_bytes, video.info.modified_seconds)
+
+
+def content(location: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return all rows of files, without the time of recording."""
+    store = VideoIndex(location, create=False)._store
+    tables = {name: store.table(name).to_arrow() for name in ("windows", "pictures", "videos")}
+    tables["videos"] = tables["videos"].drop_columns(["indexed_seconds"])
+    return {
+        name: table.sort_by([(key, "ascending") for key in KEYS[name]]).to_pylist()
+        for name, table in tables.items()
+    }
 
 
 @contextmanager

@@ -5,7 +5,7 @@ They know neither torch, nor av, nor the index.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,7 +90,12 @@ class EncodedVideo:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A file that can't be encoded, and why, in words for its owner."""
+    """A file that can't be encoded, and why, in words for its owner.
+
+    `stamp` is the file's size in bytes and its time of modification when it was tried; None for the present
+    ones.
+    """
 
     path: Path
     reason: str
+    stamp: tuple[int, float] | None = field(default=None, compare=False)

@@ -7,20 +7,25 @@ import resource
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import httpx
 import pytest
 from serving import Served, serve_library
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from centerclip.serve.connections import SparseWarnings, connection_limit
+from centerclip.serve.connections import SparseWarnings, StallWatch, connection_limit
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: "
 WHOLE = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 UPLOAD = b"POST /api/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
 LIMIT = 8
+PAGES = 2000
+"""Whose answers don't fit into the system's buffers."""
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +108,46 @@ def test_a_connection_may_rest_between_requests(impatient: Served) -> None:
         kept.sendall(WHOLE)
         while b"HTTP/1.1 200 OK" not in (answer := kept.recv(65536)):
             assert answer  # the rest of the first one
+
+
+def test_a_client_that_stops_reading_is_disconnected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost, lose = threading.Event(), H11Protocol.connection_lost
+
+    def connection_lost(protocol: H11Protocol, error: Exception | None) -> None:
+        lose(protocol, error)
+        lost.set()
+
+    monkeypatch.setattr(H11Protocol, "connection_lost", connection_lost)
+    page = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with (
+        serve_library(tmp_path, stall_seconds=0.1) as served,
+        connected(served.http.base_url, page * PAGES) as deaf,
+    ):
+        assert lost.wait(timeout=60)
+        assert read_all(deaf).count(b"HTTP/1.1 200 ") < PAGES
+        assert ask(served.http.base_url) == 200
+
+
+@pytest.mark.parametrize(
+    ("waiting", "ends"), [((9, 8, 7, 0), False), ((9, 9), True), ((9, 8, 8), True), ((9, 10), True)]
+)
+def test_only_a_client_that_reads_nothing_is_disconnected(waiting: tuple[int, ...], ends: bool) -> None:
+    """Each number is how many bytes wait when the time is up once more."""
+    transport, loop = Mock(), Mock()
+    watch = StallWatch(transport, loop, seconds=5)
+    for place, count in enumerate(waiting):
+        transport.get_write_buffer_size = Mock(return_value=count)
+        if place == 0:
+            watch.start()
+        elif count == 0:
+            watch.stop()
+            loop.call_later.return_value.cancel.assert_called_once()
+        else:
+            assert not transport.abort.called
+            seconds, check, before = loop.call_later.call_args.args
+            assert seconds == 5
+            check(before)
+    assert transport.abort.called == ends
 
 
 def test_a_request_is_answered_however_many_half_ones_there_are(small: Served) -> None:

@@ -9,19 +9,18 @@ from urllib.parse import urlsplit
 
 import pytest
 from browsing import (
-    QUIET,
     Visit,
     cards,
     drop,
     faults_by_axe,
-    find_browser,
     names,
+    open_browser,
     playing_at,
     search,
     sideways,
 )
 from page_server import draw_library, picture_of_a_rocket, serving
-from playwright.sync_api import Browser, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Route, expect
 from serving import fill
 
 from centerclip.embedding import VideoEncoder
@@ -58,11 +57,8 @@ def address(encoder: VideoEncoder, library: Path, tmp_path_factory: pytest.TempP
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = find_browser()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
+    with open_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

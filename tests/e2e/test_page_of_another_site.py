@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from browsing import QUIET, find_browser
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from browsing import open_browser
+from playwright.sync_api import Browser, Page, expect
 from serving import Served, serve_library
 
 pytestmark = pytest.mark.browser
@@ -94,11 +94,8 @@ def other_site(folder: Path) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = find_browser()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
+    with open_browser() as browser:
         yield browser
-        browser.close()
 
 
 @dataclass(frozen=True)

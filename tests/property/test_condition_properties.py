@@ -170,9 +170,13 @@ def drawn_video(at: int) -> EncodedVideo:
     return replace(video, info=info)
 
 
+def drawn_index(folder: Path) -> VideoIndex:
+    return new_index(folder, *map(drawn_video, range(len(PATHS))))
+
+
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> VideoIndex:
-    return new_index(tmp_path_factory.mktemp("index"), *map(drawn_video, range(len(PATHS))))
+    return drawn_index(tmp_path_factory.mktemp("index"))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from centerclip import TokenSchedule
 from centerclip.clustering.reducers import parse_reducer
 from centerclip.datasets import load_dataset
 from centerclip.errors import CenterCLIPError
+from centerclip.index import ModelCard, VideoIndex
+from centerclip.index.head import HEAD
 from centerclip.lab.study.config import load_study
 from centerclip.search import parse_query
 from centerclip.training.config import load_config
@@ -36,6 +39,13 @@ _MSRVTT = {
 }
 _ACTIVITYNET = {"v_a": {"duration": 9.5, "timestamps": [[0, 4.5]], "sentences": ["A man."]}}
 _DIDEMO = [{"video": "a_b.mp4", "description": "the dog", "times": [[0, 0]], "dl_link": "x"}]
+_HEAD = {
+    "format": "2",
+    "id": "0a",
+    "model": json.dumps(asdict(ModelCard("f", "nano", "none", "kmedoids", 12, 4, 12.0, "float"))),
+    "roots": '["/v"]',
+    "versions": {"windows": 3},
+}
 _LSMDC = "1004_Juno_00.32.58.318\t00.32.58.318\t00.33.02.110\t00.32.58.318\t00.33.02.110\tShe stands.\n"
 
 FILES: dict[str, tuple[Callable[[Path], Any], dict[str, bytes]]] = {
@@ -70,6 +80,10 @@ FILES: dict[str, tuple[Callable[[Path], Any], dict[str, bytes]]] = {
     "lsmdc": (
         lambda folder: load_dataset("lsmdc", "test", annotations=folder, videos=folder),
         {"LSMDC16_challenge_1000_publictect.csv": _LSMDC.encode()},
+    ),
+    "index": (
+        lambda folder: VideoIndex(folder, create=False).model,
+        {HEAD: json.dumps(_HEAD).encode()},
     ),
     "manifest of lines": (
         lambda folder: load_dataset(str(folder / "m.jsonl"), "test", videos=folder),

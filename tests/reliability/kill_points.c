@@ -44,8 +44,9 @@ static void end(void) { kill(getpid(), SIGKILL); }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-#define OPEN(name)                                             \
-    int name(const char *path, int flags, ...) {               \
+#define LIST(...) __VA_ARGS__
+#define OPEN(name, parameters, arguments)                      \
+    int name(LIST parameters, int flags, ...) {                \
         mode_t mode = 0;                                       \
         if (flags & (O_CREAT | O_TMPFILE)) {                   \
             va_list more;                                      \
@@ -55,26 +56,12 @@ static void end(void) { kill(getpid(), SIGKILL); }
         }                                                      \
         if ((flags & (O_CREAT | O_TRUNC)) && below(path))      \
             if (last_change()) end();                          \
-        return REAL(name)(path, flags, mode);                  \
+        return REAL(name)(LIST arguments, flags, mode);        \
     }
-OPEN(open)
-OPEN(open64)
-
-#define OPENAT(name)                                           \
-    int name(int folder, const char *path, int flags, ...) {   \
-        mode_t mode = 0;                                       \
-        if (flags & (O_CREAT | O_TMPFILE)) {                   \
-            va_list more;                                      \
-            va_start(more, flags);                             \
-            mode = va_arg(more, mode_t);                       \
-            va_end(more);                                      \
-        }                                                      \
-        if ((flags & (O_CREAT | O_TRUNC)) && below(path))      \
-            if (last_change()) end();                          \
-        return REAL(name)(folder, path, flags, mode);          \
-    }
-OPENAT(openat)
-OPENAT(openat64)
+OPEN(open, (const char *path), (path))
+OPEN(open64, (const char *path), (path))
+OPEN(openat, (int folder, const char *path), (folder, path))
+OPEN(openat64, (int folder, const char *path), (folder, path))
 
 ssize_t write(int file, const void *data, size_t size) {
     if (file > 2 && file_below(file) && last_change()) {

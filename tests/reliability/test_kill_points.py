@@ -14,7 +14,6 @@ import pytest
 from thorough import sample
 
 from centerclip.index import VideoIndex
-from centerclip.index.schema import KEYS
 
 POINTS = 6
 
@@ -72,18 +71,7 @@ def test_killed_at_any_change_to_a_file_the_next_run_completes(
         assert code in (0, -signal.SIGKILL)  # threads make a few changes more or less
         VideoIndex(location, create=False).stats()  # readers work at once
         index_run.second_run(str(location))
-        assert content(location) == content(whole), f"killed at change {point}"
+        assert index_run.content(location) == index_run.content(whole), f"killed at change {point}"
         shutil.rmtree(location)
     assert killed >= 0.95 * len(points)
     record_property("instants at which indexing was killed", f"{killed} of {changes} changes to files")
-
-
-def content(location: Path) -> dict[str, list[dict[str, object]]]:
-    """Return all rows of files, without the time of recording."""
-    store = VideoIndex(location, create=False)._store
-    tables = {name: store.table(name).to_arrow() for name in ("windows", "pictures", "videos")}
-    tables["videos"] = tables["videos"].drop_columns(["indexed_seconds"])
-    return {
-        name: table.sort_by([(key, "ascending") for key in KEYS[name]]).to_pylist()
-        for name, table in tables.items()
-    }

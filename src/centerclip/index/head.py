@@ -23,6 +23,8 @@ __all__ = ["FORMAT", "HEAD", "Meta", "parse_head", "read_head", "read_values", "
 FORMAT = 2
 """Version of the tables' layout; increase it with any change."""
 HEAD = ".head.json"
+_NONSENSE = (KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What JSON of another form leads to, apart from `ValueError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Meta:
             if found == FORMAT:
                 roots = tuple(map(Path, json.loads(values["roots"])))
                 return cls(values["id"], ModelCard.from_json(values["model"]), roots, dict(versions or {}))
-        except (KeyError, TypeError, AttributeError) as error:
+        except _NONSENSE as error:
             raise ValueError(f"its description is damaged ({error!r})") from error
         remedy = "index into a new folder with `centerclip index PATH --index NEW`, or delete it first"
         if found > FORMAT:
@@ -87,10 +89,12 @@ def parse_head(content: bytes, location: str) -> Meta:
         IndexStoreError: another format.
         ValueError: damaged.
     """
-    values: Any = json.loads(content)
-    if not isinstance(values, dict) or not isinstance(values.get("versions"), dict):
-        raise ValueError(f"{HEAD} is damaged")
-    return Meta.from_values(values, location, {name: int(at) for name, at in values["versions"].items()})
+    try:
+        values: Any = json.loads(content)
+        versions = {name: int(at) for name, at in values["versions"].items()}
+    except _NONSENSE as error:
+        raise ValueError(f"{HEAD} is damaged ({error!r})") from error
+    return Meta.from_values(values, location, versions)
 
 
 def read_values(table: Any) -> dict[str, str]:

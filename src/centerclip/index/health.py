@@ -17,12 +17,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from centerclip.errors import IndexStoreError
+from centerclip.index.binding import described
 from centerclip.index.contents import inspect_tables
 from centerclip.index.head import HEAD, Meta, parse_head, read_head, read_values
 from centerclip.index.lock import writer_lock
 from centerclip.index.recovery import drop_pieces, recover, unreadable_pieces
 from centerclip.index.schema import KEYS
-from centerclip.index.sql import store_errors
+from centerclip.index.sql import reason_of
 from centerclip.index.store import Store
 from centerclip.index.versions import STORE_ERRORS, damaged_manifests, find_good, manifests
 from centerclip.index.writer import Writer
@@ -66,9 +67,8 @@ def examine(location: str | Path) -> list[TableReport]:
     Raises:
         IndexStoreError: there is no index, or nothing of it can be read.
     """
-    store, meta = _existing(location)
-    with store_errors(store.location, "being checked"):
-        return _examine(store, meta).reports
+    with _errors(location):
+        return _examine(*_existing(location)).reports
 
 
 def repair(location: str | Path) -> list[TableReport]:
@@ -78,8 +78,9 @@ def repair(location: str | Path) -> list[TableReport]:
         IndexLockedError: another process is writing to it.
         IndexStoreError: there is no index, or it can't be mended.
     """
-    store, _ = _existing(location)
-    with writer_lock(store.location, remote=store.remote, wait_seconds=0), _errors(store):
+    with _errors(location):
+        store, _ = _existing(location)
+    with writer_lock(store.location, remote=store.remote, wait_seconds=0), _errors(location):
         store, meta = _existing(location)
         found = _examine(store, meta)
         done = recover(store)
@@ -104,25 +105,23 @@ def repair(location: str | Path) -> list[TableReport]:
 
 
 @contextmanager
-def _errors(store: Store) -> Iterator[None]:
+def _errors(location: str | Path) -> Iterator[None]:
+    """Say what is left to do, where other commands advise to run this one."""
     try:
         yield
-    except STORE_ERRORS as error:
+    except (IndexStoreError, *STORE_ERRORS) as error:
+        cause = error.__cause__ if isinstance(error, IndexStoreError) else error
+        if cause is None:
+            raise
         raise IndexStoreError(
-            f"the index {store.location} can't be mended: {' '.join(str(error).split())[:300].rstrip('.')}. "
-            "Delete it, and index the videos again"
+            f"the index {location} can't be mended: {reason_of(cause)}. If its location is reachable, "
+            "restore the index from a backup, or delete it and index the videos again"
         ) from error
 
 
 def _existing(location: str | Path) -> tuple[Store, Meta]:
     store = Store(location)
-    meta = store.meta()
-    if meta is None:
-        raise IndexStoreError(
-            f"there is no index at {store.location}: run `centerclip index PATH` first, "
-            "or choose another location with --index"
-        )
-    return store, meta
+    return store, described(store)
 
 
 def _examine(store: Store, meta: Meta) -> _Found:

@@ -46,7 +46,7 @@ class _Rest:
 
 
 def recover(store: Store) -> dict[str, str]:
-    """Make the newest version of each table the one that counts, and readable; the caller holds the lock.
+    """Make the newest good version of each table the index's state; the caller holds the lock.
 
     Returns:
         For each table that was damaged, what was done.

@@ -225,12 +225,14 @@ def _describe(result: EncodedVideo | Failed) -> VideoInfo:
     """Return what is known about a file; of a failed one size and time, so that changes are noticed."""
     if isinstance(result, EncodedVideo):
         return result.info
-    try:
-        stat = os.stat(result.path)
-        size_bytes, modified_seconds = stat.st_size, stat.st_mtime
-    except OSError:
-        size_bytes, modified_seconds = 0, 0.0
-    return VideoInfo(result.path, "", 0.0, 0, 0, 0.0, "", size_bytes, modified_seconds)
+    stamp = result.stamp
+    if stamp is None:
+        try:
+            stat = os.stat(result.path)
+            stamp = stat.st_size, stat.st_mtime
+        except OSError:
+            stamp = 0, 0.0
+    return VideoInfo(result.path, "", 0.0, 0, 0, 0.0, "", *stamp)
 
 
 def _info_columns(infos: Sequence[VideoInfo]) -> dict[str, list[Any]]:

@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from centerclip.errors import QueryError
 from centerclip.index.restriction import Restriction
 from centerclip.index.schema import WINDOW_READ, StoredWindow, to_windows
 from centerclip.index.sql import Condition
+from centerclip.index.vectors import descending, products
 
-__all__ = ["EXACT_LIMIT", "Matches", "Snapshot", "first_of_each", "unit_vectors"]
+__all__ = ["EXACT_LIMIT", "Matches", "Snapshot", "first_of_each"]
 
 EXACT_LIMIT = 100_000
 """Up to this number of windows, a search is exact and in memory: 200 MB at E = 512."""
@@ -41,8 +41,6 @@ among 1,000,000, the first 10 by rounded score hold 8.8, the first 50 all. A sea
 for 100."""
 _TOGETHER = 64
 """Queries multiplied at once: their scores over 100,000 windows take 26 MB."""
-_PIECE = 25_000
-"""Vectors that one thread multiplies with a single query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +134,14 @@ class Snapshot:
         self, vectors: NDArray[np.float32], top: int, only: Restriction, per_video: int | None
     ) -> list[_Found]:
         stored = self._vectors
-        scores = _products(vectors, stored.matrix)  # [Q, N]
+        scores = products(vectors, stored.matrix)  # [Q, N]
         allowed = self._allowed(stored.row_ids, only)
         found = []
         for row in scores:
             chosen = row if allowed is None else row[allowed]
 
             def best(wanted: int, chosen: NDArray[np.float32] = chosen) -> _Candidates:
-                order = _descending(chosen, wanted)
+                order = descending(chosen, wanted)
                 places = order if allowed is None else allowed[order]
                 return _Candidates(stored.row_ids[places], chosen[order], stored.videos[places])
 
@@ -154,7 +152,7 @@ class Snapshot:
         self, vectors: NDArray[np.float32], top: int, only: Restriction, per_video: int | None
     ) -> list[_Found]:
         sample = self._vectors.matrix
-        backgrounds = np.median(_products(vectors, sample), axis=1)  # [Q]
+        backgrounds = np.median(products(vectors, sample), axis=1)  # [Q]
 
         def look(vector: NDArray[np.float32], background: float) -> _Found:
             def best(wanted: int) -> _Candidates:
@@ -240,56 +238,6 @@ class Snapshot:
             videos[here] = [numbers.setdefault(name, len(numbers)) for name in batch["video_id"].to_pylist()]
             at += batch.num_rows
         return _Vectors(matrix, row_ids, videos)
-
-
-def unit_vectors(vectors: ArrayLike, embed_size: int) -> NDArray[np.float32]:
-    """Scale query vectors, [Q, E] or [E], to [Q, E] float32 of unit length.
-
-    Raises:
-        QueryError: a vector is zero, not finite or not of size E.
-    """
-    wide = np.atleast_2d(np.asarray(vectors, dtype=np.float64))
-    if wide.ndim != 2 or wide.shape[1] != embed_size:
-        raise QueryError(
-            f"query vectors of shape {wide.shape}, but the index holds vectors of size {embed_size}: "
-            "encode the query with the index's own model"
-        )
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    if not np.isfinite(lengths).all() or not lengths.all():
-        raise QueryError("the query's vector is zero or not finite, so nothing is similar: change the query")
-    units: NDArray[np.float32] = (wide / lengths).astype(np.float32)
-    return units
-
-
-def _descending(scores: NDArray[np.float32], wanted: int) -> NDArray[np.int64]:
-    """Return the places of the `wanted` highest scores, highest first; equal ones in their own order."""
-    if wanted < len(scores):
-        places = np.sort(np.argpartition(-scores, wanted - 1)[:wanted])
-    else:
-        places = np.arange(len(scores))
-    return places[np.argsort(-scores[places], kind="stable")]
-
-
-def _products(vectors: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the dot products [Q, N] of vectors [Q, E] with the rows of a matrix [N, E]."""
-    if len(vectors) > 1:
-        products: NDArray[np.float32] = vectors @ matrix.T
-        return products
-    # Not with BLAS, which is no faster for one vector, and whose threads then spin for 20 ms each and keep
-    # cores from the store.
-    scores = np.empty((1, len(matrix)), dtype=np.float32)
-
-    def multiply(start: int) -> None:
-        rows = slice(start, start + _PIECE)
-        np.einsum("ne,e->n", matrix[rows], vectors[0], out=scores[0, rows])
-
-    starts = range(0, len(matrix), _PIECE)
-    if len(starts) == 1:
-        multiply(0)
-    else:
-        with ThreadPoolExecutor(len(starts)) as pool:
-            list(pool.map(multiply, starts))
-    return scores
 
 
 def _rank(best: Callable[[int], _Candidates], top: int, per_video: int | None, total: int) -> _Candidates:

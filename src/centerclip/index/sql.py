@@ -21,6 +21,7 @@ __all__ = [
     "differs",
     "equals",
     "literal",
+    "reason_of",
     "shown_path",
     "store_errors",
 ]
@@ -95,13 +96,13 @@ def store_errors(location: str, doing: str) -> Iterator[None]:
         raise
     except (OSError, ValueError, RuntimeError) as error:  # the three kinds lancedb raises
         raise IndexStoreError(
-            f"the index {location} failed while {doing}: {_reason(error)}. "
+            f"the index {location} failed while {doing}: {reason_of(error)}. "
             "Check that the location is reachable, writable and has free space; then run the command again. "
             "If that doesn't help, run `centerclip repair`"
         ) from error
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """Return the useful part of the store's message, on one line."""
     text = " ".join(str(error).split())
     text = re.sub(r"^((Invalid input|lance error|Not supported|Schema error)[,:] )+", "", text)

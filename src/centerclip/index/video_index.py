@@ -17,19 +17,22 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from centerclip.errors import FingerprintError, IndexStoreError, QueryError
+from centerclip.errors import IndexStoreError, QueryError
+from centerclip.index.binding import check_card, check_model, described, missing
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import Changes, FileStamp, Known, compare
 from centerclip.index.columns import VIDEO_COLUMNS, WINDOW_COLUMNS
 from centerclip.index.conditions import parse_condition
 from centerclip.index.export import write_export
 from centerclip.index.lock import writer_lock
+from centerclip.index.reading import picture_at, videos_of
 from centerclip.index.restriction import Restriction
-from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds, to_video
-from centerclip.index.snapshot import Matches, Snapshot, unit_vectors
+from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds
+from centerclip.index.snapshot import Matches, Snapshot
 from centerclip.index.sql import Condition, all_of, equals, store_errors
 from centerclip.index.store import Meta, Store
 from centerclip.index.summary import Stats
+from centerclip.index.vectors import unit_vectors
 from centerclip.index.writer import Writer
 
 __all__ = ["VideoIndex"]
@@ -55,7 +58,7 @@ class VideoIndex:
         self._snapshot_id = ""
         self._bound_id = ""
         if self.id is None and not create:
-            raise self._missing()
+            raise missing(self.location)
 
     @property
     def location(self) -> str:
@@ -104,19 +107,7 @@ class VideoIndex:
                 if self.model is None:  # no other process was faster
                     self._store.create(card)
         meta = self._described()
-        self.check(card.fingerprint, card.name)
-        bound = meta.card
-        if bound.window_seconds != card.window_seconds:
-            raise FingerprintError(
-                f"the index {self.location} has windows of {bound.window_seconds:g} seconds, not "
-                f"{card.window_seconds:g}: use --window {bound.window_seconds:g}, or another --index"
-            )
-        if bound.precision != card.precision:
-            remedy = "add --precision int8" if bound.precision == "int8" else "leave out --precision int8"
-            raise FingerprintError(
-                f"the index {self.location} was made in {bound.precision} precision, so it can't hold "
-                f"embeddings in {card.precision} precision: {remedy}, or choose another --index"
-            )
+        check_card(self.location, meta.card, card)
         self._bound_id = meta.id
 
     def check(self, fingerprint: str, name: str = "another model") -> None:
@@ -125,12 +116,7 @@ class VideoIndex:
         Raises:
             FingerprintError: they can't.
         """
-        bound = self._described().card
-        if bound.fingerprint != fingerprint:
-            raise FingerprintError(
-                f"the index {self.location} was made by {bound}, not by {name} (fingerprint {fingerprint}): "
-                f"use that model ({bound.options}), or another --index"
-            )
+        check_model(self.location, self._described().card, fingerprint, name)
 
     @contextmanager
     def writer(self, *, wait_seconds: float = 0.0) -> Iterator[Writer]:
@@ -223,21 +209,7 @@ class VideoIndex:
         """
         if self.model is None:
             return None
-
-        def read() -> bytes | None:
-            table = self._store.table("pictures")
-            query = (
-                table.search().where(equals("video_id", video_id).sql).select(["start_ms"]).with_row_id(True)
-            )
-            rows = query.to_arrow().sort_by("start_ms")
-            if not rows.num_rows:
-                return None
-            after = np.searchsorted(rows["start_ms"].to_numpy(), milliseconds(seconds), side="right")
-            row_id = rows["_rowid"][max(int(after) - 1, 0)].as_py()
-            jpeg: bytes = table.take_row_ids([row_id]).select(["jpeg"]).to_arrow()["jpeg"][0].as_py()
-            return jpeg
-
-        return self._twice(read)
+        return self._twice(lambda: picture_at(self._store.table("pictures"), video_id, seconds))
 
     def videos(
         self, where: str | Condition | None = None, *, offset: int = 0, limit: int | None = None
@@ -250,17 +222,7 @@ class VideoIndex:
         only = parse_condition(where, VIDEO_COLUMNS)
         if self.model is None:
             return []
-
-        def read() -> list[StoredVideo]:
-            query = self._store.table("videos").search().offset(offset).limit(limit)
-            from lancedb.query import ColumnOrdering
-
-            query = query.order_by([ColumnOrdering(column_name="path", ascending=True)])
-            if only is not None:
-                query = query.where(only.sql)
-            return [to_video(row) for row in query.to_arrow().to_pylist()]
-
-        return self._twice(read)
+        return self._twice(lambda: videos_of(self._store.table("videos"), only, offset, limit))
 
     def video(self, video_id: str) -> StoredVideo | None:
         """Return the encoded file with this content, the first path of several; None if there is none."""
@@ -302,16 +264,7 @@ class VideoIndex:
         return write_export(self._store.table("windows"), embed_size, Path(folder))
 
     def _described(self) -> Meta:
-        meta = self._store.meta()
-        if meta is None:
-            raise self._missing()
-        return meta
-
-    def _missing(self) -> IndexStoreError:
-        return IndexStoreError(
-            f"there is no index at {self.location}: run `centerclip index PATH` first, "
-            "or choose another location with --index"
-        )
+        return described(self._store)
 
     def _column_values(self, *columns: str) -> Any:
         """Return columns of the table of videos, in no particular order."""

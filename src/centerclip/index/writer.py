@@ -97,7 +97,8 @@ class Writer:
         """Record a batch, replacing everything stored about the same paths.
 
         Args:
-            results: encoded or failed files in any order; of several with one path the last counts.
+            results: encoded or failed files in any order; of several with the same path, the last is
+                recorded.
 
         Returns:
             What is recorded for each of `results`: files that can't be stored become `Failed`.

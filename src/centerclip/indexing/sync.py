@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from centerclip.embedding import VideoEncoder
 from centerclip.errors import VideoError
 from centerclip.index import FileStamp, Finished, Moved, VideoIndex, Writer
 from centerclip.index.schema import is_storable, stored_path
+from centerclip.indexing.attempts import VANISHED, Attempts
 from centerclip.indexing.writing import BackgroundWriter
 from centerclip.records import EncodedVideo, Failed, Item, Window
 from centerclip.video import content_id, find_videos
@@ -97,7 +98,7 @@ def sync(
 
     Yields:
         One result per file, once it is on disk: unchanged and skipped files, moved, removed, and then those
-        that had to be encoded, in the order of the walk.
+        that had to be encoded, in the order of the walk; after them those that a killed run was decoding.
 
     Raises:
         VideoError: one of `roots` doesn't exist.
@@ -135,7 +136,9 @@ def sync(
             writer.remove(gone)
             yield from (FileResult(path, "removed") for path in gone)
         wanted = {file.path for file in todo}
-        yield from _encode([file.path for file in files if file.path in wanted], encoder, writer, options)
+        attempts = Attempts(index.location)
+        todo = [file for file in files if file.path in wanted]
+        yield from _encode(todo, encoder, writer, attempts, options)
         if options.should_stop():
             return
         finished = writer.finish()
@@ -181,9 +184,21 @@ def _check_moved(moves: Iterable[Moved]) -> tuple[tuple[Moved, ...], tuple[Moved
 
 
 def _encode(
-    paths: Sequence[Path], encoder: VideoEncoder, writer: Writer, options: SyncOptions
+    files: Sequence[FileStamp],
+    encoder: VideoEncoder,
+    writer: Writer,
+    attempts: Attempts,
+    options: SyncOptions,
 ) -> Iterator[FileResult]:
-    """Encode and write files; yield the results in the order of the paths, each once it is written."""
+    """Encode and write files; yield the results in the order of the files, each once it is written.
+
+    Files that a run vanished with come last, one at a time, so that only the right one is blamed.
+    """
+    fresh, suspects, hopeless = attempts.sort(files)
+    if options.retry_failed:
+        suspects, hopeless = [*suspects, *hopeless], []
+    stamps = {file.path: file for file in (*hopeless, *fresh, *suspects)}
+    paths = list(stamps)
     background = BackgroundWriter(writer)
     progress = SyncProgress(0, len(paths))
 
@@ -204,25 +219,55 @@ def _encode(
         if windows:
             report(0, windows)
 
+    def should_stop() -> bool:
+        stops = options.should_stop()
+        if stops:
+            attempts.close()  # at once, because a second signal ends the process
+        return stops
+
+    def begin(some: Iterable[FileStamp]) -> Iterator[Item]:
+        for file in some:
+            attempts.begin(file)
+            yield Item(file.path)
+
+    def encode() -> Generator[EncodedVideo | Failed, None, None]:
+        yield from (Failed(file.path, VANISHED) for file in hopeless)
+        for some in [fresh, *([file] for file in suspects)]:
+            embedded = encoder.embed(begin(some), ordered=False, on_step=on_step, should_stop=should_stop)
+            with closing(embedded):
+                for result in embedded:
+                    attempts.end(stamps[result.path])
+                    yield result
+            if should_stop():
+                return
+
+    def take_written() -> None:
+        for result in background.take():
+            written[result.path] = result
+            attempts.forget(stamps[result.path])
+
     report(0, ())
     written: dict[Path, EncodedVideo | Failed] = {}
     place = 0
     # Closing the writer writes what is encoded, however the loop ends.
-    with (
-        closing(background),
-        closing(
-            encoder.embed(map(Item, paths), ordered=False, on_step=on_step, should_stop=options.should_stop)
-        ) as results,
-    ):
+    with closing(attempts), closing(background), closing(encode()) as results:
         for result in results:
-            background.add([result])
+            background.add([_stamped(result, stamps[result.path])])
             report(1, ())
-            written.update((each.path, each) for each in background.take())
+            take_written()
             while place < len(paths) and paths[place] in written:
                 yield _file_result(paths[place], written.pop(paths[place]))
                 place += 1
-    written.update((each.path, each) for each in background.take())
+    take_written()
     yield from (_file_result(path, written[path]) for path in paths[place:] if path in written)
+
+
+def _stamped(result: EncodedVideo | Failed, file: FileStamp) -> EncodedVideo | Failed:
+    """Record a file as it was before it was decoded, so that the next run notices if it grew meanwhile."""
+    size, modified = file.size_bytes, file.modified_seconds
+    if isinstance(result, Failed):
+        return replace(result, stamp=(size, modified))
+    return replace(result, info=replace(result.info, size_bytes=size, modified_seconds=modified))
 
 
 def _file_result(path: Path, result: EncodedVideo | Failed) -> FileResult:

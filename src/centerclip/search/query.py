@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -68,7 +69,9 @@ class Query:
             raise QueryError(_EMPTY)
         for term in self.terms:
             if term.weight == 0 or not math.isfinite(term.weight):
-                raise QueryError(f"the weight {term.weight:g} of {term} must be a positive number")
+                raise QueryError(
+                    f"the weight {term.weight:g} of {_shown(str(term))} must be a positive number"
+                )
 
     def __str__(self) -> str:
         signs = ["-" if term.weight < 0 else "+" for term in self.terms]
@@ -118,17 +121,22 @@ def _content(text: str, files: bool, *, must_exist: bool = True) -> str | Path:
         return text
     path = Path(text)
     if _is_path(text):
-        path = Path(os.path.expanduser(text))  # unlike Path.expanduser, leaves unknown users as they are
+        with suppress(ValueError):  # a user's name with a zero byte
+            path = Path(os.path.expanduser(text))  # unlike Path.expanduser, leaves unknown users as they are
         if _is_file(path):
             return path
         if must_exist:
-            shown = text if text.isprintable() else repr(text)
             raise QueryError(
-                f'File not found: {shown}. For a text search, don\'t start with "./", "/" or "~"'
+                f'File not found: {_shown(text)}. For a text search, don\'t start with "./", "/" or "~"'
             )
         return text
     looks_like_a_file = path.suffix or len(path.parts) > 1
     return path if looks_like_a_file and _is_file(path) else text
+
+
+def _shown(text: str) -> str:
+    """Return text as a message of one line can show it."""
+    return text if text.isprintable() else repr(text)
 
 
 def _is_path(text: str) -> bool:

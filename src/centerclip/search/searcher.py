@@ -14,8 +14,9 @@ from centerclip.errors import QueryError
 from centerclip.index import Matches, VideoIndex
 from centerclip.index.columns import WINDOW_COLUMNS
 from centerclip.index.conditions import parse_condition
-from centerclip.index.snapshot import first_of_each, unit_vectors
+from centerclip.index.snapshot import first_of_each
 from centerclip.index.sql import Condition, all_of, differs
+from centerclip.index.vectors import unit_vectors
 from centerclip.search.encoders import QueryVectors, as_query_encoder
 from centerclip.search.moments import Moment, is_related, join_moments
 from centerclip.search.query import Query, Term, parse_query

@@ -1,7 +1,7 @@
-"""The connections of a server: how many there may be, and how long each may wait for a request.
+"""The connections of a server: how many there may be, and how long each may make it wait.
 
-uvicorn limits neither the time that a request's head takes nor the connections that haven't sent one, so a
-few hundred half requests would take all file handles.
+uvicorn limits neither the time that a request's head takes, nor the connections that haven't sent one, nor
+the time that a client doesn't read its answer. A few hundred half requests would take all file handles.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from centerclip.serve.errors import error_response
 from centerclip.serve.security import HEADERS
 
-__all__ = ["Connections", "SparseWarnings", "connection_limit", "protocol_for"]
+__all__ = ["Connections", "SparseWarnings", "StallWatch", "connection_limit", "protocol_for"]
 
 _MOST, _FEWEST = 1000, 8
 _OTHER_HANDLES = 96
@@ -26,7 +26,7 @@ _OTHER_HANDLES = 96
 
 
 def connection_limit() -> int:
-    """Return how many connections the process's file handles are enough for, with a file to send for each."""
+    """Return how many connections the process's file handles allow, each with a file to send."""
     try:
         import resource
     except ImportError:  # Windows
@@ -44,11 +44,13 @@ class Connections:
         limit: maximum number of connections. A new one beyond it takes the place of one that waits for a
             request: the oldest that never had one, or else the oldest.
         head_seconds: time limit for a request's head, from the connection's start or its first byte.
+        stall_seconds: how long a client may read nothing of its answer.
     """
 
-    def __init__(self, limit: int, head_seconds: float) -> None:
+    def __init__(self, limit: int, head_seconds: float, stall_seconds: float) -> None:
         self.limit = limit
         self.head_seconds = head_seconds
+        self.stall_seconds = stall_seconds
         self.waiting: dict[_Protocol, None] = {}
         """Those without a request in progress, oldest first."""
 
@@ -64,14 +66,50 @@ class Connections:
         return True
 
 
+class StallWatch:
+    """Ends a connection whose client reads nothing for some time while an answer waits to be sent.
+
+    Args:
+        transport: of the connection; must pause its protocol whenever something waits to be sent.
+        loop: the event loop.
+        seconds: how long the client may read nothing.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._seconds = seconds
+        self._clock: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to watch: the transport has paused its protocol."""
+        waiting_bytes = self._transport.get_write_buffer_size()
+        self._clock = self._loop.call_later(self._seconds, self._check, waiting_bytes)
+
+    def stop(self) -> None:
+        """Stop watching: everything was sent, or the connection has ended."""
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _check(self, before_bytes: int) -> None:
+        if self._transport.get_write_buffer_size() < before_bytes:
+            self.start()
+        else:
+            self._transport.abort()
+
+
 class _Protocol(H11Protocol):
     """uvicorn's protocol with these limits."""
 
     room: Connections
     _deadline: asyncio.TimerHandle | None = None
+    _stall: StallWatch
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._stall = StallWatch(transport, self.loop, self.room.stall_seconds)
+        transport.set_write_buffer_limits(high=0)  # pause as soon as something waits to be sent
         # Dropped connections are among those of uvicorn until they are closed in the next turn of the loop.
         taken = sum(not connection.transport.is_closing() for connection in self.connections)
         if self.room.make_room(taken):
@@ -87,8 +125,17 @@ class _Protocol(H11Protocol):
         super().on_response_complete()
         self._watch()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall.start()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stall.stop()
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._stall.stop()
         self._forget()
 
     def send_400_response(self, msg: str) -> None:

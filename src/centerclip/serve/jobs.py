@@ -160,7 +160,7 @@ class _Run(Thread):
             self.begun.set()
 
     def _present(self) -> list[Path]:
-        """The folders that are there. The files of others, whose disk may be away, stay in the index."""
+        """The folders that exist. Files of missing ones stay in the index: a disk may be unplugged."""
         present = [folder for folder in self._folders if os.path.exists(folder)]
         missing = [self._library.root_name(folder) for folder in self._folders if folder not in present]
         self._update(missing=missing)

@@ -18,7 +18,7 @@ _GRACE_SECONDS = 10
 """How long requests in progress may take when the server is asked to stop."""
 _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 65
-"""Longer than clients pause: a connection that closes just as they ask again is an error to them."""
+"""Longer than clients usually pause: closing just as they send the next request is an error for them."""
 
 
 def listen(settings: ServerSettings) -> socket.socket:
@@ -58,7 +58,7 @@ def make_server(app: FastAPI) -> uvicorn.Server:
     limit = settings.max_connections or connection_limit()
     config = uvicorn.Config(
         app,
-        http=protocol_for(Connections(limit, settings.head_seconds)),
+        http=protocol_for(Connections(limit, settings.head_seconds, settings.stall_seconds)),
         backlog=1,  # accepted per turn of the loop, so that each is counted before the next
         log_config=None,
         access_log=False,

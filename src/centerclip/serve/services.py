@@ -63,7 +63,7 @@ class Services:
         self.excerpts = ExcerptCache(cache, settings.excerpt_cache_bytes)
         self.jobs = Jobs(index, encoder, self.library)
         self.is_stopping: Callable[[], bool] = lambda: False
-        """Whether the server was asked to stop, for answers that would go on; set by who runs it."""
+        """Whether the server was asked to stop, so that long answers end; set by whoever runs it."""
 
     def close(self) -> None:
         """Stop the running job after the current batch, end all decoding, and accept no more work."""

@@ -19,7 +19,7 @@ _SHORTEST_TOKEN = 16
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """How to serve.
+    """How to run the web application.
 
     Attributes:
         host: the address to listen on.
@@ -35,6 +35,7 @@ class ServerSettings:
         upload_seconds: time limit for receiving an upload.
         excerpt_seconds: time limit for making an excerpt or picture, and for a search by an upload.
         head_seconds: time limit for receiving a request's head.
+        stall_seconds: how long a client may read nothing of its answer.
         max_connections: maximum number of connections; None for what the process's file handles allow.
         excerpt_cache_bytes: maximum total size of the excerpts on disk.
     """
@@ -52,6 +53,7 @@ class ServerSettings:
     upload_seconds: float = 30.0
     excerpt_seconds: float = 60.0
     head_seconds: float = 10.0
+    stall_seconds: float = 60.0
     max_connections: int | None = None
     excerpt_cache_bytes: int = 1024 * _MEBIBYTE
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import index_run
 import numpy as np
@@ -18,18 +17,6 @@ from thorough import THOROUGH, sample
 
 from centerclip.index import VideoIndex, Writer, summarize
 from centerclip.index.head import HEAD
-from centerclip.index.schema import KEYS
-
-
-def content(location: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return all rows of files, without the time of recording."""
-    store = VideoIndex(location, create=False)._store
-    tables = {name: store.table(name).to_arrow() for name in ("windows", "pictures", "videos")}
-    tables["videos"] = tables["videos"].drop_columns(["indexed_seconds"])
-    return {
-        name: table.sort_by([(key, "ascending") for key in KEYS[name]]).to_pylist()
-        for name, table in tables.items()
-    }
 
 
 class Folders:
@@ -40,7 +27,7 @@ class Folders:
         index_run.first_run(str(self.before))
         shutil.copytree(self.before, root / "whole")
         self.finished = index_run.second_run(str(root / "whole"))
-        self.whole = content(root / "whole")
+        self.whole = index_run.content(root / "whole")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +50,7 @@ def run_and_kill(location: Path, *more: str, call: int = 0, after_seconds: float
 def check_rerun(location: Path, folders: Folders) -> None:
     check_summary(location)
     finished = index_run.second_run(str(location))
-    assert content(location) == folders.whole
+    assert index_run.content(location) == folders.whole
     for name in ("videos", "windows", "failed"):
         assert getattr(finished.stats, name) == getattr(folders.finished.stats, name)
 
@@ -145,7 +132,7 @@ def test_killed_at_any_commit_and_the_old_file_restored(tmp_path: Path) -> None:
                 if not again.changes([index_run.stamp_of(old)]).unchanged:
                     writer.add([old])
                 writer.finish()
-            rows = content(location)
+            rows = index_run.content(location)
             found = {row["path"]: row["vector"] for row in rows["windows"]}
             np.testing.assert_array_equal(found["/v/a.mp4"], old.windows[-1].vector)
             assert {row["video_id"] for row in rows["pictures"]} == {"id-/v/a.mp4", "id-/v/b.mp4"}
@@ -156,7 +143,7 @@ def test_killed_while_creating_the_index(tmp_path: Path) -> None:
     assert run_and_kill(tmp_path / "index", call=2) == -signal.SIGKILL
     for name in ("index", "uninterrupted"):
         index_run.second_run(str(tmp_path / name))
-    assert content(tmp_path / "index") == content(tmp_path / "uninterrupted")
+    assert index_run.content(tmp_path / "index") == index_run.content(tmp_path / "uninterrupted")
 
 
 def test_killed_again_and_again_at_any_time(
@@ -175,4 +162,4 @@ def test_without_finish_nothing_is_lost(folders: Folders, tmp_path: Path) -> Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Writer, "finish", lambda self: None)
         index_run.second_run(str(tmp_path / "index"))
-    assert content(tmp_path / "index") == folders.whole
+    assert index_run.content(tmp_path / "index") == folders.whole

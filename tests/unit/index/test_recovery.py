@@ -169,6 +169,26 @@ def test_the_description_is_kept_twice(index: VideoIndex, caplog: pytest.LogCapt
             act(index.location)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        '{"versions": {"windows": []}}',
+        '{"versions": {"windows": 1e999}}',
+        '{"versions": {}, "format": 1e999}',
+        '{"versions": {}, "format": 2, "roots": [0]}',
+        '{"versions": 1}',
+        "[" * 100_000,
+        "3",
+    ],
+)
+def test_a_description_of_another_form_is_damaged(
+    index: VideoIndex, changed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Path(index.location, HEAD).write_text(changed)
+    assert VideoIndex(index.location).model == CARD
+    assert "a copy of it is used" in caplog.text
+
+
 def test_a_copy_without_hidden_files_is_an_index(
     index: VideoIndex, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

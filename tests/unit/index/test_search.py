@@ -9,7 +9,7 @@ import random_videos
 from random_videos import CARD, new_index, random_units, random_video
 
 from centerclip.errors import QueryError
-from centerclip.index import Matches, VideoIndex, snapshot, writer
+from centerclip.index import Matches, VideoIndex, snapshot, vectors, writer
 from centerclip.records import EncodedVideo
 
 VIDEOS = 90
@@ -33,7 +33,7 @@ def searched(
     if request.param != "memory":
         monkeypatch.setattr(snapshot, "EXACT_LIMIT", 5)
         monkeypatch.setattr(writer, "EXACT_LIMIT", 5)
-    monkeypatch.setattr(snapshot, "_PIECE", 100)  # several, as in a large collection
+    monkeypatch.setattr(vectors, "_PIECE", 100)  # several, as in a large collection
     if request.param == "ann":
         monkeypatch.setattr(writer, "_PARTITION", 64)
         with index.writer() as w:

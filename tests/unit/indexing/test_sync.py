@@ -389,3 +389,33 @@ def test_a_killed_run_loses_nothing_it_reported_and_the_next_one_completes_it(
     assert len(index) == len(untouched) == len(expected)
     for key, vectors in expected.items():
         np.testing.assert_allclose(found[key], vectors, atol=1e-3)  # segments are stored in float16
+
+
+@pytest.mark.parametrize(("name", "first"), [("film.ts", "indexed"), ("film.mp4", "failed")])
+def test_a_file_that_grows_while_it_is_read_is_read_again(
+    name: str,
+    first: str,
+    encoder: VideoEncoder,
+    index: VideoIndex,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = make_video(tmp_path / name, frames=60)
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    growing, content = folder / name, whole.read_bytes()
+    growing.write_bytes(content[: len(content) // 2])
+
+    def read(path: Path, *more: Any) -> VideoReader:
+        try:
+            return VideoReader(path, *more)
+        finally:
+            growing.write_bytes(content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decode, "VideoReader", read)
+        assert states(sync(index, [folder], encoder)) == {name: first}
+    assert states(sync(index, [folder], encoder)) == {name: "indexed"}
+    (video,) = index.videos()
+    assert video.info.duration_seconds == pytest.approx(VideoReader(whole).duration_seconds)
+    assert states(sync(index, [folder], encoder)) == {name: "unchanged"}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from broken_models import open_clip_config
 from openai_layout import TOWERS, known_model, openai_names, prefixed
 from safetensors.torch import save_file
 from tiny_models import clip_model, clip_tokenizer
@@ -112,14 +113,6 @@ def test_open_clip_is_read_with_gelu(suffix: str, custom_text: bool, tmp_path: P
     (torch.save if suffix == ".bin" else save_file)(weights, path)
     assert_same(read_checkpoint(path), known)
     assert read_checkpoint(path, activation="quick_gelu").config.vision_config.hidden_act == "quick_gelu"
-
-
-def open_clip_config(**changes: Any) -> dict[str, Any]:
-    vision = {"image_size": 16, "layers": 4, "width": 64, "patch_size": 4, "head_width": 16}
-    text = {"context_length": 12, "vocab_size": 514, "width": 64, "heads": 2, "layers": 2}
-    model = {"embed_dim": 24, "quick_gelu": True, "vision_cfg": vision, "text_cfg": text, **changes}
-    preprocess = {"mean": 0.5, "std": [0.1, 0.2, 0.3], "interpolation": "bilinear", "resize_mode": "squash"}
-    return {"model_cfg": model, "preprocess_cfg": preprocess}
 
 
 def test_an_open_clip_folder_is_a_model(tmp_path: Path) -> None:

@@ -92,7 +92,9 @@ def test_text_that_only_resembles_a_file_is_words(here: Path) -> None:
         assert terms(text) == [(text.strip('"'), 1)]
 
 
-@pytest.mark.parametrize("text", ["./none.jpg", "/no/file", "~/none", "a + ../none", "./sub", '"./a - b"'])
+@pytest.mark.parametrize(
+    "text", ["./none.jpg", "/no/file", "~/none", "a + ../none", "./sub", '"./a - b"', "~a\0/b"]
+)
 def test_a_path_without_a_file_is_an_error(here: Path, text: str) -> None:
     with pytest.raises(QueryError, match="File not found"):
         parse_query(text)
@@ -109,3 +111,9 @@ def test_a_printed_query_can_be_parsed(here: Path) -> None:
 def test_a_file_of_an_unknown_user_is_not_found() -> None:
     with pytest.raises(QueryError, match="File not found: ~nobody-here/a.jpg"):
         parse_query("~nobody-here/a.jpg + a car")
+
+
+def test_an_error_about_a_weight_is_one_line() -> None:
+    with pytest.raises(QueryError, match="the weight 0 of .* must be") as caught:
+        parse_query('0:"2:\n"')
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,126 @@
+"""An index in object storage: a server of buckets on this machine, and the damage that a bucket can have."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from random_videos import new_index, random_video, rows_of
+
+from centerclip.cli import main
+from centerclip.index import VideoIndex
+
+server = pytest.importorskip("moto.server", reason="moto is not installed")
+boto3 = pytest.importorskip("boto3", reason="moto is not installed")
+
+
+@pytest.fixture(scope="module")
+def storage() -> Iterator[Any]:
+    """A client of a server of buckets, which the store uses too."""
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "anything")
+        patch.setenv("AWS_REGION", "us-east-1")
+        patch.setenv("AWS_ENDPOINT", f"http://{host}:{port}")
+        patch.setenv("AWS_ALLOW_HTTP", "true")
+        yield boto3.client("s3", region_name="us-east-1", endpoint_url=f"http://{host}:{port}")
+    running.stop()
+
+
+class Bucket:
+    """An index of two videos in a bucket of its own, and its objects."""
+
+    def __init__(self, storage: Any, name: str) -> None:
+        self._storage = storage
+        self._name = name
+        storage.create_bucket(Bucket=name)
+        self.index = new_index(f"s3://{name}/index", random_video("/v/0.mp4"))
+        with self.index.writer() as writer:
+            writer.add([random_video("/v/1.mp4")])
+            writer.finish()
+
+    def objects(self, pattern: str) -> list[str]:
+        """Return the names that contain a pattern, in order."""
+        listed = self._storage.list_objects_v2(Bucket=self._name)["Contents"]
+        return sorted(each["Key"] for each in listed if re.search(pattern, each["Key"]))
+
+    def delete(self, name: str) -> None:
+        self._storage.delete_object(Bucket=self._name, Key=name)
+
+    def empty(self, name: str) -> None:
+        self._storage.put_object(Bucket=self._name, Key=name, Body=b"")
+
+
+@pytest.fixture
+def bucket(storage: Any, request: pytest.FixtureRequest) -> Bucket:
+    return Bucket(storage, re.sub(r"[^a-z0-9]+", "-", request.node.name)[:60].strip("-"))
+
+
+def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, dict[str, tuple[int, str]], str]:
+    """Run `centerclip repair`; return its code, each table's rows and state, and its errors."""
+    code = main(["repair", "--json", *args])
+    out, err = capsys.readouterr()
+    reports = map(json.loads, out.splitlines())
+    return code, {report["table"]: (report["rows"], report["state"]) for report in reports}, err
+
+
+GOOD = {"windows": (4, "good"), "pictures": (8, "good"), "videos": (2, "good"), "meta": (4, "good")}
+
+
+def test_a_good_index(bucket: Bucket, capsys: pytest.CaptureFixture[str]) -> None:
+    for check in (["--check"], []):
+        assert run(capsys, "--index", bucket.index.location, *check)[:2] == (0, GOOD)
+    assert len(rows_of(VideoIndex(bucket.index.location, create=False))) == 4
+
+
+@pytest.mark.parametrize("harm", ["delete", "empty"])
+@pytest.mark.parametrize("table", ["windows", "pictures", "videos"])
+def test_rows_that_cannot_be_read_are_dropped(
+    bucket: Bucket, table: str, harm: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    getattr(bucket, harm)(bucket.objects(f"{table}.lance/data/")[0])
+    index = ("--index", bucket.index.location)
+    code, tables, err = run(capsys, "--check", *index)
+    assert (code, tables) == (1, GOOD | {table: (GOOD[table][0], "damaged")})
+    assert "To mend it: centerclip repair" in err
+    code, tables, err = run(capsys, *index)
+    halves = {name: (rows // 2, "mended" if name == table else "good") for name, (rows, _) in GOOD.items()}
+    assert (code, tables) == (0, halves | {"meta": GOOD["meta"]})
+    assert "To encode files again that lost something" in err
+    assert run(capsys, "--check", *index)[0] == 0
+    (left,) = bucket.index.videos()
+    lost = random_video("/v/1.mp4" if left.info.path.name == "0.mp4" else "/v/0.mp4")
+    with bucket.index.writer() as writer:
+        writer.add([lost])
+        writer.finish()
+    assert run(capsys, "--check", *index)[:2] == (0, GOOD)
+
+
+def test_an_older_state_is_used_if_the_newest_is_gone(
+    bucket: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newest = bucket.objects("windows.lance/_versions/.*manifest")[0]  # their numbers descend
+    bucket.delete(newest)
+    index = ("--index", bucket.index.location)
+    code, tables, _ = run(capsys, "--check", *index)
+    assert (code, tables["windows"], tables["videos"]) == (1, (2, "good"), (2, "damaged"))
+    code, tables, _ = run(capsys, *index)
+    assert (code, tables["windows"], tables["videos"]) == (0, (2, "good"), (1, "mended"))
+    assert run(capsys, "--check", *index)[0] == 0
+
+
+@pytest.mark.parametrize("table", ["windows", "meta"])
+def test_what_cannot_be_mended(bucket: Bucket, table: str, capsys: pytest.CaptureFixture[str]) -> None:
+    bucket.empty(bucket.objects(f"{table}.lance/_versions/.*manifest")[0])
+    for check in (["--check"], []):
+        code, tables, err = run(capsys, "--index", bucket.index.location, *check)
+        assert (code, tables) == (1, {})
+        (line,) = err.splitlines()
+        assert line.startswith(f"error: the index {bucket.index.location} can't be mended: ")
+        assert line.endswith("restore the index from a backup, or delete it and index the videos again")
