@@ -11,7 +11,7 @@ import typer
 
 from centerclip.cli import app as app_module
 from centerclip.cli import main
-from centerclip.cli.info import _device_and_precision
+from centerclip.cli.hardware import device_and_precision
 from centerclip.cli.reference import reference
 from centerclip.cli.search import SearchCommand
 from centerclip.embedding.device import choose_device, choose_dtype
@@ -153,10 +153,10 @@ def test_info_states_the_device_and_precision_that_auto_selects(
     gpu: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if gpu == "null":
-        monkeypatch.setattr("centerclip.cli.info._GPUS", (gpu,))
+        monkeypatch.setattr("centerclip.cli.hardware._GPUS", (gpu,))
     device = choose_device("auto")
     precision = str(choose_dtype("auto", device)).removeprefix("torch.")
-    assert _device_and_precision() == (str(device), precision)
+    assert device_and_precision() == (str(device), precision)
 
 
 def test_it_runs_as_a_module_and_as_a_program_quiet_when_its_reader_closes_the_pipe() -> None:
