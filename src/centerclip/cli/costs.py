@@ -6,6 +6,7 @@ import json
 import platform
 import re
 from dataclasses import asdict, dataclass
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -75,12 +76,16 @@ def _cost(values: dict[str, str | float]) -> WindowCost:
 
 
 def _path(model: KnownModel) -> Path:
-    """The model's file: names of machines repeat, so the folder also depends on the processor."""
+    folder = platformdirs.user_cache_path("centerclip", appauthor=False) / "costs" / _machine()
+    return folder / f"{model.name.replace('/', '--')}.json"
+
+
+@cache
+def _machine() -> str:
+    """The name of this machine's folder. Hosts' names repeat, so it also depends on the processor."""
     host = re.sub(r"[^\w.-]+", "-", platform.node())[:60] or "machine"
     about = "\n".join((platform.node(), processor_name(), str(available_cores())))
-    machine = f"{host}-{blake2b(about.encode(errors='replace'), digest_size=4).hexdigest()}"
-    folder = platformdirs.user_cache_path("centerclip", appauthor=False) / "costs" / machine
-    return folder / f"{model.name.replace('/', '--')}.json"
+    return f"{host}-{blake2b(about.encode(errors='replace'), digest_size=4).hexdigest()}"
 
 
 def processor_name() -> str:

@@ -62,7 +62,7 @@ class Listed:
 
 
 def models(
-    names: Annotated[list[str] | None, argument("[NAME]...")] = None,
+    names: Annotated[list[str] | None, argument("[NAME]")] = None,
     measure: Annotated[bool, option("Measure the time per window on this machine.", "--measure")] = False,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
