@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 
+from centerclip.cli.formats import size
 from centerclip.model import CenterCLIP
 from centerclip.model.random import random_model
 from centerclip.model.registry import (
@@ -157,3 +159,20 @@ def _pe_parameters(known: KnownModel) -> int:
     text = (known.vocabulary + known.context_length) * text_width + 2 * text_width
     text += known.text_blocks * block(text_width, known.text_mlp_width)
     return vision + pooling + width * known.embed_size + text + text_width * known.embed_size + 1
+
+
+@EVERY
+def test_the_docs_state_the_facts(known: KnownModel) -> None:
+    docs = (Path(__file__).parents[3] / "docs" / "models.md").read_text(encoding="utf-8")
+    (row,) = (
+        line for line in docs.splitlines() if line.startswith(f"| `{known.name}` |") and line.count("|") == 7
+    )
+    cells = [cell.strip() for cell in row.split("|")[2:-1]]
+    assert cells == [
+        size(known.download_bytes) if known.download_bytes else "bundled",
+        known.license,
+        "English" if known.only_english else "many",
+        "" if known.recall is None else str(known.recall),
+        f"{known.multiply_adds('none') / 1e9:,.0f}",
+    ]
+    assert all(name in docs for name in (CPU_MODEL, GPU_MODEL, MULTILINGUAL_MODEL))
