@@ -78,6 +78,10 @@ class SearchResult(BaseModel):
     version: int = Field(description="The version of the index, which grows with each change.")
     hits: list[FoundMoment]
     next: str | None = Field(description="The cursor of the next page; null on the last page.")
+    note: str = Field(
+        "",
+        description="A remark on the query for people, such as that the model doesn't know its language.",
+    )
 
 
 class Video(_File):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # numpy takes 0.1 s to import, which the command line's help 
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["EncodedVideo", "EncodedWindow", "Failed", "Item", "VideoInfo", "Window"]
+__all__ = ["EncodedVideo", "EncodedWindow", "Failed", "Item", "VideoInfo", "Window", "WindowCost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +99,16 @@ class Failed:
     path: Path
     reason: str
     stamp: tuple[int, float] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowCost:
+    """What encoding takes per window: seconds, and processor seconds of all cores; medians of `rounds`.
+
+    `schedule` is in notation.
+    """
+
+    schedule: str
+    seconds: float
+    processor_seconds: float
+    rounds: int

@@ -184,6 +184,20 @@ def test_all_pages_together_are_the_whole_list(served: Served) -> None:
     assert alone.json()["hits"] == whole[2:4]
 
 
+def test_a_query_that_the_model_cannot_read_gets_a_note(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    german = {"q": "ein Hund am Strand", "top": 2, "per_video": 10}
+    assert search(served, **german)["note"] == ""  # nothing is known of this model
+    monkeypatch.setattr(served.encoder, "name", "openai/clip-vit-base-patch32")
+    assert search(served, top=1)["note"] == ""
+    first = search(served, **german | {"q": "eine Katze am Strand"})
+    assert "clip-vit-base-patch32 knows only English" in first["note"]
+    assert search(served, **german | {"cursor": first["next"]})["note"] == first["note"]
+    assert upload(served, picture(), data={"q": "- ein Hund"}).json()["note"] == first["note"]
+    assert upload(served, picture()).json()["note"] == ""
+
+
 def test_an_unknown_cursor_is_gone(served: Served) -> None:
     answer = served.http.get("/api/search", params={"q": "a red car", "cursor": f"{'0' * 24}.2"})
     assert (answer.status_code, error(answer)) == (410, "gone")

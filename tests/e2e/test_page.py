@@ -212,6 +212,16 @@ def test_dropping_a_picture_finds_what_it_shows_and_back_returns_to_it(visit: Op
     expect(cards(page).first).to_be_visible()
 
 
+def test_a_query_in_another_language_gets_a_note(visit: Open, address: str) -> None:
+    page = visit(address).page
+    expect(page.locator("#remark")).to_be_hidden()
+    search(page, "eine Rakete und ein Mann")
+    expect(page.locator("#remark")).to_contain_text("nano knows only English")
+    assert faults_by_axe(page) == []
+    search(page, ROCKET_QUERY)
+    expect(page.locator("#remark")).to_be_hidden()
+
+
 def test_errors_are_shown_with_a_reason(visit: Open, address: str) -> None:
     opened = visit(address)
     opened.expected = "415|422"

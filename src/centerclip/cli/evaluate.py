@@ -132,7 +132,7 @@ def evaluate(
     bank: list[str] = []
     if any(RESCORINGS[name].takes_bank for name in rescorings if name in RESCORINGS):
         bank = training_captions(dataset, data.split, annotations=annotations, videos=videos)
-    name = model_name(model)
+    name = model_name(model, device)
     # With the first schedule, as the model's own may need more frames.
     first = schedule[0] if schedule else None
     loaded = load_model(name, schedule=first, frames=data.frames, backbone=backbone)

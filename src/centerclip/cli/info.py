@@ -5,11 +5,11 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from centerclip.cli import options
 from centerclip.cli.formats import count, duration, short_path, size, visible
+from centerclip.cli.hardware import device_and_precision
 from centerclip.cli.output import note, on_terminal, stdout, write_json, write_tabs
 from centerclip.cores import available_cores
 
@@ -21,8 +21,6 @@ __all__ = ["info"]
 _Failures: TypeAlias = Sequence[tuple[str, str]]
 """Paths and reasons."""
 
-_GPUS = ("nvidia*", "nvhost*", "nvmap", "kfd", "dxg")
-"""Device files of NVIDIA's drivers (also on Jetson), AMD's drivers, and the Windows Subsystem for Linux."""
 _PACKAGES = ("centerclip", "torch", "transformers", "av", "lancedb", "pyarrow", "numpy")
 
 
@@ -40,7 +38,7 @@ def info(index: options.IndexLocation = None, json: options.Json = False) -> Non
     location = options.index_location(index)
     summary = summarize(location, create=index is None)
     stats, failures = (summary.stats, summary.failures) if summary else (None, ())
-    device, precision = _device_and_precision()
+    device, precision = device_and_precision()
     machine = {
         "versions": {name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),
@@ -58,22 +56,6 @@ def info(index: options.IndexLocation = None, json: options.Json = False) -> Non
         _write_facts(stats, failures, machine)
     if stats is None:
         note(f"There is no index at {short_path(location)} yet. To create one: centerclip index PATH")
-
-
-def _device_and_precision() -> tuple[str, str]:
-    """The device and precision that `auto` selects.
-
-    Without a GPU, Linux on x86 lists the processor's features; importing torch would take 2 s.
-    """
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.exists() else []
-    features = next((set(line.split()) for line in lines if line.startswith("flags")), set())
-    if features and not any(any(Path("/dev").glob(name)) for name in _GPUS):
-        return "cpu", "bfloat16" if features & {"avx512_bf16", "amx_bf16"} else "float32"
-    from centerclip.embedding.device import choose_device, choose_dtype
-
-    device = choose_device("auto")
-    return str(device), str(choose_dtype("auto", device)).removeprefix("torch.")
 
 
 def _index_rows(stats: Stats) -> list[tuple[str, str]]:

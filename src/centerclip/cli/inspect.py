@@ -145,7 +145,7 @@ def _models(
     from centerclip.cli.loading import load_model, model_name
     from centerclip.embedding.device import choose_device
 
-    loaded = load_model(model_name(name), schedule=schedule, frames=frames, backbone=backbone).to(
+    loaded = load_model(model_name(name, device), schedule=schedule, frames=frames, backbone=backbone).to(
         choose_device(device)
     )
     if not loaded.schedule:

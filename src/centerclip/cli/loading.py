@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from centerclip.cli.hardware import uses_gpu
 from centerclip.cli.output import note
 from centerclip.cli.progress import waiting
 from centerclip.errors import ModelError
-from centerclip.model.registry import DEFAULT_MODEL
+from centerclip.model.registry import default_model
 from centerclip.naming import look_here
 from centerclip.schedule import check_schedule
 
@@ -22,9 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["SentenceEncoder", "load_encoder", "load_model", "load_sentence_encoder", "model_name"]
 
 
-def model_name(given: str | None) -> str:
-    """The model's name as an index stores it: a folder by its absolute path."""
-    name = given or DEFAULT_MODEL
+def model_name(given: str | None, device: str = "auto") -> str:
+    """The model's name as an index stores it: a folder by its absolute path.
+
+    Args:
+        given: the name that the user gave; without one, the default for the device.
+        device: as the user gave it.
+    """
+    name = given or default_model(gpu=uses_gpu(device))
     path = os.path.expanduser(name)
     return os.path.abspath(path) if name != "nano" and os.path.exists(path) else name
 
@@ -84,7 +90,7 @@ def load_encoder(
     """
     from centerclip.embedding import VideoEncoder
 
-    name = model_name(given or (card.name if card else None))
+    name = model_name(given or (card.name if card else None), device)
     own = card if card and card.name == name else None
     model = load_model(
         name,

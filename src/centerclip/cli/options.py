@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import platformdirs
 import typer
 
-from centerclip.model.registry import DEFAULT_MODEL
+from centerclip.model.registry import CPU_MODEL, GPU_MODEL
 from centerclip.naming import REDUCERS, look_here, split_names
 
 __all__ = [
@@ -62,9 +62,10 @@ IndexLocation = Annotated[
         envvar="CENTERCLIP_INDEX",
     ),
 ]
-Model = Annotated[str | None, model_option(DEFAULT_MODEL)]
+_DEFAULT = f"{GPU_MODEL} on a GPU, {CPU_MODEL} on a CPU"
+Model = Annotated[str | None, model_option(_DEFAULT)]
 """For commands without an index."""
-IndexModel = Annotated[str | None, model_option(f"the index's own, or for a new index {DEFAULT_MODEL}")]
+IndexModel = Annotated[str | None, model_option(f"the index's own, or for a new index {_DEFAULT}")]
 SearchModel = Annotated[str | None, model_option("the index's own")]
 STAGES = "Token schedule: none, fast, balanced, best, or stages such as B6-4,49."
 REDUCER_NAMES = (

@@ -100,7 +100,7 @@ def search(
 
     from centerclip.cli.loading import load_encoder, load_sentence_encoder
     from centerclip.index import VideoIndex
-    from centerclip.search import Searcher
+    from centerclip.search import Searcher, language_note
 
     store = VideoIndex(options.index_location(index), create=False)
 
@@ -110,6 +110,8 @@ def search(
     encoder = quick or load_encoder(
         model, store.model, backbone=backbone, device=device, precision=precision, backend=backend
     )
+    if remark := language_note(wanted, model or (store.model.name if store.model else "")):
+        note(remark, style="yellow")
     hits = Searcher(store, encoder).search(
         wanted, top=top, per_video=None if moments else per_video, where=only, tail=tail
     )

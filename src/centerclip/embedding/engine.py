@@ -21,7 +21,7 @@ from centerclip.model import CenterCLIP
 from centerclip.records import EncodedVideo, EncodedWindow, Failed, Item, Window
 from centerclip.video import Decoders
 
-__all__ = ["Embedded", "embed", "embed_all", "encode_frames"]
+__all__ = ["Embedded", "embed", "embed_all", "encode_frames", "windows_per_batch"]
 
 Embedded = tuple[EncodedVideo, ...]
 """A file's embeddings, one per model."""
@@ -87,7 +87,7 @@ def embed(
         partial(_encode_windows, models, cores),
         workers=cores.decoders,
         encoders=cores.encoders,
-        batch_size=batch_size or max(1, _BATCH_FRAMES.get(first.device.type, 24) // first.frames),
+        batch_size=batch_size or windows_per_batch(first),
         ahead=_AHEAD if ordered else None,
         tick_seconds=_TICK_SECONDS,
     ).steps()
@@ -126,6 +126,11 @@ def embed_all(
                 raise VideoError(f"{result.path}: {result.reason}")
             vectors.append(result[0].windows[0].vector)
     return np.stack(vectors)
+
+
+def windows_per_batch(model: CenterCLIP) -> int:
+    """Number of windows that are encoded together on the model's device."""
+    return max(1, _BATCH_FRAMES.get(model.device.type, 24) // model.frames)
 
 
 def encode_frames(model: CenterCLIP, frames: Tensor) -> tuple[Tensor, Tensor]:

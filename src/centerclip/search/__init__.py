@@ -9,15 +9,27 @@ from centerclip.lazy import lazy_names
 
 if TYPE_CHECKING:
     from centerclip.search.encoders import QueryEncoder, QueryVectors
+    from centerclip.search.languages import language_note
     from centerclip.search.query import Query, Term, parse_query
     from centerclip.search.searcher import Curve, Hit, Searcher
 
-__all__ = ["Curve", "Hit", "Query", "QueryEncoder", "QueryVectors", "Searcher", "Term", "parse_query"]
+__all__ = [
+    "Curve",
+    "Hit",
+    "Query",
+    "QueryEncoder",
+    "QueryVectors",
+    "Searcher",
+    "Term",
+    "language_note",
+    "parse_query",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "centerclip.search.encoders": ("QueryEncoder", "QueryVectors"),
+        "centerclip.search.languages": ("language_note",),
         "centerclip.search.query": ("Query", "Term", "parse_query"),
         "centerclip.search.searcher": ("Curve", "Hit", "Searcher"),
     },

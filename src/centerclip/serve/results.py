@@ -94,6 +94,7 @@ class Results:
         *,
         top: int,
         cursor: str,
+        note: str = "",
     ) -> SearchResult:
         """Return a page of the list for a query; search if there is no such list yet.
 
@@ -103,6 +104,7 @@ class Results:
             look: does the search.
             top: hits per page.
             cursor: from the previous page, or empty.
+            note: a remark on the query.
 
         Raises:
             HTTPException: the cursor's list is gone, and the index has changed since (410).
@@ -115,7 +117,8 @@ class Results:
         if found is None:
             if name != current:
                 raise HTTPException(410, "the library has changed since this search: search again")
-            found = SearchResult(query=query, version=version, hits=self._hits(look()), next=None)
+            hits = self._hits(look())
+            found = SearchResult(query=query, version=version, hits=hits, next=None, note=note)
             self._keep(name, found)
         else:
             self._on_cached()

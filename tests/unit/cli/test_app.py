@@ -11,7 +11,7 @@ import typer
 
 from centerclip.cli import app as app_module
 from centerclip.cli import main
-from centerclip.cli.info import _device_and_precision
+from centerclip.cli.hardware import device_and_precision
 from centerclip.cli.reference import reference
 from centerclip.cli.search import SearchCommand
 from centerclip.embedding.device import choose_device, choose_dtype
@@ -104,6 +104,24 @@ def test_a_query_can_begin_with_a_minus_sign(args: list[str], query: list[str], 
     assert (params["query"], params["top"], params["null"]) == (query, top, "-0" in args)
 
 
+def make_empty_index(folder: Path) -> None:
+    """An index of the bundled model without videos."""
+    texts = probe(TextTower(NANO_FOLDER).encode_text)
+    index = VideoIndex(folder)
+    index.bind(ModelCard("0123abcd", "nano", "none", "kmedoids", 12, 128, 12.0, "float", texts))
+    with index.writer() as writer:
+        writer.finish()
+
+
+def test_a_query_in_another_language_gets_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_empty_index(tmp_path)
+    for query, noted in (("ein Hund am Strand", True), ("a dog at the beach", False)):
+        assert main(["search", query, "--index", str(tmp_path)]) == 0
+        captured = capsys.readouterr()
+        assert ("but the model nano knows only English" in captured.err) == noted
+        assert captured.out == ""
+
+
 REST_CLIENT = "lance_namespace_urllib3_client.api"
 HEAVY = {"av", "lancedb", "numpy", "pyarrow", "torch", "transformers"}
 
@@ -117,6 +135,7 @@ HEAVY = {"av", "lancedb", "numpy", "pyarrow", "torch", "transformers"}
         (["serch"], 2, HEAVY),
         (["search", "x", "--top", "0"], 2, HEAVY),
         (["models"], 0, HEAVY),
+        (["models", "PE-Core-B-16"], 0, HEAVY),
         (["info"], 0, HEAVY),
         (["search", "a + "], 1, HEAVY),
         (["search", "x", "--where", "banana > 3"], 1, HEAVY),
@@ -129,13 +148,7 @@ def test_light_commands_load_no_heavy_package(
     args: list[str], code: int, unused: set[str], tmp_path: Path
 ) -> None:
     if "INDEX" in args:
-        tower = TextTower(NANO_FOLDER)
-        texts = probe(tower.encode_text)
-        card = ModelCard("0123abcd", "nano", "none", "kmedoids", 12, 128, 12.0, "float", texts)
-        index = VideoIndex(tmp_path)
-        index.bind(card)
-        with index.writer() as writer:
-            writer.finish()
+        make_empty_index(tmp_path)
         args = [str(tmp_path) if word == "INDEX" else word for word in args]
     script = f"import sys; from centerclip.cli import main; print(main({args}), {unused} & set(sys.modules))"
     done = subprocess.run(
@@ -153,10 +166,10 @@ def test_info_states_the_device_and_precision_that_auto_selects(
     gpu: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if gpu == "null":
-        monkeypatch.setattr("centerclip.cli.info._GPUS", (gpu,))
+        monkeypatch.setattr("centerclip.cli.hardware._GPUS", (gpu,))
     device = choose_device("auto")
     precision = str(choose_dtype("auto", device)).removeprefix("torch.")
-    assert _device_and_precision() == (str(device), precision)
+    assert device_and_precision() == (str(device), precision)
 
 
 def test_it_runs_as_a_module_and_as_a_program_quiet_when_its_reader_closes_the_pipe() -> None:

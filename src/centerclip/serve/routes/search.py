@@ -96,7 +96,7 @@ async def search_words(
         where = filters.condition(services.library)
         key = ["words", str(query), per_video, str(where)]
         look = partial(services.searcher.search, query, top=most, per_video=per_video, where=where)
-        return find(q, key, look, top=top, cursor=cursor)
+        return find(q, key, look, top=top, cursor=cursor, note=_note(services, query))
 
     if like is not None:
         return await services.reading.run(partial(find_like, like))
@@ -135,7 +135,8 @@ async def search_file(
             )
             key = ["file", digest, str(search.Query(terms)) if terms else None, per_video, str(where)]
             try:
-                return services.results.find(_query_text(file, q), key, look, top=top, cursor="")
+                shown, note = _query_text(file, q), _note(services, search.Query(terms)) if terms else ""
+                return services.results.find(shown, key, look, top=top, cursor="", note=note)
             except VideoError as error:
                 raise VideoError(str(error).replace(str(path), "the file")) from error
 
@@ -159,6 +160,11 @@ def parse_words(services: Services, text: str) -> search.Query:
 async def prepare(services: Services, query: search.Query) -> None:
     """Encode the sentences of a query, together with those of other requests."""
     await services.texts.prepare([term.content for term in query.terms if isinstance(term.content, str)])
+
+
+def _note(services: Services, query: search.Query) -> str:
+    """A remark on a query for the visitor."""
+    return search.language_note(query, services.encoder.name)
 
 
 def _query_text(file: Any, words: str) -> str:

@@ -54,6 +54,7 @@ async function show() {
   document.title = view.q ? `${view.q} · CenterCLIP` : "CenterCLIP";
   byId("filters").hidden = !searching;
   byId("failures").hidden = true;
+  byId("remark").hidden = true;
   byId("welcome").hidden = searching || !library?.videos;
   fillFilters();
   sample.show(view, () => go({ ...view, file: null, like: "", start: "" }));
@@ -82,6 +83,8 @@ async function search(signal) {
   notices.hide();
   if (view.q && !view.file) remember(view.q);
   showHits(found);
+  byId("remark").textContent = found.note;
+  byId("remark").hidden = !found.note;
   if (found.hits.length) return;
   const filtered = address.narrowing(view).length > 0;
   notices.nothing({ filtered, clearFilters: () => byId("filter-form").reset() });
