@@ -10,13 +10,15 @@ from torch import Tensor
 from transformers import CLIPConfig, CLIPModel
 
 from centerclip.errors import CheckpointError
+from centerclip.model.checkpoints.hparams import TrainingSettings, read_hparams
 from centerclip.model.checkpoints.layout import Geometry, check_names, convert, infer_geometry
 from centerclip.model.checkpoints.open_clip import OpenClipConfig, read_open_clip_config
 from centerclip.model.checkpoints.safety import check_finite
 from centerclip.model.checkpoints.tensors import read_tensors
+from centerclip.model.checkpoints.torchscript import is_torchscript
 from centerclip.model.reading import reading
 
-__all__ = ["OpenClipConfig", "read_checkpoint", "read_open_clip_config"]
+__all__ = ["OpenClipConfig", "read_checkpoint", "read_open_clip_config", "read_training_settings"]
 
 # Numbers that OpenAI's archives store as buffers.
 _NUMBERS = frozenset({"input_resolution", "context_length", "vocab_size"})
@@ -28,7 +30,7 @@ def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel:
     Args:
         path: OpenAI's `.pt` (TorchScript archive or state dict); open_clip's `.bin`, `.pt` or `.safetensors`;
             CLIP4Clip's or CenterCLIP's `.bin` or `.pt` with mean pooling. The prefix `module.` of distributed
-            training is removed.
+            training is removed; a head is ignored if `hparams_train.json` beside the file says `meanP`.
         activation: `quick_gelu` or `gelu`, which weights don't determine. The default is `quick_gelu` for
             OpenAI's archives and the CLIP4Clip and CenterCLIP checkpoints trained from them, then
             `open_clip_config.json` in the same folder, then `gelu` as in LAION's models.
@@ -45,13 +47,16 @@ def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel:
         )
     retrieval = any(name.startswith("clip.") for name in tensors)  # CLIP4Clip or CenterCLIP
     if retrieval:
-        if heads := sorted(name for name in tensors if not name.startswith("clip.")):
+        trained = read_hparams(path.parent)
+        heads = sorted(name for name in tensors if not name.startswith("clip."))
+        if heads and not (trained and trained.mean_pooled):
             raise CheckpointError(
                 f"{path} contains {heads[0]}, part of a head over the frames (CLIP4Clip's seqLSTM, seqTransf "
                 "or tightTransf): choose a checkpoint with mean pooling (meanP)"
             )
-        tensors = _without_prefix(tensors, "clip.")
+        tensors = _without_prefix({name: tensors[name] for name in tensors.keys() - heads}, "clip.")
     from_openai = retrieval or not _NUMBERS.isdisjoint(tensors)
+    tensors = _without_position_numbers(path, tensors)
     tensors = _canonical(tensors)
     config = OpenClipConfig(activation="quick_gelu") if from_openai else read_open_clip_config(path.parent)
     try:
@@ -71,6 +76,16 @@ def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel:
     check_finite(path, weights.items())
     model.load_state_dict(weights, strict=True, assign=True)
     return model.eval()
+
+
+def read_training_settings(path: Path) -> TrainingSettings | None:
+    """Read how a checkpoint file was trained from `hparams_train.json` in its folder; None if unknown.
+
+    Raises:
+        CheckpointError: the settings can't be followed.
+    """
+    # OpenAI's own archives may lie in the same folder.
+    return None if is_torchscript(path) else read_hparams(path.parent)
 
 
 def _empty_model(geometry: Geometry, activation: str) -> CLIPModel:
@@ -106,6 +121,20 @@ def _without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor
     if not all(name.startswith(prefix) for name in tensors):
         return tensors
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+
+
+def _without_position_numbers(path: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Drop buffers that number the positions, such as `visual.position_ids` of CenterCLIP's vision tower.
+
+    Raises:
+        CheckpointError: they number them otherwise than 0, 1, 2...
+    """
+    buffers = [name for name in tensors if name.split(".")[-1] == "position_ids"]
+    for name in buffers:
+        numbers = tensors[name].flatten()
+        if not torch.equal(numbers, torch.arange(len(numbers)).to(numbers.dtype)):
+            raise CheckpointError(f"{path}: {name} must number the positions 0, 1, 2...: download it again")
+    return {name: tensor for name, tensor in tensors.items() if name not in buffers}
 
 
 def _canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
