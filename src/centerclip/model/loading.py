@@ -14,6 +14,7 @@ from centerclip.model.hub import OPEN_CLIP_WEIGHTS, find_model
 from centerclip.model.reading import read_json, reading
 from centerclip.model.registry import OPEN_CLIP_CONFIG
 from centerclip.model.storage import ModelSettings, has_tokenizer, load_tokenizer, read_settings
+from centerclip.model.unsupported import family_needs
 from centerclip.naming import BACKBONE_CLASSES
 from centerclip.schedule import TokenSchedule, resolve_schedule
 
@@ -91,8 +92,7 @@ def _family(folder: Path) -> str:
     family = read_json(folder / "config.json", missing=missing).get("model_type")
     if not isinstance(family, str) or family not in BACKBONE_CLASSES:
         raise ModelError(
-            f"{folder} contains a model of type {family!r}, but only {' and '.join(BACKBONE_CLASSES)} are "
-            "supported (SigLIP 2 of fixed resolution, not NaFlex): give backbone='module:Class' for others"
+            f"{folder} contains a model of type {family!r}, which isn't supported: {family_needs(family)}"
         )
     return family
 

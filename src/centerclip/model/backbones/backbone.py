@@ -30,9 +30,10 @@ class Backbone(nn.Module):
     `block`, `pool`, `tokenize` and `encode_text`.
 
     Attributes:
-        family: `clip` or `siglip`, the image processor that `transformers` uses for a saved model.
+        family: `model_type` of the configuration in `transformers`.
         architecture: name of the class in `transformers`.
         has_class_token: whether sequences begin with a class token: L = has_class_token + P.
+        masks_padding: whether the text tower recognizes padding by the configuration's `pad_token_id`.
         options: keyword arguments of a subclass's constructor, which are saved with the model.
         name: the model's name, as the user gave it.
         model: the wrapped model, including the parameter `logit_scale`.
@@ -47,6 +48,7 @@ class Backbone(nn.Module):
     family: ClassVar[str]
     architecture: ClassVar[str]
     has_class_token: ClassVar[bool]
+    masks_padding: ClassVar[bool] = False
     options: dict[str, Any]
     name: str = ""
 
