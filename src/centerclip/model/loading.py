@@ -8,7 +8,12 @@ from typing import Any
 
 from centerclip.errors import CheckpointError, ConfigError, ModelError
 from centerclip.model.backbones import Backbone, find_backbone, make_backbone
-from centerclip.model.checkpoints import read_checkpoint, read_open_clip_config, read_training_settings
+from centerclip.model.checkpoints import (
+    canonicalize,
+    read_checkpoint,
+    read_open_clip_config,
+    read_training_settings,
+)
 from centerclip.model.checkpoints.hparams import HPARAMS_FILE
 from centerclip.model.hub import OPEN_CLIP_WEIGHTS, find_model
 from centerclip.model.reading import read_json, reading
@@ -111,10 +116,12 @@ def _checkpoint_file(path: Path) -> Path | None:
 
 def _load_checkpoint(path: Path, tokenizer: Any, activation: str | None) -> Backbone:
     model = read_checkpoint(path, activation=activation)
+    config = read_open_clip_config(path.parent)
     if tokenizer is None:
         tokenizer = _clip_tokenizer(path, model.config.text_config.vocab_size)
+    if config.siglip and config.siglip.canonical_text:
+        tokenizer = canonicalize(tokenizer)
     backbone = make_backbone(model, tokenizer)
-    config = read_open_clip_config(path.parent)
     backbone.preprocessing = replace(backbone.preprocessing, **config.preprocess)
     return backbone
 

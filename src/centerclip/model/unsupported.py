@@ -1,11 +1,12 @@
 """Families of models that can't be used, each with what it would need. Knows names only; reads no files."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from centerclip.naming import BACKBONE_CLASSES
 
-__all__ = ["family_needs", "trunk_needs"]
+__all__ = ["family_needs", "layout_needs", "open_clip_needs"]
 
 _VIT = "choose a model with a plain ViT, such as a CLIP or SigLIP"
 _CONVOLUTIONAL = f"its vision tower is convolutional, so it has no tokens to cluster: {_VIT}"
@@ -52,6 +53,18 @@ _TRUNKS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+_OTHER_TRUNK = f"of timm's vision towers, only those of SigLIP (vit_*_siglip_*) are; for others, {_ADAPTER}"
+_COCA = f"CoCa: its embeddings are pooled by a captioner's attention; {_ADAPTER}"
+
+# By the beginning of tensor names, for files without a configuration.
+_LAYOUTS: Mapping[str, str] = MappingProxyType(
+    {
+        "visual.layer1.": f"CLIP with a ResNet: {_CONVOLUTIONAL}",
+        "text_decoder.": _COCA,
+        "image_encoder.model.": f"MobileCLIP: {_CONVOLUTIONAL}",
+    }
+)
+
 
 def family_needs(family: object) -> str:
     """Say why a model of `transformers` isn't supported, and what it would need.
@@ -69,9 +82,28 @@ def family_needs(family: object) -> str:
     return f"only {', '.join(BACKBONE_CLASSES)} are; for others, {_ADAPTER}"
 
 
-def trunk_needs(trunk: str) -> str:
-    """Say why a vision tower of timm isn't supported, and what it would need."""
-    for beginning, needs in _TRUNKS.items():
-        if trunk.startswith(beginning):
+def open_clip_needs(model: Mapping[str, Any]) -> str | None:
+    """Say why a model of open_clip isn't supported, and what it would need; None if its kind is supported.
+
+    Args:
+        model: its `model_cfg`.
+    """
+    vision, text = model["vision_cfg"], model["text_cfg"]
+    if "multimodal_cfg" in model:
+        return _COCA
+    if isinstance(vision.get("layers"), list):
+        return f"CLIP with a ResNet: {_CONVOLUTIONAL}"
+    if "hf_model_name" in text:
+        return f"its text tower is {text['hf_model_name']}, of another library; {_ADAPTER}"
+    if (trunk := vision.get("timm_model_name")) is None:
+        return None
+    needs = (needs for start, needs in _TRUNKS.items() if str(trunk).startswith(start))
+    return f"{trunk}: {next(needs, _OTHER_TRUNK)}"
+
+
+def layout_needs(names: Collection[str]) -> str | None:
+    """Say why a file with these tensor names isn't supported; None if they say nothing."""
+    for start, needs in _LAYOUTS.items():
+        if any(name.startswith(start) for name in names):
             return needs
-    return f"of timm's vision towers, only SigLIP's are (vit_*_siglip_*); for others, {_ADAPTER}"
+    return None
