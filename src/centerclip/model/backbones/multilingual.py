@@ -37,6 +37,17 @@ class _MaskedBackbone(CLIPBackbone):
     def _padding(self) -> Any:
         return self.model.config.text_config.pad_token_id
 
+    @property
+    def _bert(self) -> Any:
+        """The text tower's embeddings and blocks, by BERT's names."""
+        return self.model.text_model
+
+    def bottom(self, blocks: int) -> list[nn.Module | nn.Parameter]:
+        vision, text = self.model.vision_model, self._bert
+        (layers,) = text.encoder.children()  # called layer or layers
+        stems = [vision.embeddings, vision.pre_layrnorm, text.embeddings]
+        return [*stems, *vision.encoder.layers[:blocks], *layers[:blocks]]
+
     def _token_ids(self, texts: list[str], length: int) -> Tensor:
         if self.tokenizer.pad_token_id != self._padding:
             raise ModelError(
@@ -73,3 +84,7 @@ class AltCLIPBackbone(_MaskedBackbone):
     ) -> None:
         super().__init__(model, tokenizer, preprocessing=preprocessing)
         self.context_length -= self._padding + 1  # XLM-R counts positions from there
+
+    @property
+    def _bert(self) -> Any:
+        return self.model.text_model.roberta
