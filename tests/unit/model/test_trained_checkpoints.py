@@ -148,6 +148,7 @@ def test_settings_are_translated(
         ({**SPECTRAL, "cluster_distance": "cosine"}, "cluster_distance 'cosine' with spectral"),
         ({**SPECTRAL, "spectral_graph": "epsilon"}, "spectral_graph is 'epsilon', but only heat, knn"),
         ({**SPECTRAL, "spectral_graph": "KNN", "spectral_knn_k": 1.5}, "spectral_knn_k is 1.5"),
+        ({**SPECTRAL, "spectral_sigma": 0}, "spectral_sigma is 0, but must be above 0"),
         ({"sim_header": "seqTransf"}, "sim_header 'seqTransf' is a head over the frames"),
         ({"linear_patch": "3d"}, "linear_patch '3d' isn't supported"),
         ({"max_frames": "6"}, "max_frames is '6'"),

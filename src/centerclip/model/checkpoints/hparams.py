@@ -140,9 +140,12 @@ def _reducer(saved: Mapping[str, Any]) -> dict[str, Any]:
         return {"name": name}
     if _metric(distance, power) != "euclidean":
         raise _UnsupportedError(f"cluster_distance {distance!r} with spectral clustering isn't supported")
+    sigma = saved.get("spectral_sigma", 2.0)
+    if type(sigma) not in (int, float) or not sigma > 0:
+        raise _UnsupportedError(f"spectral_sigma is {sigma!r}, but must be above 0")
     neighbors = saved.get("spectral_knn_k")
     graph = _named(saved, "spectral_graph", _GRAPHS)
-    table = {"name": name, "graph": graph, "sigma": float(saved.get("spectral_sigma", 2.0))}
+    table = {"name": name, "graph": graph, "sigma": float(sigma)}
     if graph == "knn" and neighbors not in _OFF:
         if type(neighbors) is not int or neighbors < 2:
             raise _UnsupportedError(

@@ -198,6 +198,8 @@ def _empty_model(
             "vocab_size": vocabulary,
             "max_position_embeddings": _shape(tensors, "text.positional_embedding", 2)[0],
             "projection_size": width,
+            # Without effect; the defaults are outside of most vocabularies.
+            **dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), 1),
         },
     )
     with torch.device("meta"):
