@@ -51,6 +51,9 @@ BACKBONE_CLASSES: Mapping[str, str] = MappingProxyType(
     {
         "clip": "centerclip.model.backbones.clip:CLIPBackbone",
         "siglip": "centerclip.model.backbones.siglip:SiglipBackbone",
+        "metaclip_2": "centerclip.model.backbones.multilingual:MetaClip2Backbone",
+        "chinese_clip": "centerclip.model.backbones.multilingual:ChineseCLIPBackbone",
+        "altclip": "centerclip.model.backbones.multilingual:AltCLIPBackbone",
     }
 )
 """By the `model_type` of the family in `transformers`."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import clip_model, clip_tokenizer, siglip_model, word_tokenizer
+from tiny_models import FAMILIES, clip_model, clip_tokenizer, siglip_model, word_tokenizer
 from torch import Tensor
 from torch.nn import functional
 
@@ -24,7 +24,10 @@ def tokens_of(backbone: Backbone, x: Tensor, sizes: Tensor | None = None) -> Tok
     return Tokens(x, places, sizes, backbone.has_class_token)
 
 
-@pytest.mark.parametrize("make", [clip_model, siglip_model])
+VISION_TOWERS = [make for name, (make, _) in FAMILIES.items() if name != "siglip 2"]
+
+
+@pytest.mark.parametrize("make", VISION_TOWERS)
 def test_without_a_schedule_frames_are_encoded_as_in_transformers(make: Any) -> None:
     hf = make()
     frames = torch.randn(2, 3, 3, 16, 16)
@@ -53,7 +56,40 @@ def test_sentences_are_encoded_as_in_transformers(make: Any, tokenizer: Any, pad
         torch.testing.assert_close(CenterCLIP(hf, tokenizer=tokenizer).encode_text(SENTENCES), expected)
 
 
+@pytest.mark.parametrize("family", ["metaclip_2", "chinese_clip", "altclip"])
+@pytest.mark.parametrize("padding", ["longest", "max_length"])
+def test_sentences_in_other_languages_are_encoded_as_in_transformers(family: str, padding: str) -> None:
+    make, make_tokenizer = FAMILIES[family]
+    hf, tokenizer = make(), make_tokenizer()
+    sentences = [*SENTENCES, "\u7ea2\u8f66", f"a {tokenizer.pad_token} car"]
+    batch = tokenizer(sentences, padding=padding, truncation=True, max_length=12, return_tensors="pt")
+    with torch.no_grad():
+        expected = unit(hf.get_text_features(**batch).pooler_output)
+        model = CenterCLIP(hf, tokenizer=tokenizer)
+        torch.testing.assert_close(model.encode_text(sentences), expected)
+        torch.testing.assert_close(model.encode_text(batch["input_ids"]), expected)
+
+
+@pytest.mark.parametrize("text", [lambda text: text, str.lower], ids=["as written", "lower case"])
+def test_siglip_2_reads_64_tokens_of_gemma_without_a_mask(text: Any) -> None:
+    make, make_tokenizer = FAMILIES["siglip 2"]
+    hf, tokenizer = make(), make_tokenizer()
+    batch = tokenizer(
+        [sentence.lower() for sentence in SENTENCES],
+        **{"padding": "max_length", "max_length": 12, "truncation": True, "padding_side": "right"},
+        return_tensors="pt",
+    )
+    with torch.no_grad():
+        expected = unit(hf.get_text_features(input_ids=batch["input_ids"]).pooler_output)
+        model = CenterCLIP(hf, tokenizer=tokenizer)
+        torch.testing.assert_close(model.encode_text([text(s) for s in SENTENCES]), expected)
+
+
 # The oracle: video by video, segment by segment, token by token, in float64.
+
+
+def has_class_token(hf: Any) -> bool:
+    return hf.config.model_type != "siglip"
 
 
 def oracle_norm(layer: Any, token: Tensor) -> Tensor:
@@ -116,16 +152,16 @@ def oracle_embed(hf: Any, frame: Tensor) -> list[Tensor]:
         for left in range(0, frame.shape[2], size):
             token = (weight * frame[:, top : top + size, left : left + size]).sum(dim=(1, 2, 3))
             tokens.append(token if bias is None else token + bias)
-    if hf.config.model_type == "clip":
+    if has_class_token(hf):
         tokens = [embeddings.class_embedding, *tokens]
     tokens = [t + position for t, position in zip(tokens, embeddings.position_embedding.weight, strict=True)]
-    return [oracle_norm(vision.pre_layrnorm, t) for t in tokens] if hf.config.model_type == "clip" else tokens
+    return [oracle_norm(vision.pre_layrnorm, t) for t in tokens] if has_class_token(hf) else tokens
 
 
 def oracle_pool(hf: Any, tokens: list[Tensor]) -> Tensor:
     vision = hf.vision_model
     tokens = [oracle_norm(vision.post_layernorm, token) for token in tokens]
-    if hf.config.model_type == "clip":
+    if has_class_token(hf):
         return hf.visual_projection(tokens[0])
     head, heads = vision.head, vision.config.num_attention_heads
     wq, wk, wv = head.attention.in_proj_weight.chunk(3)
@@ -146,7 +182,7 @@ def oracle_pool(hf: Any, tokens: list[Tensor]) -> Tensor:
 
 def oracle_video(hf: Any, video: Tensor, stages: dict[int, tuple[int, int]]) -> Tensor:
     """[T, 3, H, W] -> [S, E]; `stages`: block -> (segments, tokens)."""
-    first = int(hf.config.model_type == "clip")
+    first = int(has_class_token(hf))
     sequences = [oracle_embed(hf, frame) for frame in video]
     for index, layer in enumerate(hf.vision_model.encoder.layers):
         if index in stages:
@@ -163,7 +199,7 @@ def oracle_video(hf: Any, video: Tensor, stages: dict[int, tuple[int, int]]) -> 
     return torch.stack([unit(oracle_pool(hf, sequence)) for sequence in sequences])
 
 
-@pytest.mark.parametrize("make", [clip_model, siglip_model])
+@pytest.mark.parametrize("make", VISION_TOWERS)
 @pytest.mark.parametrize(
     ("frames", "schedule", "stages"),
     [
@@ -186,7 +222,7 @@ def test_schedules_agree_with_the_oracle(
         torch.testing.assert_close(model.encode_video(videos), unit(expected.mean(dim=1)), rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("make", [clip_model, siglip_model])
+@pytest.mark.parametrize("make", VISION_TOWERS)
 def test_a_token_of_size_two_acts_like_two_tokens(make: Any) -> None:
     backbone = CenterCLIP(make().double()).backbone
     x = torch.randn(3, 6, 32, dtype=torch.float64)
@@ -200,7 +236,7 @@ def test_a_token_of_size_two_acts_like_two_tokens(make: Any) -> None:
         torch.testing.assert_close(backbone.pool(weighted), backbone.pool(doubled_out))
 
 
-@pytest.mark.parametrize("make", [clip_model, siglip_model])
+@pytest.mark.parametrize("make", VISION_TOWERS)
 def test_the_last_block_for_the_class_token_alone_is_exact(make: Any) -> None:
     backbone = CenterCLIP(make().double()).backbone
     x = torch.randn(3, 6, 32, dtype=torch.float64)

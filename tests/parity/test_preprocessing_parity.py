@@ -9,10 +9,26 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_models import clip_model, clip_tokenizer, siglip_model, word_tokenizer
+from tiny_models import (
+    altclip_model,
+    bert_tokenizer,
+    chinese_clip_model,
+    clip_model,
+    clip_tokenizer,
+    metaclip_2_model,
+    siglip_model,
+    word_tokenizer,
+    xlm_tokenizer,
+)
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
-from transformers import AutoImageProcessor, CLIPImageProcessor, CLIPProcessor, SiglipImageProcessor
+from transformers import (
+    AutoImageProcessor,
+    ChineseCLIPImageProcessor,
+    CLIPImageProcessor,
+    CLIPProcessor,
+    SiglipImageProcessor,
+)
 
 from centerclip.errors import ModelError
 from centerclip.model import CenterCLIP, make_backbone
@@ -58,10 +74,8 @@ def assert_equal_pixels(ours: Tensor, theirs: Tensor, processor: Any) -> None:
     assert levels.max() < 6
 
 
-def clip_at(side: int, **options: Any) -> Any:
-    return CLIPImageProcessor(
-        **{"size": {"shortest_edge": side}, "crop_size": {"height": side, "width": side}, **options}
-    )
+def clip_at(side: int, kind: Any = CLIPImageProcessor, **options: Any) -> Any:
+    return kind(**{"size": {"shortest_edge": side}, "crop_size": {"height": side, "width": side}, **options})
 
 
 def siglip_at(side: int, **options: Any) -> Any:
@@ -73,6 +87,9 @@ FAMILIES: dict[str, tuple[Callable[[int], Any], Callable[..., Any]]] = {
     "clip": (clip_at, clip_model),
     "siglip": (siglip_at, siglip_model),
     "siglip2": (partial(siglip_at, resample=2), siglip_model),
+    "metaclip_2": (clip_at, metaclip_2_model),
+    "chinese_clip": (partial(clip_at, kind=ChineseCLIPImageProcessor), chinese_clip_model),
+    "altclip": (clip_at, altclip_model),
 }
 
 
@@ -150,7 +167,16 @@ def test_sizes_in_old_files_are_plain_numbers(tmp_path: Path) -> None:
     assert read_preprocessing(tmp_path, SIGLIP_DEFAULT).interpolation == "bilinear"
 
 
-@pytest.mark.parametrize("family", ["clip", "siglip"])
+TOKENIZERS = {
+    "clip": clip_tokenizer,
+    "siglip": word_tokenizer,
+    "metaclip_2": xlm_tokenizer,
+    "chinese_clip": bert_tokenizer,
+    "altclip": xlm_tokenizer,
+}
+
+
+@pytest.mark.parametrize("family", TOKENIZERS)
 @pytest.mark.parametrize(
     "preprocessing",
     [
@@ -164,7 +190,7 @@ def test_transformers_does_the_same_with_a_written_file(
     family: str, preprocessing: Preprocessing, tmp_path: Path
 ) -> None:
     make_model = FAMILIES[family][1]
-    tokenizer = clip_tokenizer() if family == "clip" else word_tokenizer()
+    tokenizer = TOKENIZERS[family]()
     hf = make_model(vision={"image_size": 112, "patch_size": 16})
     model = CenterCLIP(make_backbone(hf, tokenizer, preprocessing=preprocessing), "none", frames=1)
     model.save_pretrained(tmp_path)

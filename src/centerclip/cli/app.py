@@ -153,7 +153,8 @@ def _take_debug(args: list[str]) -> bool:
 def _set_streams_up() -> None:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("centerclip.index").addHandler(_WARNINGS)  # the same one twice counts once
+    for name in ("centerclip.index", "centerclip.model"):
+        logging.getLogger(name).addHandler(_WARNINGS)  # the same one twice counts once
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     for stream in (sys.stdout, sys.stderr):

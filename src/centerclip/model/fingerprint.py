@@ -44,6 +44,8 @@ def compute_fingerprint(
         "frames": frames,
         "preprocessing": asdict(backbone.preprocessing),
     }
+    if backbone.masks_padding:
+        settings["padding"] = text.pad_token_id  # type: ignore[union-attr]
     if own := backbone_config(backbone):
         settings["backbone"] = own
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)

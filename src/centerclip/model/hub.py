@@ -11,10 +11,14 @@ from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # th
 from centerclip.errors import ModelError
 from centerclip.model.registry import NANO_FOLDER, OPEN_CLIP_CONFIG, TEMPORAL_FILE
 
-__all__ = ["OPEN_CLIP_WEIGHTS", "find_model", "is_local", "upload_folder"]
+__all__ = ["OPEN_CLIP_WEIGHTS", "TOKENIZER_FILES", "find_model", "is_local", "upload_folder"]
 
 _TIMEOUT_SECONDS = 5.0
-_SMALL_FILES = ["*.json", "merges.txt", "vocab.txt", "spiece.model", "tokenizer.model", TEMPORAL_FILE]
+TOKENIZER_FILES = (
+    *("tokenizer.json", "vocab.json", "vocab.txt"),
+    *("spiece.model", "tokenizer.model", "sentencepiece.bpe.model"),
+)
+_SMALL_FILES = ["*.json", "merges.txt", *TOKENIZER_FILES, TEMPORAL_FILE]
 # In order of preference. Pickled files are read by torch's restricted unpickler.
 OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _ELSEWHERE = "give the folder of a downloaded model, or --model nano for the small bundled one"
@@ -94,7 +98,7 @@ def _cached(name: str, revision: str | None, weights: bool) -> Path | None:
     files = {path.name for path in folder.iterdir()}
     if weights:
         return folder if _weight_files(files) else None
-    return folder if files & {"tokenizer.json", "vocab.json", "spiece.model"} else None
+    return folder if not files.isdisjoint(TOKENIZER_FILES) else None
 
 
 def _download(name: str, revision: str | None, weights: bool) -> Path:

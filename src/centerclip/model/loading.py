@@ -1,22 +1,31 @@
 """Loads the backbone that a user names: from the hub, a folder or a checkpoint file, with its tokenizer."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from centerclip.errors import ConfigError, ModelError
+from centerclip.errors import CheckpointError, ConfigError, ModelError
 from centerclip.model.backbones import Backbone, find_backbone, make_backbone
-from centerclip.model.checkpoints import read_checkpoint, read_open_clip_config
+from centerclip.model.checkpoints import (
+    canonicalize,
+    read_checkpoint,
+    read_open_clip_config,
+    read_training_settings,
+)
+from centerclip.model.checkpoints.hparams import HPARAMS_FILE
 from centerclip.model.hub import OPEN_CLIP_WEIGHTS, find_model
 from centerclip.model.reading import read_json, reading
 from centerclip.model.registry import OPEN_CLIP_CONFIG
 from centerclip.model.storage import ModelSettings, has_tokenizer, load_tokenizer, read_settings
+from centerclip.model.unsupported import family_needs
 from centerclip.naming import BACKBONE_CLASSES
 from centerclip.schedule import TokenSchedule, resolve_schedule
 
 __all__ = ["default_schedule", "default_settings", "load_backbone", "open_tokenizer"]
 
+_LOG = logging.getLogger("centerclip.model")
 _CLIP_TOKENIZER = "openai/clip-vit-base-patch32"
 _CLIP_VOCABULARY = 49408
 
@@ -53,6 +62,7 @@ def load_backbone(
         raise ModelError(f"{name} has its own activation setting: leave activation={activation!r} out")
     if weights is not None:
         loaded = _load_checkpoint(weights, tokenizer, activation)
+        settings = settings or _trained_settings(weights, loaded)
     else:
         try:
             made, options = find_backbone(_family(path) if own is None else own)
@@ -87,8 +97,7 @@ def _family(folder: Path) -> str:
     family = read_json(folder / "config.json", missing=missing).get("model_type")
     if not isinstance(family, str) or family not in BACKBONE_CLASSES:
         raise ModelError(
-            f"{folder} contains a model of type {family!r}, but only {' and '.join(BACKBONE_CLASSES)} are "
-            "supported (SigLIP 2 of fixed resolution, not NaFlex): give backbone='module:Class' for others"
+            f"{folder} contains a model of type {family!r}, which isn't supported: {family_needs(family)}"
         )
     return family
 
@@ -107,12 +116,34 @@ def _checkpoint_file(path: Path) -> Path | None:
 
 def _load_checkpoint(path: Path, tokenizer: Any, activation: str | None) -> Backbone:
     model = read_checkpoint(path, activation=activation)
+    config = read_open_clip_config(path.parent)
     if tokenizer is None:
         tokenizer = _clip_tokenizer(path, model.config.text_config.vocab_size)
+    if config.siglip and config.siglip.canonical_text:
+        tokenizer = canonicalize(tokenizer)
     backbone = make_backbone(model, tokenizer)
-    config = read_open_clip_config(path.parent)
     backbone.preprocessing = replace(backbone.preprocessing, **config.preprocess)
     return backbone
+
+
+def _trained_settings(path: Path, backbone: Backbone) -> ModelSettings | None:
+    """Return the settings that a checkpoint was trained with, if the files beside it say so."""
+    trained = read_training_settings(path)
+    if trained is None or trained.frames is None:
+        return None
+    if trained.blocks not in (None, backbone.blocks):
+        raise CheckpointError(
+            f"{path} has {backbone.blocks} blocks, but {HPARAMS_FILE} beside it has settings for "
+            f"{trained.blocks}: give each checkpoint a folder of its own"
+        )
+    if trained.unread:
+        unread = ", ".join(trained.unread)
+        _LOG.warning(
+            "%s beside %s sets %s, which isn't read: embeddings may differ", HPARAMS_FILE, path, unread
+        )
+    if trained.schedule is None or trained.reducer is None:
+        return default_settings(backbone, trained.frames)
+    return ModelSettings(trained.schedule, trained.reducer, trained.frames)
 
 
 def _clip_tokenizer(weights: Path, vocabulary: int) -> Any:

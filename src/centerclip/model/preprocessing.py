@@ -16,7 +16,14 @@ _PROCESSOR_FILE = "processor_config.json"
 
 # Switches of transformers that can't be changed here.
 _FIXED = {"do_resize": True, "do_rescale": True, "do_pad": False}
-_NAMES = {"clip": "CLIP", "siglip": "Siglip"}
+# The image processor and the processor of each family in transformers.
+_NAMES = {
+    "clip": ("CLIP", "CLIP"),
+    "siglip": ("Siglip", "Siglip"),
+    "metaclip_2": ("CLIP", "CLIP"),
+    "chinese_clip": ("ChineseCLIP", "ChineseCLIP"),
+    "altclip": ("CLIP", "AltCLIP"),
+}
 
 
 def read_preprocessing(folder: Path, default: Preprocessing) -> Preprocessing:
@@ -53,14 +60,15 @@ def write_preprocessing(preprocessing: Preprocessing, folder: Path, *, family: s
     Args:
         preprocessing: what to write.
         folder: of the saved model.
-        family: `clip` or `siglip`, which selects the processor.
+        family: of the backbone, which selects the processor.
     """
+    image_processor, processor = _NAMES[family]
     height, width = preprocessing.image_size
     size = {"height": height, "width": width}
     crops = preprocessing.resize == "crop"
     saved: dict[str, Any] = {
-        "image_processor_type": f"{_NAMES[family]}ImageProcessor",
-        "processor_class": f"{_NAMES[family]}Processor",
+        "image_processor_type": f"{image_processor}ImageProcessor",
+        "processor_class": f"{processor}Processor",
         "do_convert_rgb": True,
         "do_resize": True,
         "size": {"shortest_edge": preprocessing.shortest_edge or max(height, width)} if crops else size,

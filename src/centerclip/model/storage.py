@@ -17,6 +17,7 @@ from transformers import PreTrainedConfig
 from centerclip.errors import CheckpointError, ModelError
 from centerclip.model.checkpoints.safety import DAMAGED, check_finite
 from centerclip.model.checkpoints.tensors import measure, read_tensors
+from centerclip.model.hub import TOKENIZER_FILES
 from centerclip.model.reading import check_growth, read_json, reading
 from centerclip.model.registry import TEMPORAL_FILE
 
@@ -34,7 +35,6 @@ _SETTINGS_FILE = "centerclip.json"
 # Format 2 adds the temporal embedding, which readers of format 1 would silently ignore.
 _FORMAT_VERSION, _TEMPORAL_VERSION = 1, 2
 _MAX_FRAMES = 10_000
-_TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class ModelSettings:
 
 def has_tokenizer(folder: Path) -> bool:
     """Whether the folder contains a tokenizer."""
-    return any((folder / name).is_file() for name in _TOKENIZER_FILES)
+    return any((folder / name).is_file() for name in TOKENIZER_FILES)
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -24,12 +24,8 @@ def freeze_blocks(model: CenterCLIP, count: int) -> None:
         raise ConfigError(
             f"frozen_blocks is {count}, but the model has {model.backbone.blocks} blocks: freeze fewer"
         )
-    if not count:
-        return
-    for tower in (model.backbone.model.vision_model, model.backbone.model.text_model):
-        stem = [module for name, module in tower.named_children() if name in ("embeddings", "pre_layrnorm")]
-        for module in (*stem, *tower.encoder.layers[:count]):
-            module.requires_grad_(False)
+    for part in model.backbone.bottom(count) if count else ():
+        part.requires_grad_(False)
 
 
 def add_lora(model: CenterCLIP, lora: Lora) -> None:

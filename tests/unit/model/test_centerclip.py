@@ -209,8 +209,8 @@ def test_invalid_arguments_are_refused_with_the_remedy() -> None:
         CenterCLIP(make_backbone(clip_model()), tokenizer=clip_tokenizer())
     for clip, message in (
         ("nano", "load the model with CenterCLIP.from_pretrained"),
-        (torch.nn.Linear(2, 2), "CLIPModel or SiglipModel"),
-        (clip_model().vision_model, "CLIPVisionModel is not supported"),
+        (torch.nn.Linear(2, 2), "Linear is not supported: only clip, siglip, "),
+        (clip_model().vision_model, "CLIPVisionModel is not supported: it is only a part of a model"),
     ):
         with pytest.raises(ModelError, match=message):
             CenterCLIP(clip)

@@ -216,7 +216,7 @@ def test_folders_without_a_model_are_refused(saved: Path, tmp_path: Path) -> Non
     with pytest.raises(ModelError, match=r"no config\.json"):
         CenterCLIP.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "siglip2"}')
-    with pytest.raises(ModelError, match="'siglip2', but only clip and siglip.*give backbone"):
+    with pytest.raises(ModelError, match="SigLIP 2 NaFlex: .*choose a SigLIP 2 of fixed resolution"):
         CenterCLIP.from_pretrained(tmp_path)
     for content in ("{", "[]"):
         (tmp_path / "config.json").write_text(content)

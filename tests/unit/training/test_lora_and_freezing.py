@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import clip_model, siglip_model
+from tiny_models import FAMILIES, clip_model
 from transformers import CLIPModel
 
 from centerclip.errors import ConfigError
@@ -51,13 +51,31 @@ def test_unknown_targets_are_refused_with_the_list_of_layers() -> None:
         add_lora(CenterCLIP(clip_model()), Lora(targets=("nothing_proj",)))
 
 
-@pytest.mark.parametrize("make", [clip_model, siglip_model])
-def test_the_first_blocks_of_both_towers_are_frozen(make: Any) -> None:
-    model = CenterCLIP(make(), "B2-2,8", frames=4)
+TEXT_BLOCKS = {"chinese_clip": "encoder.layer", "altclip": "roberta.encoder.layers"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_family_learns(family: str) -> None:
+    make, make_tokenizer = FAMILIES[family]
+    model = CenterCLIP(make(), "B2-2,8", frames=4, tokenizer=make_tokenizer()).train()
+    text, video = model(model.backbone.tokenize(["a red car", "a"]), FRAMES)
+    (text @ video.T).diagonal().sum().backward()
+    used = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+    assert {"layers.3", "layers.0"} <= {".".join(name.split(".")[4:6]) for name in used if ".vision" in name}
+    assert [name for name in used if ".text_model." in name and "embeddings" in name]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_first_blocks_of_both_towers_are_frozen(family: str) -> None:
+    model = CenterCLIP(FAMILIES[family][0](), "B2-2,8", frames=4)
+    every = trained(model)
     freeze_blocks(model, 2)
     names = trained(model)
     vision, text = "backbone.model.vision_model.", "backbone.model.text_model."
-    for frozen in (f"{vision}embeddings", f"{vision}encoder.layers.1", f"{text}encoder.layers.1"):
+    blocks = f"{text}{TEXT_BLOCKS.get(family, 'encoder.layers')}"
+    embeddings = f"{blocks.rpartition('encoder')[0]}embeddings"
+    for frozen in (f"{vision}embeddings", f"{vision}encoder.layers.1", f"{blocks}.1", embeddings):
+        assert [name for name in every if name.startswith(frozen)]
         assert not [name for name in names if name.startswith(frozen)]
     for free in (f"{vision}encoder.layers.2", f"{vision}post_layernorm", "backbone.model.logit_scale"):
         assert [name for name in names if name.startswith(free)]

@@ -13,13 +13,18 @@ from torch import nn
 from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone, Tower
 from centerclip.model.backbones.clip import CLIPBackbone
+from centerclip.model.backbones.multilingual import AltCLIPBackbone, ChineseCLIPBackbone, MetaClip2Backbone
 from centerclip.model.backbones.siglip import SiglipBackbone
+from centerclip.model.unsupported import family_needs
 from centerclip.naming import BACKBONE_CLASSES, format_name, name_of, read_options, resolve, write_options
 from centerclip.preprocessing import Preprocessing
 
 __all__ = [
+    "AltCLIPBackbone",
     "Backbone",
     "CLIPBackbone",
+    "ChineseCLIPBackbone",
+    "MetaClip2Backbone",
     "SiglipBackbone",
     "Tower",
     "backbone_config",
@@ -35,7 +40,7 @@ def make_backbone(
     """Wrap a `transformers` dual encoder in the adapter of its family.
 
     Args:
-        model: `CLIPModel` or `SiglipModel`; not copied.
+        model: of a family in `BACKBONE_CLASSES`, such as `CLIPModel` or `SiglipModel`; not copied.
         tokenizer: the model's own, or None.
         preprocessing: the family's defaults at the model's image size, if None.
 
@@ -47,10 +52,7 @@ def make_backbone(
     family = getattr(getattr(model, "config", None), "model_type", "")
     towers = hasattr(model, "vision_model") and hasattr(model, "text_model")
     if family not in BACKBONE_CLASSES or not towers:
-        raise ModelError(
-            f"{type(model).__name__} is not supported: use transformers' CLIPModel or SiglipModel (SigLIP, "
-            "and SigLIP 2 of fixed resolution), or a Backbone of your own"
-        )
+        raise ModelError(f"{type(model).__name__} is not supported: {family_needs(family)}")
     made, _ = find_backbone(family)
     return made(model, tokenizer, preprocessing=preprocessing)
 

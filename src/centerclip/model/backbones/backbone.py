@@ -30,9 +30,10 @@ class Backbone(nn.Module):
     `block`, `pool`, `tokenize` and `encode_text`.
 
     Attributes:
-        family: `clip` or `siglip`, the image processor that `transformers` uses for a saved model.
+        family: `model_type` of the configuration in `transformers`.
         architecture: name of the class in `transformers`.
         has_class_token: whether sequences begin with a class token: L = has_class_token + P.
+        masks_padding: whether the text tower recognizes padding by the configuration's `pad_token_id`.
         options: keyword arguments of a subclass's constructor, which are saved with the model.
         name: the model's name, as the user gave it.
         model: the wrapped model, including the parameter `logit_scale`.
@@ -47,6 +48,7 @@ class Backbone(nn.Module):
     family: ClassVar[str]
     architecture: ClassVar[str]
     has_class_token: ClassVar[bool]
+    masks_padding: ClassVar[bool] = False
     options: dict[str, Any]
     name: str = ""
 
@@ -137,6 +139,15 @@ class Backbone(nn.Module):
         """The blocks of the vision tower."""
         layers: nn.ModuleList = self.model.vision_model.encoder.layers
         return layers
+
+    def bottom(self, blocks: int) -> list[nn.Module | nn.Parameter]:
+        """List the embeddings and the first blocks of both towers, which training may freeze."""
+        bottom: list[nn.Module | nn.Parameter] = []
+        for tower in (self.model.vision_model, self.model.text_model):
+            stem = ("embeddings", "pre_layrnorm")
+            bottom += [module for name, module in tower.named_children() if name in stem]
+            bottom += tower.encoder.layers[:blocks]
+        return bottom
 
     def multiply_adds(self, schedule: TokenSchedule, frames: int) -> int:
         """Count the vision tower's multiply-adds for one video in inference

@@ -20,6 +20,8 @@ class CLIPBackbone(Backbone):
     family = "clip"
     architecture = "CLIPModel"
     has_class_token = True
+    _highest_ends = True
+    """Whether the end token 2 means the highest id, as in configurations before transformers 4.31."""
 
     @classmethod
     def default_preprocessing(cls, config: Any) -> Preprocessing:
@@ -69,20 +71,23 @@ class CLIPBackbone(Backbone):
 
     def _token_ids(self, texts: list[str], length: int) -> Tensor:
         # Attention is causal and the embedding is taken at the end token, so padding has no effect.
-        batch = self.tokenizer(
+        ids = self._padded(texts, length)
+        end = self.model.config.text_config.eos_token_id
+        if not (self._highest_ends and end == 2) and not bool((ids == end).any(dim=1).all()):
+            raise ModelError(
+                f"the tokenizer doesn't end sentences with the model's end token {end}: use the tokenizer "
+                "saved with the model"
+            )
+        return ids
+
+    def _padded(self, texts: list[str], length: int) -> Tensor:
+        """Tokenize, and pad on the right to the longest sentence: [B, L] int64."""
+        ids: Tensor = self.tokenizer(
             texts,
             padding="longest",
             truncation=True,
             max_length=length,
             padding_side="right",
             return_tensors="pt",
-        )
-        ids: Tensor = batch["input_ids"]
-        end = self.model.config.text_config.eos_token_id
-        # Before transformers 4.31, configurations said 2 and meant the highest id of the sentence.
-        if end != 2 and not bool((ids == end).any(dim=1).all()):
-            raise ModelError(
-                f"the tokenizer doesn't end sentences with the model's end token {end}: use the tokenizer "
-                "saved with the model"
-            )
+        )["input_ids"]
         return ids

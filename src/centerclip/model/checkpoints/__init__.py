@@ -1,34 +1,50 @@
-"""Converts checkpoints of OpenAI, open_clip, CLIP4Clip and CenterCLIP into `transformers.CLIPModel`.
+"""Converts checkpoints of OpenAI, open_clip, CLIP4Clip and CenterCLIP into models of `transformers`.
 
 Missing tensors, unknown tensors and wrong shapes are errors. Code stored in a file is never run.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
-from transformers import CLIPConfig, CLIPModel
+from transformers import CLIPConfig, CLIPModel, MetaClip2Config, MetaClip2Model, PreTrainedModel, SiglipModel
 
 from centerclip.errors import CheckpointError
+from centerclip.model.checkpoints.hparams import TrainingSettings, read_hparams
 from centerclip.model.checkpoints.layout import Geometry, check_names, convert, infer_geometry
 from centerclip.model.checkpoints.open_clip import OpenClipConfig, read_open_clip_config
+from centerclip.model.checkpoints.open_clip_siglip import canonicalize, convert_siglip
 from centerclip.model.checkpoints.safety import check_finite
 from centerclip.model.checkpoints.tensors import read_tensors
+from centerclip.model.checkpoints.torchscript import is_torchscript
 from centerclip.model.reading import reading
+from centerclip.model.registry import OPEN_CLIP_CONFIG
+from centerclip.model.unsupported import layout_needs
 
-__all__ = ["OpenClipConfig", "read_checkpoint", "read_open_clip_config"]
+__all__ = [
+    "OpenClipConfig",
+    "canonicalize",
+    "read_checkpoint",
+    "read_open_clip_config",
+    "read_training_settings",
+]
+
+M = TypeVar("M", bound=PreTrainedModel)
 
 # Numbers that OpenAI's archives store as buffers.
 _NUMBERS = frozenset({"input_resolution", "context_length", "vocab_size"})
 
 
-def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel:
-    """Load a CLIP in float32 and evaluation mode.
+def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel | MetaClip2Model | SiglipModel:
+    """Load a CLIP, or a SigLIP or MetaCLIP 2 of open_clip, in float32 and evaluation mode.
 
     Args:
         path: OpenAI's `.pt` (TorchScript archive or state dict); open_clip's `.bin`, `.pt` or `.safetensors`;
             CLIP4Clip's or CenterCLIP's `.bin` or `.pt` with mean pooling. The prefix `module.` of distributed
-            training is removed.
+            training is removed; a head is ignored if `hparams_train.json` beside the file says `meanP`.
         activation: `quick_gelu` or `gelu`, which weights don't determine. The default is `quick_gelu` for
             OpenAI's archives and the CLIP4Clip and CenterCLIP checkpoints trained from them, then
             `open_clip_config.json` in the same folder, then `gelu` as in LAION's models.
@@ -39,30 +55,63 @@ def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel:
     if activation not in (None, "gelu", "quick_gelu"):
         raise CheckpointError(f"activation {activation!r} is unknown: choose gelu or quick_gelu")
     tensors = _without_prefix(read_tensors(path), "module.")
+    if any(name.startswith("visual.trunk.") for name in tensors):
+        return _read_siglip(path, tensors, activation)
     if any(name.startswith(("vision_model.", "text_model.")) for name in tensors):
         raise CheckpointError(
             f"{path} is a weights file of transformers: give its folder, which has a config.json, instead"
         )
     retrieval = any(name.startswith("clip.") for name in tensors)  # CLIP4Clip or CenterCLIP
     if retrieval:
-        if heads := sorted(name for name in tensors if not name.startswith("clip.")):
+        trained = read_hparams(path.parent)
+        heads = sorted(name for name in tensors if not name.startswith("clip."))
+        if heads and not (trained and trained.mean_pooled):
             raise CheckpointError(
                 f"{path} contains {heads[0]}, part of a head over the frames (CLIP4Clip's seqLSTM, seqTransf "
                 "or tightTransf): choose a checkpoint with mean pooling (meanP)"
             )
-        tensors = _without_prefix(tensors, "clip.")
+        tensors = _without_prefix({name: tensors[name] for name in tensors.keys() - heads}, "clip.")
     from_openai = retrieval or not _NUMBERS.isdisjoint(tensors)
+    tensors = _without_position_numbers(path, tensors)
     tensors = _canonical(tensors)
     config = OpenClipConfig(activation="quick_gelu") if from_openai else read_open_clip_config(path.parent)
-    try:
+    if needs := layout_needs(tensors):
+        raise CheckpointError(f"{path} isn't supported: {needs}")
+    with _naming(path):
         geometry = infer_geometry(tensors, head_width=config.head_width, text_heads=config.text_heads)
         check_names(tensors, geometry)  # before a model of a thousand blocks is built
         with reading(path, "its tensors must be those of a CLIP", CheckpointError):
-            model = _empty_model(geometry, activation or config.activation)
+            model = _empty_model(geometry, activation or config.activation, config.end_token)
         weights = convert(tensors, geometry, {name: tuple(t.shape) for name, t in model.state_dict().items()})
+    return _fill(path, model, weights)
+
+
+def _read_siglip(path: Path, tensors: dict[str, Tensor], activation: str | None) -> SiglipModel:
+    config = read_open_clip_config(path.parent)
+    if config.siglip is None:
+        raise CheckpointError(
+            f"{path} has a vision tower of timm, whose kind its weights don't determine: add its "
+            f"{OPEN_CLIP_CONFIG}"
+        )
+    if activation is not None:
+        raise CheckpointError(f"{path} has its own activation setting: leave activation={activation!r} out")
+    with _naming(path), reading(path, "its tensors must be those of a SigLIP", CheckpointError):
+        model, weights = convert_siglip(tensors, config.siglip)
+    return _fill(path, model, weights)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in errors."""
+    try:
+        yield
     except CheckpointError as error:
         named = str(error) if str(path) in str(error) else f"{path}: {error}"
         raise CheckpointError(named) from None
+
+
+def _fill(path: Path, model: M, weights: dict[str, Tensor]) -> M:
+    """Give weights of a file to a model without memory for them."""
     # Copied, because the file may be memory-mapped, and may be replaced while the model is in use.
     weights = {
         name: tensor.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
@@ -70,13 +119,27 @@ def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel:
     }
     check_finite(path, weights.items())
     model.load_state_dict(weights, strict=True, assign=True)
-    return model.eval()
+    model.eval()
+    return model
 
 
-def _empty_model(geometry: Geometry, activation: str) -> CLIPModel:
-    """Make a model without memory for its weights."""
+def read_training_settings(path: Path) -> TrainingSettings | None:
+    """Read how a checkpoint file was trained from `hparams_train.json` in its folder; None if unknown.
+
+    Raises:
+        CheckpointError: the settings can't be followed.
+    """
+    # OpenAI's own archives may lie in the same folder.
+    return None if is_torchscript(path) else read_hparams(path.parent)
+
+
+def _empty_model(geometry: Geometry, activation: str, end_token: int | None) -> CLIPModel | MetaClip2Model:
+    """Make a model without memory for its weights; `CLIPModel` takes an end token of 2 for something else."""
+    config_class, model_class = (
+        (CLIPConfig, CLIPModel) if end_token is None else (MetaClip2Config, MetaClip2Model)
+    )
     shared = {"hidden_act": activation, "projection_dim": geometry.embed}
-    config = CLIPConfig(
+    config = config_class(
         projection_dim=geometry.embed,
         vision_config={
             **geometry.vision.config(),
@@ -91,11 +154,11 @@ def _empty_model(geometry: Geometry, activation: str) -> CLIPModel:
             "max_position_embeddings": geometry.context,
             # CLIP's vocabulary ends with its start and end token.
             "bos_token_id": geometry.vocabulary - 2,
-            "eos_token_id": geometry.vocabulary - 1,
+            "eos_token_id": geometry.vocabulary - 1 if end_token is None else end_token,
         },
     )
     with torch.device("meta"):
-        model = CLIPModel(config)
+        model = model_class(config)
     for part in (model.vision_model, model.text_model):
         count = part.embeddings.position_ids.shape[1]
         part.embeddings.position_ids = torch.arange(count).expand(1, -1)
@@ -106,6 +169,20 @@ def _without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor
     if not all(name.startswith(prefix) for name in tensors):
         return tensors
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+
+
+def _without_position_numbers(path: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Drop buffers that number the positions, such as `visual.position_ids` of CenterCLIP's vision tower.
+
+    Raises:
+        CheckpointError: they number them otherwise than 0, 1, 2...
+    """
+    buffers = [name for name in tensors if name.split(".")[-1] == "position_ids"]
+    for name in buffers:
+        numbers = tensors[name].flatten()
+        if not torch.equal(numbers, torch.arange(len(numbers)).to(numbers.dtype)):
+            raise CheckpointError(f"{path}: {name} must number the positions 0, 1, 2...: download it again")
+    return {name: tensor for name, tensor in tensors.items() if name not in buffers}
 
 
 def _canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 The shapes determine the model's geometry, and the geometry determines all names and shapes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from math import isqrt
 from typing import Any
@@ -12,10 +12,22 @@ from torch import Tensor
 
 from centerclip.errors import CheckpointError
 
-__all__ = ["Geometry", "TowerGeometry", "check_names", "convert", "infer_geometry"]
+__all__ = [
+    "Geometry",
+    "TowerGeometry",
+    "check_names",
+    "check_same",
+    "convert",
+    "count_blocks",
+    "infer_geometry",
+    "rename",
+    "shape_of",
+]
 
 # Width of a vision head if not 64: open_clip's ViT-H, ViT-g and ViT-bigG.
 _HEAD_WIDTHS = {1280: 80, 1408: 88, 1664: 104}
+
+_LAYOUT = "a CLIP with a vision transformer by OpenAI's names"
 
 # OpenAI's names and those of transformers.
 _TENSORS = {
@@ -89,14 +101,14 @@ def infer_geometry(
     Raises:
         CheckpointError: a necessary tensor is missing or has an impossible shape.
     """
-    width, _, patch, _ = _shape(tensors, "visual.conv1.weight", 4)
-    positions, _ = _shape(tensors, "visual.positional_embedding", 2)
+    width, _, patch, _ = shape_of(tensors, "visual.conv1.weight", 4)
+    positions, _ = shape_of(tensors, "visual.positional_embedding", 2)
     grid = isqrt(max(positions - 1, 0))
     if grid * grid != positions - 1 or not grid:
         raise CheckpointError(
             f"visual.positional_embedding has {positions} rows, but must have 1 + a square number"
         )
-    vocabulary, text_width = _shape(tensors, "token_embedding.weight", 2)
+    vocabulary, text_width = shape_of(tensors, "token_embedding.weight", 2)
     if text_heads is not None and text_heads > text_width:
         raise CheckpointError(f"text_cfg.heads is {text_heads}, but the text tower is only {text_width} wide")
     return Geometry(
@@ -104,9 +116,9 @@ def infer_geometry(
         text=_tower(tensors, "", text_width, text_width // text_heads if text_heads else 64),
         patch=patch,
         grid=grid,
-        embed=_shape(tensors, "visual.proj", 2)[1],
+        embed=shape_of(tensors, "visual.proj", 2)[1],
         vocabulary=vocabulary,
-        context=_shape(tensors, "positional_embedding", 2)[0],
+        context=shape_of(tensors, "positional_embedding", 2)[0],
     )
 
 
@@ -116,11 +128,19 @@ def check_names(tensors: dict[str, Tensor], geometry: Geometry) -> None:
     Raises:
         CheckpointError: a tensor is missing or unknown.
     """
-    names = _names(geometry)
-    for name in sorted(names.keys() - tensors.keys()):
+    check_same(tensors.keys(), _names(geometry).keys(), "a CLIP with a vision transformer")
+
+
+def check_same(found: Set[str], needed: Set[str], what: str) -> None:
+    """Check that a file has the tensors of a model, `what`, and no others.
+
+    Raises:
+        CheckpointError: a tensor is missing or unknown.
+    """
+    for name in sorted(needed - found):
         raise CheckpointError(f"{name} is missing")
-    for name in sorted(tensors.keys() - names.keys()):
-        raise CheckpointError(f"{name} isn't part of a CLIP with a vision transformer")
+    for name in sorted(found - needed):
+        raise CheckpointError(f"{name} isn't part of {what}")
 
 
 def convert(
@@ -136,17 +156,38 @@ def convert(
     Raises:
         CheckpointError: a tensor has the wrong shape, or isn't of floats.
     """
+    return rename(tensors, _names(geometry), shapes, transposed=_TRANSPOSED)
+
+
+def rename(
+    tensors: Mapping[str, Tensor],
+    names: Mapping[str, tuple[str, ...]],
+    shapes: Mapping[str, tuple[int, ...]],
+    *,
+    transposed: Collection[str] = (),
+) -> dict[str, Tensor]:
+    """Rename tensors, and split those with several new names into equal parts.
+
+    Args:
+        tensors: all of `names`.
+        names: new names by old ones.
+        shapes: by new name.
+        transposed: old names of matrices to transpose.
+
+    Raises:
+        CheckpointError: a tensor has the wrong shape, or isn't of floats.
+    """
     converted: dict[str, Tensor] = {}
-    for name, targets in _names(geometry).items():
-        tensor, transposed = tensors[name], name in _TRANSPOSED
-        first, *rest = shapes[targets[0]][:: -1 if transposed else 1] or (None,)
+    for name, targets in names.items():
+        tensor, turns = tensors[name], name in transposed
+        first, *rest = shapes[targets[0]][:: -1 if turns else 1] or (None,)
         needed = () if first is None else (len(targets) * first, *rest)
         if not tensor.is_floating_point():
             raise CheckpointError(f"{name} holds {tensor.dtype}, but weights must be floats")
         if tuple(tensor.shape) != needed:
             raise CheckpointError(f"{name} has the shape {tuple(tensor.shape)}, but must have {needed}")
         parts = tensor.chunk(len(targets)) if needed else [tensor]
-        converted |= zip(targets, [part.T if transposed else part for part in parts], strict=True)
+        converted |= zip(targets, [part.T if turns else part for part in parts], strict=True)
     return converted
 
 
@@ -172,20 +213,35 @@ def _names(geometry: Geometry) -> dict[str, tuple[str, ...]]:
 
 def _tower(tensors: dict[str, Tensor], prefix: str, width: int, head_width: int) -> TowerGeometry:
     blocks = f"{prefix}transformer.resblocks."
-    indices = {name.removeprefix(blocks).split(".")[0] for name in tensors if name.startswith(blocks)}
     if width % head_width:
         raise CheckpointError(
             f"{prefix}transformer is {width} wide, which isn't a multiple of its head width {head_width}"
         )
-    mlp_width, _ = _shape(tensors, f"{blocks}0.mlp.c_fc.weight", 2)
-    return TowerGeometry(width, len(indices), width // head_width, mlp_width)
+    mlp_width, _ = shape_of(tensors, f"{blocks}0.mlp.c_fc.weight", 2)
+    return TowerGeometry(width, count_blocks(tensors, blocks), width // head_width, mlp_width)
 
 
-def _shape(tensors: dict[str, Tensor], name: str, dimensions: int) -> tuple[int, ...]:
+def count_blocks(tensors: Mapping[str, Tensor], start: str) -> int:
+    """Count the different numbers that follow `start` in tensor names."""
+    return len({name.removeprefix(start).split(".")[0] for name in tensors if name.startswith(start)})
+
+
+def shape_of(
+    tensors: Mapping[str, Tensor], name: str, dimensions: int, *, layout: str = _LAYOUT
+) -> tuple[int, ...]:
+    """Return a tensor's shape.
+
+    Args:
+        tensors: of a file.
+        name: of the tensor.
+        dimensions: how many it must have.
+        layout: what the file must contain, for the message.
+
+    Raises:
+        CheckpointError: it is missing, or has another number of dimensions, or one of 0.
+    """
     if name not in tensors:
-        raise CheckpointError(
-            f"{name} is missing: the file must contain a CLIP with a vision transformer by OpenAI's names"
-        )
+        raise CheckpointError(f"{name} is missing: the file must contain {layout}")
     shape = tuple(tensors[name].shape)
     if len(shape) != dimensions or 0 in shape:
         raise CheckpointError(f"{name} has the shape {shape}, but must have {dimensions} dimensions above 0")

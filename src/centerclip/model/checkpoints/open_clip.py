@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from centerclip.errors import CheckpointError
+from centerclip.model.checkpoints.open_clip_siglip import SiglipSettings, read_siglip_settings
 from centerclip.model.reading import read_json, reading
 from centerclip.model.registry import OPEN_CLIP_CONFIG
+from centerclip.model.unsupported import open_clip_needs
 from centerclip.preprocessing import Preprocessing
 
 __all__ = ["OpenClipConfig", "read_open_clip_config"]
@@ -16,7 +18,10 @@ __all__ = ["OpenClipConfig", "read_open_clip_config"]
 _KNOWN = {
     "": {"embed_dim", "quick_gelu", "vision_cfg", "text_cfg"},
     "vision_cfg": {"image_size", "layers", "width", "head_width", "mlp_ratio", "patch_size", "patch_dropout"},
-    "text_cfg": {"context_length", "vocab_size", "width", "heads", "layers"},
+    "text_cfg": {
+        *("context_length", "vocab_size", "width", "heads", "layers"),
+        *("hf_tokenizer_name", "pool_type", "eos_id"),
+    },
 }
 
 _RESIZE = {"shortest": "crop", "squash": "squash"}
@@ -30,13 +35,17 @@ class OpenClipConfig:
         activation: `gelu` or `quick_gelu`.
         head_width: of the vision tower; None to derive it from the width.
         text_heads: None for one per 64 of width.
+        end_token: id of the end of a sentence, as MetaCLIP 2 has one; None for the highest of the vocabulary.
         preprocess: values for fields of `Preprocessing`.
+        siglip: settings of a SigLIP; None for a CLIP.
     """
 
     activation: str = "gelu"
     head_width: int | None = None
     text_heads: int | None = None
+    end_token: int | None = None
     preprocess: dict[str, Any] = field(default_factory=dict)
+    siglip: SiglipSettings | None = None
 
 
 def read_open_clip_config(folder: Path) -> OpenClipConfig:
@@ -52,6 +61,11 @@ def read_open_clip_config(folder: Path) -> OpenClipConfig:
         content = read_json(path, missing="", kind=CheckpointError)
         model = content["model_cfg"]
         vision, text = model["vision_cfg"], model["text_cfg"]
+        preprocess = _read_preprocess(content.get("preprocess_cfg", {}), path)
+        if siglip := read_siglip_settings(path, model):
+            return OpenClipConfig(preprocess=preprocess, siglip=siglip)
+        if needs := open_clip_needs(model):
+            raise CheckpointError(f"{path} describes a model that isn't supported: {needs}")
         for part, settings in (("", model), ("vision_cfg", vision), ("text_cfg", text)):
             for key in sorted(settings.keys() - _KNOWN[part]):
                 name = f"{part}.{key}".lstrip(".")
@@ -60,7 +74,8 @@ def read_open_clip_config(folder: Path) -> OpenClipConfig:
             activation="quick_gelu" if model.get("quick_gelu") else "gelu",
             head_width=_count(vision, "head_width"),
             text_heads=_count(text, "heads"),
-            preprocess=_read_preprocess(content.get("preprocess_cfg", {}), path),
+            end_token=_end_token(text, path),
+            preprocess=preprocess,
         )
 
 
@@ -69,6 +84,20 @@ def _count(settings: dict[str, Any], key: str) -> int | None:
     if count is not None and (type(count) is not int or count < 1):
         raise ValueError(f"{key} is {count!r}, but must be a whole number above 0")
     return count
+
+
+def _end_token(text: dict[str, Any], path: Path) -> int | None:
+    """Read the end token of a vocabulary other than CLIP's."""
+    settings = {key: text[key] for key in ("pool_type", "eos_id", "hf_tokenizer_name") if key in text}
+    if not settings:
+        return None
+    if text.get("pool_type") != "eos" or type(text.get("eos_id")) is not int:
+        raise CheckpointError(
+            f"{path} sets {settings} in text_cfg, but only pool_type 'eos' with an eos_id is supported: "
+            "choose another model"
+        )
+    end: int = text["eos_id"]
+    return end
 
 
 def _read_preprocess(saved: dict[str, Any], path: Path) -> dict[str, Any]:
