@@ -32,7 +32,18 @@ def clips(tmp_path: Path) -> Path:
 def test_variants_are_printed_and_written(run: Run, tiny: Path, clips: Path) -> None:
     page = Path("page.md")
     page.write_text("<!-- pretrained -->\n<!-- end of pretrained -->\n")
-    given = ("pretrained", clips, "--model", tiny, "--cache", "cache", "--schedule", "B2-3,8", "--device", "cpu")
+    given = (
+        "pretrained",
+        clips,
+        "--model",
+        tiny,
+        "--cache",
+        "cache",
+        "--schedule",
+        "B2-3,8",
+        "--device",
+        "cpu",
+    )
     done = run(*given, "--reducer", "kmedoids,kmedoids(weighted=true)", "--document", page)
     assert done.code == 0
     assert [row[:3] for row in done.rows] == [

@@ -179,7 +179,8 @@ def test_options_added_later_leave_earlier_fingerprints_alone() -> None:
         "name": "kmedoids", "metric": "euclidean", "max_iter": 100
     }  # fmt: skip
     assert reducer_config(parse_reducer("spectral")) == {
-        "name": "spectral", "graph": "heat", "sigma": "median", "neighbors": None, "mutual": False, "max_iter": 100,
+        "name": "spectral", "graph": "heat", "sigma": "median", "neighbors": None, "mutual": False,
+        "max_iter": 100,
     }  # fmt: skip
     assert reducer_config(parse_reducer("kmedoids(weighted=true)"))["weighted"] is True
     assert parse_reducer("kmedoids(weighted=false)").label == "kmedoids"
