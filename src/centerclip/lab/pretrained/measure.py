@@ -178,8 +178,8 @@ def _embed(
     halves = halves.without(failed)
     if len(halves.items) < 4:
         raise VideoError(
-            f"only {len(halves.items) // 2} of the clips can be read, but finding one among others needs two: "
-            "give more videos"
+            f"only {len(halves.items) // 2} of the clips can be read, but finding one among others needs "
+            "two: give more videos"
         )
     keys = [video_key(item) for item in halves.items]
     return halves, [stores[id(model)].take(keys) for model in models]
