@@ -101,7 +101,13 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(inspect)
 app.command()(train)
-for _name in ("demo", "bench", "study", "toy_world"):  # by name, as the product doesn't import the lab
+for _name in (
+    "demo",
+    "bench",
+    "study",
+    "pretrained",
+    "toy_world",
+):  # by name, as the product doesn't import the lab
     app.command()(getattr(import_module(f"centerclip.lab.commands.{_name}"), _name))
 
 

@@ -22,8 +22,9 @@ class Tokens:
         x: [..., L, D] the tokens; the class token, if any, is first.
         positions: [..., P, 3] float32, each patch token's frame, row and column. A blended token has the
             weighted mean position.
-        sizes: [..., P] float32, the number of patches each token represents, to weight attention by; None
-            if every token counts as one.
+        sizes: [..., P] float32, how much attention each token receives relative to the class token, or None
+            if all tokens receive the same. A merged token counts its patches; the center of a cluster counts
+            its patches per frame, because the class token then stands for those of all frames.
         has_class_token: whether x begins with a class token.
         owners: [..., N] int64 in 0..P - 1, the patch token that each of the N original tokens belongs to.
             In videos [B, S, L, D], N = T * P and owners count through all S sequences. None if not tracked,
@@ -55,7 +56,7 @@ class Tokens:
     def bias(self) -> Tensor | None:
         """[G, 1, 1, L] float32 to add to the attention scores of sequences [G, L, D], or None.
 
-        The logarithm of the sizes: a blended token receives as much attention as its patches together.
+        The logarithm of the sizes: a token receives as much attention as its patches together.
 
         Source: ToMe (arXiv 2210.09461) section 3, proportional attention.
         """

@@ -46,7 +46,7 @@ class ModelCard:
     def options(self) -> str:
         """The command's options that choose this model."""
         named = {"model": self.name, "schedule": self.schedule}
-        if self.reducer != "kmedoids":
+        if self.schedule != "none":  # the default reducer depends on the model
             named["reducer"] = self.reducer
         if self.backbone:
             named["backbone"] = self.backbone

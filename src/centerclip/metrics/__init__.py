@@ -8,6 +8,7 @@ from centerclip.metrics.summary import (
     Estimate,
     Summary,
     compare,
+    mean,
     summarize,
 )
 
@@ -18,6 +19,7 @@ __all__ = [
     "Estimate",
     "Summary",
     "compare",
+    "mean",
     "ranks",
     "summarize",
     "video_to_text_ranks",

@@ -113,6 +113,32 @@ def summarize(
     return Summary(count=len(values), **estimates)
 
 
+def mean(
+    values: ArrayLike, *, groups: ArrayLike | None = None, seed: int = 0, resamples: int = 1000
+) -> Estimate:
+    """Average one figure per query, with a 95 % percentile bootstrap interval as in `summarize`.
+
+    Args:
+        values: [Q] finite; the difference of two systems' figures gives a paired interval.
+        groups, seed, resamples: as in `summarize`.
+
+    Raises:
+        ValueError: no values, values that aren't finite, or groups of another length.
+    """
+    figures = np.asarray(values, dtype=np.float64)
+    if figures.ndim != 1 or not figures.size or not np.isfinite(figures).all():
+        raise ValueError(f"values {list(figures.shape)} must be a list of at least one finite number")
+    group, count = _grouped(figures, groups)
+    sums = np.bincount(group, weights=figures, minlength=count)
+    sizes = np.bincount(group, minlength=count)
+    draws = [
+        weights @ sums / (weights @ sizes)
+        for weights in bootstrap_weights(count, queries=count, seed=seed, resamples=resamples)
+    ]
+    low, high = np.percentile(np.concatenate(draws), [2.5, 97.5])
+    return Estimate(float(figures.mean()), float(low), float(high))
+
+
 def compare(
     ranks_a: ArrayLike,
     ranks_b: ArrayLike,
@@ -181,13 +207,20 @@ def _checked(
         raise ValueError(f"ranks {list(values.shape)} must be a list of at least one finite number >= 1")
     if resamples < 1:
         raise ValueError(f"resamples is {resamples}; it must be at least 1")
+    return values, *_grouped(values, groups)
+
+
+def _grouped(values: NDArray[np.float64], groups: ArrayLike | None) -> tuple[NDArray[np.int64], int]:
+    """Return the index of each query's group [Q], and the number of groups."""
     if groups is None:
-        return values, np.arange(len(values)), len(values)
+        return np.arange(len(values)), len(values)
     names = np.asarray(groups)
     if names.shape != values.shape:
-        raise ValueError(f"groups {list(names.shape)} must have the shape of ranks, {list(values.shape)}")
+        raise ValueError(
+            f"groups {list(names.shape)} must have the shape of the values, {list(values.shape)}"
+        )
     distinct, group = np.unique(names, return_inverse=True)
-    return values, group.astype(np.int64), len(distinct)
+    return group.astype(np.int64), len(distinct)
 
 
 def _interval(draws: list[_Statistics], name: str) -> tuple[float, float]:

@@ -297,7 +297,7 @@ class CenterCLIP(nn.Module):
             name: a hub name; a folder; `nano`, the small bundled model; or a checkpoint file of OpenAI,
                 open_clip, CLIP4Clip or CenterCLIP (`centerclip.model.checkpoints`).
             schedule, reducer, frames: default to the saved model's own (for a checkpoint file, those of its
-                `hparams_train.json`), or else to `default_schedule`, k-medoids and 12 frames.
+                `hparams_train.json`), or else to `default_schedule`, `kmedoids(weighted=true)` and 12 frames.
             device: the CPU by default.
             dtype: of the weights; float32 by default, regardless of how they are stored.
             tokenizer: a folder, a hub name, or the tokenizer itself; the model's own by default. For a

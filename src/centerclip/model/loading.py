@@ -36,9 +36,12 @@ def default_schedule(*, blocks: int, patches: int, frames: int) -> TokenSchedule
 
 
 def default_settings(backbone: Backbone, frames: int) -> ModelSettings:
-    """Return the settings of models without `centerclip.json`."""
+    """Return the settings of models without `centerclip.json`, which no schedule was trained into.
+
+    Their clusters weigh attention by size: this changes their embeddings least (docs/pretrained.md).
+    """
     schedule = default_schedule(blocks=backbone.blocks, patches=backbone.patches, frames=frames)
-    return ModelSettings(str(schedule), {"name": "kmedoids"}, frames)
+    return ModelSettings(str(schedule), {"name": "kmedoids", "weighted": True}, frames)
 
 
 def load_backbone(

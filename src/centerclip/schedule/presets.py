@@ -13,11 +13,11 @@ __all__ = ["PRESETS", "check_schedule", "resolve_schedule"]
 
 PRESETS: Mapping[str, str] = MappingProxyType(
     {
-        # Multiply-adds of ViT-B/32 on 12 frames (`none`: 52.9 G), and nano's text-to-video R@1 in
-        # docs/study.md (`none`: 76.9 [73.4, 80.3]).
-        "fast": "B3-3,49",  # 23.9 G, 80.2 [77.0, 83.2]
-        "balanced": "B6-4,49",  # 35.7 G, 80.5 [77.2, 83.6]; the default
-        "best": "B6-6,49",  # 40.0 G, 79.3 [75.8, 82.6]; the nearest to the plain model
+        # Multiply-adds of ViT-B/32 on 12 frames (`none`: 49.4 G; docs/pretrained.md has other models), and
+        # nano's text-to-video R@1 in docs/study.md (`none`: 76.9 [73.4, 80.3]).
+        "fast": "B3-3,49",  # 23.0 G, 80.2 [77.0, 83.2]
+        "balanced": "B6-4,49",  # 34.6 G, 80.5 [77.2, 83.6]; the default
+        "best": "B6-6,49",  # 38.3 G, 79.3 [75.8, 82.6]; the nearest to the plain model
     }
 )
 """For the paper's smaller model: 12 blocks, 12 frames, 49 patches per frame."""
@@ -34,8 +34,8 @@ def resolve_schedule(
 
     A preset's blocks and segments scale proportionally: `balanced` reduces after half of the blocks, to a
     third as many segments as frames. Its 49 tokens become all of a frame's patches up to 64, and otherwise
-    160/196 of them, as in the paper (B/32: 49, B/16: 160, L/14: 209). How presets affect the recall of models
-    that weren't trained with them is unknown.
+    160/196 of them, as in the paper (B/32: 49, B/16: 160, L/14: 209). In a model that wasn't trained with a
+    schedule, `none` on fewer frames preserves more of an embedding at equal cost (docs/pretrained.md).
 
     Args:
         schedule: a preset's name, the notation, or a schedule, which is returned unchanged.

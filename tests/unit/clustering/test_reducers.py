@@ -26,6 +26,8 @@ from centerclip.errors import ConfigError
 SEGMENTS, FRAMES, PATCHES, WIDTH = 2, 3, 10, 16
 COUNT = FRAMES * PATCHES
 BLENDING = {"pool", "merge"}
+WEIGHTED = ("kmedoids(weighted=true)", "spectral(weighted=true)")
+EVERY = (*REDUCERS, *WEIGHTED)
 
 
 def tokens_of_segments(seed: int = 0, *, class_tokens: bool = True) -> Tokens:
@@ -48,7 +50,7 @@ def assert_equal(one: Tokens, other: Tokens) -> None:
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("k", [1, 7, PATCHES, 17, COUNT])
-@pytest.mark.parametrize("name", REDUCERS)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_reducer_keeps_the_contract(name: str, k: int, training: bool, device: str) -> None:
     tokens = tokens_of_segments().map(lambda values: values.to(device))
     reduced = run(name, tokens, k, training=training)
@@ -65,11 +67,12 @@ def test_every_reducer_keeps_the_contract(name: str, k: int, training: bool, dev
     if reduced.owners is not None:
         assert reduced.owners.shape == (SEGMENTS, COUNT)
         assert all(row.unique().tolist() == list(range(k)) for row in reduced.owners)
-    assert (reduced.sizes is not None) == (reduced.bias is not None) == (name == "merge")
+    weighted = name == "merge" or name in WEIGHTED
+    assert (reduced.sizes is not None) == (reduced.bias is not None) == weighted
 
 
 @pytest.mark.parametrize("class_tokens", [False, True])
-@pytest.mark.parametrize("name", REDUCERS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_segment_does_not_depend_on_the_others(name: str, class_tokens: bool) -> None:
     if name == "token_shift" and not class_tokens:
         with pytest.raises(ConfigError, match="this tower has none: use temporal_shift"):
@@ -107,7 +110,7 @@ def test_all_blended_tokens_have_a_gradient(name: str) -> None:
     assert (tokens.x.grad[:, :, 1:] > 0).all()
 
 
-@pytest.mark.parametrize("name", REDUCERS)
+@pytest.mark.parametrize("name", EVERY)
 def test_autocast_and_half_precision_do_not_change_the_choice(name: str) -> None:
     tokens = tokens_of_segments()
     half = Tokens(tokens.x.bfloat16(), tokens.positions, has_class_token=True)
@@ -142,6 +145,45 @@ def test_clustering_reducers_keep_the_medoids_of_the_frame_major_sequence() -> N
     reduced = run("spectral(graph=knn)", as_tokens(sequence.unflatten(1, (2, 100))), 20)
     found = spectral_clustering(sequence, 20, **knn, neighbors=15)
     assert torch.equal(kept_of(reduced, 100), found.medoids)
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_weights_change_no_choice_and_count_the_patches_per_frame(name: str) -> None:
+    tokens = tokens_of_segments()
+    plain, weighted = run(name.partition("(")[0], tokens, 7), run(name, tokens, 7)
+    assert plain.sizes is None
+    assert torch.equal(weighted.x, plain.x)
+    assert torch.equal(weighted.positions, plain.positions)
+    assert torch.equal(weighted.owners, plain.owners)
+    for sizes, owners in zip(weighted.sizes, weighted.owners, strict=True):
+        torch.testing.assert_close(FRAMES * sizes, owners.bincount(minlength=7).float())
+    torch.testing.assert_close(weighted.bias[:, 0, 0, 0], torch.zeros(SEGMENTS))  # the class token's
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_sizes_of_two_stages_account_for_all_patches(name: str) -> None:
+    tokens = as_tokens(token_sets("clustered", (4, COUNT, WIDTH)).unflatten(1, (FRAMES, PATCHES)))
+    first = run(name, tokens, 12)
+    torch.testing.assert_close(first.sizes.sum(1), torch.full((4,), float(PATCHES)))
+    # Pairs of segments of the first stage are segments of two sequences in the second.
+    second = run(name, first.reshape(2, 2), 5)
+    torch.testing.assert_close(second.sizes.sum(1), torch.full((2,), float(PATCHES)))
+    earlier = first.sizes.view(2, -1)
+    summed = torch.zeros(2, 5).scatter_add(1, second.owners, earlier)
+    torch.testing.assert_close(2 * second.sizes, summed)
+    assert not torch.equal(second.sizes, run(name, Tokens(first.x, first.positions).reshape(2, 2), 5).sizes)
+
+
+def test_options_added_later_leave_earlier_fingerprints_alone() -> None:
+    assert reducer_config(parse_reducer("kmedoids")) == {
+        "name": "kmedoids", "metric": "euclidean", "max_iter": 100
+    }  # fmt: skip
+    assert reducer_config(parse_reducer("spectral")) == {
+        "name": "spectral", "graph": "heat", "sigma": "median", "neighbors": None, "mutual": False,
+        "max_iter": 100,
+    }  # fmt: skip
+    assert reducer_config(parse_reducer("kmedoids(weighted=true)"))["weighted"] is True
+    assert parse_reducer("kmedoids(weighted=false)").label == "kmedoids"
 
 
 def test_pool_averages_positions_over_frames() -> None:
@@ -207,7 +249,7 @@ def test_impossible_counts_and_values_are_refused() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *REDUCERS,
+        *EVERY,
         "kmedoids(metric=cosine, max_iter=5)",
         "spectral(graph=knn, sigma=2.0, neighbors=4, mutual=true, max_iter=3)",
     ],
@@ -230,6 +272,8 @@ def test_a_reducer_is_remade_from_its_config_and_its_label(text: str) -> None:
         ("spectral(neighbors=2.5)", "neighbors is 2.5"),
         ("spectral(mutual=yes)", "mutual is 'yes'"),
         ("kmedoids(max_iter=many)", "max_iter is 'many'"),
+        ("kmedoids(weighted=1)", "weighted is 1, but must be true or false"),
+        ("spectral(weighted=yes)", "weighted is 'yes'"),
         ({"metric": "cosine"}, "give a name"),
         (7, "an instance of a subclass of centerclip.clustering.Reducer"),
         (Reducer, r"is the class Reducer: give an instance, Reducer\(\)"),
@@ -309,6 +353,16 @@ def test_invalid_choices_are_refused(result: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as error:
         run(Mine(result), tokens_of_segments(), 3)
     assert "test_reducers:Mine" in str(error.value)
+
+
+def test_a_weighted_reducer_must_say_what_its_tokens_stand_for() -> None:
+    class Weighted(Mine):
+        @property
+        def weighted(self) -> bool:
+            return True
+
+    with pytest.raises(ConfigError, match="Weighted is weighted, so choose must return a Clustering"):
+        run(Weighted(lambda tokens, k: torch.arange(k).expand(2, -1)), tokens_of_segments(), 3)
 
 
 @pytest.mark.parametrize(

@@ -20,15 +20,20 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
-    ("make", "schedule", "least"),
+    ("make", "schedule", "reducer", "least"),
     # The worst of 2,400 segments was at 0.9987 and 0.9991: tiny models with widely drawn weights suffer more
     # from rounding than large ones. With a reduction, rounding may change one of their few medoids.
-    [(clip_model, "none", 0.998), (siglip_model, "none", 0.998), (clip_model, "B2-2,8", 0.9)],
+    [
+        (clip_model, "none", "kmedoids", 0.998),
+        (siglip_model, "none", "kmedoids", 0.998),
+        (clip_model, "B2-2,8", "kmedoids", 0.9),
+        (clip_model, "B2-2,8", "kmedoids(weighted=true)", 0.9),
+    ],
 )
 def test_embeddings_are_close_to_those_of_float32_but_not_equal(
-    make: Callable[[], nn.Module], schedule: str, least: float
+    make: Callable[[], nn.Module], schedule: str, reducer: str, least: float
 ) -> None:
-    model = CenterCLIP(make(), schedule, frames=4)
+    model = CenterCLIP(make(), schedule, reducer=reducer, frames=4)
     weights = {name: weight.clone() for name, weight in model.state_dict().items()}
     rounded = prepare(model, CPU, "int8")
     frames = torch.randn(20, 4, 3, 16, 16)
@@ -72,8 +77,9 @@ def test_the_card_states_the_precision() -> None:
         assert encoder.fingerprint == model.fingerprint()
 
 
-def test_openvino_equals_torch_for_any_number_of_videos() -> None:
-    model = CenterCLIP(clip_model(), "B2-2,8", frames=4)
+@pytest.mark.parametrize("reducer", ["kmedoids", "kmedoids(weighted=true)"])
+def test_openvino_equals_torch_for_any_number_of_videos(reducer: str) -> None:
+    model = CenterCLIP(clip_model(), "B2-2,8", reducer=reducer, frames=4)
     encoder = VideoEncoder(model, device="cpu", precision="float32", backend="openvino")
     assert model.tower is None
     assert encoder.fingerprint == model.fingerprint()

@@ -62,7 +62,9 @@ def test_a_missing_index_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def test_another_model_is_refused_with_the_remedy(index: VideoIndex) -> None:
-    with pytest.raises(FingerprintError, match=r"made by tiny .*--model tiny --schedule B6-4,49.*--index"):
+    with pytest.raises(
+        FingerprintError, match=r"made by tiny .*--model tiny --schedule B6-4,49 --reducer kmedoids.*--index"
+    ):
         index.bind(replace(CARD, fingerprint="ffff", name="other"))
     with pytest.raises(FingerprintError, match="windows of 12 seconds, not 20: use --window 12"):
         index.bind(replace(CARD, window_seconds=20.0))

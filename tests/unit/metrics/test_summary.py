@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from centerclip.metrics import compare, summarize
+from centerclip.metrics import Estimate, compare, mean, summarize
 from centerclip.metrics.resampling import bootstrap_weights, exchange_weights
 
 RANKS = [1, 1, 2, 4, 5, 6, 10, 11, 50, 51]
@@ -41,6 +41,21 @@ def test_captions_of_one_video_are_not_independent() -> None:
     assert grouped.value == alone.value == 50
     ratio = (grouped.high - grouped.low) / (alone.high - alone.low)
     assert ratio == pytest.approx(np.sqrt(20), rel=0.2)
+
+
+def test_a_mean_has_the_interval_of_a_recall() -> None:
+    ranks = np.repeat(np.where(np.arange(50) < 25, 1, 9), 20)
+    videos = np.repeat(np.arange(50), 20)
+    found = mean(np.where(ranks <= 1, 100, 0), groups=videos)
+    assert found == summarize(ranks, groups=videos).recall_at_1
+    assert mean([3, 5], groups=["a", "a"]) == mean([4]) == Estimate(4, 4, 4)
+    uneven = mean([1, 1, 1, 5], groups=[0, 0, 0, 1])  # groups count by their queries
+    assert (uneven.value, uneven.low, uneven.high) == (2, 1, 5)
+    for bad in ([], [np.nan], [[1.0]]):
+        with pytest.raises(ValueError, match="at least one finite number"):
+            mean(bad)
+    with pytest.raises(ValueError, match=r"groups \[1\]"):
+        mean([1, 2], groups=[1])
 
 
 def test_slices_add_up_to_the_number_of_resamples(monkeypatch: pytest.MonkeyPatch) -> None:

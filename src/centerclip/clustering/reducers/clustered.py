@@ -1,11 +1,11 @@
 """Reducers that keep the center tokens of clusters."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from centerclip.clustering.distance import METRICS
 from centerclip.clustering.kmedoids import Clustering, kmedoids
-from centerclip.clustering.reducers.reducer import Reducer
+from centerclip.clustering.reducers.reducer import LATER, Reducer
 from centerclip.clustering.spectral import check_graph, spectral_clustering
 from centerclip.clustering.tokens import Tokens
 
@@ -14,14 +14,16 @@ __all__ = ["KMedoids", "Spectral"]
 
 @dataclass(frozen=True)
 class KMedoids(Reducer):
-    """Keeps the medoids of k-medoids. The options are those of `kmedoids`."""
+    """Keeps the medoids of k-medoids. The options are those of `kmedoids`, and `weighted`."""
 
     metric: str = "euclidean"
     max_iter: int = 100
+    weighted: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
             raise ValueError(f"metric is {self.metric!r}, but must be one of {', '.join(METRICS)}")
+        _check_switches(weighted=self.weighted)
         _check_rounds(self.max_iter)
 
     def choose(self, tokens: Tokens, k: int) -> Clustering:
@@ -30,7 +32,7 @@ class KMedoids(Reducer):
 
 @dataclass(frozen=True)
 class Spectral(Reducer):
-    """Keeps the medoids of spectral clustering. The options are those of `spectral_clustering`.
+    """Keeps the medoids of spectral clustering. The options are those of it, and `weighted`.
 
     Two defaults differ: `sigma` is `median`, because most towers' tokens are too far apart for the paper's
     2.0; `neighbors` is the paper's five per frame, plus five if frames have at least 100 patch tokens.
@@ -41,11 +43,11 @@ class Spectral(Reducer):
     neighbors: int | None = None
     mutual: bool = False
     max_iter: int = 100
+    weighted: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
         check_graph(self.graph, self.sigma, self.neighbors)
-        if not isinstance(self.mutual, bool):
-            raise ValueError(f"mutual is {self.mutual!r}, but must be true or false")
+        _check_switches(mutual=self.mutual, weighted=self.weighted)
         _check_rounds(self.max_iter)
         if self.sigma != "median":  # 2 and 2.0 have the same fingerprint
             object.__setattr__(self, "sigma", float(self.sigma))
@@ -61,6 +63,12 @@ class Spectral(Reducer):
             mutual=self.mutual,
             max_iter=self.max_iter,
         )
+
+
+def _check_switches(**switches: object) -> None:
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} is {value!r}, but must be true or false")
 
 
 def _check_rounds(max_iter: int) -> None:

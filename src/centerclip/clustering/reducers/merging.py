@@ -1,7 +1,6 @@
 """The reducer that merges similar tokens, by bipartite soft matching."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -26,7 +25,9 @@ class Merge(Reducer):
     blocks has no access to them.
     """
 
-    weighted: ClassVar[bool] = True
+    @property
+    def weighted(self) -> bool:
+        return True
 
     def blend(self, tokens: Tokens, k: int) -> Tensor:
         segments, frames, patches, _ = tokens.patches.shape

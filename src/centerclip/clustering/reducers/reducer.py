@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
@@ -19,7 +19,11 @@ from centerclip.naming import (
     write_options,
 )
 
-__all__ = ["Reducer", "parse_reducer", "reducer_config"]
+__all__ = ["LATER", "Reducer", "parse_reducer", "reducer_config"]
+
+LATER = {"later": True}
+"""Metadata of options that reducers didn't always have: `reducer_config` leaves out their defaults, so that
+the fingerprints of models and indexes made before stay the same."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,13 @@ class Reducer:
     either `choose` or `blend`. Both are called without gradient and autocast. `reduce` does everything else.
     """
 
-    weighted: ClassVar[bool] = False
-    """Whether each token goes into a single blended token, and attention is weighted by patches per token."""
+    @property
+    def weighted(self) -> bool:
+        """Whether attention is weighted by the number of patches that each remaining token stands for.
+
+        Requires a `choose` that returns a `Clustering`, or a `blend` that puts each token into a single one.
+        """
+        return False
 
     @property
     def name(self) -> str:
@@ -125,6 +134,8 @@ def reducer_config(reducer: Reducer) -> dict[str, Any]:
     options = {}
     for field in fields(reducer):
         value = getattr(reducer, field.name)
+        if value == field.default and field.metadata.get("later"):
+            continue
         is_real = isinstance(field.default, float) and type(value) is int  # 1 and 1.0 are the same option
         options[field.name] = float(value) if is_real else value
     return write_options(reducer.name, options, "reducer")

@@ -74,6 +74,18 @@ def _keep(tokens: Tokens, k: int, reducer: Reducer, training: bool) -> Tokens:
         return values.gather(1, kept[..., None].expand(-1, -1, values.shape[-1]))  # [G, K, ...]
 
     sizes = None if tokens.sizes is None else tokens.sizes.flatten(1).gather(1, kept)  # [G, K]
+    if reducer.weighted:
+        if owners is None:
+            raise ConfigError(
+                f"reducer {reducer.name} is weighted, so choose must return a Clustering, which says how "
+                "many tokens each kept one stands for"
+            )
+        every = sequence.new_ones(owners.shape, dtype=torch.float32)
+        every = every if tokens.sizes is None else tokens.sizes.flatten(1)
+        summed = every.new_zeros(kept.shape).scatter_add_(1, owners, every)  # [G, K]
+        # The class token stands for those of all frames. Counting it once would take attention from it, which
+        # changes embeddings more (docs/pretrained.md).
+        sizes = summed / tokens.x.shape[1]
     return Tokens(take(sequence), take(tokens.positions.flatten(1, 2)), sizes, owners=owners)
 
 

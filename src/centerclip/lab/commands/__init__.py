@@ -1,1 +1,1 @@
-"""Commands of the laboratory: `demo`, `toy-world`, `bench` and `study`."""
+"""Commands of the laboratory: `demo`, `toy-world`, `bench`, `study` and `pretrained`."""
