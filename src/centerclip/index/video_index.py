@@ -97,7 +97,8 @@ class VideoIndex:
         """Create the index for this model, or check that it belongs to it.
 
         Raises:
-            FingerprintError: it belongs to another model, or has windows of another length or precision.
+            FingerprintError: it belongs to another model, or has windows of another length, sampling or
+                precision.
         """
         if self.model is None:
             with writer_lock(self.location, remote=self._store.remote, wait_seconds=60):
@@ -110,6 +111,11 @@ class VideoIndex:
             raise FingerprintError(
                 f"the index {self.location} has windows of {bound.window_seconds:g} seconds, not "
                 f"{card.window_seconds:g}: use --window {bound.window_seconds:g}, or another --index"
+            )
+        if bound.sampling != card.sampling:
+            raise FingerprintError(
+                f"the index {self.location} was made with {bound.sampling!r} sampling of frames, not "
+                f"{card.sampling!r}: use --sampling {bound.sampling}, or another --index"
             )
         if bound.precision != card.precision:
             remedy = "add --precision int8" if bound.precision == "int8" else "leave out --precision int8"

@@ -19,11 +19,14 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
+from centerclip.records import Sampling, Window
 from centerclip.video.frames import DamageError, FrameStream
 from centerclip.video.packets import PacketIndex, PacketReader, SeekError
 from centerclip.video.pictures import PictureMaker, Place, upright_size
 from centerclip.video.playback import Playback
+from centerclip.video.sampling import choose_instants
 from centerclip.video.timeline import Timeline
+from centerclip.video.windows import instants, strides
 
 __all__ = ["DirectReader", "Facts"]
 
@@ -133,6 +136,28 @@ class DirectReader:
             scene_cuts=tuple(cuts),
         )
 
+    def choose(self, windows: Sequence[Window], frames: int, sampling: Sampling) -> NDArray[np.float64]:
+        """Choose at which instants to look at windows, one for each of their equal strides.
+
+        In a file that must be decoded from its start, all frames cost the same: it is looked at the centers.
+
+        Args:
+            windows: W stretches of the file, at least one, in time order, without overlap.
+            frames: T, strides per window, at least 1.
+            sampling: which frame represents a stride.
+
+        Returns:
+            [W * T] seconds, not descending, for `frames_at`.
+
+        Raises:
+            ValueError: `frames` below 1, or a window that is empty or not finite.
+        """
+        if sampling == "center" or not self._planning:
+            return np.concatenate([instants(window, frames) for window in windows])
+        index, borrow = self._packets.index, sampling == "keys"
+        edges = (strides(window, frames) for window in windows)
+        return np.concatenate([choose_instants(self._timeline, index, row, borrow=borrow) for row in edges])
+
     def frames_at(
         self, seconds: Sequence[float] | NDArray[np.float64], place: Place | None = None
     ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
@@ -177,8 +202,9 @@ class DirectReader:
     def _planned(self, seconds: NDArray[np.float64]) -> Iterator[tuple[float, VideoFrame]]:
         """Decode only the groups of pictures that hold the wanted frames."""
         numbers, counts = np.unique(self._timeline.frames_at(seconds), return_counts=True)
-        packets: list[int] = self._timeline.packets[numbers].tolist()
-        starts = [self._packets.index.start_of(packet) for packet in packets]
+        places = self._timeline.packets[numbers]
+        packets: list[int] = places.tolist()
+        starts: list[int] = self._packets.index.starts_of(places).tolist()
         untils = _run_ends(packets, starts)
         self._stream.want(packets)
         for packet, start, until, count in zip(packets, starts, untils, counts, strict=True):

@@ -140,19 +140,21 @@ class PacketIndex:
                 **arrays, last_duration=int(stored["last_duration"]), constant=bool(stored["constant"])
             )
 
-    def start_of(self, packet: int) -> int:
-        """Return the packet at which decoding must start to get the frame of `packet` right.
+    def starts_of(self, packets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the packets at which decoding must start to get the frames of some packets [n] right.
 
         This is the last key that neither follows the packet in the file nor is shown after it: a frame that
         follows a key in the file but is shown before it may refer to frames before that key (an open group
         of pictures). Without such a key, or if it is the first, it is packet 0, because earlier packets are
         decoded along with the first key.
         """
-
-        place = int(np.searchsorted(self.keys, packet, side="right")) - 1
-        while place > 0 and self.pts[self.keys[place]] > self.pts[packet]:
-            place -= 1
-        return int(self.keys[place]) if place > 0 else 0
+        if not len(self.keys):
+            return np.zeros_like(packets)
+        places = np.maximum(np.searchsorted(self.keys, packets, side="right") - 1, 0)
+        while (late := (places > 0) & (self.pts[self.keys[places]] > self.pts[packets])).any():
+            places -= late
+        starts: NDArray[np.int64] = np.where(places > 0, self.keys[places], 0)
+        return starts
 
 
 def _scan(packets: Iterator[Packet[VideoStream]]) -> PacketIndex:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
+from centerclip.records import Sampling, Window
 from centerclip.video.channel import Channel, ClosedError, Message
 from centerclip.video.decode import DirectReader
 from centerclip.video.packets import PacketIndex
@@ -74,6 +75,7 @@ class _Worker:
         tasks: dict[str, Callable[..., None]] = {
             "open": self._open,
             "packets": self._packets,
+            "choose": self._choose,
             "frames": self._frames,
             "close": self._close,
             "excerpt": self._excerpt,
@@ -121,6 +123,13 @@ class _Worker:
     def _packets(self, data: bytes) -> None:
         assert self._reader is not None
         self._channel.send({}, self._reader.packets.to_bytes())
+
+    def _choose(
+        self, data: bytes, windows: list[tuple[float, float]], frames: int, sampling: Sampling
+    ) -> None:
+        assert self._reader is not None
+        chosen = self._reader.choose([Window(start, end) for start, end in windows], frames, sampling)
+        self._channel.send({"seconds": chosen.tolist()})
 
     def _frames(self, data: bytes, seconds: list[float]) -> None:
         assert self._reader is not None
