@@ -13,7 +13,7 @@ from centerclip.cli import options
 from centerclip.cli.indexing import check_videos, run_indexing
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, write_json, write_tabs
-from centerclip.records import Sampling  # typer reads it
+from centerclip.records import SAMPLINGS
 from centerclip.schedule import check_schedule
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def index(
         option("Maximum length of a window. Default: the index's own, or 12.", metavar="SEC", min=0.1),
     ] = None,
     sampling: Annotated[
-        Sampling | None,
+        str | None,
         option(
             "Frame that represents a stride of a window: cheapest (to decode), keys (key frames only, where "
             "there are enough), or center. Default: the index's own, or cheapest.",
@@ -91,6 +91,10 @@ def index(
         raise typer.BadParameter("name at least one video or folder", ctx, param_hint="PATH")
     if schedule is not None:
         check_schedule(schedule)
+    chosen = next((known for known in SAMPLINGS if known == sampling), None)
+    if sampling is not None and chosen is None:
+        names = ", ".join(SAMPLINGS)
+        raise typer.BadParameter(f"{sampling!r} is not one of {names}", ctx, param_hint="--sampling")
 
     from centerclip.index import VideoIndex
 
@@ -111,7 +115,7 @@ def index(
         reducer=reducer,
         backbone=backbone,
         window_seconds=window,
-        sampling=sampling,
+        sampling=chosen,
         device=device,
         precision=precision,
         backend=backend,
