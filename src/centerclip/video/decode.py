@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from centerclip.errors import VideoError
 from centerclip.records import Sampling, Window
 from centerclip.video.frames import DamageError, FrameStream
-from centerclip.video.packets import PacketIndex, PacketReader, SeekError
+from centerclip.video.packet_index import PacketIndex
+from centerclip.video.packets import ContainerIndexError, PacketReader, SeekError
 from centerclip.video.pictures import PictureMaker, Place, upright_size
 from centerclip.video.playback import Playback
 from centerclip.video.sampling import choose_instants
@@ -83,21 +84,28 @@ class DirectReader:
     ) -> None:
         self.path = Path(path)
         self._packets = PacketReader(self.path, packets, tick)
+        self._pictures = PictureMaker()
         try:
-            self._stream = FrameStream(self._packets)
-            first = self._first_frame()
-            self._pictures = PictureMaker()
-            self._size = upright_size(first)
-            self._timeline = Timeline.of(
-                self._packets.index,
-                tick=self._packets.stream.time_base or Fraction(0),
-                rate=_stated_rate(self._packets.stream),
-                first_pts=first.pts,
-                ordered=_timed_by_order(self._packets),
-            )
+            try:
+                self._begin()
+            except ContainerIndexError:
+                self._begin_again()
         except BaseException:
             self.close()
             raise
+
+    def _begin(self) -> None:
+        """Decode the first frame, and lay out the others by the index."""
+        self._stream = FrameStream(self._packets)
+        first = self._first_frame()
+        self._size = upright_size(first)
+        self._timeline = Timeline.of(
+            self._packets.index,
+            tick=self._packets.stream.time_base or Fraction(0),
+            rate=_stated_rate(self._packets.stream),
+            first_pts=first.pts,
+            ordered=_timed_by_order(self._packets),
+        )
         codec = self._packets.stream.codec_context.codec.canonical_name
         self._planning = (
             self._stream.strict
@@ -106,6 +114,11 @@ class DirectReader:
             and codec in _RANDOM_ACCESS_CODECS
         )
         self._playback: Playback | None = None
+
+    def _begin_again(self) -> None:
+        """Read all packets: the container's index, by which the frames are laid out, is wrong."""
+        self._packets.scan()
+        self._begin()
 
     def __enter__(self) -> DirectReader:
         return self
@@ -198,6 +211,8 @@ class DirectReader:
                     yield time, picture
             except DamageError:
                 self._planning = False
+            except ContainerIndexError:
+                self._begin_again()
 
     def _planned(self, seconds: NDArray[np.float64]) -> Iterator[tuple[float, VideoFrame]]:
         """Decode only the groups of pictures that hold the wanted frames."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from centerclip.video.packets import PacketIndex
+from centerclip.video.packet_index import PacketIndex
 from centerclip.video.timeline import TOLERANCE_SECONDS, Timeline
 
 __all__ = ["choose_instants"]

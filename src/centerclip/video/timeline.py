@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from centerclip.video.packets import NO_PTS, PacketIndex
+from centerclip.video.packet_index import NO_PTS, PacketIndex
 
 __all__ = ["TOLERANCE_SECONDS", "Timeline"]
 

@@ -25,7 +25,7 @@ from centerclip.errors import VideoError
 from centerclip.records import Sampling, Window
 from centerclip.video.channel import Channel, ClosedError, Message
 from centerclip.video.decode import DirectReader
-from centerclip.video.packets import PacketIndex
+from centerclip.video.packet_index import PacketIndex
 
 __all__ = ["main"]
 

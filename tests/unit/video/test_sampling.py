@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from centerclip.video.packets import PacketIndex
+from centerclip.video.packet_index import PacketIndex
 from centerclip.video.sampling import choose_instants
 from centerclip.video.timeline import Timeline
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from centerclip.video.packets import NO_PTS, PacketIndex
+from centerclip.video.packet_index import NO_PTS, PacketIndex
 from centerclip.video.timeline import Timeline
 
 TENTH = Fraction(1, 10)
