@@ -29,7 +29,7 @@ from centerclip.video.sampling import choose_instants
 from centerclip.video.timeline import Timeline
 from centerclip.video.windows import instants, strides
 
-__all__ = ["DirectReader", "Facts"]
+__all__ = ["DirectReader", "Facts", "stated_rate"]
 
 # Codecs whose key frames don't depend on earlier frames. Others, such as animated pictures and screen
 # recorders, are decoded from the start.
@@ -69,7 +69,9 @@ class DirectReader:
 
     Args:
         path: any file that FFmpeg can read.
-        packets: as another reader of the same file has them; otherwise the file is scanned.
+        packets: of the file or of a stretch of it, as another reader has them; otherwise they are found. Of a
+            stretch, only its own frames can be requested. If it doesn't decode on its own, the reader goes on
+            with all packets.
         tick: called for every packet read.
 
     Raises:
@@ -102,7 +104,7 @@ class DirectReader:
         self._timeline = Timeline.of(
             self._packets.index,
             tick=self._packets.stream.time_base or Fraction(0),
-            rate=_stated_rate(self._packets.stream),
+            rate=stated_rate(self._packets.stream),
             first_pts=first.pts,
             ordered=_timed_by_order(self._packets),
         )
@@ -113,10 +115,12 @@ class DirectReader:
             and self._packets.index.constant
             and codec in _RANDOM_ACCESS_CODECS
         )
+        if self._packets.index.origin is not None and not self._planning:
+            raise ContainerIndexError  # of a stretch, only planned frames are right
         self._playback: Playback | None = None
 
     def _begin_again(self) -> None:
-        """Read all packets: the container's index, by which the frames are laid out, is wrong."""
+        """Read all packets of the file: the index by which the frames are laid out is wrong or not enough."""
         self._packets.scan()
         self._begin()
 
@@ -210,7 +214,10 @@ class DirectReader:
                     given += 1
                     yield time, picture
             except DamageError:
-                self._planning = False
+                if self._packets.index.origin is None:
+                    self._planning = False
+                else:
+                    self._begin_again()
             except ContainerIndexError:
                 self._begin_again()
 
@@ -269,7 +276,7 @@ class DirectReader:
         return frame
 
 
-def _stated_rate(stream: VideoStream) -> float:
+def stated_rate(stream: VideoStream) -> float:
     """Frames per second according to the file, or 25 if that is implausible."""
     stated = (float(rate or 0) for rate in (stream.average_rate, stream.guessed_rate))
     return next((rate for rate in stated if 1 <= rate <= 1000), 25.0)

@@ -46,6 +46,9 @@ class PacketIndex:
     """Whether the decoder's parameters never change, so that packets can be skipped."""
     confirmed: bool = True
     """Whether all packets have been read. Otherwise the container's own index says what they are."""
+    origin: int | None = None
+    """Timestamp of the file's first frame, if these are the packets of a stretch of it, from a key on; None
+    if they are all."""
 
     def to_bytes(self) -> bytes:
         """Write the index for another process; see `from_bytes`."""
@@ -62,7 +65,7 @@ class PacketIndex:
                 last_duration=int(stored["last_duration"]),
                 constant=bool(stored["constant"]),
                 confirmed=bool(stored["confirmed"]),
-            )
+            )  # a stretch isn't passed on
 
     def starts_of(self, packets: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the packets at which decoding must start to get the frames of some packets [n] right.

@@ -25,7 +25,7 @@ from centerclip.video.files import refuse_lists
 from centerclip.video.packet_index import NO_PTS, PacketIndex, pts_of, scan
 from centerclip.video.stored_index import has_stored_index, read_stored_index
 
-__all__ = ["MAX_PIXELS", "ContainerIndexError", "PacketReader", "SeekError", "open_video"]
+__all__ = ["MAX_PIXELS", "ContainerIndexError", "PacketReader", "SeekError", "demux", "open_video"]
 
 MAX_PIXELS = 8192 * 8192
 """Larger pictures are refused: as RGB this one takes 200 MB."""
@@ -215,8 +215,12 @@ class PacketReader:
             self.read()
 
     def rewind(self) -> None:
-        """Open the file again and continue reading at packet 0, without a seek."""
+        """Open the file again and continue reading at packet 0, of a whole file without a seek."""
         self._open()
+        if self.index.origin is not None:
+            if self._land(int(self.index.pts[0])) != 0:
+                raise ContainerIndexError
+            return
         self._packets, self._sought = self._demux(), False
         self.position = 0
 
@@ -245,10 +249,10 @@ class PacketReader:
         return self.position
 
     def _demux(self) -> Iterator[Packet[VideoStream]]:
-        return _demux(self._container, self.stream, self._tick)
+        return demux(self._container, self.stream, self._tick)
 
 
-def _demux(
+def demux(
     container: InputContainer, stream: VideoStream, tick: Callable[[], None]
 ) -> Iterator[Packet[VideoStream]]:
     """Read a stream's packets from where the container is."""

@@ -20,6 +20,8 @@ from centerclip.video.windows import instants, strides
 
 __all__ = ["Look", "read_window", "read_windows"]
 
+_TOGETHER = 15
+"""Windows whose frames are chosen together: a reader needn't know all packets of a long file at once."""
 _ONE_OF_SEVERAL = {"max_width": 224, "quality": 75}
 """Four such pictures take 2.2 times the bytes of a single large one."""
 
@@ -89,9 +91,10 @@ def read_windows(
         frames, preprocessing, pictures: as for `read_window`.
         sampling: which frame represents a stride.
     """
-    if windows:
-        shown = reader.frames_at(reader.choose(windows, frames, sampling))
-        for window in windows:
+    for first in range(0, len(windows), _TOGETHER):
+        some = windows[first : first + _TOGETHER]
+        shown = reader.frames_at(reader.choose(some, frames, sampling))
+        for window in some:
             yield _look(shown, window, frames, preprocessing, pictures)
 
 

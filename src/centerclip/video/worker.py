@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from centerclip.errors import VideoError
 from centerclip.records import Sampling, Window
 from centerclip.video.channel import Channel, ClosedError, Message
-from centerclip.video.decode import DirectReader
+from centerclip.video.cued import Reader, open_reader
 from centerclip.video.packet_index import PacketIndex
 
 __all__ = ["main"]
@@ -65,7 +65,7 @@ class _Worker:
         self._channel = channel
         self._slots = _Slots()
         self._asked: SimpleQueue[tuple[Message, bytes]] = SimpleQueue()
-        self._reader: DirectReader | None = None
+        self._reader: Reader | None = None
         self._beat = time.monotonic()
         self._abandoned = False
 
@@ -116,13 +116,14 @@ class _Worker:
     def _open(self, data: bytes, path: str, budget_seconds: int) -> None:
         _limit_processor_time(budget_seconds)
         packets = PacketIndex.from_bytes(data) if data else None
-        self._reader = DirectReader(Path(path), packets, self._tick)
+        self._reader = open_reader(Path(path), packets, self._tick)
         facts = self._reader.facts
         self._channel.send({name: getattr(facts, name) for name in facts.__slots__})
 
     def _packets(self, data: bytes) -> None:
         assert self._reader is not None
-        self._channel.send({}, self._reader.packets.to_bytes())
+        packets = self._reader.packets
+        self._channel.send({}, b"" if packets is None else packets.to_bytes())
 
     def _choose(
         self, data: bytes, windows: list[tuple[float, float]], frames: int, sampling: Sampling
