@@ -19,9 +19,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from centerclip.records import Sampling, Window
-from centerclip.video.decode import DirectReader, Facts, stated_rate
+from centerclip.video.decode import DirectReader, Facts
 from centerclip.video.packet_index import PacketIndex, pts_of, scan
-from centerclip.video.packets import demux, open_video
+from centerclip.video.packets import demux, open_video, stated_rate
 from centerclip.video.pictures import Place
 from centerclip.video.timeline import MAX_GAP_SECONDS, MAX_SECONDS, TOLERANCE_SECONDS, early_keys
 from centerclip.video.windows import instants

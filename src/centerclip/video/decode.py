@@ -15,21 +15,20 @@ from pathlib import Path
 
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
 from centerclip.records import Sampling, Window
 from centerclip.video.frames import DamageError, FrameStream
 from centerclip.video.packet_index import PacketIndex
-from centerclip.video.packets import ContainerIndexError, PacketReader, SeekError
+from centerclip.video.packets import ContainerIndexError, PacketReader, SeekError, stated_rate
 from centerclip.video.pictures import PictureMaker, Place, upright_size
 from centerclip.video.playback import Playback
 from centerclip.video.sampling import choose_instants
 from centerclip.video.timeline import Timeline
 from centerclip.video.windows import instants, strides
 
-__all__ = ["DirectReader", "Facts", "stated_rate"]
+__all__ = ["DirectReader", "Facts"]
 
 # Codecs whose key frames don't depend on earlier frames. Others, such as animated pictures and screen
 # recorders, are decoded from the start.
@@ -106,7 +105,7 @@ class DirectReader:
             tick=self._packets.stream.time_base or Fraction(0),
             rate=stated_rate(self._packets.stream),
             first_pts=first.pts,
-            ordered=_timed_by_order(self._packets),
+            ordered=self._packets.timed_by_order,
         )
         codec = self._packets.stream.codec_context.codec.canonical_name
         self._planning = (
@@ -274,23 +273,6 @@ class DirectReader:
             reason = self._stream.last_error or "the decoder returned no picture"
             raise VideoError(f"{self.path}: none of its frames can be decoded ({reason})")
         return frame
-
-
-def stated_rate(stream: VideoStream) -> float:
-    """Frames per second according to the file, or 25 if that is implausible."""
-    stated = (float(rate or 0) for rate in (stream.average_rate, stream.guessed_rate))
-    return next((rate for rate in stated if 1 <= rate <= 1000), 25.0)
-
-
-def _timed_by_order(packets: PacketReader) -> bool:
-    """Whether FFmpeg derived the timestamps from packet order although the frames are reordered.
-
-    AVI has no timestamps. With B-frames, which aren't stored in display order, correct timestamps end up on
-    the wrong frames.
-    """
-    reorders = bool(packets.stream.codec_context.has_b_frames)
-    ascending = bool((np.diff(packets.index.pts[packets.index.shown]) > 0).all())
-    return packets.format_name == "avi" and reorders and ascending
 
 
 def _run_ends(packets: list[int], starts: list[int]) -> list[int | None]:

@@ -25,7 +25,15 @@ from centerclip.video.files import refuse_lists
 from centerclip.video.packet_index import NO_PTS, PacketIndex, pts_of, scan
 from centerclip.video.stored_index import has_stored_index, read_stored_index
 
-__all__ = ["MAX_PIXELS", "ContainerIndexError", "PacketReader", "SeekError", "demux", "open_video"]
+__all__ = [
+    "MAX_PIXELS",
+    "ContainerIndexError",
+    "PacketReader",
+    "SeekError",
+    "demux",
+    "open_video",
+    "stated_rate",
+]
 
 MAX_PIXELS = 8192 * 8192
 """Larger pictures are refused: as RGB this one takes 200 MB."""
@@ -174,9 +182,15 @@ class PacketReader:
         self._skim = _SKIM if index.confirmed else min(_SKIM, _SKIM_INDEXED)
 
     @property
-    def format_name(self) -> str:
-        """FFmpeg's name of the container format; if one reader handles several, their names with commas."""
-        return self._container.format.name
+    def timed_by_order(self) -> bool:
+        """Whether FFmpeg derived the timestamps from packet order although the frames are reordered.
+
+        AVI has no timestamps. With B-frames, which aren't stored in display order, correct timestamps end up
+        on the wrong frames.
+        """
+        reorders = bool(self.stream.codec_context.has_b_frames)
+        ascending = bool((np.diff(self.index.pts[self.index.shown]) > 0).all())
+        return self._container.format.name == "avi" and reorders and ascending
 
     def close(self) -> None:
         self._container.close()
@@ -262,3 +276,9 @@ def demux(
             return  # PyAV ends with an empty packet that flushes the decoder
         tick()
         yield packet
+
+
+def stated_rate(stream: VideoStream) -> float:
+    """Frames per second according to the file, or 25 if that is implausible."""
+    stated = (float(rate or 0) for rate in (stream.average_rate, stream.guessed_rate))
+    return next((rate for rate in stated if 1 <= rate <= 1000), 25.0)
