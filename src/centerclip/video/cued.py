@@ -186,7 +186,7 @@ class CuedReader:
             found = scan(_until(self._read_from(first), end))
             listed, keys = self._keys[first : last + 1], found.pts[found.keys]
             if (
-                np.array_equal(keys[: len(listed)], listed)
+                np.array_equal(keys if end is None else keys[keys < end], listed)
                 and (end is None or end in keys)
                 and (first > 0 or found.pts.min() >= listed[0])
                 and self._is_steady(found, int(listed[0]), end)

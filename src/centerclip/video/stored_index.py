@@ -44,8 +44,7 @@ def read_stored_index(
         demux: continues reading the stream's packets where the container is.
 
     Returns:
-        None if this file's index isn't simple or complete, refers to bytes beyond the end of the file, or is
-        contradicted by the last packets.
+        None if this file's index isn't simple or complete, or the last packets contradict it.
     """
     entries = stream.index_entries
     if not 0 < len(entries) <= MAX_PACKETS:
@@ -56,9 +55,7 @@ def read_stored_index(
     listed: NDArray[np.int64] = np.array(
         [(each.timestamp, each.pos, each.size, each.is_keyframe, each.is_discard) for each in entries]
     )  # [N, 5]
-    dts, places, sizes, is_key, is_hidden = listed.T
-    if (places < 0).any() or (places + sizes).max() > path.stat().st_size:
-        return None
+    dts, _, sizes, is_key, is_hidden = listed.T
     start = max(0, len(listed) - _TAIL)
     container.seek(int(dts[start]), any_frame=True, stream=stream)
     tail = list(islice(demux(), _TAIL + 2 * 32))

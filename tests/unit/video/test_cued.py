@@ -87,7 +87,10 @@ def test_cues_that_lie_are_not_followed(wrong: str, tmp_path: Path, monkeypatch:
         assert isinstance(reader, CuedReader) == (wrong != "first")
         wanted = np.arange(0, 40, 0.7)
         shown = [number_of(picture) for _, picture in reader.frames_at(wanted)]
-    assert shown == [int(second * 10 + 1e-6) for second in wanted]
+        assert shown == [int(second * 10 + 1e-6) for second in wanted]
+        held = reader._reader if isinstance(reader, CuedReader) else reader
+        assert held is not None
+        assert held.packets.origin is None  # of the whole file
 
 
 def test_a_cut_off_or_damaged_file_is_read_as_far_as_it_goes(video: Maker, tmp_path: Path) -> None:
