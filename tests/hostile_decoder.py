@@ -69,5 +69,5 @@ def misbehave(name: str, path: Path) -> None:
 
 
 def main(descriptor: int) -> None:
-    worker.DirectReader = HostileReader  # type: ignore[misc]
+    worker.open_reader = HostileReader  # type: ignore[assignment]
     worker.main(descriptor)

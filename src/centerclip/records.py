@@ -7,13 +7,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:  # numpy takes 0.1 s to import, which the command line's help doesn't need
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["EncodedVideo", "EncodedWindow", "Failed", "Item", "VideoInfo", "Window", "WindowCost"]
+__all__ = [
+    "SAMPLINGS",
+    "EncodedVideo",
+    "EncodedWindow",
+    "Failed",
+    "Item",
+    "Sampling",
+    "VideoInfo",
+    "Window",
+    "WindowCost",
+]
+
+Sampling: TypeAlias = Literal["cheapest", "keys", "center"]
+"""Which frame represents a stride of a window: the one that costs least to decode; a key frame, if need be of
+the stride before or after it; the one at its center."""
+SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,7 @@ def test_errors_name_the_remedy_and_leave_the_index_alone(
         ([footage, "--schedule", "B9-4,49"], "the model has 4 blocks"),
         ([footage, "--schedule", "B2-2,16"], "or another --index"),
         ([footage, "--window", "3"], "use --window 12"),
+        ([footage, "--sampling", "center"], "use --sampling cheapest"),
         ([footage, "--model", "no/such-model"], "--model nano"),
         ([footage, "--model", tmp_path / "nothing"], "no config.json"),
         ([footage, "--device", "toaster"], "give cpu or auto"),
@@ -142,10 +143,23 @@ def test_errors_name_the_remedy_and_leave_the_index_alone(
     ):
         place = [] if "--index" in args else ["--index", indexed]
         assert_refused(run, message, "index", *args, *place)
+    unknown = "'any' is not one of cheapest, keys, center"
+    assert_refused(run, unknown, "index", footage, "--sampling", "any", code=2)
     with VideoIndex(indexed).writer():
         assert_refused(run, f"process {os.getpid()}", "index", footage, "--index", indexed)
     assert VideoIndex(indexed).version == before
     assert sorted(path.name for path in (tmp_path / "notes").iterdir()) == ["a.txt"]
+
+
+def test_an_index_keeps_its_sampling(run: Run, footage: Path, model: Path, tmp_path: Path) -> None:
+    place = ["--index", tmp_path / "center"]
+    first = footage / "blue.mp4"
+    assert run("index", first, *place, "--model", model, "--sampling", "center").code == 0
+    assert run("index", footage, *place).code == 0
+    index = VideoIndex(tmp_path / "center", create=False)
+    assert index.model is not None
+    assert (index.model.sampling, index.stats().videos) == ("center", 3)
+    assert "model.sampling\tcenter" in run("info", *place).out
 
 
 def test_the_working_folder_stays_empty(run: Run, footage: Path, model: Path, tmp_path: Path) -> None:

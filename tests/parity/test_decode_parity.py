@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from videos import FIRST_NUMBERS, VIDEOS, number_of
 
-from centerclip.records import Window
-from centerclip.video import VideoReader, instants, packets
+from centerclip.records import Sampling, Window
+from centerclip.video import VideoReader, cut_windows, instants, packets, strides
 from centerclip.video.decode import DirectReader
 
 # Files without reliable timestamps: their frames are shown at this rate.
@@ -74,6 +74,29 @@ def test_frames_are_those_of_decoding_everything(name: str, video: Callable[[str
         assert reader._planning == (name not in PLAYED)
         skips = reader.facts.codec in {"h264", "hevc", "mpeg4", "mpeg2video"} and name not in PLAYED
         assert reader._stream.skipping == skips
+
+
+@pytest.mark.parametrize("sampling", ["cheapest", "keys"])
+@pytest.mark.parametrize("name", VIDEOS)
+def test_frames_chosen_by_their_cost_are_those_of_decoding_everything(
+    name: str, sampling: Sampling, video: Callable[[str], Path]
+) -> None:
+    path = video(name)
+    seconds, pictures = decode_everything(path)
+    with VideoReader(path) as reader:
+        windows = cut_windows(reader.duration_seconds, 1.3, cuts=reader.scene_cuts(), frames=reader.frames)
+        wanted = reader.choose(windows, 4, sampling)
+        assert len(wanted) == 4 * len(windows)
+        assert (np.diff(wanted) >= 0).all()
+        for row, window in zip(wanted.reshape(-1, 4), windows, strict=True):
+            edges = strides(window, 4)
+            slack = edges[1] - edges[0] if sampling == "keys" else 0
+            assert (row >= np.maximum(edges[:-1] - slack, edges[0]) - 1e-6).all()
+            assert (row <= np.minimum(edges[1:] + slack, edges[-1]) + 1e-6).all()
+        for instant, (second, picture) in zip(wanted, reader.frames_at(wanted), strict=True):
+            number = shown_at(seconds, instant)
+            assert second == pytest.approx(seconds[number], abs=1e-6)
+            np.testing.assert_array_equal(picture, pictures[number], err_msg=f"frame {number} at {instant}")
 
 
 @pytest.mark.parametrize(

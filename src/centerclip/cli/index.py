@@ -13,6 +13,7 @@ from centerclip.cli import options
 from centerclip.cli.indexing import check_videos, run_indexing
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, write_json, write_tabs
+from centerclip.records import SAMPLINGS
 from centerclip.schedule import check_schedule
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ def index(
         float | None,
         option("Maximum length of a window. Default: the index's own, or 12.", metavar="SEC", min=0.1),
     ] = None,
+    sampling: Annotated[
+        str | None,
+        option(
+            "Frame that represents a stride of a window: cheapest (to decode), keys (key frames only, where "
+            "there are enough), or center. Default: the index's own, or cheapest.",
+            metavar="NAME",
+        ),
+    ] = None,
     prune: Annotated[bool, option("Remove deleted videos below PATH from the index.", "--prune")] = False,
     retry_failed: Annotated[
         bool, option("Retry only files that failed before. Default PATH: all of them.", "--retry-failed")
@@ -62,10 +71,10 @@ def index(
     with the reason, and the exit code is 3. Later runs skip them until they change or --retry-failed is
     given.
 
-    An index belongs to one model, schedule, reducer and window length. Its first run chooses them, and later
-    runs use them by default. A model that was trained without a schedule gets a default one (B6-4,49 for
-    ViT-B/32, about 1.5 times as fast). Its effect on recall has not been measured; --schedule none turns
-    it off.
+    An index belongs to one model, schedule, reducer, window length and sampling. Its first run chooses them,
+    and later runs use them by default. A model that was trained without a schedule gets a default one
+    (B6-4,49 for ViT-B/32, about 1.5 times as fast). Its effect on recall has not been measured; --schedule
+    none turns it off.
 
     Piped output has one file per line, written as soon as it is done, tab-separated: state (indexed, failed,
     skipped because it failed before, moved, removed), path, windows, reason. Unchanged files are left out.
@@ -82,6 +91,10 @@ def index(
         raise typer.BadParameter("name at least one video or folder", ctx, param_hint="PATH")
     if schedule is not None:
         check_schedule(schedule)
+    chosen = next((known for known in SAMPLINGS if known == sampling), None)
+    if sampling is not None and chosen is None:
+        names = ", ".join(SAMPLINGS)
+        raise typer.BadParameter(f"{sampling!r} is not one of {names}", ctx, param_hint="--sampling")
 
     from centerclip.index import VideoIndex
 
@@ -102,6 +115,7 @@ def index(
         reducer=reducer,
         backbone=backbone,
         window_seconds=window,
+        sampling=chosen,
         device=device,
         precision=precision,
         backend=backend,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from centerclip.index import ModelCard
     from centerclip.model import CenterCLIP
     from centerclip.model.text import TextTower
+    from centerclip.records import Sampling
 
 __all__ = ["SentenceEncoder", "load_encoder", "load_model", "load_sentence_encoder", "model_name"]
 
@@ -75,6 +76,7 @@ def load_encoder(
     reducer: str | None = None,
     backbone: str | None = None,
     window_seconds: float | None = None,
+    sampling: Sampling | None = None,
     device: str = "auto",
     precision: str = "auto",
     backend: str = "torch",
@@ -105,6 +107,7 @@ def load_encoder(
         precision=precision,
         backend=backend,
         window_seconds=window_seconds or (card.window_seconds if card else 12.0),
+        sampling=sampling or (card.sampling if card else "cheapest"),
         workers=workers,
         name=name,
     )

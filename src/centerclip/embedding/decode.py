@@ -15,7 +15,7 @@ from torch import Tensor
 
 from centerclip.errors import VideoError
 from centerclip.preprocessing import Preprocessing
-from centerclip.records import Item, VideoInfo, Window
+from centerclip.records import Item, Sampling, VideoInfo, Window
 from centerclip.video import Decoders, VideoReader, cut_windows, read_windows
 
 __all__ = ["Decode", "DecodedWindow", "Decoder", "Part", "Windows", "window_of"]
@@ -63,6 +63,7 @@ class Decoder:
         window_seconds: longer files are cut into windows of at most about this length; see `cut_windows`. An
             item that is a part of a file is one window.
         pictures: maximum number of pictures per window.
+        sampling: which frame represents each of a window's T strides.
         parts: maximum number of parts of a long file.
         decoders: where the worker processes come from.
     """
@@ -71,6 +72,7 @@ class Decoder:
     preprocessing: Preprocessing
     window_seconds: float = inf
     pictures: int = 0
+    sampling: Sampling = "center"
     parts: int = 1
     decoders: Decoders = field(default_factory=Decoders, compare=False)
 
@@ -102,7 +104,14 @@ class Decoder:
             yield from self._decode(reader, info, windows)
 
     def _decode(self, reader: VideoReader, info: VideoInfo, windows: Sequence[Window]) -> Windows:
-        looks = read_windows(reader, windows, self.frames, self.preprocessing, pictures=self.pictures)
+        looks = read_windows(
+            reader,
+            windows,
+            self.frames,
+            self.preprocessing,
+            pictures=self.pictures,
+            sampling=self.sampling,
+        )
         for window, look in zip(windows, looks, strict=True):
             yield DecodedWindow(info, window, look.frames, look.bounds, look.pictures)
 

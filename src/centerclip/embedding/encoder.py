@@ -19,7 +19,7 @@ from centerclip.index import ModelCard
 from centerclip.model import CenterCLIP
 from centerclip.model.backbones import backbone_label
 from centerclip.model.text import probe
-from centerclip.records import EncodedVideo, Failed, Item, Window
+from centerclip.records import SAMPLINGS, EncodedVideo, Failed, Item, Sampling, Window
 
 __all__ = ["VideoEncoder", "encode_texts"]
 
@@ -44,12 +44,16 @@ class VideoEncoder:
         batch_size: windows per batch; by default 24 frames' worth on a CPU, which encodes up to 8 batches in
             parallel, and 384 on a GPU.
         name: of the model, as users know it; an index stores it.
+        sampling: which frame represents each of a window's T strides. `cheapest` takes the one that costs
+            least to decode: a key frame, or else the one that is stored soonest after its key frame. `keys`
+            also takes a key frame of the stride before or after, and decodes hardly anything else. `center`
+            takes the frame at the stride's center, as `centerclip evaluate` does.
         backend: `torch`, or `openvino`, which runs the vision tower on a CPU. They differ by rounding only,
             so one index may hold embeddings of both.
 
     Raises:
-        ConfigError: the device or backend isn't available, the precision is unknown, a number is below its
-            minimum, or `model` isn't a model.
+        ConfigError: the device or backend isn't available, the precision or sampling is unknown, a number is
+            below its minimum, or `model` isn't a model.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class VideoEncoder:
         workers: int | None = None,
         batch_size: int | None = None,
         name: str | None = None,
+        sampling: Sampling = "cheapest",
         backend: str = "torch",
     ) -> None:
         if not isinstance(model, CenterCLIP):
@@ -73,11 +78,14 @@ class VideoEncoder:
                 raise ConfigError(f"{what} is {number}, but must be at least 1")
         if not window_seconds > 0:
             raise ConfigError(f"window_seconds is {window_seconds}, but must be above zero")
+        if sampling not in SAMPLINGS:
+            raise ConfigError(f"sampling is {sampling!r}, but must be one of {', '.join(SAMPLINGS)}")
         self.device = choose_device(device)
         self.model = prepare(model, self.device, precision, backend)
         self.cores = Cores.share(self.model, workers)
         self.batch_size = batch_size
         self.window_seconds = float(window_seconds)
+        self.sampling: Sampling = sampling
         self.name = name or model.backbone.name or "unnamed model"
 
     @property
@@ -98,6 +106,7 @@ class VideoEncoder:
             precision="int8" if precision_of(self.model) == "int8" else "float",
             probe="" if self.model.backbone.tokenizer is None else probe(self.encode_text),
             backbone=backbone_label(self.model.backbone),
+            sampling=self.sampling,
         )
 
     def encode(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[EncodedVideo | Failed, None, None]:
@@ -129,6 +138,7 @@ class VideoEncoder:
             [self.model],
             window_seconds=self.window_seconds if window_seconds is None else window_seconds,
             pictures=pictures,
+            sampling=self.sampling,
             cores=self.cores,
             batch_size=self.batch_size,
             ordered=ordered,

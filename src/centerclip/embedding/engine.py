@@ -18,7 +18,7 @@ from centerclip.embedding.device import Cores
 from centerclip.embedding.pipeline import File, Pipeline
 from centerclip.errors import VideoError
 from centerclip.model import CenterCLIP
-from centerclip.records import EncodedVideo, EncodedWindow, Failed, Item, Window
+from centerclip.records import EncodedVideo, EncodedWindow, Failed, Item, Sampling, Window
 from centerclip.video import Decoders
 
 __all__ = ["Embedded", "embed", "embed_all", "encode_frames", "windows_per_batch"]
@@ -41,6 +41,7 @@ def embed(
     *,
     window_seconds: float = inf,
     pictures: bool = False,
+    sampling: Sampling = "center",
     decode: Decode | None = None,
     cores: Cores | None = None,
     batch_size: int | None = None,
@@ -60,6 +61,7 @@ def embed(
             number of frames. Without models nothing is decoded.
         window_seconds: longer files are cut into windows of at most about this length.
         pictures: whether windows get pictures.
+        sampling: which frame represents each of a window's strides.
         decode: the source of frames; by default the files.
         cores: how decoding and encoding share the processor's cores.
         batch_size: windows per batch.
@@ -79,7 +81,13 @@ def embed(
     if decode is None:
         album = min(first.segments, _PICTURES) if pictures else 0
         decode = Decoder(
-            first.frames, first.preprocessing, window_seconds, album, parts=cores.decoders, decoders=decoders
+            first.frames,
+            first.preprocessing,
+            window_seconds,
+            album,
+            sampling,
+            parts=cores.decoders,
+            decoders=decoders,
         )
     steps = Pipeline(
         items,

@@ -54,6 +54,11 @@ def check_card(location: str, bound: ModelCard, card: ModelCard) -> None:
             f"the index {location} has windows of {bound.window_seconds:g} seconds, not "
             f"{card.window_seconds:g}: use --window {bound.window_seconds:g}, or another --index"
         )
+    if bound.sampling != card.sampling:
+        raise FingerprintError(
+            f"the index {location} was made with {bound.sampling!r} sampling of frames, not "
+            f"{card.sampling!r}: use --sampling {bound.sampling}, or another --index"
+        )
     if bound.precision != card.precision:
         remedy = "add --precision int8" if bound.precision == "int8" else "leave out --precision int8"
         raise FingerprintError(

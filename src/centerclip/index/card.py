@@ -7,6 +7,8 @@ import shlex
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from centerclip.records import Sampling
+
 __all__ = ["ModelCard"]
 
 
@@ -17,8 +19,9 @@ class ModelCard:
     `fingerprint` alone decides whether queries can be compared with the vectors. `embed_size` is E; a window
     of at most `window_seconds` has T = `frames`. `precision` is "int8", or "float" for float32 and bfloat16,
     which may share an index. `probe` identifies the text tower (`centerclip.model.text`); it is "" without a
-    tokenizer. `backbone` names an own backbone (`module:Class`), without which the model can't be loaded. The
-    rest is for people.
+    tokenizer. `backbone` names an own backbone (`module:Class`), without which the model can't be loaded.
+    `sampling` says which frame represents a stride of a window; cards of earlier versions don't, and mean the
+    one at the center. The rest is for people.
     """
 
     fingerprint: str
@@ -31,6 +34,7 @@ class ModelCard:
     precision: Literal["float", "int8"]
     probe: str = field(default="", compare=False)
     backbone: str = ""
+    sampling: Sampling = "center"
 
     def __str__(self) -> str:
         return f"{self.name} (schedule {self.schedule}, {self.frames} frames, fingerprint {self.fingerprint})"

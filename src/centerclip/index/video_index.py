@@ -100,7 +100,8 @@ class VideoIndex:
         """Create the index for this model, or check that it belongs to it.
 
         Raises:
-            FingerprintError: it belongs to another model, or has windows of another length or precision.
+            FingerprintError: it belongs to another model, or has windows of another length, sampling or
+                precision.
         """
         if self.model is None:
             with writer_lock(self.location, remote=self._store.remote, wait_seconds=60):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from centerclip.video.reader import VideoReader, cut_excerpt, read_still, stop_readers
     from centerclip.video.reading import Look, read_window, read_windows
     from centerclip.video.transforms import fit
-    from centerclip.video.windows import cut_windows, instants
+    from centerclip.video.windows import cut_windows, instants, strides
 
 __all__ = [
     "VIDEO_SUFFIXES",
@@ -31,6 +31,7 @@ __all__ = [
     "read_window",
     "read_windows",
     "stop_readers",
+    "strides",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -41,6 +42,6 @@ __getattr__, __dir__ = lazy_names(
         "centerclip.video.reader": ("VideoReader", "cut_excerpt", "read_still", "stop_readers"),
         "centerclip.video.reading": ("Look", "read_window", "read_windows"),
         "centerclip.video.transforms": ("fit",),
-        "centerclip.video.windows": ("cut_windows", "instants"),
+        "centerclip.video.windows": ("cut_windows", "instants", "strides"),
     },
 )

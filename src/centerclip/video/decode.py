@@ -15,15 +15,18 @@ from pathlib import Path
 
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
+from centerclip.records import Sampling, Window
 from centerclip.video.frames import DamageError, FrameStream
-from centerclip.video.packets import PacketIndex, PacketReader, SeekError
+from centerclip.video.packet_index import PacketIndex
+from centerclip.video.packets import ContainerIndexError, PacketReader, SeekError, stated_rate
 from centerclip.video.pictures import PictureMaker, Place, upright_size
 from centerclip.video.playback import Playback
+from centerclip.video.sampling import choose_instants
 from centerclip.video.timeline import Timeline
+from centerclip.video.windows import instants, strides
 
 __all__ = ["DirectReader", "Facts"]
 
@@ -65,7 +68,9 @@ class DirectReader:
 
     Args:
         path: any file that FFmpeg can read.
-        packets: as another reader of the same file has them; otherwise the file is scanned.
+        packets: of the file or of a stretch of it, as another reader has them; otherwise they are found. Of a
+            stretch, only its own frames can be requested. If it doesn't decode on its own, the reader goes on
+            with all packets.
         tick: called for every packet read.
 
     Raises:
@@ -80,21 +85,28 @@ class DirectReader:
     ) -> None:
         self.path = Path(path)
         self._packets = PacketReader(self.path, packets, tick)
+        self._pictures = PictureMaker()
         try:
-            self._stream = FrameStream(self._packets)
-            first = self._first_frame()
-            self._pictures = PictureMaker()
-            self._size = upright_size(first)
-            self._timeline = Timeline.of(
-                self._packets.index,
-                tick=self._packets.stream.time_base or Fraction(0),
-                rate=_stated_rate(self._packets.stream),
-                first_pts=first.pts,
-                ordered=_timed_by_order(self._packets),
-            )
+            try:
+                self._begin()
+            except ContainerIndexError:
+                self._begin_again()
         except BaseException:
             self.close()
             raise
+
+    def _begin(self) -> None:
+        """Decode the first frame, and lay out the others by the index."""
+        self._stream = FrameStream(self._packets)
+        first = self._first_frame()
+        self._size = upright_size(first)
+        self._timeline = Timeline.of(
+            self._packets.index,
+            tick=self._packets.stream.time_base or Fraction(0),
+            rate=stated_rate(self._packets.stream),
+            first_pts=first.pts,
+            ordered=self._packets.timed_by_order,
+        )
         codec = self._packets.stream.codec_context.codec.canonical_name
         self._planning = (
             self._stream.strict
@@ -102,7 +114,14 @@ class DirectReader:
             and self._packets.index.constant
             and codec in _RANDOM_ACCESS_CODECS
         )
+        if self._packets.index.origin is not None and not self._planning:
+            raise ContainerIndexError  # of a stretch, only planned frames are right
         self._playback: Playback | None = None
+
+    def _begin_again(self) -> None:
+        """Read all packets of the file: the index by which the frames are laid out is wrong or not enough."""
+        self._packets.scan()
+        self._begin()
 
     def __enter__(self) -> DirectReader:
         return self
@@ -132,6 +151,28 @@ class DirectReader:
             random_access=self._planning,
             scene_cuts=tuple(cuts),
         )
+
+    def choose(self, windows: Sequence[Window], frames: int, sampling: Sampling) -> NDArray[np.float64]:
+        """Choose at which instants to look at windows, one for each of their equal strides.
+
+        In a file that must be decoded from its start, all frames cost the same: it is looked at the centers.
+
+        Args:
+            windows: W stretches of the file, at least one, in time order, without overlap.
+            frames: T, strides per window, at least 1.
+            sampling: which frame represents a stride.
+
+        Returns:
+            [W * T] seconds, not descending, for `frames_at`.
+
+        Raises:
+            ValueError: `frames` below 1, or a window that is empty or not finite.
+        """
+        if sampling == "center" or not self._planning:
+            return np.concatenate([instants(window, frames) for window in windows])
+        index, borrow = self._packets.index, sampling == "keys"
+        edges = (strides(window, frames) for window in windows)
+        return np.concatenate([choose_instants(self._timeline, index, row, borrow=borrow) for row in edges])
 
     def frames_at(
         self, seconds: Sequence[float] | NDArray[np.float64], place: Place | None = None
@@ -172,13 +213,19 @@ class DirectReader:
                     given += 1
                     yield time, picture
             except DamageError:
-                self._planning = False
+                if self._packets.index.origin is None:
+                    self._planning = False
+                else:
+                    self._begin_again()
+            except ContainerIndexError:
+                self._begin_again()
 
     def _planned(self, seconds: NDArray[np.float64]) -> Iterator[tuple[float, VideoFrame]]:
         """Decode only the groups of pictures that hold the wanted frames."""
         numbers, counts = np.unique(self._timeline.frames_at(seconds), return_counts=True)
-        packets: list[int] = self._timeline.packets[numbers].tolist()
-        starts = [self._packets.index.start_of(packet) for packet in packets]
+        places = self._timeline.packets[numbers]
+        packets: list[int] = places.tolist()
+        starts: list[int] = self._packets.index.starts_of(places).tolist()
         untils = _run_ends(packets, starts)
         self._stream.want(packets)
         for packet, start, until, count in zip(packets, starts, untils, counts, strict=True):
@@ -226,23 +273,6 @@ class DirectReader:
             reason = self._stream.last_error or "the decoder returned no picture"
             raise VideoError(f"{self.path}: none of its frames can be decoded ({reason})")
         return frame
-
-
-def _stated_rate(stream: VideoStream) -> float:
-    """Frames per second according to the file, or 25 if that is implausible."""
-    stated = (float(rate or 0) for rate in (stream.average_rate, stream.guessed_rate))
-    return next((rate for rate in stated if 1 <= rate <= 1000), 25.0)
-
-
-def _timed_by_order(packets: PacketReader) -> bool:
-    """Whether FFmpeg derived the timestamps from packet order although the frames are reordered.
-
-    AVI has no timestamps. With B-frames, which aren't stored in display order, correct timestamps end up on
-    the wrong frames.
-    """
-    reorders = bool(packets.stream.codec_context.has_b_frames)
-    ascending = bool((np.diff(packets.index.pts[packets.index.shown]) > 0).all())
-    return packets.format_name == "avi" and reorders and ascending
 
 
 def _run_ends(packets: list[int], starts: list[int]) -> list[int | None]:

@@ -18,7 +18,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from centerclip.errors import VideoError
-from centerclip.video.decode import DirectReader
+from centerclip.video.cued import Reader, open_reader
 
 __all__ = ["encode_excerpt"]
 
@@ -44,7 +44,7 @@ def encode_excerpt(
         try:
             _copy(source, target, start, end)
         except (_CopyError, FFmpegError):
-            with DirectReader(source, tick=tick) as reader:
+            with open_reader(source, tick=tick) as reader:
                 _encode(reader, target, start, end)
     except FFmpegError as error:
         raise VideoError(f"{source}: this excerpt can't be decoded ({error.strerror})") from error
@@ -94,7 +94,7 @@ def _side_data(video: Any) -> set[str]:
     return set() if frame is None else {str(name) for name in frame.side_data.keys()}  # noqa: SIM118
 
 
-def _encode(reader: DirectReader, target: Path, start: float, end: float) -> None:
+def _encode(reader: Reader, target: Path, start: float, end: float) -> None:
     """Decode the excerpt with the reader that indexing uses, and encode it."""
     facts = reader.facts
     rate = min(facts.frame_rate, _MAX_RATE)

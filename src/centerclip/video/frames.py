@@ -60,9 +60,10 @@ class FrameStream:
         self._errors = 0
         self._reachable = self._wanted
         index = self._packets.index
-        # A hidden key gives no frame to check; decoding from packet 0 needs no check.
-        self._unproven_key = int(index.pts[packet]) if packet and index.shown[packet] else None
-        self._floor = int(index.pts[packet]) if packet else None
+        # A hidden key gives no frame to check; decoding from the first packet of the file needs no check.
+        amid = packet > 0 or index.origin is not None
+        self._unproven_key = int(index.pts[packet]) if amid and index.shown[packet] else None
+        self._floor = int(index.pts[packet]) if amid else None
         self._latest: int | None = None
         self._packets.jump(packet)
 

@@ -1,18 +1,16 @@
 """Open a file, index its video packets once, and read them by number.
 
 A packet's number is its position in the file, that is, in decode order. Every packet that is read is checked
-against the index; if seeking lands elsewhere, the file is read from the start instead. Knows packets and
+against the index; if seeking lands elsewhere, the file is read from the start instead. Where the container
+has an index of its own, it replaces reading all packets, until one contradicts it. Knows packets and
 timestamps, not pictures.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
-from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -21,33 +19,42 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
 from centerclip.video.files import refuse_lists
+from centerclip.video.packet_index import NO_PTS, PacketIndex, pts_of, scan
+from centerclip.video.stored_index import has_stored_index, read_stored_index
 
-__all__ = ["MAX_PIXELS", "NO_PTS", "PacketIndex", "PacketReader", "SeekError", "open_video"]
+__all__ = [
+    "MAX_PIXELS",
+    "ContainerIndexError",
+    "PacketReader",
+    "SeekError",
+    "demux",
+    "open_video",
+    "stated_rate",
+]
 
 MAX_PIXELS = 8192 * 8192
 """Larger pictures are refused: as RGB this one takes 200 MB."""
 
 _LIMITS = {"max_pixels": str(MAX_PIXELS)}
 
-_MAX_PACKETS = 20_000_000
-"""Four days at 60 frames per second; only a forged file has more."""
-
 _SKIM = 256
 """Up to this distance packets are read rather than skipped by a seek: microseconds per packet against up to a
 millisecond."""
-
-NO_PTS = -(1 << 63)
-"""Marks a missing timestamp in `PacketIndex.pts`."""
+_SKIM_INDEXED = 8
+"""The same if the container has an index: a seek takes as long as reading eight packets of average size."""
 
 _PLAYLISTS = frozenset({"concat", "dash", "hls", "imf", "webm_dash_manifest"})
 
 
 class SeekError(Exception):
     """After a seek, the file returned other packets than before."""
+
+
+class ContainerIndexError(Exception):
+    """A packet contradicts the container's own index; `PacketReader.scan` reads all packets instead."""
 
 
 def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
@@ -109,85 +116,14 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     return stream
 
 
-@dataclass(frozen=True)
-class PacketIndex:
-    """What one pass over a stream's N packets reveals without decoding; K of them are keys."""
-
-    pts: NDArray[np.int64]
-    """[N] presentation timestamps in the stream's time base; `NO_PTS` if missing."""
-    shown: NDArray[np.bool_]
-    """[N] whether the packet's frame is shown; an edit list may hide it."""
-    keys: NDArray[np.int64]
-    """[K] packet numbers, ascending."""
-    key_dts: NDArray[np.int64]
-    """[K] decoding timestamps of the keys; `pts` if missing."""
-    last_duration: int
-    """Duration of the packet shown last, in the time base; 0 if unknown."""
-    constant: bool
-    """Whether the decoder's parameters never change, so that packets can be skipped."""
-
-    def to_bytes(self) -> bytes:
-        """Write the index for another process; see `from_bytes`."""
-        file = io.BytesIO()
-        np.savez(file, **vars(self))
-        return file.getvalue()
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> PacketIndex:
-        with np.load(io.BytesIO(data)) as stored:
-            arrays = {name: stored[name] for name in ("pts", "shown", "keys", "key_dts")}
-            return cls(
-                **arrays, last_duration=int(stored["last_duration"]), constant=bool(stored["constant"])
-            )
-
-    def start_of(self, packet: int) -> int:
-        """Return the packet at which decoding must start to get the frame of `packet` right.
-
-        This is the last key that neither follows the packet in the file nor is shown after it: a frame that
-        follows a key in the file but is shown before it may refer to frames before that key (an open group
-        of pictures). Without such a key, or if it is the first, it is packet 0, because earlier packets are
-        decoded along with the first key.
-        """
-
-        place = int(np.searchsorted(self.keys, packet, side="right")) - 1
-        while place > 0 and self.pts[self.keys[place]] > self.pts[packet]:
-            place -= 1
-        return int(self.keys[place]) if place > 0 else 0
-
-
-def _scan(packets: Iterator[Packet[VideoStream]]) -> PacketIndex:
-    pts, keys, key_dts, shown = array("q"), array("q"), array("q"), bytearray()
-    latest, last_duration, constant = NO_PTS, 0, True
-    # A truncated file ends in an error; the packets before it count.
-    with contextlib.suppress(av.FFmpegError):
-        for number, packet in enumerate(itertools.islice(packets, _MAX_PACKETS)):
-            when = _pts(packet)
-            pts.append(when)
-            shown.append(packet.size > 0 and not packet.is_discard)
-            if packet.is_keyframe:
-                keys.append(number)
-                key_dts.append(when if packet.dts is None else packet.dts)
-            if when > latest:
-                latest, last_duration = when, packet.duration or 0
-            constant = constant and not (number and packet.has_sidedata("new_extradata"))
-    return PacketIndex(
-        pts=np.array(pts, np.int64),
-        shown=np.frombuffer(bytes(shown), np.bool_),
-        keys=np.array(keys, np.int64),
-        key_dts=np.array(key_dts, np.int64),
-        last_duration=last_duration,
-        constant=constant,
-    )
-
-
 class PacketReader:
     """A file's video packets by number, and their decoder; memory doesn't grow while reading.
 
-    Opening scans all packets, unless the `index` of an earlier scan is given.
+    Opening reads the container's index, or if it has none, all packets.
 
     Args:
         path: the file.
-        index: of an earlier scan.
+        index: of another reader of the file.
         tick: called for every packet, so that somebody can tell progress from a hang.
 
     Raises:
@@ -200,23 +136,61 @@ class PacketReader:
         self.path = path
         self._tick = tick
         self._container, self.stream = open_video(path)
-        self.index = index or _scan(_demux(self._container, self.stream, self._tick))
-        if not len(self.index.pts):
+        try:
+            self._use(index or self._stored_or_scanned())
+        except BaseException:
             self.close()
-            raise VideoError(f"{path}: its video stream is empty, or cut off before the first frame")
-        self.position = len(self.index.pts)
+            raise
+
+    def scan(self) -> None:
+        """Read all packets, because the container's index is wrong."""
+        self._open()
+        self._use(self._scanned())
+
+    def _open(self) -> None:
+        self._container.close()
+        self._container, self.stream = open_video(self.path)
+
+    def _stored_or_scanned(self) -> PacketIndex:
+        if not has_stored_index(self._container):
+            return self._scanned()
+        with contextlib.suppress(av.FFmpegError):
+            index = read_stored_index(self.path, self._container, self.stream, self._demux)
+            if index is not None:
+                return index
+        self._open()
+        return self._scanned()
+
+    def _scanned(self) -> PacketIndex:
+        index = scan(self._demux())
+        if not len(index.pts):
+            raise VideoError(f"{self.path}: its video stream is empty, or cut off before the first frame")
+        return index
+
+    def _use(self, index: PacketIndex) -> None:
+        self.index = index
+        self.position = len(index.pts)
         """Number of the packet that `read` returns next."""
         self._packets: Iterator[Packet[VideoStream]] = iter(())
         self._sought = False
         self._seeks_by_dts = False
-        key_pts = self.index.pts[self.index.keys]
-        self._key_numbers = dict(zip(key_pts.tolist(), self.index.keys.tolist(), strict=True))
+        self._is_key = np.zeros(len(index.pts), np.bool_)
+        self._is_key[index.keys] = True
+        key_pts = index.pts[index.keys]
+        self._key_numbers = dict(zip(key_pts.tolist(), index.keys.tolist(), strict=True))
         self._seekable = len(self._key_numbers) == len(key_pts) and NO_PTS not in self._key_numbers
+        self._skim = _SKIM if index.confirmed else min(_SKIM, _SKIM_INDEXED)
 
     @property
-    def format_name(self) -> str:
-        """FFmpeg's name of the container format; if one reader handles several, their names with commas."""
-        return self._container.format.name
+    def timed_by_order(self) -> bool:
+        """Whether FFmpeg derived the timestamps from packet order although the frames are reordered.
+
+        AVI has no timestamps. With B-frames, which aren't stored in display order, correct timestamps end up
+        on the wrong frames.
+        """
+        reorders = bool(self.stream.codec_context.has_b_frames)
+        ascending = bool((np.diff(self.index.pts[self.index.shown]) > 0).all())
+        return self._container.format.name == "avi" and reorders and ascending
 
     def close(self) -> None:
         self._container.close()
@@ -226,32 +200,42 @@ class PacketReader:
 
         Raises:
             SeekError: after a seek, the packet differs from the index; `jump` again.
+            ContainerIndexError: the packet contradicts the container's index; `scan`.
         """
         if self.position == len(self.index.pts):
             return None
         packet = None
         with contextlib.suppress(av.FFmpegError):  # damage that the scan did not meet
             packet = next(self._packets, None)
-        if self._sought and (packet is None or _pts(packet) != self.index.pts[self.position]):
+        if not self.index.confirmed and not self._is_listed(packet):
+            raise ContainerIndexError
+        if self._sought and (packet is None or pts_of(packet) != self.index.pts[self.position]):
             self._seekable = False
             self.position = len(self.index.pts)
             raise SeekError
         self.position = len(self.index.pts) if packet is None else self.position + 1
         return packet
 
+    def _is_listed(self, packet: Packet[VideoStream] | None) -> bool:
+        listed = int(self.index.pts[self.position]), bool(self._is_key[self.position])
+        return packet is not None and (pts_of(packet), packet.is_keyframe) == listed
+
     def jump(self, number: int) -> None:
         """Continue reading at packet `number`, 0 or a key, with a flushed decoder; raises as `read` does."""
         self.stream.codec_context.flush_buffers()
-        if not 0 <= number - self.position <= _SKIM and not self._seek(number):
+        if not 0 <= number - self.position <= self._skim and not self._seek(number):
             self.rewind()
         while self.position < number:
             self.read()
 
     def rewind(self) -> None:
-        """Open the file again and continue reading at packet 0, without a seek."""
-        self._container.close()
-        self._container, self.stream = open_video(self.path)
-        self._packets, self._sought = _demux(self._container, self.stream, self._tick), False
+        """Open the file again and continue reading at packet 0, of a whole file without a seek."""
+        self._open()
+        if self.index.origin is not None:
+            if self._land(int(self.index.pts[0])) != 0:
+                raise ContainerIndexError
+            return
+        self._packets, self._sought = self._demux(), False
         self.position = 0
 
     def _seek(self, number: int) -> bool:
@@ -270,18 +254,23 @@ class PacketReader:
         """Seek, and return the number of the first key packet read afterwards."""
         try:
             self._container.seek(timestamp, stream=self.stream)
-            packets = _demux(self._container, self.stream, self._tick)
+            packets = self._demux()
             key = next(packet for packet in packets if packet.is_keyframe)
         except (av.FFmpegError, StopIteration):
             return None
         self._packets, self._sought = itertools.chain([key], packets), True
-        self.position = self._key_numbers.get(_pts(key), len(self.index.pts))
+        self.position = self._key_numbers.get(pts_of(key), len(self.index.pts))
         return self.position
 
+    def _demux(self) -> Iterator[Packet[VideoStream]]:
+        return demux(self._container, self.stream, self._tick)
 
-def _demux(
+
+def demux(
     container: InputContainer, stream: VideoStream, tick: Callable[[], None]
 ) -> Iterator[Packet[VideoStream]]:
+    """Read a stream's packets from where the container is."""
+    # Not a method, which would keep its object alive.
     for packet in container.demux(stream):
         if packet.size == 0 and packet.dts is None and packet.pts is None:
             return  # PyAV ends with an empty packet that flushes the decoder
@@ -289,5 +278,7 @@ def _demux(
         yield packet
 
 
-def _pts(packet: Packet[VideoStream]) -> int:
-    return NO_PTS if packet.pts is None else packet.pts
+def stated_rate(stream: VideoStream) -> float:
+    """Frames per second according to the file, or 25 if that is implausible."""
+    stated = (float(rate or 0) for rate in (stream.average_rate, stream.guessed_rate))
+    return next((rate for rate in stated if 1 <= rate <= 1000), 25.0)

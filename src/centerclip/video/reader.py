@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
-from centerclip.records import VideoInfo
+from centerclip.records import Sampling, VideoInfo, Window
 from centerclip.video.files import content_id
 from centerclip.video.process import BUDGET_SECONDS, BUDGET_SECONDS_PER_MEGABYTE, CrashError, Decoders, Worker
+from centerclip.video.windows import instants
 
 __all__ = ["VideoReader", "cut_excerpt", "read_still", "stop_readers"]
 
@@ -159,11 +160,29 @@ class VideoReader:
 
     def packets(self) -> bytes:
         """Return the positions of all packets, for another reader of this file."""
-        while True:
-            try:
-                return self._worker.ask({"do": "packets"})[1]
-            except CrashError as error:
-                self._recover(error)
+        return self._ask({"do": "packets"})[1]
+
+    def choose(self, windows: Sequence[Window], frames: int, sampling: Sampling) -> NDArray[np.float64]:
+        """Choose at which instants to look at windows, one for each of their equal strides.
+
+        Args:
+            windows: W stretches of the file, at least one, in time order, without overlap.
+            frames: T, strides per window, at least 1.
+            sampling: which frame represents a stride.
+
+        Returns:
+            [W * T] seconds, not descending, for `frames_at`.
+
+        Raises:
+            ValueError: `frames` below 1, or a window that is empty or not finite.
+            VideoError: the decoder crashes or breaks a limit.
+        """
+        centers = np.concatenate([instants(window, frames) for window in windows])
+        if sampling == "center":
+            return centers
+        spans = [(window.start_seconds, window.end_seconds) for window in windows]
+        request = {"do": "choose", "windows": spans, "frames": frames, "sampling": sampling}
+        return np.array(self._ask(request)[0]["seconds"], np.float64).reshape(centers.shape)
 
     def frames_at(
         self, seconds: Sequence[float] | NDArray[np.float64]
@@ -211,6 +230,16 @@ class VideoReader:
                 raise _named(self.path, error) from None
             except CrashError as error:
                 self._replace(error)
+
+    def _ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """Ask the worker for something about the open file, once more if it crashes."""
+        while True:
+            try:
+                return self._worker.ask(dict(message))
+            except VideoError as error:
+                raise _named(self.path, error) from None
+            except CrashError as error:
+                self._recover(error)
 
     def _recover(self, error: CrashError) -> None:
         self._replace(error)

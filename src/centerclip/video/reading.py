@@ -12,21 +12,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from centerclip.preprocessing import Preprocessing
-from centerclip.records import Window
+from centerclip.records import Sampling, Window
 from centerclip.video.reader import VideoReader
 from centerclip.video.thumbnail import is_telling, to_jpeg
 from centerclip.video.transforms import fit
-from centerclip.video.windows import instants
+from centerclip.video.windows import instants, strides
 
 __all__ = ["Look", "read_window", "read_windows"]
 
+_TOGETHER = 15
+"""Windows whose frames are chosen together: a reader needn't know all packets of a long file at once."""
 _ONE_OF_SEVERAL = {"max_width": 224, "quality": 75}
 """Four such pictures take 2.2 times the bytes of a single large one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """The frames that a window shows at T instants, one in each of its T equal strides.
+    """The frames that a window shows at T instants, one for each of its T equal strides.
 
     V is the number of distinct frames, below T if several instants show the same one.
 
@@ -77,6 +79,7 @@ def read_windows(
     preprocessing: Preprocessing,
     *,
     pictures: int = 1,
+    sampling: Sampling = "center",
 ) -> Iterator[Look]:
     """Read the windows of a file in one pass, as `read_window` does each.
 
@@ -86,22 +89,24 @@ def read_windows(
         reader: an open file; exhaust the iterator before reading from it again.
         windows: in time order, without overlap.
         frames, preprocessing, pictures: as for `read_window`.
+        sampling: which frame represents a stride.
     """
-    if windows:
-        shown = reader.frames_at(np.concatenate([instants(window, frames) for window in windows]))
-        for window in windows:
+    for first in range(0, len(windows), _TOGETHER):
+        some = windows[first : first + _TOGETHER]
+        shown = reader.frames_at(reader.choose(some, frames, sampling))
+        for window in some:
             yield _look(shown, window, frames, preprocessing, pictures)
 
 
 def _look(
     shown: Iterator[tuple[float, NDArray[np.uint8]]],
     window: Window,
-    strides: int,
+    count: int,
     preprocessing: Preprocessing,
     pictures: int,
 ) -> Look:
-    edges = np.linspace(window.start_seconds, window.end_seconds, strides + 1)  # [T + 1]
-    parts = max(1, min(pictures, strides))
+    edges = strides(window, count)  # [T + 1]
+    parts = max(1, min(pictures, count))
     style = {} if parts == 1 else _ONE_OF_SEVERAL
     frames: list[Tensor] = []
     seconds: list[float] = []
@@ -109,8 +114,8 @@ def _look(
     album: list[tuple[float, bytes]] = []
     pictured: float | None = None
     telling: bool | None = None
-    for first, end in pairwise(part * strides // parts for part in range(parts + 1)):
-        best = (True, 2 * strides)  # blank, and the distance from the middle in halves of a stride
+    for first, end in pairwise(part * count // parts for part in range(parts + 1)):
+        best = (True, 2 * count)  # blank, and the distance from the middle in halves of a stride
         for stride, (time, picture) in enumerate(islice(shown, end - first), first):
             if not seconds or time != seconds[-1]:
                 # Without a copy, with channels last, which resizes fast. One frame at a time: a dozen 4K
@@ -131,6 +136,6 @@ def _look(
     return Look(
         frames=torch.cat(frames),  # [V, 3, height, width]
         seconds=np.array(seconds),
-        bounds=edges[[*firsts, strides]],
+        bounds=edges[[*firsts, count]],
         pictures=tuple(album),
     )

@@ -8,17 +8,17 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from centerclip.video.packets import NO_PTS, PacketIndex
+from centerclip.video.packet_index import NO_PTS, PacketIndex
 
-__all__ = ["TOLERANCE_SECONDS", "Timeline"]
+__all__ = ["MAX_GAP_SECONDS", "MAX_SECONDS", "TOLERANCE_SECONDS", "Timeline", "early_keys"]
 
 TOLERANCE_SECONDS = 1e-6
 """An instant this shortly before a frame counts as the frame's, because sums of floats rarely match
 exactly."""
 
 # Longer is damage: the time a single frame is shown, and the duration of the file.
-_MAX_GAP_SECONDS = 3600
-_MAX_SECONDS = 7 * 86_400
+MAX_GAP_SECONDS = 3600
+MAX_SECONDS = 7 * 86_400
 
 _MAX_DISPLACEMENT = 32
 """How far a frame's display position may be from its file position. H.264 and HEVC reorder at most 16 frames
@@ -67,9 +67,11 @@ class Timeline:
         # Drop frames that can't be decoded because the file begins within a group of pictures.
         packets = packets[index.pts[packets] >= origin]
         packets = packets[np.argsort(index.pts[packets], kind="stable")]
+        if index.origin is not None:
+            origin = index.origin
         seconds = (index.pts[packets] - origin) * tick.numerator / tick.denominator
         last = float(index.last_duration * tick)
-        if not 0 < last <= _MAX_GAP_SECONDS:
+        if not 0 < last <= MAX_GAP_SECONDS:
             last = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 0.0
         duration = float(seconds[-1]) + (last or 1 / rate)
         return cls(seconds, packets, duration, None if ordered else origin, tick)
@@ -102,14 +104,20 @@ class Timeline:
         otherwise the longest distance. A key frame more than a tenth early marks a cut.
         """
         places = np.flatnonzero(np.isin(self.packets, keys))
-        runs = np.diff(places)
-        if not len(runs):
-            return []
-        median = np.median(runs)
-        regular = np.abs(runs - median) <= _TENTH * median
-        interval = median if 2 * regular.sum() >= len(runs) else runs.max()
-        cuts: list[float] = self.seconds[places[1:][runs < (1 - _TENTH) * interval]].tolist()
+        cuts: list[float] = self.seconds[early_keys(places)].tolist()
         return cuts
+
+
+def early_keys(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which of the frames that are keys come earlier than usual; see `Timeline.scene_cuts`."""
+    runs = np.diff(places)
+    if not len(runs):
+        return places[:0]
+    median = np.median(runs)
+    regular = np.abs(runs - median) <= _TENTH * median
+    interval = median if 2 * regular.sum() >= len(runs) else runs.max()
+    early: NDArray[np.int64] = places[1:][runs < (1 - _TENTH) * interval]
+    return early
 
 
 def _are_plausible(pts: NDArray[np.int64], tick: Fraction) -> bool:
@@ -119,6 +127,6 @@ def _are_plausible(pts: NDArray[np.int64], tick: Fraction) -> bool:
     order = np.argsort(pts, kind="stable")
     if np.abs(order - np.arange(len(pts))).max() > _MAX_DISPLACEMENT:
         return False
-    if (int(pts[order[-1]]) - int(pts[order[0]])) * tick > _MAX_SECONDS:
+    if (int(pts[order[-1]]) - int(pts[order[0]])) * tick > MAX_SECONDS:
         return False
-    return len(pts) == 1 or int(np.diff(pts[order]).max()) * tick <= _MAX_GAP_SECONDS
+    return len(pts) == 1 or int(np.diff(pts[order]).max()) * tick <= MAX_GAP_SECONDS

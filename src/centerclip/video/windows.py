@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from centerclip.records import Window
 
-__all__ = ["cut_windows", "instants"]
+__all__ = ["cut_windows", "instants", "strides"]
 
 _SNAP = 0.25
 """How far a border may move to a scene cut, as a fraction of a window's length; a window may become this much
@@ -65,6 +65,12 @@ def cut_windows(
         borders.append(min(near, key=lambda cut: abs(cut - regular), default=regular))
     borders.append(duration_seconds)
     return [Window(start, end) for start, end in pairwise(borders)]
+
+
+def strides(window: Window, frames: int) -> NDArray[np.float64]:
+    """Divide a window into `frames` equal strides: [frames + 1] float64, in seconds, where they begin and
+    end."""
+    return np.linspace(window.start_seconds, window.end_seconds, frames + 1)
 
 
 def instants(window: Window, frames: int, *, rng: np.random.Generator | None = None) -> NDArray[np.float64]:

@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
+from centerclip.records import Sampling, Window
 from centerclip.video.channel import Channel, ClosedError, Message
-from centerclip.video.decode import DirectReader
-from centerclip.video.packets import PacketIndex
+from centerclip.video.cued import Reader, open_reader
+from centerclip.video.packet_index import PacketIndex
 
 __all__ = ["main"]
 
@@ -64,7 +65,7 @@ class _Worker:
         self._channel = channel
         self._slots = _Slots()
         self._asked: SimpleQueue[tuple[Message, bytes]] = SimpleQueue()
-        self._reader: DirectReader | None = None
+        self._reader: Reader | None = None
         self._beat = time.monotonic()
         self._abandoned = False
 
@@ -74,6 +75,7 @@ class _Worker:
         tasks: dict[str, Callable[..., None]] = {
             "open": self._open,
             "packets": self._packets,
+            "choose": self._choose,
             "frames": self._frames,
             "close": self._close,
             "excerpt": self._excerpt,
@@ -114,13 +116,21 @@ class _Worker:
     def _open(self, data: bytes, path: str, budget_seconds: int) -> None:
         _limit_processor_time(budget_seconds)
         packets = PacketIndex.from_bytes(data) if data else None
-        self._reader = DirectReader(Path(path), packets, self._tick)
+        self._reader = open_reader(Path(path), packets, self._tick)
         facts = self._reader.facts
         self._channel.send({name: getattr(facts, name) for name in facts.__slots__})
 
     def _packets(self, data: bytes) -> None:
         assert self._reader is not None
-        self._channel.send({}, self._reader.packets.to_bytes())
+        packets = self._reader.packets
+        self._channel.send({}, b"" if packets is None else packets.to_bytes())
+
+    def _choose(
+        self, data: bytes, windows: list[tuple[float, float]], frames: int, sampling: Sampling
+    ) -> None:
+        assert self._reader is not None
+        chosen = self._reader.choose([Window(start, end) for start, end in windows], frames, sampling)
+        self._channel.send({"seconds": chosen.tolist()})
 
     def _frames(self, data: bytes, seconds: list[float]) -> None:
         assert self._reader is not None

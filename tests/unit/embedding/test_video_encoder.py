@@ -15,9 +15,9 @@ from centerclip.embedding import VideoEncoder, embed
 from centerclip.errors import ConfigError, ModelError, VideoError
 from centerclip.index import VideoIndex
 from centerclip.model import CenterCLIP
-from centerclip.records import EncodedVideo, Failed, Item
+from centerclip.records import SAMPLINGS, EncodedVideo, Failed, Item, Sampling
 from centerclip.search import Searcher
-from centerclip.video import VideoReader, cut_windows, read_window
+from centerclip.video import VideoReader, cut_windows, read_windows
 
 SAME = {"atol": 2e-5, "rtol": 0}
 """The same unit vector in float32, summed in another order."""
@@ -47,16 +47,18 @@ def encoded(encoder: VideoEncoder, *paths: Path) -> list[EncodedVideo]:
     return results  # type: ignore[return-value]
 
 
+@pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_each_window_is_embedded_as_by_the_model_alone(
-    encoder: VideoEncoder, model: CenterCLIP, videos: list[Path]
+    model: CenterCLIP, videos: list[Path], sampling: Sampling
 ) -> None:
+    encoder = VideoEncoder(model, device="cpu", precision="float32", window_seconds=2, sampling=sampling)
     for path, video in zip(videos, encoded(encoder, *videos), strict=True):
         with VideoReader(path) as reader:
             assert video.info == reader.info
             windows = cut_windows(reader.info.duration_seconds, 2)
             assert [each.window for each in video.windows] == windows
-            for window, each in zip(windows, video.windows, strict=True):
-                look = read_window(reader, window, 4, model.preprocessing, pictures=2)
+            looks = read_windows(reader, windows, 4, model.preprocessing, pictures=2, sampling=sampling)
+            for window, look, each in zip(windows, looks, video.windows, strict=True):
                 with torch.inference_mode():
                     expected = model.encode(model.preprocess(look.frames).unsqueeze(0))
                 np.testing.assert_allclose(each.vector, expected.video[0], **SAME)
@@ -148,7 +150,8 @@ def test_the_card_describes_model_and_windows(model: CenterCLIP) -> None:
 
 
 def test_settings_out_of_range_are_refused(model: CenterCLIP) -> None:
-    for wrong in ({"workers": 0}, {"batch_size": 0}, {"window_seconds": 0.0}, {"precision": "half"}):
+    numbers = ({"workers": 0}, {"batch_size": 0}, {"window_seconds": 0.0})
+    for wrong in (*numbers, {"precision": "half"}, {"sampling": "any"}):
         with pytest.raises(ConfigError):
             VideoEncoder(model, **wrong)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"not 'nano': load one with CenterCLIP\.from_pretrained"):
@@ -169,7 +172,8 @@ def test_several_models_share_the_decoded_frames(model: CenterCLIP, videos: list
 def test_segments_keep_their_times_at_a_variable_frame_rate(model: CenterCLIP, tmp_path: Path) -> None:
     """A still picture until 6.5 s, then new frames at 7.5 and 8.5 s: from the file to the search results."""
     path = make_video(tmp_path / "still.mkv", frames=5, instants=[0, 6500, 7500, 8500, 11900])
-    encoder = VideoEncoder(model.with_(frames=12, schedule="B2-4,8"), device="cpu", precision="float32")
+    twelve = model.with_(frames=12, schedule="B2-4,8")
+    encoder = VideoEncoder(twelve, device="cpu", precision="float32", sampling="center")
     (video,) = encoded(encoder, path)
     (window,) = video.windows
     assert window.bounds == pytest.approx([0, 6, 7, 8, 12], abs=0.1)  # in strides of a second

@@ -15,7 +15,7 @@ import pytest
 from random_videos import CARD, EMBED_SIZE, new_index, random_units, random_video
 
 from centerclip.errors import FingerprintError, IndexStoreError, QueryError
-from centerclip.index import VideoIndex
+from centerclip.index import ModelCard, VideoIndex
 from centerclip.index.head import HEAD
 from centerclip.records import Failed, Window
 
@@ -48,6 +48,12 @@ def test_a_new_index_is_empty_and_created_when_bound(tmp_path: Path) -> None:
     assert VideoIndex(tmp_path / "a" / "b", create=False).model == CARD
 
 
+def test_a_card_of_an_earlier_version_means_the_center() -> None:
+    written = json.loads(CARD.to_json())
+    del written["sampling"]
+    assert ModelCard.from_json(json.dumps(written)).sampling == "center"
+
+
 def test_a_missing_index_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(IndexStoreError, match=r"centerclip index PATH"):
         VideoIndex(tmp_path / "none", create=False)
@@ -68,6 +74,8 @@ def test_another_model_is_refused_with_the_remedy(index: VideoIndex) -> None:
         index.bind(replace(CARD, fingerprint="ffff", name="other"))
     with pytest.raises(FingerprintError, match="windows of 12 seconds, not 20: use --window 12"):
         index.bind(replace(CARD, window_seconds=20.0))
+    with pytest.raises(FingerprintError, match=r"with 'center' sampling.*use --sampling center, or another"):
+        index.bind(replace(CARD, sampling="cheapest"))
     with pytest.raises(FingerprintError, match="made in float precision.*leave out --precision int8"):
         index.bind(replace(CARD, precision="int8"))
     index.bind(CARD)

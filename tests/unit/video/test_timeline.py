@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from centerclip.video.packets import NO_PTS, PacketIndex
+from centerclip.video.packet_index import NO_PTS, PacketIndex
 from centerclip.video.timeline import Timeline
 
 TENTH = Fraction(1, 10)
@@ -99,7 +99,6 @@ def test_regular_keys_mark_no_cut() -> None:
 def test_decoding_starts_at_a_key_that_is_shown_before_the_frame() -> None:
     # In file order; packets 4 and 8 are keys, 5 and 6 follow the first but are shown before it.
     index = index_of([0, 3, 1, 2, 7, 5, 6, 4, 8, 9], keys=[0, 4, 8])
-    starts = [index.start_of(packet) for packet in range(10)]
-    assert starts == [0, 0, 0, 0, 4, 0, 0, 0, 8, 8]
+    assert index.starts_of(np.arange(10)).tolist() == [0, 0, 0, 0, 4, 0, 0, 0, 8, 8]
     # Packets before the first key are decoded with its group.
-    assert index_of([0, 1, 2, 3], keys=[2]).start_of(3) == 0
+    assert index_of([0, 1, 2, 3], keys=[2]).starts_of(np.array([3])).tolist() == [0]
