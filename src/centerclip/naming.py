@@ -51,6 +51,7 @@ BACKBONE_CLASSES: Mapping[str, str] = MappingProxyType(
     {
         "clip": "centerclip.model.backbones.clip:CLIPBackbone",
         "siglip": "centerclip.model.backbones.siglip:SiglipBackbone",
+        "pe_core": "centerclip.model.backbones.pe_core:PECoreBackbone",
     }
 )
 """By the `model_type` of the family in `transformers`."""

@@ -44,6 +44,8 @@ def compute_fingerprint(
         "frames": frames,
         "preprocessing": asdict(backbone.preprocessing),
     }
+    if (grid := getattr(vision, "rotary_grid", None)) is not None:
+        settings["rotary_grid"] = grid
     if own := backbone_config(backbone):
         settings["backbone"] = own
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)

@@ -9,6 +9,7 @@ from centerclip.errors import ConfigError, ModelError
 from centerclip.model.backbones import Backbone, find_backbone, make_backbone
 from centerclip.model.checkpoints import read_checkpoint, read_open_clip_config
 from centerclip.model.hub import OPEN_CLIP_WEIGHTS, find_model
+from centerclip.model.pe_core import PECore
 from centerclip.model.reading import read_json, reading
 from centerclip.model.registry import OPEN_CLIP_CONFIG
 from centerclip.model.storage import ModelSettings, has_tokenizer, load_tokenizer, read_settings
@@ -107,12 +108,24 @@ def _checkpoint_file(path: Path) -> Path | None:
 
 def _load_checkpoint(path: Path, tokenizer: Any, activation: str | None) -> Backbone:
     model = read_checkpoint(path, activation=activation)
+    if isinstance(model, PECore):
+        return make_backbone(model, _tokenizer_if_any(path, model) if tokenizer is None else tokenizer)
     if tokenizer is None:
         tokenizer = _clip_tokenizer(path, model.config.text_config.vocab_size)
     backbone = make_backbone(model, tokenizer)
     config = read_open_clip_config(path.parent)
     backbone.preprocessing = replace(backbone.preprocessing, **config.preprocess)
     return backbone
+
+
+def _tokenizer_if_any(weights: Path, model: PECore) -> Any:
+    """Load CLIP's tokenizer like `_clip_tokenizer`; None if there is none, as videos don't need it."""
+    if has_tokenizer(weights.parent):
+        return load_tokenizer(weights.parent)
+    try:
+        return _clip_tokenizer(weights, model.config.text_config.vocab_size)
+    except ModelError:
+        return None
 
 
 def _clip_tokenizer(weights: Path, vocabulary: int) -> Any:

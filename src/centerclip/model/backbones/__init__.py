@@ -1,4 +1,4 @@
-"""One adapter per family of `transformers` dual encoders.
+"""One adapter per family of dual encoders.
 
 A backbone runs the vision tower block by block, pools, encodes text, and defines the preprocessing. It is
 independent of segments and reducers.
@@ -13,13 +13,16 @@ from torch import nn
 from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone, Tower
 from centerclip.model.backbones.clip import CLIPBackbone
+from centerclip.model.backbones.pe_core import PECoreBackbone
 from centerclip.model.backbones.siglip import SiglipBackbone
+from centerclip.model.pe_core import PECore
 from centerclip.naming import BACKBONE_CLASSES, format_name, name_of, read_options, resolve, write_options
 from centerclip.preprocessing import Preprocessing
 
 __all__ = [
     "Backbone",
     "CLIPBackbone",
+    "PECoreBackbone",
     "SiglipBackbone",
     "Tower",
     "backbone_config",
@@ -32,10 +35,10 @@ __all__ = [
 def make_backbone(
     model: nn.Module, tokenizer: Any = None, *, preprocessing: Preprocessing | None = None
 ) -> Backbone:
-    """Wrap a `transformers` dual encoder in the adapter of its family.
+    """Wrap a dual encoder in the adapter of its family.
 
     Args:
-        model: `CLIPModel` or `SiglipModel`; not copied.
+        model: `CLIPModel` or `SiglipModel` of `transformers`, or `PECore`; not copied.
         tokenizer: the model's own, or None.
         preprocessing: the family's defaults at the model's image size, if None.
 
@@ -46,7 +49,7 @@ def make_backbone(
         raise ModelError(f"{str(model)!r} is a name: load the model with CenterCLIP.from_pretrained")
     family = getattr(getattr(model, "config", None), "model_type", "")
     towers = hasattr(model, "vision_model") and hasattr(model, "text_model")
-    if family not in BACKBONE_CLASSES or not towers:
+    if family not in BACKBONE_CLASSES or not (towers or isinstance(model, PECore)):
         raise ModelError(
             f"{type(model).__name__} is not supported: use transformers' CLIPModel or SiglipModel (SigLIP, "
             "and SigLIP 2 of fixed resolution), or a Backbone of your own"

@@ -1,4 +1,5 @@
-"""Converts checkpoints of OpenAI, open_clip, CLIP4Clip and CenterCLIP into `transformers.CLIPModel`.
+"""Converts checkpoints of OpenAI, open_clip, CLIP4Clip and CenterCLIP into `transformers.CLIPModel`, and
+those of PE-Core into `centerclip.model.pe_core.PECore`.
 
 Missing tensors, unknown tensors and wrong shapes are errors. Code stored in a file is never run.
 """
@@ -12,8 +13,10 @@ from transformers import CLIPConfig, CLIPModel
 from centerclip.errors import CheckpointError
 from centerclip.model.checkpoints.layout import Geometry, check_names, convert, infer_geometry
 from centerclip.model.checkpoints.open_clip import OpenClipConfig, read_open_clip_config
+from centerclip.model.checkpoints.pe_core import is_pe_core, read_pe_core
 from centerclip.model.checkpoints.safety import check_finite
 from centerclip.model.checkpoints.tensors import read_tensors
+from centerclip.model.pe_core import PECore
 from centerclip.model.reading import reading
 
 __all__ = ["OpenClipConfig", "read_checkpoint", "read_open_clip_config"]
@@ -22,13 +25,14 @@ __all__ = ["OpenClipConfig", "read_checkpoint", "read_open_clip_config"]
 _NUMBERS = frozenset({"input_resolution", "context_length", "vocab_size"})
 
 
-def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel:
-    """Load a CLIP in float32 and evaluation mode.
+def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel | PECore:
+    """Load a CLIP or PE-Core in float32 and evaluation mode.
 
     Args:
         path: OpenAI's `.pt` (TorchScript archive or state dict); open_clip's `.bin`, `.pt` or `.safetensors`;
             CLIP4Clip's or CenterCLIP's `.bin` or `.pt` with mean pooling. The prefix `module.` of distributed
             training is removed.
+            Also PE-Core's `.pt`, or open_clip's files of it.
         activation: `quick_gelu` or `gelu`, which weights don't determine. The default is `quick_gelu` for
             OpenAI's archives and the CLIP4Clip and CenterCLIP checkpoints trained from them, then
             `open_clip_config.json` in the same folder, then `gelu` as in LAION's models.
@@ -39,6 +43,10 @@ def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel:
     if activation not in (None, "gelu", "quick_gelu"):
         raise CheckpointError(f"activation {activation!r} is unknown: choose gelu or quick_gelu")
     tensors = _without_prefix(read_tensors(path), "module.")
+    if is_pe_core(tensors):
+        if activation is not None:
+            raise CheckpointError(f"{path} is a PE-Core, which always has gelu: leave activation out")
+        return read_pe_core(path, tensors)
     if any(name.startswith(("vision_model.", "text_model.")) for name in tensors):
         raise CheckpointError(
             f"{path} is a weights file of transformers: give its folder, which has a config.json, instead"

@@ -9,7 +9,7 @@ from centerclip.model.reading import read_json, reading
 from centerclip.model.registry import OPEN_CLIP_CONFIG
 from centerclip.preprocessing import Preprocessing
 
-__all__ = ["OpenClipConfig", "read_open_clip_config"]
+__all__ = ["OpenClipConfig", "read_open_clip_config", "read_preprocess"]
 
 # Supported settings; most follow from the weights' shapes. Others are rejected, because they could silently
 # change the computation.
@@ -60,7 +60,7 @@ def read_open_clip_config(folder: Path) -> OpenClipConfig:
             activation="quick_gelu" if model.get("quick_gelu") else "gelu",
             head_width=_count(vision, "head_width"),
             text_heads=_count(text, "heads"),
-            preprocess=_read_preprocess(content.get("preprocess_cfg", {}), path),
+            preprocess=read_preprocess(content.get("preprocess_cfg", {}), path),
         )
 
 
@@ -71,7 +71,8 @@ def _count(settings: dict[str, Any], key: str) -> int | None:
     return count
 
 
-def _read_preprocess(saved: dict[str, Any], path: Path) -> dict[str, Any]:
+def read_preprocess(saved: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Read `preprocess_cfg` into values for fields of `Preprocessing`; raises if it isn't supported."""
     saved = {key: value for key, value in saved.items() if value is not None}
     mode = saved.get("resize_mode", "shortest")
     if mode not in _RESIZE:
