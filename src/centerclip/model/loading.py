@@ -8,7 +8,7 @@ from typing import Any
 from centerclip.errors import ConfigError, ModelError
 from centerclip.model.backbones import Backbone, find_backbone, make_backbone
 from centerclip.model.checkpoints import read_checkpoint, read_open_clip_config
-from centerclip.model.hub import OPEN_CLIP_WEIGHTS, find_model
+from centerclip.model.hub import OPEN_CLIP_WEIGHTS, PE_CORE_WEIGHTS, find_model
 from centerclip.model.pe_core import PECore
 from centerclip.model.reading import read_json, reading
 from centerclip.model.registry import OPEN_CLIP_CONFIG
@@ -98,12 +98,23 @@ def _checkpoint_file(path: Path) -> Path | None:
     """Find the checkpoint file; None for a folder of `transformers`."""
     if path.is_file():
         return path
-    if (path / "config.json").is_file() or not (path / OPEN_CLIP_CONFIG).is_file():
+    if not (path / OPEN_CLIP_CONFIG).is_file():
+        return _lone_checkpoint(path)
+    if (path / "config.json").is_file():
         return None
     for name in OPEN_CLIP_WEIGHTS:
         if (path / name).is_file():
             return path / name
     raise ModelError(f"{path} has no weights: add one of {', '.join(OPEN_CLIP_WEIGHTS)}")
+
+
+def _lone_checkpoint(folder: Path) -> Path | None:
+    """Find the only `.pt` of a folder without a configuration, such as that of an official PE-Core."""
+    known = "*.pt" if not (folder / "config.json").is_file() else PE_CORE_WEIGHTS
+    found = sorted(folder.glob(known))
+    if len(found) > 1:
+        raise ModelError(f"{folder} has several checkpoints, such as {found[0].name}: give one of the files")
+    return found[0] if found else None
 
 
 def _load_checkpoint(path: Path, tokenizer: Any, activation: str | None) -> Backbone:

@@ -138,6 +138,15 @@ class Backbone(nn.Module):
         layers: nn.ModuleList = self.model.vision_model.encoder.layers
         return layers
 
+    def bottom(self, blocks: int) -> list[nn.Module | nn.Parameter]:
+        """List the embeddings and the first blocks of both towers, which training may freeze."""
+        bottom: list[nn.Module | nn.Parameter] = []
+        for tower in (self.model.vision_model, self.model.text_model):
+            stem = ("embeddings", "pre_layrnorm")
+            bottom += [module for name, module in tower.named_children() if name in stem]
+            bottom += tower.encoder.layers[:blocks]
+        return bottom
+
     def multiply_adds(self, schedule: TokenSchedule, frames: int) -> int:
         """Count the vision tower's multiply-adds for one video in inference
         (`TokenSchedule.multiply_adds`)."""

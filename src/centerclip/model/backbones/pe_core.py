@@ -90,6 +90,12 @@ class PECoreBackbone(Backbone):
         blocks: nn.ModuleList = self.model.trunk.blocks
         return blocks
 
+    def bottom(self, blocks: int) -> list[nn.Module | nn.Parameter]:
+        trunk, text = self.model.trunk, self.model.text
+        stem = [trunk.cls_token, trunk.pos_embed, trunk.patch_embed, trunk.norm_pre]
+        stem += [text.token_embedding, text.positional_embedding]
+        return [part for part in stem if part is not None] + [*trunk.blocks[:blocks], *text.blocks[:blocks]]
+
     def multiply_adds(self, schedule: TokenSchedule, frames: int) -> int:
         """Count the vision tower's multiply-adds for one video in inference, including the pooling."""
         total = schedule.multiply_adds(

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import gelu, linear, scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
 from centerclip.model.pe_core.rotary import Rotation, rotate
@@ -103,22 +103,37 @@ class TextBlock(_Block):
     def __init__(self, width: int, heads: int, mlp_width: int) -> None:
         super().__init__()
         self.ln_1 = nn.LayerNorm(width, eps=_EPSILON)
-        self.attn = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.attn = _CausalAttention(width, heads)
         self.ln_2 = nn.LayerNorm(width, eps=_EPSILON)
         self.mlp = nn.ModuleDict({"c_fc": nn.Linear(width, mlp_width), "c_proj": nn.Linear(mlp_width, width)})
 
-    def forward(self, x: Tensor, future: Tensor) -> Tensor:
-        """Attend and compute; `future` [L, L] is True where a token must not look."""
-        normed = self.ln_1(x)
-        x = x + self.attn(normed, normed, normed, attn_mask=future, need_weights=False)[0]
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.ln_1(x))
         out: Tensor = x + self.mlp["c_proj"](gelu(self.mlp["c_fc"](self.ln_2(x))))
         return out
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+class _CausalAttention(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.in_proj_weight = nn.Parameter(width**-0.5 * torch.randn(3 * width, width))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
+        self.out_proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        both: Tensor = linear(x, self.in_proj_weight, self.in_proj_bias)
+        query, key, value = both.view(*x.shape[:2], 3, self.heads, -1).unbind(2)  # [B, L, h, d]
+        out: Tensor = self.out_proj(_attend(query, key, value, causal=True))
+        return out
+
+
+def _attend(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None, *, causal: bool = False
+) -> Tensor:
     """Attend from queries [G, Q, h, d] to keys and values [G, L, h, d]: [G, Q, D]."""
     query, key, value = (part.transpose(1, 2) for part in (query, key, value))  # [G, h, Q or L, d]
-    seen = scaled_dot_product_attention(query, key, value, attn_mask=bias)  # [G, h, Q, d]
+    seen = scaled_dot_product_attention(query, key, value, attn_mask=bias, is_causal=causal)  # [G, h, Q, d]
     return seen.transpose(1, 2).flatten(2)
 
 

@@ -110,11 +110,9 @@ class TextTower(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Encode ids [B, L] int64 to [B, E], not normalized."""
-        length = ids.shape[1]
-        x = self.token_embedding(ids) + self.positional_embedding[:length]  # [B, L, D]
-        future = torch.ones(length, length, dtype=torch.bool, device=ids.device).triu(1)
+        x = self.token_embedding(ids) + self.positional_embedding[: ids.shape[1]]  # [B, L, D]
         for block in self.blocks:
-            x = block(x, future)
+            x = block(x)
         ends = x[torch.arange(len(ids), device=ids.device), ids.argmax(1)]  # [B, D]
         out: Tensor = self.ln_final(ends) @ self.text_projection
         return out
