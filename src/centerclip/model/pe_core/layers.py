@@ -89,7 +89,7 @@ class AttentionPool(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """Pool; `bias` is added to the attention scores as in a block."""
-        query = self.q(self.latent.expand(len(x), -1, -1))  # [G, 1, D]
+        query = self.q(self.latent.expand(x.shape[0], -1, -1))  # [G, 1, D]
         key, value = self.kv(x).chunk(2, -1)  # [G, L, D]
         query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in (query, key, value))
         pooled = self.proj(_attend(query, key, value, bias)[:, 0])  # [G, D]

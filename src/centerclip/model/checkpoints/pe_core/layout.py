@@ -114,8 +114,8 @@ def infer_config(tensors: Mapping[str, Tensor], settings: PESettings) -> PECoreC
         raise CheckpointError(f"the vision tower has {length} positions, but must have {kind}")
     vocabulary, text_width = _shape(tensors, "text.token_embedding.weight", 2)
     head_width = settings.head_width or default_head_width(width, settings.trunk)
-    vision_heads = settings.vision_heads or max(1, width // head_width)
-    text_heads = settings.text_heads or max(1, text_width // HEAD_WIDTH)
+    vision_heads = settings.vision_heads or _heads("the vision tower", width, head_width)
+    text_heads = settings.text_heads or _heads("the text tower", text_width, HEAD_WIDTH)
     _check_heads("the vision tower", width, vision_heads, multiple=4)  # rotated pairs of rows and columns
     _check_heads("the vision tower's pooling", width, POOLING_HEADS)
     _check_heads("the text tower", text_width, text_heads)
@@ -141,6 +141,15 @@ def infer_config(tensors: Mapping[str, Tensor], settings: PESettings) -> PECoreC
         ),
         projection_dim=_shape(tensors, f"{_TRUNK}head.weight", 2)[0],
     )
+
+
+def _heads(what: str, width: int, head_width: int) -> int:
+    if width > head_width and width % head_width:
+        raise CheckpointError(
+            f"{what} is {width} wide, which isn't a multiple of its head width {head_width}: state the right "
+            "number in the configuration beside the weights"
+        )
+    return max(1, width // head_width)
 
 
 def _check_heads(what: str, width: int, heads: int, *, multiple: int = 1) -> None:
