@@ -1,7 +1,7 @@
 """PE-Core compared with a step-by-step reference in float64, and with outputs of other implementations.
 
 The latter are outputs of the official code, and of open_clip with timm, on small random models. They are too
-large for this repository: PE_CORE_OUTPUTS names their folder.
+large for this repository: CENTERCLIP_PE_CORE names their folder.
 """
 
 import os
@@ -29,7 +29,7 @@ from torch.nn import functional
 from centerclip.clustering import Reducer, Tokens
 from centerclip.model import CenterCLIP
 
-OUTPUTS = Path(os.environ.get("PE_CORE_OUTPUTS", Path(__file__).parents[3] / "shared/data/pe_core"))
+OUTPUTS = Path(os.environ.get("CENTERCLIP_PE_CORE", Path(__file__).parents[3] / "shared/data/pe_core"))
 WEIGHTS = [[0.5 if i in (k, k + 9) else 0.0 for i in range(32)] for k in range(7)]
 """Of 7 blended tokens, each of two patches of different frames, rows and columns."""
 
@@ -171,7 +171,7 @@ def test_order_in_the_sequence_has_no_influence() -> None:
         torch.testing.assert_close(backbone.run_to_end(moved, 0), backbone.run_to_end(tokens, 0))
 
 
-@pytest.mark.skipif(not OUTPUTS.is_dir(), reason="PE_CORE_OUTPUTS is not given")
+@pytest.mark.skipif(not OUTPUTS.is_dir(), reason="CENTERCLIP_PE_CORE names no folder of outputs")
 @pytest.mark.parametrize("name", ["pe-tiny-cls", "pe-tiny-nocls", "open_clip"])
 @torch.no_grad()
 def test_outputs_equal_those_of_other_implementations(name: str) -> None:

@@ -44,7 +44,7 @@ class CenterCLIP(nn.Module):
     parameters can be compared.
 
     Args:
-        clip: `transformers.CLIPModel` or `SiglipModel` (used, not copied), or a `Backbone`.
+        clip: `transformers.CLIPModel`, `SiglipModel` or `pe_core.PECore` (used, not copied), or a `Backbone`.
         schedule: such as `B6-4,49`, `none`, or a preset's name (`centerclip.schedule.PRESETS`). Videos with
             too few frames use the nearest schedule that fits (`TokenSchedule.fit`).
         reducer: a name such as `kmedoids` or `spectral(sigma=2.0)`, a table, or a reducer
@@ -295,7 +295,7 @@ class CenterCLIP(nn.Module):
 
         Args:
             name: a hub name; a folder; `nano`, the small bundled model; or a checkpoint file of OpenAI,
-                open_clip, CLIP4Clip or CenterCLIP (`centerclip.model.checkpoints`).
+                open_clip, PE-Core, CLIP4Clip or CenterCLIP (`centerclip.model.checkpoints`).
             schedule, reducer, frames: default to the saved model's own, or else to `default_schedule`,
                 k-medoids and 12 frames.
             device: the CPU by default.

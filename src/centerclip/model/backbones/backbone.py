@@ -27,7 +27,7 @@ class Backbone(nn.Module):
 
     The methods wrap models of `transformers`, with one subclass per family. A subclass for anything else sets
     the attributes itself and overrides every method that uses the wrapped model: `load`, `save`, `embed`,
-    `block`, `pool`, `tokenize` and `encode_text`.
+    `block`, `pool`, `tokenize` and `encode_text`; for training also `bottom`.
 
     Attributes:
         family: `clip` or `siglip`, the image processor that `transformers` uses for a saved model.

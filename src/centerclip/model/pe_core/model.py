@@ -72,7 +72,7 @@ class VisionTower(nn.Module):
         self.head = nn.Linear(width, embed_size)
 
     def embed(self, frames: Tensor) -> Tensor:
-        """Embed frames [F, 3, H, W] of any float dtype as the sequences [F, L, D] that enter the first block."""
+        """Embed frames [F, 3, H, W] of any float dtype as sequences [F, L, D] for the first block."""
         x = self.patch_embed["proj"](frames.to(self.pos_embed.dtype)).flatten(2).mT  # [F, P, D]
         if self.cls_token is not None:
             x = torch.cat((self.cls_token.expand(len(x), -1, -1), x), 1)  # [F, 1+P, D]
