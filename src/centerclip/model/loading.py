@@ -1,5 +1,6 @@
 """Loads the backbone that a user names: from the hub, a folder or a checkpoint file, with its tokenizer."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from centerclip.schedule import TokenSchedule, resolve_schedule
 
 __all__ = ["default_schedule", "default_settings", "load_backbone", "open_tokenizer"]
 
+_LOG = logging.getLogger("centerclip.model")
 _CLIP_TOKENIZER = "openai/clip-vit-base-patch32"
 _CLIP_VOCABULARY = 49408
 
@@ -130,12 +132,15 @@ def _load_checkpoint(path: Path, tokenizer: Any, activation: str | None) -> Back
 
 
 def _tokenizer_if_any(weights: Path, model: PECore) -> Any:
-    """Load CLIP's tokenizer like `_clip_tokenizer`; None if there is none, as videos don't need it."""
+    """Load the tokenizer like `_clip_tokenizer`; without one, videos and token ids can still be encoded."""
     if has_tokenizer(weights.parent):
         return load_tokenizer(weights.parent)
+    if model.config.text_config.vocab_size != _CLIP_VOCABULARY:
+        return None
     try:
-        return _clip_tokenizer(weights, model.config.text_config.vocab_size)
-    except ModelError:
+        return _clip_tokenizer(weights, _CLIP_VOCABULARY)
+    except ModelError as error:
+        _LOG.warning("Sentences can't be encoded: %s", error)
         return None
 
 

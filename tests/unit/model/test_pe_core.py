@@ -30,6 +30,7 @@ from centerclip.clustering import Reducer, Tokens
 from centerclip.embedding.device import prepare
 from centerclip.errors import CheckpointError, ConfigError, ModelError
 from centerclip.model import CenterCLIP, Preprocessing, make_backbone
+from centerclip.model.backbones import PECoreBackbone
 from centerclip.model.checkpoints import read_checkpoint
 from centerclip.model.hub import find_model, is_local
 from centerclip.model.pe_core import PECore
@@ -102,6 +103,11 @@ def test_a_folder_with_one_official_checkpoint_is_a_model(tmp_path: Path) -> Non
     known = CenterCLIP.from_pretrained(path).fingerprint()
     (tmp_path / "config.json").write_text('{"anything": 1}')
     assert CenterCLIP.from_pretrained(tmp_path).fingerprint() == known
+    (tmp_path / "other.pt").write_bytes(path.read_bytes())
+    (tmp_path / "other.json").write_text("{}")  # of something else: then heads are 64 wide
+    other = read_checkpoint(tmp_path / "other.pt")
+    assert isinstance(other, PECore)
+    assert other.config.vision_config.num_attention_heads == 1
     (tmp_path / "PE-Core-Y4-16.pt").write_bytes(path.read_bytes())
     with pytest.raises(ModelError, match="several checkpoints, such as PE-Core-X4-16.pt: give one"):
         CenterCLIP.from_pretrained(tmp_path)
@@ -212,6 +218,12 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], str]] = {
     "stated heads": (stated(lambda s: s["vision"].update(heads=5)), "32 wide with 5 heads"),
     "stated kind": (stated(lambda s: s["vision"].update(use_rope2d=False)), "vision.use_rope2d to False"),
     "stated other": (stated(lambda s: s["text"].update(causal=False)), "text.causal, which is not supported"),
+    "blocks": (
+        change(
+            lambda w: w.update({f"transformer.resblocks.{i}.ln_1.bias": torch.ones(1) for i in range(99)})
+        ),
+        "99 blocks, but only",
+    ),
     "stated badly": (stated(lambda s: s.update(vision=3)), "PE-Core-X4-16.json can't be read"),
 }
 
@@ -236,7 +248,7 @@ def test_what_does_not_apply_is_refused(tmp_path: Path) -> None:
         CenterCLIP.from_pretrained(path, activation="gelu")
     (tmp_path / "config.json").write_text('{"model_type": "pe_core"}')
     path.unlink()
-    with pytest.raises(ModelError, match="published layout: give its .pt, or open_clip's folder"):
+    with pytest.raises(ModelError, match="isn't a PE-Core: give its .pt, or a folder of open_clip"):
         CenterCLIP.from_pretrained(tmp_path)
     with pytest.raises(ValueError, match="frames are"):
         CenterCLIP(pe_core()).encode(torch.randn(1, 2, 3, 32, 32))
@@ -277,6 +289,21 @@ def test_a_saved_model_comes_back_whole_in_open_clips_layout(
     trunk = TRUNK if class_token else "vit_pe_core_gigantic_patch14_448"
     expected = open_clip_config(timm_model_name=trunk)
     assert {key: config[key] for key in expected} == expected
+
+
+class Doubled(PECoreBackbone):
+    """Counts every embedding twice."""
+
+    def pool(self, tokens: Tokens) -> torch.Tensor:
+        return 2 * super().pool(tokens)
+
+
+def test_a_subclass_is_saved_and_found_again(tmp_path: Path) -> None:
+    CenterCLIP(Doubled(pe_core(), clip_tokenizer()), frames=4).save_pretrained(tmp_path)
+    again = CenterCLIP.from_pretrained(tmp_path).backbone
+    assert isinstance(again, Doubled)
+    assert_same_weights(again.model, pe_core())
+    assert again.tokenizer is not None
 
 
 def test_positions_and_heads_are_part_of_the_fingerprint() -> None:

@@ -13,10 +13,12 @@ from torch.nn.utils.rnn import pad_sequence
 from centerclip.clustering import Tokens
 from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone
+from centerclip.model.checkpoints import read_checkpoint
 from centerclip.model.checkpoints.pe_core import write_pe_core
+from centerclip.model.hub import OPEN_CLIP_WEIGHTS
 from centerclip.model.pe_core import PECore, PECoreConfig
 from centerclip.model.pe_core.rotary import Rotation, rotation_of
-from centerclip.model.storage import quiet_transformers
+from centerclip.model.storage import has_tokenizer, load_tokenizer, quiet_transformers
 from centerclip.preprocessing import Preprocessing
 from centerclip.schedule import TokenSchedule
 
@@ -60,7 +62,14 @@ class PECoreBackbone(Backbone):
 
     @classmethod
     def load(cls, path: Path, *, tokenizer: Any = None, **options: Any) -> Self:
-        raise ModelError(f"{path} isn't a PE-Core in a published layout: give its .pt, or open_clip's folder")
+        """Load a weights file of either layout, or a folder written by `save`."""
+        weights = path if path.is_file() else path / OPEN_CLIP_WEIGHTS[0]
+        model = read_checkpoint(weights) if weights.is_file() else None
+        if not isinstance(model, PECore):
+            raise ModelError(f"{path} isn't a PE-Core: give its .pt, or a folder of open_clip")
+        if tokenizer is None and has_tokenizer(weights.parent):
+            tokenizer = load_tokenizer(weights.parent)
+        return cls(model, tokenizer, **options)
 
     def save(self, folder: Path) -> None:
         """Write open_clip's layout and the tokenizer, for `from_pretrained` and open_clip to read.

@@ -24,6 +24,7 @@ from centerclip.model.pe_core.config import (
 
 __all__ = ["infer_config", "is_pe_core", "to_open_clip"]
 
+_BLOCK_TENSORS = 12
 _TRUNK, _RESBLOCKS = "visual.trunk.", "text.transformer.resblocks."
 
 # Official prefixes and those of open_clip; the first match counts.
@@ -162,7 +163,12 @@ def _check_heads(what: str, width: int, heads: int, *, multiple: int = 1) -> Non
 
 
 def _count(tensors: Mapping[str, Tensor], prefix: str) -> int:
-    return len({name.removeprefix(prefix).split(".")[0] for name in tensors if name.startswith(prefix)})
+    """Count the blocks, after checking that they have about as many tensors as so many blocks need."""
+    own = [name.removeprefix(prefix) for name in tensors if name.startswith(prefix)]
+    count = len({name.split(".")[0] for name in own})
+    if len(own) < _BLOCK_TENSORS * (count - 1):  # building thousands of blocks to compare would take minutes
+        raise CheckpointError(f"{prefix}* has {count} blocks, but only {len(own)} tensors")
+    return count
 
 
 def _shape(tensors: Mapping[str, Tensor], name: str, dimensions: int) -> tuple[int, ...]:

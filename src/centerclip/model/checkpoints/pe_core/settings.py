@@ -95,6 +95,8 @@ def read_pe_settings(weights: Path) -> PESettings:
 def _read_official(path: Path) -> PESettings:
     with reading(path, "download the model again", CheckpointError):
         content = read_json(path, missing="", kind=CheckpointError)
+        if not content.keys() & {"vision", "text"}:  # something else
+            return PESettings()
         vision, text = content["vision"], content["text"]
         _check(path, _OFFICIAL, {"": content, "vision": vision, "text": text})
         return PESettings(
