@@ -343,6 +343,18 @@ def test_a_checkpoint_without_tokenizer_encodes_videos_and_ids(tmp_path: Path) -
     assert model.encode_text("a red car").shape == (1, 24)
 
 
+def test_a_missing_tokenizer_of_clips_is_logged_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    path, weights = save_official(pe_core(), tmp_path / "PE-Core-X4-16.pt"), official(pe_core())
+    weights["token_embedding.weight"] = torch.randn(49408, 32)
+    torch.save(weights, path)
+    assert CenterCLIP.from_pretrained(path).backbone.tokenizer is None
+    assert "Sentences can't be encoded" in caplog.text
+    assert "give tokenizer=FOLDER of any CLIP model" in caplog.text
+
+
 def test_a_tokenizer_of_another_model_is_refused() -> None:
     with pytest.raises(ModelError, match="end token 2 isn't its highest id"):
         CenterCLIP(pe_core(), tokenizer=word_tokenizer()).encode_text("a red car")
