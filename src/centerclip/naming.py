@@ -54,6 +54,7 @@ BACKBONE_CLASSES: Mapping[str, str] = MappingProxyType(
         "metaclip_2": "centerclip.model.backbones.multilingual:MetaClip2Backbone",
         "chinese_clip": "centerclip.model.backbones.multilingual:ChineseCLIPBackbone",
         "altclip": "centerclip.model.backbones.multilingual:AltCLIPBackbone",
+        "pe_core": "centerclip.model.backbones.pe_core:PECoreBackbone",
     }
 )
 """By the `model_type` of the family in `transformers`."""

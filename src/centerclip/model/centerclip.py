@@ -44,7 +44,8 @@ class CenterCLIP(nn.Module):
     parameters can be compared.
 
     Args:
-        clip: a dual encoder of `transformers`, such as `CLIPModel` (used, not copied), or a `Backbone`.
+        clip: a dual encoder of `transformers`, such as `CLIPModel`, or a `PECore` (used, not copied), or a
+            `Backbone`.
         schedule: such as `B6-4,49`, `none`, or a preset's name (`centerclip.schedule.PRESETS`). Videos with
             too few frames use the nearest schedule that fits (`TokenSchedule.fit`).
         reducer: a name such as `kmedoids` or `spectral(sigma=2.0)`, a table, or a reducer
@@ -295,7 +296,7 @@ class CenterCLIP(nn.Module):
 
         Args:
             name: a hub name; a folder; `nano`, the small bundled model; or a checkpoint file of OpenAI,
-                open_clip, CLIP4Clip or CenterCLIP (`centerclip.model.checkpoints`).
+                open_clip, PE-Core, CLIP4Clip or CenterCLIP (`centerclip.model.checkpoints`).
             schedule, reducer, frames: default to the saved model's own (for a checkpoint file, those of its
                 `hparams_train.json`), or else to `default_schedule`, `kmedoids(weighted=true)` and 12 frames.
             device: the CPU by default.

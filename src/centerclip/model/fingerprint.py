@@ -46,6 +46,8 @@ def compute_fingerprint(
     }
     if backbone.masks_padding:
         settings["padding"] = text.pad_token_id  # type: ignore[union-attr]
+    if (grid := getattr(vision, "rotary_grid", None)) is not None:
+        settings["rotary_grid"] = grid
     if own := backbone_config(backbone):
         settings["backbone"] = own
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)

@@ -11,7 +11,14 @@ from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # th
 from centerclip.errors import ModelError
 from centerclip.model.registry import NANO_FOLDER, OPEN_CLIP_CONFIG, TEMPORAL_FILE
 
-__all__ = ["OPEN_CLIP_WEIGHTS", "TOKENIZER_FILES", "find_model", "is_local", "upload_folder"]
+__all__ = [
+    "OPEN_CLIP_WEIGHTS",
+    "PE_CORE_WEIGHTS",
+    "TOKENIZER_FILES",
+    "find_model",
+    "is_local",
+    "upload_folder",
+]
 
 _TIMEOUT_SECONDS = 5.0
 TOKENIZER_FILES = (
@@ -21,6 +28,8 @@ TOKENIZER_FILES = (
 _SMALL_FILES = ["*.json", "merges.txt", *TOKENIZER_FILES, TEMPORAL_FILE]
 # In order of preference. Pickled files are read by torch's restricted unpickler.
 OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+PE_CORE_WEIGHTS = "PE-Core-*.pt"
+"""The only file of the official PE-Core models, named like its repository."""
 _ELSEWHERE = "give the folder of a downloaded model, or --model nano for the small bundled one"
 
 
@@ -55,8 +64,8 @@ def is_local(name: str) -> bool:
     if name == "nano":
         return (NANO_FOLDER / "config.json").is_file()
     # Checked first, because importing snapshot_download takes 0.2 s.
-    configs = (try_to_load_from_cache(name, file) for file in ("config.json", OPEN_CLIP_CONFIG))
-    return any(configs) and _cached(name, None, True) is not None
+    signs = ("config.json", OPEN_CLIP_CONFIG, f"{name.rpartition('/')[2]}.pt")
+    return any(try_to_load_from_cache(name, file) for file in signs) and _cached(name, None, True) is not None
 
 
 def upload_folder(folder: Path, name: str, *, private: bool | None, token: str | None, message: str) -> str:
@@ -108,7 +117,8 @@ def _download(name: str, revision: str | None, weights: bool) -> Path:
         found = _weight_files({sibling.rfilename for sibling in info.siblings or ()})
         if weights and not found:
             raise ModelError(
-                f"{name} on the hub has no weights for transformers or open_clip: choose another model"
+                f"{name} on the hub has no weights for transformers or open_clip, and no PE-Core: choose "
+                "another model"
             )
         patterns = _SMALL_FILES + (found if weights else [])
         return Path(huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=patterns))
@@ -133,7 +143,7 @@ def _weight_files(files: set[str]) -> list[str]:
     for config, patterns in layouts:
         if config in files and any(fnmatch(file, pattern) for file in files for pattern in patterns):
             return patterns
-    return []
+    return [PE_CORE_WEIGHTS] if any(fnmatch(file, PE_CORE_WEIGHTS) for file in files) else []
 
 
 def _reason(error: Exception) -> str:

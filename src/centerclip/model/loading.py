@@ -15,7 +15,8 @@ from centerclip.model.checkpoints import (
     read_training_settings,
 )
 from centerclip.model.checkpoints.hparams import HPARAMS_FILE
-from centerclip.model.hub import OPEN_CLIP_WEIGHTS, find_model
+from centerclip.model.hub import OPEN_CLIP_WEIGHTS, PE_CORE_WEIGHTS, find_model
+from centerclip.model.pe_core import PECore
 from centerclip.model.reading import read_json, reading
 from centerclip.model.registry import OPEN_CLIP_CONFIG
 from centerclip.model.storage import ModelSettings, has_tokenizer, load_tokenizer, read_settings
@@ -109,7 +110,9 @@ def _checkpoint_file(path: Path) -> Path | None:
     """Find the checkpoint file; None for a folder of `transformers`."""
     if path.is_file():
         return path
-    if (path / "config.json").is_file() or not (path / OPEN_CLIP_CONFIG).is_file():
+    if not (path / OPEN_CLIP_CONFIG).is_file():
+        return _lone_checkpoint(path)
+    if (path / "config.json").is_file():
         return None
     for name in OPEN_CLIP_WEIGHTS:
         if (path / name).is_file():
@@ -117,8 +120,19 @@ def _checkpoint_file(path: Path) -> Path | None:
     raise ModelError(f"{path} has no weights: add one of {', '.join(OPEN_CLIP_WEIGHTS)}")
 
 
+def _lone_checkpoint(folder: Path) -> Path | None:
+    """Find the only `.pt` of a folder without a configuration, such as that of an official PE-Core."""
+    known = "*.pt" if not (folder / "config.json").is_file() else PE_CORE_WEIGHTS
+    found = sorted(folder.glob(known))
+    if len(found) > 1:
+        raise ModelError(f"{folder} has several checkpoints, such as {found[0].name}: give one of the files")
+    return found[0] if found else None
+
+
 def _load_checkpoint(path: Path, tokenizer: Any, activation: str | None) -> Backbone:
     model = read_checkpoint(path, activation=activation)
+    if isinstance(model, PECore):
+        return make_backbone(model, _tokenizer_if_any(path, model) if tokenizer is None else tokenizer)
     config = read_open_clip_config(path.parent)
     if tokenizer is None:
         tokenizer = _clip_tokenizer(path, model.config.text_config.vocab_size)
@@ -147,6 +161,19 @@ def _trained_settings(path: Path, backbone: Backbone) -> ModelSettings | None:
     if trained.schedule is None or trained.reducer is None:
         return default_settings(backbone, trained.frames)
     return ModelSettings(trained.schedule, trained.reducer, trained.frames)
+
+
+def _tokenizer_if_any(weights: Path, model: PECore) -> Any:
+    """Load the tokenizer like `_clip_tokenizer`; without one, videos and token ids can still be encoded."""
+    if has_tokenizer(weights.parent):
+        return load_tokenizer(weights.parent)
+    if model.config.text_config.vocab_size != _CLIP_VOCABULARY:
+        return None
+    try:
+        return _clip_tokenizer(weights, _CLIP_VOCABULARY)
+    except ModelError as error:
+        _LOG.warning("Sentences can't be encoded: %s", error)
+        return None
 
 
 def _clip_tokenizer(weights: Path, vocabulary: int) -> Any:

@@ -16,6 +16,7 @@ from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 from centerclip.errors import ModelError
 from centerclip.model.backbones import Backbone, make_backbone
 from centerclip.model.centerclip import CenterCLIP
+from centerclip.model.pe_core import PECore, PECoreConfig, TextConfig, VisionConfig
 from centerclip.model.registry import FRAMES, KnownModel
 
 __all__ = ["random_model"]
@@ -60,6 +61,29 @@ def _siglip(known: KnownModel) -> Backbone:
     return _backbone(SiglipModel, SiglipConfig(vision_config=_vision(known), text_config=text))
 
 
+def _pe_core(known: KnownModel) -> Backbone:
+    vision = VisionConfig(
+        hidden_size=known.width,
+        num_hidden_layers=known.blocks,
+        num_attention_heads=known.heads,
+        intermediate_size=known.mlp_width,
+        pooling_size=4 * known.width,
+        patch_size=known.patch_size,
+        image_size=known.image_size,
+        class_token=known.class_token,
+        rotary_grid=known.image_size // known.patch_size,
+    )
+    text = TextConfig(
+        hidden_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=64,
+        vocab_size=8,
+        max_position_embeddings=8,
+    )
+    return make_backbone(PECore(PECoreConfig(vision, text, known.embed_size)))
+
+
 def _backbone(model_class: Any, config: Any) -> Backbone:
     model: nn.Module = model_class(config)
     return make_backbone(model)
@@ -77,6 +101,6 @@ def _vision(known: KnownModel) -> dict[str, Any]:
 
 
 _MAKERS: MappingProxyType[str, Callable[[KnownModel], Backbone]] = MappingProxyType(
-    {"clip": _clip, "siglip": _siglip}
+    {"clip": _clip, "siglip": _siglip, "pe_core": _pe_core}
 )
 """Per family, what makes a backbone of a known model's geometry."""

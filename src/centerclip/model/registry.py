@@ -58,7 +58,7 @@ class KnownModel:
         name: on the hub, or `nano`.
         aliases: hub names of the same model in other layouts.
         about: what it is good for, in a few words.
-        family: of its architecture: `clip`, `siglip` or `pe`.
+        family: of its architecture: `clip`, `siglip` or `pe_core`.
         license: of the weights, according to their publisher.
         languages: codes of the languages it was trained on, or `many`.
         recall: published zero-shot R@1 in percent, text to video on MSR-VTT 1k-A; None if there is none.
@@ -122,6 +122,7 @@ class KnownModel:
             patch_pixels=3 * self.patch_size**2,
             class_token=self.class_token,
             whole_last_block=self.family != "clip",  # the others pool all tokens by attention
+            pooling={"clip": 0, "pe_core": 4 * self.width}.get(self.family, self.mlp_width),
         )
 
 

@@ -1,6 +1,7 @@
-"""CLIP's text tower in numpy, for command-line queries: importing torch and transformers takes 5 s.
+"""CLIP's or PE-Core's text tower in numpy, for command-line queries: importing torch takes 5 s.
 
-Reads models saved by `transformers`. Rejects anything unusual, and the caller loads the whole model instead.
+Reads models saved by `transformers`, and PE-Core in open_clip's layout. Rejects anything unusual, and the
+caller loads the whole model instead.
 """
 
 import math
@@ -9,17 +10,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
 from tokenizers import Tokenizer
 
 from centerclip.errors import ModelError
-from centerclip.model.reading import check_growth, read_json, reading
+from centerclip.model.reading import check_growth, reading
+from centerclip.model.text_weights import EMBEDDINGS, HIGHEST, LAYERS, read_text_weights
 
 __all__ = ["TextTower", "probe"]
 
 _Array = NDArray[np.float32]
 
-_EMBEDDINGS = "text_model.embeddings"
 _SENTENCE = "a red car drives through the city"
 _NUMBERS = 16
 _TOLERANCE = 0.004
@@ -46,10 +46,10 @@ _ACTIVATIONS = {"gelu": _gelu, "quick_gelu": _quick_gelu}
 
 
 class TextTower:
-    """The text half of a `transformers.CLIPModel`, in float32.
+    """The text half of a `transformers.CLIPModel` or of open_clip's, in float32.
 
     Args:
-        folder: a saved model with `config.json`, `tokenizer.json` and `model.safetensors`.
+        folder: a saved model with configuration, `tokenizer.json` and weights as safetensors.
 
     Raises:
         ModelError: the folder contains anything else.
@@ -57,26 +57,17 @@ class TextTower:
 
     def __init__(self, folder: Path) -> None:
         with reading(f"the text tower alone in {folder}", "load the whole model"):
-            config = read_json(folder / "config.json", missing="give the folder of a saved model")
-            if config["model_type"] != "clip" or config.get("text_config_dict"):
-                raise ModelError(f"{folder} isn't a CLIP saved by a current version of transformers")
-            for name in ("tokenizer.json", "model.safetensors"):
-                if not (folder / name).is_file():  # reading a pipe would wait for its writer
-                    raise ModelError(f"the text tower alone in {folder} needs {name}: load the whole model")
-            text = config["text_config"]
-            self._heads: int = text["num_attention_heads"]
-            self._epsilon: float = text["layer_norm_eps"]
-            self._end: int = text["eos_token_id"]
-            self._activation = _ACTIVATIONS[text["hidden_act"]]
+            read = read_text_weights(folder)
+            self._weights, self._heads, self._epsilon = read.tensors, read.heads, read.epsilon
+            self._end, self._activation = read.end, _ACTIVATIONS[read.activation]
+            if not (folder / "tokenizer.json").is_file():
+                raise ModelError(f"the text tower alone in {folder} needs tokenizer.json")
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             check_growth(self._tokenizer.normalizer)
-            with safe_open(folder / "model.safetensors", framework="numpy") as file:
-                names = [name for name in file.keys() if name.startswith("text_")]  # noqa: SIM118
-                self._weights = {name: file.get_tensor(name).astype(np.float32, copy=False) for name in names}
             self._tokenizer.no_padding()
-            self._tokenizer.enable_truncation(len(self._weights[f"{_EMBEDDINGS}.position_embedding.weight"]))
-            self._blocks = sum(name.endswith("layer_norm1.weight") for name in names)
-            if self._tokenizer.get_vocab_size() > len(self._weights[f"{_EMBEDDINGS}.token_embedding.weight"]):
+            self._tokenizer.enable_truncation(len(self._weights[f"{EMBEDDINGS}.position_embedding.weight"]))
+            self._blocks = sum(name.endswith("layer_norm1.weight") for name in self._weights)
+            if self._tokenizer.get_vocab_size() > len(self._weights[f"{EMBEDDINGS}.token_embedding.weight"]):
                 raise ModelError(f"the tokenizer in {folder} belongs to another model: load the whole model")
             # Fails if a weight or the end token is missing, or if the tokenizer is damaged.
             self._probe = probe(self._encode_all)
@@ -104,12 +95,11 @@ class TextTower:
 
     def _encode(self, text: str) -> _Array:
         ids = self._tokenizer.encode(text).ids
-        # Before transformers 4.31, configurations said 2 and meant the highest id of the sentence.
-        stop = ids.index(self._end if self._end != 2 else max(ids)) + 1
-        x = self._weights[f"{_EMBEDDINGS}.token_embedding.weight"][ids[:stop]]
-        x = x + self._weights[f"{_EMBEDDINGS}.position_embedding.weight"][:stop]  # [L, D]
+        stop = ids.index(self._end if self._end != HIGHEST else max(ids)) + 1
+        x = self._weights[f"{EMBEDDINGS}.token_embedding.weight"][ids[:stop]]
+        x = x + self._weights[f"{EMBEDDINGS}.position_embedding.weight"][:stop]  # [L, D]
         future = np.triu(np.full((stop, stop), -np.inf, np.float32), 1)
-        for block in (f"text_model.encoder.layers.{number}" for number in range(self._blocks)):
+        for block in (f"{LAYERS}.{number}" for number in range(self._blocks)):
             x = x + self._attend(f"{block}.self_attn", self._norm(f"{block}.layer_norm1", x), future)
             hidden = self._activation(self._linear(f"{block}.mlp.fc1", self._norm(f"{block}.layer_norm2", x)))
             x = x + self._linear(f"{block}.mlp.fc2", hidden)

@@ -184,11 +184,12 @@ class TokenSchedule:
         patch_pixels: int,
         class_token: bool = True,
         whole_last_block: bool = True,
+        pooling: int = 0,
     ) -> int:
-        """Count the multiply-adds of the vision tower for one video, without head and clustering.
+        """Count the multiply-adds of the vision tower for one video, without projection and clustering.
 
         Counts the matrix products of the patch embedding, the four attention projections, the two attention
-        products and the two MLP layers.
+        products and the two MLP layers, and the same of an attention pooling.
 
         Args:
             blocks, frames, patches: as in `validate`.
@@ -197,7 +198,8 @@ class TokenSchedule:
             patch_pixels: inputs of the patch embedding, 3 * patch_size².
             class_token: whether sequences have a class token.
             whole_last_block: whether the last block computes all tokens, as in the paper, or only one per
-                sequence, which is all that a tower with class tokens needs.
+                sequence, which is all that CLIP needs.
+            pooling: hidden width of the attention pooling's MLP; 0 if the tower has no attention pooling.
         """
         total = frames * patches * width * patch_pixels
         for block, (sequences, kept) in enumerate(
@@ -207,4 +209,6 @@ class TokenSchedule:
             read = length if whole_last_block or block < blocks else 1
             projections = 2 * (read + length) * width * width  # of queries and output, of keys and values
             total += sequences * (projections + 2 * read * width * (length + mlp_width))
+        if pooling:  # by a single query per sequence
+            total += sequences * 2 * width * ((1 + length) * width + length + pooling)
         return total

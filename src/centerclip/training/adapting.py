@@ -32,7 +32,7 @@ def add_lora(model: CenterCLIP, lora: Lora) -> None:
     """Add adapters to the layers named in `lora.targets`, and freeze the layers' own weights.
 
     Raises:
-        ConfigError: `peft` is not installed, or no layer has such a name.
+        ConfigError: `peft` is not installed, or no layer has one of the names.
     """
     try:
         from peft import LoraConfig, inject_adapter_in_model
@@ -41,15 +41,15 @@ def add_lora(model: CenterCLIP, lora: Lora) -> None:
     settings = LoraConfig(
         r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=list(lora.targets)
     )
-    try:
-        inject_adapter_in_model(settings, model.backbone.model)
-    except ValueError as error:
-        modules = model.backbone.model.named_modules()
-        names = {name.rsplit(".", 1)[-1] for name, module in modules if isinstance(module, nn.Linear)}
-        raise ConfigError(
-            f"model.lora.targets {', '.join(lora.targets)} don't fit the model ({error}): its linear layers "
-            f"are {', '.join(sorted(names))}"
-        ) from error
+    linear = [name for name, m in model.backbone.model.named_modules() if isinstance(m, nn.Linear)]
+    for target in lora.targets:
+        if not any(f".{name}".endswith(f".{target}") for name in linear):
+            names = sorted({name.rpartition(".")[2] for name in linear})
+            raise ConfigError(
+                f"model.lora.targets has {target}, which no layer of the model is called: its linear layers "
+                f"are {', '.join(names)}"
+            )
+    inject_adapter_in_model(settings, model.backbone.model)
     model.logit_scale.requires_grad_()
 
 

@@ -82,7 +82,7 @@ class ModelSection(_Section):
     """The model to train: one to start from, or an architecture with random weights."""
 
     start: str | None = None
-    """A hub name, a folder, or a checkpoint file of OpenAI, open_clip, CLIP4Clip or CenterCLIP."""
+    """A hub name, a folder, or a checkpoint file of OpenAI, open_clip, PE-Core, CLIP4Clip or CenterCLIP."""
     tokenizer: str | None = None
     """For a checkpoint file without one: the tokenizer's folder or hub name."""
     activation: Literal["gelu", "quick_gelu"] | None = None

@@ -107,6 +107,8 @@ def test_errors_of_the_hub_become_messages(
             ["open_clip_config.json", "open_clip_model.safetensors", "open_clip_pytorch_model.bin"],
             "open_clip_model.safetensors",
         ),
+        (["config.json", "PE-Core-B16-224.pt"], "PE-Core-B16-224.pt"),
+        (["open_clip_config.json", "open_clip_model.safetensors"], "open_clip_model.safetensors"),
         (["README.md"], None),
     ],
 )

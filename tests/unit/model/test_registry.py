@@ -11,6 +11,7 @@ from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 
 from centerclip.cli.formats import size
 from centerclip.model import CenterCLIP
+from centerclip.model.pe_core import PECore, PECoreConfig, TextConfig, VisionConfig
 from centerclip.model.random import random_model
 from centerclip.model.registry import (
     CPU_MODEL,
@@ -25,9 +26,6 @@ from centerclip.model.registry import (
 )
 
 EVERY = pytest.mark.parametrize("known", models(), ids=lambda known: known.name)
-MADE = pytest.mark.parametrize(
-    "known", [known for known in models() if known.family != "pe"], ids=lambda known: known.name
-)
 
 
 @EVERY
@@ -52,7 +50,7 @@ def test_a_download_is_four_bytes_per_parameter(known: KnownModel) -> None:
         assert known.download_bytes == pytest.approx(4 * known.parameters, rel=0.005)
 
 
-@MADE
+@EVERY
 def test_costs_are_those_of_the_backbone(known: KnownModel) -> None:
     with torch.device("meta"):
         model = random_model(known)
@@ -104,10 +102,13 @@ def test_the_bundled_model_is_described() -> None:
 
 
 def _parameters(known: KnownModel) -> int:
-    if known.family == "pe":
-        return _pe_parameters(known)
     with torch.device("meta"):
-        model = CLIPModel(_clip_config(known)) if known.family == "clip" else SiglipModel(_siglip(known))
+        if known.family == "pe_core":
+            model: torch.nn.Module = PECore(_pe_core_config(known))
+        elif known.family == "clip":
+            model = CLIPModel(_clip_config(known))
+        else:
+            model = SiglipModel(_siglip(known))
     return sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -144,21 +145,27 @@ def _siglip(known: KnownModel) -> SiglipConfig:
     return SiglipConfig(vision_config=vision, text_config={**text, "projection_size": known.embed_size})
 
 
-def _pe_parameters(known: KnownModel) -> int:
-    """Count as in the Perception Encoder (arXiv 2504.13181): towers, attention pooling and projections."""
-
-    def block(width: int, mlp_width: int) -> int:
-        attention, mlp = 4 * (width * width + width), 2 * width * mlp_width + width + mlp_width
-        return attention + mlp + 4 * width  # two layer norms
-
-    width, text_width = known.width, known.text_width
-    positions = known.patches + known.class_token
-    vision = 3 * known.patch_size**2 * width + known.class_token * width + positions * width + 4 * width
-    vision += known.blocks * block(width, known.mlp_width)
-    pooling = width + 4 * (width * width + width) + 2 * width + 8 * width * width + 5 * width
-    text = (known.vocabulary + known.context_length) * text_width + 2 * text_width
-    text += known.text_blocks * block(text_width, known.text_mlp_width)
-    return vision + pooling + width * known.embed_size + text + text_width * known.embed_size + 1
+def _pe_core_config(known: KnownModel) -> PECoreConfig:
+    vision = VisionConfig(
+        hidden_size=known.width,
+        num_hidden_layers=known.blocks,
+        num_attention_heads=known.heads,
+        intermediate_size=known.mlp_width,
+        pooling_size=4 * known.width,
+        patch_size=known.patch_size,
+        image_size=known.image_size,
+        class_token=known.class_token,
+        rotary_grid=known.image_size // known.patch_size,
+    )
+    text = TextConfig(
+        hidden_size=known.text_width,
+        num_hidden_layers=known.text_blocks,
+        num_attention_heads=known.text_heads,
+        intermediate_size=known.text_mlp_width,
+        vocab_size=known.vocabulary,
+        max_position_embeddings=known.context_length,
+    )
+    return PECoreConfig(vision, text, known.embed_size)
 
 
 @EVERY

@@ -20,7 +20,7 @@ from centerclip.lab.bench.schedules import encoding, measure_schedules, reduced_
 from centerclip.lab.bench.setting import Setting
 from centerclip.lab.bench.subjects import Subject, toy_batch
 from centerclip.lab.bench.timing import Spread, take_turns
-from centerclip.model import CenterCLIP
+from centerclip.model import Backbone, CenterCLIP
 from centerclip.schedule import TokenSchedule
 
 __all__ = ["measure_encoder"]
@@ -44,9 +44,8 @@ def measure_encoder(subjects: list[Subject], setting: Setting) -> Iterator[Row]:
         if model.schedule:
             setting.tell(f"encoder, {subject.name}, reduction")
             yield _measure_reduction(subject, model, frames, setting)
-        if model.backbone.family == "clip":
-            setting.tell(f"encoder, {subject.name}, against transformers")
-            yield from _measure_transformers(subject, model, frames, setting)
+        setting.tell(f"encoder, {subject.name}, precisions")
+        yield from _measure_precisions(subject, model, frames, setting)
         if setting.device.type == "cuda":
             yield from _measure_batches(subject, model, setting)
 
@@ -87,7 +86,7 @@ def _measure_shortcuts(
         "whole": encoding(whole, frames),
     }
     timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
-    if model.backbone.has_class_token:
+    if type(model.backbone).last_block is not Backbone.last_block:
         yield speed_row(
             "encoder",
             f"{subject.name} {model.schedule}, including the savings in the last block",
@@ -127,15 +126,23 @@ def _measure_reduction(subject: Subject, model: CenterCLIP, frames: Tensor, sett
     )
 
 
-def _measure_transformers(
+def _measure_precisions(
     subject: Subject, model: CenterCLIP, frames: Tensor, setting: Setting
 ) -> Iterator[Row]:
-    """Measure the encoder as used, from uint8 frames; the rival receives normalized frames."""
-    clip = copy.deepcopy(subject.model.backbone.model).to(setting.device, torch.float32).eval()
-    runs: dict[str, Callable[[], object]] = {
-        "defaults": encoding(model, frames),
-        "transformers": partial(frame_by_frame, clip, model.preprocess(frames)),
-    }
+    """Measure the encoder as used, from uint8 frames.
+
+    Its rival is CLIP of `transformers`, which receives normalized frames, or for other families the same
+    model in float32 without a schedule.
+    """
+    runs: dict[str, Callable[[], object]] = {"defaults": encoding(model, frames)}
+    if model.backbone.family == "clip":
+        against = "transformers in float32, frame by frame"
+        clip = copy.deepcopy(subject.model.backbone.model).to(setting.device, torch.float32).eval()
+        runs["rival"] = partial(frame_by_frame, clip, model.preprocess(frames))
+    else:
+        against = "none in float32"
+        plain = prepare(subject.model.with_(schedule="none"), setting.device, "float32")
+        runs["rival"] = encoding(plain, frames)
     notes: dict[str, str] = {}
     if precision_of(model) == "float32":
         notes["defaults"] = "the goal assumes a processor with bfloat16"
@@ -147,13 +154,13 @@ def _measure_transformers(
         exact = encoding(prepare(subject.model, setting.device, "float32"), frames)
         notes["int8"] = f"cosine with float32 at least {float((int8() * exact()).sum(-1).min()):.4f}"
     timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
-    rival = timings.pop("transformers")
+    rival = timings.pop("rival")
     for how, timing in timings.items():
         yield speed_row(
             "encoder",
             f"{subject.name} {model.schedule} with {how}, per video",
             timing,
-            against="transformers in float32, frame by frame",
+            against=against,
             rival=rival,
             goal=_DEFAULTS_GOALS.get(subject.name) if how == "defaults" else None,
             times=1 / _VIDEOS,

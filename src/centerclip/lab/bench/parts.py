@@ -56,7 +56,7 @@ def measure(
 
     Args:
         names: keys of `PARTS`.
-        subjects: the models; `index` and `search` use the first.
+        subjects: the models; `index` and `search` use the first of those measured by every part.
         setting: how to run them.
         settings: options of the run, for the report.
         on_row: called with each row as it is measured.
@@ -72,7 +72,8 @@ def measure(
     report = BenchReport(rows, this_machine(), settings, began, 0.0)
     for name in names:
         host = Stolen()
-        for row in PARTS[name](subjects, setting):
+        own = [subject for subject in subjects if not subject.parts or name in subject.parts]
+        for row in PARTS[name](own, setting):
             rows.append(row)
             if on_row is not None:
                 on_row(row)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from centerclip.lab.toy_world import captions, draw, sample_scene
 from centerclip.model import CenterCLIP
+from centerclip.model.pe_core import PECore, PECoreConfig, TextConfig, VisionConfig
 from centerclip.schedule import TokenSchedule
 from centerclip.training.config import Architecture
 from centerclip.training.scratch import fit_tokenizer, make_clip
@@ -27,11 +28,19 @@ SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A model, its name, and the schedules it is measured under; the model's own is the first."""
+    """A model to measure.
+
+    Attributes:
+        name: as rows show it.
+        model: with any weights.
+        schedules: that it is measured under; the model's own is the first.
+        parts: of the bench that measure it; all of them if empty.
+    """
 
     name: str
     model: CenterCLIP
     schedules: tuple[TokenSchedule, ...]
+    parts: tuple[str, ...] = ()
 
 
 def _vit_b(patch_size: int) -> Architecture:
@@ -56,8 +65,29 @@ _GEOMETRIES: Mapping[str, tuple[Architecture, tuple[str, ...]]] = {
 """The paper's towers and schedules, its main schedule first; and a small tower for tests."""
 
 
+def _pe_core(width: int, heads: int, *, image_size: int, patch: int, blocks: int, embed: int) -> PECoreConfig:
+    """The vision tower of a PE-Core, with a small text tower, which isn't measured."""
+    side = image_size // patch
+    vision = VisionConfig(width, blocks, heads, 4 * width, 4 * width, patch, image_size, True, side)
+    return PECoreConfig(vision, TextConfig(64, 1, 1, 64, 512, 32), embed)
+
+
+_PE_CORES: Mapping[str, PECoreConfig] = {
+    "PE-Core S/16-384": _pe_core(384, 6, image_size=384, patch=16, blocks=12, embed=512),
+    "PE-Core B/16-224": _pe_core(768, 12, image_size=224, patch=16, blocks=12, embed=1024),
+    "PE-Core tiny": _pe_core(32, 4, image_size=32, patch=8, blocks=4, embed=16),
+}
+"""Measured under the presets, without the parts that need texts."""
+
+
 def random_subject(name: str) -> Subject:
-    """Make `B/32`, `B/16` or `tiny`: a CLIP with random weights and a tokenizer for toy captions."""
+    """Make a model with random weights: `B/32`, `B/16` or `tiny`, a CLIP with a tokenizer for toy captions;
+    or `PE-Core S/16-384`, `PE-Core B/16-224` or `PE-Core tiny`, without a tokenizer."""
+    if name in _PE_CORES:
+        torch.manual_seed(SEED)
+        made = CenterCLIP(PECore(_PE_CORES[name]).eval(), "balanced")
+        presets = tuple(made.with_(schedule=preset).schedule for preset in ("balanced", "best", "fast"))
+        return Subject(name, made, presets, parts=("encoder",))
     architecture, schedules = _GEOMETRIES[name]
     rng = np.random.default_rng(SEED)
     sentences = [text for _ in range(100) for text in captions(sample_scene(rng), rng, 4)]
@@ -68,14 +98,20 @@ def random_subject(name: str) -> Subject:
     return Subject(name, model, tuple(map(TokenSchedule.parse, schedules)))
 
 
-def subject_of(name: str, model: CenterCLIP, schedules: Sequence[str | TokenSchedule] = ()) -> Subject:
+def subject_of(
+    name: str,
+    model: CenterCLIP,
+    schedules: Sequence[str | TokenSchedule] = (),
+    *,
+    parts: tuple[str, ...] = (),
+) -> Subject:
     """Measure a model under the given schedules (notation or presets), by default under its own.
 
     Raises:
         ScheduleError: a schedule doesn't fit it.
     """
     models = [model.with_(schedule=schedule) for schedule in schedules] or [model]
-    return Subject(name, models[0], tuple(made.schedule for made in models))
+    return Subject(name, models[0], tuple(made.schedule for made in models), parts)
 
 
 def toy_batch(

@@ -34,7 +34,7 @@ def bench(
         str | None,
         option(
             "Model: a name on the hub, a folder, or nano. Default: ViT-B/32 and ViT-B/16 with random "
-            "weights, which don't affect speed.",
+            "weights, which don't affect speed; the part encoder also measures two PE-Cores.",
             metavar="NAME",
         ),
     ] = None,
@@ -177,9 +177,11 @@ def _subjects(name: str | None, schedules: Sequence[str], quick: bool) -> list[S
         check_schedule(text)
     if name is not None:
         return [subject_of(name, load_model(model_name(name)), schedules)]
-    names = ("tiny",) if quick else ("B/32", "B/16")
+    names = ("tiny", "PE-Core tiny") if quick else ("B/32", "B/16", "PE-Core S/16-384", "PE-Core B/16-224")
     subjects = [random_subject(geometry) for geometry in names]
-    return [subject_of(made.name, made.model, schedules or made.schedules) for made in subjects]
+    return [
+        subject_of(made.name, made.model, schedules or made.schedules, parts=made.parts) for made in subjects
+    ]
 
 
 def _write_row(row: Row, json: bool) -> None:

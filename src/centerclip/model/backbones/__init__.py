@@ -1,4 +1,4 @@
-"""One adapter per family of `transformers` dual encoders.
+"""One adapter per family of dual encoders.
 
 A backbone runs the vision tower block by block, pools, encodes text, and defines the preprocessing. It is
 independent of segments and reducers.
@@ -14,7 +14,9 @@ from centerclip.errors import ModelError
 from centerclip.model.backbones.backbone import Backbone, Tower
 from centerclip.model.backbones.clip import CLIPBackbone
 from centerclip.model.backbones.multilingual import AltCLIPBackbone, ChineseCLIPBackbone, MetaClip2Backbone
+from centerclip.model.backbones.pe_core import PECoreBackbone
 from centerclip.model.backbones.siglip import SiglipBackbone
+from centerclip.model.pe_core import PECore
 from centerclip.model.unsupported import family_needs
 from centerclip.naming import BACKBONE_CLASSES, format_name, name_of, read_options, resolve, write_options
 from centerclip.preprocessing import Preprocessing
@@ -25,6 +27,7 @@ __all__ = [
     "CLIPBackbone",
     "ChineseCLIPBackbone",
     "MetaClip2Backbone",
+    "PECoreBackbone",
     "SiglipBackbone",
     "Tower",
     "backbone_config",
@@ -37,10 +40,10 @@ __all__ = [
 def make_backbone(
     model: nn.Module, tokenizer: Any = None, *, preprocessing: Preprocessing | None = None
 ) -> Backbone:
-    """Wrap a `transformers` dual encoder in the adapter of its family.
+    """Wrap a dual encoder in the adapter of its family.
 
     Args:
-        model: of a family in `BACKBONE_CLASSES`, such as `CLIPModel` or `SiglipModel`; not copied.
+        model: of a family in `BACKBONE_CLASSES`, such as `CLIPModel`, `SiglipModel` or `PECore`; not copied.
         tokenizer: the model's own, or None.
         preprocessing: the family's defaults at the model's image size, if None.
 
@@ -51,7 +54,7 @@ def make_backbone(
         raise ModelError(f"{str(model)!r} is a name: load the model with CenterCLIP.from_pretrained")
     family = getattr(getattr(model, "config", None), "model_type", "")
     towers = hasattr(model, "vision_model") and hasattr(model, "text_model")
-    if family not in BACKBONE_CLASSES or not towers:
+    if family not in BACKBONE_CLASSES or not (towers or isinstance(model, PECore)):
         raise ModelError(f"{type(model).__name__} is not supported: {family_needs(family)}")
     made, _ = find_backbone(family)
     return made(model, tokenizer, preprocessing=preprocessing)

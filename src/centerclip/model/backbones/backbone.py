@@ -27,7 +27,7 @@ class Backbone(nn.Module):
 
     The methods wrap models of `transformers`, with one subclass per family. A subclass for anything else sets
     the attributes itself and overrides every method that uses the wrapped model: `load`, `save`, `embed`,
-    `block`, `pool`, `tokenize` and `encode_text`.
+    `block`, `pool`, `tokenize` and `encode_text`; for training also `bottom`.
 
     Attributes:
         family: `model_type` of the configuration in `transformers`.
@@ -41,6 +41,7 @@ class Backbone(nn.Module):
         preprocessing: image size and normalization of the input.
         blocks, width, heads, mlp_width, patch_size, patches: geometry of the vision tower; `width` is D,
             `patches` is P.
+        pooling_width: hidden width of the attention pooling's MLP; 0 if the class token alone is read.
         embed_size: E, of both towers' embeddings.
         context_length: maximum number of tokens in a text.
     """
@@ -51,6 +52,7 @@ class Backbone(nn.Module):
     masks_padding: ClassVar[bool] = False
     options: dict[str, Any]
     name: str = ""
+    pooling_width: int = 0
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         made = super().__new__(cls)
@@ -160,7 +162,8 @@ class Backbone(nn.Module):
             mlp_width=self.mlp_width,
             patch_pixels=3 * self.patch_size**2,
             class_token=self.has_class_token,
-            whole_last_block=not self.has_class_token,
+            whole_last_block=self.pooling_width > 0,
+            pooling=self.pooling_width,
         )
 
     def run(self, tokens: Tokens, start: int, stop: int) -> Tokens:

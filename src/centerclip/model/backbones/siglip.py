@@ -28,6 +28,7 @@ class SiglipBackbone(Backbone):
             raise ModelError(
                 "this SigLIP has no pooling head, so it has no embeddings: use one with vision_use_head=True"
             )
+        self.pooling_width = self.mlp_width
 
     @classmethod
     def default_preprocessing(cls, config: Any) -> Preprocessing:

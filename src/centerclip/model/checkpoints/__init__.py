@@ -1,4 +1,5 @@
-"""Converts checkpoints of OpenAI, open_clip, CLIP4Clip and CenterCLIP into models of `transformers`.
+"""Converts checkpoints of OpenAI, open_clip, CLIP4Clip and CenterCLIP into models of `transformers`, and
+those of PE-Core into `centerclip.model.pe_core.PECore`.
 
 Missing tensors, unknown tensors and wrong shapes are errors. Code stored in a file is never run.
 """
@@ -17,9 +18,11 @@ from centerclip.model.checkpoints.hparams import TrainingSettings, read_hparams
 from centerclip.model.checkpoints.layout import Geometry, check_names, convert, infer_geometry
 from centerclip.model.checkpoints.open_clip import OpenClipConfig, read_open_clip_config
 from centerclip.model.checkpoints.open_clip_siglip import canonicalize, convert_siglip
+from centerclip.model.checkpoints.pe_core import is_pe_core, read_pe_core
 from centerclip.model.checkpoints.safety import check_finite
 from centerclip.model.checkpoints.tensors import read_tensors
 from centerclip.model.checkpoints.torchscript import is_torchscript
+from centerclip.model.pe_core import PECore
 from centerclip.model.reading import reading
 from centerclip.model.registry import OPEN_CLIP_CONFIG
 from centerclip.model.unsupported import layout_needs
@@ -38,13 +41,16 @@ M = TypeVar("M", bound=PreTrainedModel)
 _NUMBERS = frozenset({"input_resolution", "context_length", "vocab_size"})
 
 
-def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel | MetaClip2Model | SiglipModel:
-    """Load a CLIP, or a SigLIP or MetaCLIP 2 of open_clip, in float32 and evaluation mode.
+def read_checkpoint(
+    path: Path, *, activation: str | None = None
+) -> CLIPModel | MetaClip2Model | SiglipModel | PECore:
+    """Load a CLIP or PE-Core, or a SigLIP or MetaCLIP 2 of open_clip, in float32 and evaluation mode.
 
     Args:
         path: OpenAI's `.pt` (TorchScript archive or state dict); open_clip's `.bin`, `.pt` or `.safetensors`;
             CLIP4Clip's or CenterCLIP's `.bin` or `.pt` with mean pooling. The prefix `module.` of distributed
             training is removed; a head is ignored if `hparams_train.json` beside the file says `meanP`.
+            Also PE-Core's `.pt`, or open_clip's files of it.
         activation: `quick_gelu` or `gelu`, which weights don't determine. The default is `quick_gelu` for
             OpenAI's archives and the CLIP4Clip and CenterCLIP checkpoints trained from them, then
             `open_clip_config.json` in the same folder, then `gelu` as in LAION's models.
@@ -55,6 +61,10 @@ def read_checkpoint(path: Path, *, activation: str | None = None) -> CLIPModel |
     if activation not in (None, "gelu", "quick_gelu"):
         raise CheckpointError(f"activation {activation!r} is unknown: choose gelu or quick_gelu")
     tensors = _without_prefix(read_tensors(path), "module.")
+    if is_pe_core(tensors):
+        if activation is not None:
+            raise CheckpointError(f"{path} is a PE-Core, which always has gelu: leave activation out")
+        return read_pe_core(path, tensors)
     if any(name.startswith("visual.trunk.") for name in tensors):
         return _read_siglip(path, tensors, activation)
     if any(name.startswith(("vision_model.", "text_model.")) for name in tensors):

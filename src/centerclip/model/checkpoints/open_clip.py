@@ -11,7 +11,7 @@ from centerclip.model.registry import OPEN_CLIP_CONFIG
 from centerclip.model.unsupported import open_clip_needs
 from centerclip.preprocessing import Preprocessing
 
-__all__ = ["OpenClipConfig", "read_open_clip_config"]
+__all__ = ["OpenClipConfig", "read_open_clip_config", "read_preprocess"]
 
 # Supported settings; most follow from the weights' shapes. Others are rejected, because they could silently
 # change the computation.
@@ -61,7 +61,7 @@ def read_open_clip_config(folder: Path) -> OpenClipConfig:
         content = read_json(path, missing="", kind=CheckpointError)
         model = content["model_cfg"]
         vision, text = model["vision_cfg"], model["text_cfg"]
-        preprocess = _read_preprocess(content.get("preprocess_cfg", {}), path)
+        preprocess = read_preprocess(content.get("preprocess_cfg", {}), path)
         if siglip := read_siglip_settings(path, model):
             return OpenClipConfig(preprocess=preprocess, siglip=siglip)
         if needs := open_clip_needs(model):
@@ -100,7 +100,8 @@ def _end_token(text: dict[str, Any], path: Path) -> int | None:
     return end
 
 
-def _read_preprocess(saved: dict[str, Any], path: Path) -> dict[str, Any]:
+def read_preprocess(saved: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Read `preprocess_cfg` into values for fields of `Preprocessing`; raises if it isn't supported."""
     saved = {key: value for key, value in saved.items() if value is not None}
     mode = saved.get("resize_mode", "shortest")
     if mode not in _RESIZE:

@@ -21,7 +21,7 @@ _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """As `transformers` names them, in order of preference; a list of parts has another `.index.json`."""
 
 # Keys under which trainers save the weights.
-_NESTED = ("state_dict", "model_state_dict", "model")
+_NESTED = ("state_dict", "model_state_dict", "model", "weights")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -72,3 +72,14 @@ def test_a_model_is_measured_under_the_given_schedules_or_its_own() -> None:
     assert [str(schedule) for schedule in subject_of("mine", model).schedules] == ["B2-4,16"]
     given = subject_of("mine", model, random_subject("tiny").schedules[::-1])
     assert str(given.model.schedule) == "B1-3,16"
+
+
+def test_pe_cores_are_measured_by_the_encoder_part_alone(tmp_path: Path) -> None:
+    subject = random_subject("PE-Core tiny")
+    setting = Setting(torch.device("cpu"), tmp_path, rounds=1, quick=True)
+    report = measure(["encoder", "train"], [subject], setting, settings={})
+    schedules = [row.details["schedule"] for row in report.rows if "schedule" in row.details]
+    assert schedules == ["none", "B2-4,16", "B2-6,16", "B1-3,16"]
+    assert {row.part for row in report.rows} == {"encoder"}
+    assert [row for row in report.rows if "int8" in row.what and "none in float32" in row.against]
+    assert not [row for row in report.rows if "last block" in row.what]
