@@ -78,7 +78,7 @@ def cost_of(model: str, schedule: str) -> float:
     made.validate(**sizes)
     count = made.multiply_adds(
         **sizes, width=width, mlp_width=mlp_width, patch_pixels=3 * patch_size**2, whole_last_block=pools_all,
-        class_token=model != "PE-Core G/14-448",
+        class_token=model != "PE-Core G/14-448", pooling=4 * width * pools_all,
     )  # fmt: skip
     return count / 1e9
 

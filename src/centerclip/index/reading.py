@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,9 @@ import numpy as np
 from centerclip.index.schema import StoredVideo, milliseconds, to_video
 from centerclip.index.sql import Condition, equals
 
-__all__ = ["picture_at", "videos_of"]
+__all__ = ["folders_of", "picture_at", "videos_of"]
+
+_SEPARATOR = re.escape(os.sep)
 
 
 def picture_at(pictures: Any, video_id: str, seconds: float) -> bytes | None:
@@ -33,3 +38,12 @@ def videos_of(videos: Any, only: Condition | None, offset: int, limit: int | Non
     if only is not None:
         query = query.where(only.sql)
     return [to_video(row) for row in query.to_arrow().to_pylist()]
+
+
+def folders_of(paths: Any) -> list[Path]:
+    """Return the folders of absolute paths, an Arrow column, without a Python object per path."""
+    import pyarrow.compute as pc
+
+    last_part = rf"{_SEPARATOR}[^{_SEPARATOR}]*\z"
+    folders = pc.unique(pc.replace_substring_regex(paths, pattern=last_part, replacement=""))
+    return [Path(folder or os.sep) for folder in folders.to_pylist()]

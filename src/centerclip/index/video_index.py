@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import ArrayLike
 
 from centerclip.errors import IndexStoreError, QueryError
@@ -25,7 +26,7 @@ from centerclip.index.columns import VIDEO_COLUMNS, WINDOW_COLUMNS
 from centerclip.index.conditions import parse_condition
 from centerclip.index.export import write_export
 from centerclip.index.lock import writer_lock
-from centerclip.index.reading import picture_at, videos_of
+from centerclip.index.reading import folders_of, picture_at, videos_of
 from centerclip.index.restriction import Restriction
 from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds
 from centerclip.index.snapshot import Matches, Snapshot
@@ -230,6 +231,10 @@ class VideoIndex:
         found = self.videos(equals("video_id", video_id), limit=1)
         return found[0] if found else None
 
+    def folders(self) -> list[Path]:
+        """Return the folders that contain files of the index, in no particular order."""
+        return [] if self.model is None else folders_of(self._column_values("path")["path"])
+
     def failed(self) -> list[StoredVideo]:
         """Return the files that couldn't be encoded, with the reasons."""
         return self.videos(equals("state", "failed"))
@@ -242,7 +247,7 @@ class VideoIndex:
         """
         model = self._described().card
         videos = self._column_values("state", "duration_seconds")
-        done = np.array(videos["state"].to_pylist()) == "done"
+        done = pc.equal(videos["state"], "done").to_numpy()
         return Stats(
             location=self.location,
             model=model,

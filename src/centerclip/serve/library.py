@@ -145,10 +145,10 @@ class Library:
         with self._lock:
             if state == self._read:
                 return
-            videos = self.index.videos() if version else []
-            parents = {video.info.path.parent for video in videos}
+            parents = self.index.folders()
             self._roots = self._given or self.index.roots
-            files = {video.info.path for video in videos}
+            known = self.index.videos(any_of("path", map(stored_path, self._roots))) if self._roots else []
+            files = {video.info.path for video in known}
             tops = (root.parent if root in files else root for root in self._roots)
             self._tops = _labelled(Path(stored_path(top)) for top in tops)
             self._stats = self.index.stats() if version else None

@@ -282,3 +282,12 @@ def test_relative_and_home_locations_become_absolute(tmp_path: Path, monkeypatch
     assert VideoIndex("x").location == str(tmp_path / "x")
     assert VideoIndex("~/y").location == str(tmp_path / "y")
     assert VideoIndex(f"file://{tmp_path}/z").location == os.path.join(tmp_path, "z")
+
+
+def test_folders_are_those_of_all_files(tmp_path: Path) -> None:
+    index = VideoIndex(tmp_path / "index")
+    assert index.folders() == []
+    index.bind(CARD)
+    with index.writer() as writer:
+        writer.add([random_video(path) for path in ("/a.mp4", "/v/b.mp4", "/v/c\n/d.mp4", "/v/c\n/e.mp4")])
+    assert sorted(index.folders()) == [Path("/"), Path("/v"), Path("/v/c\n")]
