@@ -30,9 +30,9 @@ __all__ = [
 PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 BACKENDS = ("torch", "openvino")
 
-# oneDNN, which torch computes with on a CPU, keeps compiled code for the last 1,024 shapes, about 0.7 MB each. Equal
-# frames are encoded once, so the number of sequences, and with it the shape, differs from batch to batch. A model
-# takes about a dozen shapes at a time.
+# oneDNN, which torch computes with on a CPU, keeps compiled code for the last 1,024 shapes, 0.7 MB each.
+# Equal frames are encoded once, so the number of sequences, and with it the shape, differs from batch to
+# batch. A model takes about a dozen shapes at a time.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 _SIDE_BY_SIDE = 8

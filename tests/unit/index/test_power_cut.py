@@ -13,8 +13,9 @@ from pathlib import Path
 import index_run
 import pytest
 from damage import DAMAGES, empty, halve, newest, zero
+from index_run import content
 from random_videos import CARD, random_video
-from test_kill import Folders, check_rerun, check_summary, content, folders, run_and_kill
+from test_kill import Folders, check_rerun, check_summary, folders, run_and_kill
 from thorough import THOROUGH
 
 from centerclip.index import VideoIndex, Writer, examine, repair
