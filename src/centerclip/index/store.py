@@ -20,6 +20,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from centerclip.cores import available_cores
 from centerclip.errors import IndexStoreError
 from centerclip.index.card import ModelCard
 from centerclip.index.durable import DurableTable
@@ -224,6 +225,10 @@ class Store:
 
     @cached_property
     def connection(self) -> Any:
+        if not self.remote:
+            # The store starts a thread per read that waits, up to 512, and busy ones never end. Local files
+            # are read from memory most of the time, so more threads than cores don't help.
+            os.environ.setdefault("LANCE_IO_THREADS", str(max(2, available_cores())))
         from centerclip.index.lance import lancedb  # takes 0.7 s, so not before it is needed
 
         return lancedb.connect(self.location)  # creates the folder

@@ -1,7 +1,7 @@
-"""Returns freed memory to the system, which glibc's allocator doesn't do by itself.
+"""Returns freed memory to the system, which allocators don't do by themselves.
 
-It keeps one heap per thread, and one object still in use at a heap's end holds back all that was freed before
-it. The many threads of a server would make its memory grow with each change of its index.
+They keep heaps for each thread, and glibc holds back what was freed before an object that is still in use. The
+many threads of a server would make its memory grow with each change of its index.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 
-__all__ = ["return_freed_memory"]
+import pyarrow as pa
+
+__all__ = ["return_freed_memory", "share_one_heap"]
 
 
 def _find_trim() -> Callable[[int], int] | None:
@@ -21,6 +23,11 @@ def _find_trim() -> Callable[[int], int] | None:
 
 
 _TRIM = _find_trim()
+
+
+def share_one_heap() -> None:
+    """Let Arrow use the C library's heap instead of its own, which keeps what each thread once needed."""
+    pa.set_memory_pool(pa.system_memory_pool())
 
 
 def return_freed_memory() -> None:
