@@ -1,7 +1,7 @@
 """Returns freed memory to the system, which allocators don't do by themselves.
 
-They keep heaps for each thread, and glibc holds back what was freed before an object that is still in use. The
-many threads of a server would make its memory grow with each change of its index.
+They keep heaps for each thread, and glibc holds back what was freed before an object that is still in use.
+The many threads of a server would make its memory grow with each change of its index.
 """
 
 from __future__ import annotations
