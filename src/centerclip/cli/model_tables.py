@@ -95,7 +95,7 @@ def _explain(shown: Sequence[str]) -> Iterator[str]:
         f"{MULTILINGUAL_MODEL}."
     )
     yield "More, with sources: centerclip models NAME. Time on this machine: centerclip models --measure."
-    yield "You can use any other CLIP or SigLIP on the hub by its name."
+    yield "You can use any other CLIP, SigLIP or PE-Core on the hub by its name."
 
 
 def show_sheet(one: Listed) -> None:

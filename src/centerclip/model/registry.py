@@ -142,7 +142,7 @@ def models() -> tuple[KnownModel, ...]:
 
 
 def _sources(entry: dict[str, Any], texts: dict[str, str]) -> dict[str, str]:
-    own = {"hub": f"https://huggingface.co/{entry['name']}"}
+    own = {"hub": f"the page of {entry['name']} on the hub"}
     return {fact: (texts | own)[source] for fact, source in entry["sources"].items()}
 
 
