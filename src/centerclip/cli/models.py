@@ -71,7 +71,7 @@ def models(
     """List known models: what is published about them, and what they cost on this machine.
 
     With a name, or the part of it after the slash, everything about that model is shown, with sources. You
-    can also use any other CLIP, SigLIP or SigLIP 2 (fixed resolution) by its name on the hub or by the path
+    can also use any other CLIP, SigLIP or PE-Core by its name on the hub, or by the path
     of its folder.
 
     Recall is the published share of queries whose video came first (R@1, text to video, MSR-VTT 1k-A),
