@@ -37,7 +37,10 @@ def test_defaults_are_those_of_the_paper(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        (RECIPE + "stepps = 3\n", "optimization.stepps"),
+        (RECIPE + "stepps = 3\n", "optimization.stepps: unknown key; did you mean steps?"),
+        (RECIPE + "[model.lora]\nranks = 3\n", "model.lora.ranks: unknown key; did you mean rank?"),
+        (RECIPE + "[zzz]\n", "zzz: unknown key; remove it"),
+        (RECIPE + "[model.zzz.zzz]\n", "model.zzz: unknown key; remove it"),
         (RECIPE.replace("steps = 10", "steps = 0"), "optimization.steps"),
         (RECIPE.replace('start = "nano"\n', ""), "start"),
         (RECIPE.replace("[data]", "[data"), "not valid TOML"),
@@ -68,6 +71,41 @@ def test_extended_files_are_merged_and_their_faults_named(tmp_path: Path) -> Non
         own.write_text(text)
         with pytest.raises(ConfigError, match=message):
             load_config(own)
+
+
+def test_settings_change_a_recipe(tmp_path: Path) -> None:
+    path = write(tmp_path, RECIPE)
+    settings = [
+        *("optimization.steps=", "optimization.epochs=1.5", "model.schedule=B6-4,49", "data.train_split=9k"),
+        *('data.val_split = "2"', "model.lora.rank=3", "output=other", 'model.reducer={name="spectral"}'),
+        *('model.reducer={name="pool"}', "optimization.betas=[0.5, 0.6]"),
+    ]
+    config = load_config(path, settings=settings)
+    assert (config.optimization.steps, config.optimization.epochs) == (None, 1.5)
+    assert (config.model.schedule, config.model.reducer) == ("B6-4,49", {"name": "pool"})
+    assert (config.data.train_split, config.data.val_split) == ("9k", "2")
+    assert config.model.lora is not None
+    assert (config.model.lora.rank, config.output) == (3, Path("other"))
+    assert config.optimization.betas == (0.5, 0.6)
+    assert load_config(path, settings=settings, output="third").output == Path("third")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("steps", "'steps' isn't a setting: write key=value"),
+        ("=3", "'=3' isn't a setting"),
+        ("optimization..steps=3", "isn't a setting"),
+        ("optimization.stepps=3", "optimization.stepps: unknown key; did you mean steps?"),
+        ("optimization.steps=many", "optimization.steps: Input should be a valid integer"),
+        ("data.dataset=", "data.dataset: Field required"),
+        ("model.start.x=1", "model.start: Input should be a valid string"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path: Path, setting: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, RECIPE), settings=[setting])
+    assert message in str(caught.value)
 
 
 ROOT = Path(__file__).parents[3]
