@@ -18,17 +18,21 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_recipe_is_trained_and_its_model_evaluated(run: Run, toy_world: Path) -> None:
-    recipe = RECIPE.replace("steps = 30", "steps = 3").replace("_every = 4", "_every = 2")
-    Path("recipe.toml").write_text(recipe, encoding="utf-8")
+    Path("recipe.toml").write_text(RECIPE.replace("_every = 4", "_every = 2"), encoding="utf-8")
     Path("toy").symlink_to(toy_world)
-    trained = run("train", "--config", "recipe.toml", "--json")
+    shorter = ("--set", "optimization.steps=3")
+    trained = run("train", "--config", "recipe.toml", *shorter, "--json")
     *steps, last = trained.records
     assert (trained.code, last) == (0, {"model": "run/best"})
     assert [step["step"] for step in steps] == [1, 2, 3]
     assert [step["recall"] is None for step in steps] == [True, False, False]
     assert "step 3 of 3: loss" in trained.err
-    again = run("train", "--config", "recipe.toml", "--device", "cpu")
+    again = run("train", "--config", "recipe.toml", *shorter, "--device", "cpu")
     assert (again.code, again.out) == (0, "run/best\n")
+    longer = run("train", "--config", "recipe.toml")
+    assert (longer.code, longer.out) == (1, "")
+    assert "another recipe (optimization.steps was 3, now 30): continue with" in longer.err
+    assert run("evaluate", "--dataset", "toy-world", "--videos", "toy", "--model", "run/last").code == 0
 
     args = ("evaluate", "--dataset", "toy-world", "--videos", "toy", "--model", "run/best")
     schedules = ("--schedule", "none", "--schedule", "B2-2,4", "--output", "report.json")
@@ -69,6 +73,20 @@ def test_options_of_evaluate(run: Run, toy_world: Path, model: Path) -> None:
     assert (still["schedule"], still["frames"]) == ("none", 1)
 
 
+def test_a_set_is_evaluated_with_the_frames_of_its_protocol(run: Run, toy_world: Path, model: Path) -> None:
+    Path("videos").mkdir()
+    stories = {}
+    for number, name in enumerate(("v_one", "v_two")):
+        (Path("videos") / f"{name}.mp4").symlink_to(toy_world / f"test/{number:06}.mp4")
+        stories[name] = {"duration": 3.0, "timestamps": [[0, 3]], "sentences": [f"Scene {number}."]}
+    Path("videos/val_1.json").write_text(json.dumps(stories))
+    args = ("evaluate", "--dataset", "activitynet", "--videos", "videos", "--model", model, "--json")
+    usual, fewer = run(*args), run(*args, "--frames", "12")
+    assert [run.records[0]["frames"] for run in (usual, fewer)] == [60, 12]
+    assert "Published figures" not in usual.err
+    assert "Published figures for activitynet are for 60 frames per video, not 12." in fewer.err
+
+
 def test_videos_that_are_left_out_are_listed(run: Run, toy_world: Path, model: Path, tmp_path: Path) -> None:
     world = shutil.copytree(toy_world, tmp_path / "world")
     (world / "test/000000.mp4").unlink()
@@ -93,6 +111,8 @@ def test_errors_name_the_remedy(run: Run, toy_world: Path, model: Path, tmp_path
     for args, message in (
         (["train", "--config", "none.toml"], "none.toml"),
         (["train", "--config", "recipe.toml"], "optimization.stebs"),
+        (["train", "--config", "recipe.toml", "--set", "steps"], "'steps' isn't a setting"),
+        ([*evaluate, "toy-world", "--videos", toy_world, "--frames", "3"], "use more frames, or a schedule"),
         ([*evaluate, "toy"], "toy-world"),
         ([*evaluate, "toy-world"], "the folder of its videos"),
         ([*evaluate, "toy-world", "--videos", tmp_path], "Render it with"),

@@ -128,6 +128,11 @@ def evaluate(
     rescorings = options.names(rescore)
     data = load_dataset(dataset, split, videos=videos, annotations=annotations, allow_missing=allow_missing)
     if frames is not None:
+        if data.frames is not None and frames != data.frames:
+            note(
+                f"Published figures for {data.name} are for {data.frames} frames per video, not {frames}.",
+                style="yellow",
+            )
         data = replace(data, frames=frames)
     bank: list[str] = []
     if any(RESCORINGS[name].takes_bank for name in rescorings if name in RESCORINGS):

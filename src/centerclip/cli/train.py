@@ -36,6 +36,15 @@ def train(
             metavar="FILE",
         ),
     ],
+    settings: Annotated[
+        list[str] | None,
+        option(
+            "Change the recipe, as in optimization.batch_size=64. Values are TOML, or text without quotes; "
+            "an empty one removes the key. Repeat for several.",
+            "--set",
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
     output: Annotated[
         Path | None, option("Folder for checkpoints and models. Default: the recipe's.", metavar="FOLDER")
     ] = None,
@@ -45,13 +54,15 @@ def train(
     """Train a model by a recipe.
 
     Run the same command again to continue a stopped run from its last checkpoint; it ends with the same
-    weights. Ctrl-C writes a checkpoint first. The best model is the one with the highest recall on the
-    validation split, which must not be a split that results are reported on. Losses and recalls are written
-    to progress.jsonl in the output folder; --json also prints them, one step per line.
+    weights. Ctrl-C writes a checkpoint first. The best model, in the output folder's best, is the one with
+    the highest recall on the validation split, which must not be a split that results are reported on; last
+    has the model of the last checkpoint. Losses and recalls are written to progress.jsonl in the output
+    folder; --json also prints them, one step per line.
 
     \b
-    Example:
+    Examples:
       centerclip train --config configs/nano.toml
+      centerclip train --config configs/nano.toml --set optimization.batch_size=64 --output runs/small
       torchrun --nproc-per-node 8 -m centerclip train --config configs/paper/msrvtt-b32-B6-4,49.toml
     """
     from centerclip.embedding.device import choose_device
@@ -60,7 +71,7 @@ def train(
     from centerclip.training.processes import is_first, is_one_of_several
 
     look_here()  # a recipe may name module:Class
-    recipe = load_config(config, **({} if output is None else {"output": output}))
+    recipe = load_config(config, settings=settings or (), **({} if output is None else {"output": output}))
     # The terminal sends the signal to every process, and torchrun sends it again.
     stop = StopRequest(_STOPPING if is_first() else "", second_ends=not is_one_of_several())
     with stop, Bar("Decoding", unit="videos") as decoding, Bar("Training", unit="steps") as training:

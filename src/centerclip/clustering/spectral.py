@@ -59,8 +59,9 @@ def spectral_clustering(
 
     Two tokens at Euclidean distance d have the affinity exp(-d² / 2 sigma²). The embedding's rows come from
     the eigenvectors of the k smallest eigenvalues of the normalized Laplacian, scaled to unit length. They
-    are clustered like tokens; since all are equally long, the first seed is token 0. Per set, memory is
-    O(N²) and time O(N³).
+    are clustered like tokens; since all are equally long, the first seed is token 0. Solvers return
+    eigenvectors with arbitrary signs, which don't change distances between rows. Per set, memory is O(N²) and
+    time O(N³).
 
     Args:
         tokens: [B, N, D], any float dtype; computed in float32. Not modified.
@@ -68,8 +69,9 @@ def spectral_clustering(
         graph: `heat` connects all tokens; `knn` connects nearest neighbors.
         sigma: width of the affinity in units of distance, or `median` for the set's median distance.
             Affinities are 0 beyond 7.4 sigma, so distant tokens need `median`.
-        neighbors: neighbors per token of `knn`, at most N - 1. None means 1 + log2 N, rounded up (of the
-            order of log N: von Luxburg 2007, section 8.2).
+        neighbors: neighbors per token of `knn`, at most N - 1. The token itself isn't one of them, but the
+            paper's k counts it, so k is `neighbors` + 1. None means 1 + log2 N, rounded up (of the order of
+            log N: von Luxburg 2007, section 8.2).
         mutual: whether `knn` connects only tokens that are neighbors of each other.
         max_iter: maximum number of k-medoids rounds.
 
@@ -79,8 +81,7 @@ def spectral_clustering(
     Raises:
         ValueError: k outside 1..N, an invalid option, or tokens not 3-D, not finite, or longer than 1e18.
 
-    Source: CenterCLIP (arXiv 2205.00823) section 3; Ng, Jordan, Weiss (NIPS 2001); signs after Bro,
-    Acar, Kolda (Journal of Chemometrics 22, 2008).
+    Source: CenterCLIP (arXiv 2205.00823) section 3; Ng, Jordan, Weiss (NIPS 2001).
     """
     check_graph(graph, sigma, neighbors)
     lengths = token_lengths(tokens)
@@ -90,16 +91,13 @@ def spectral_clustering(
         neighbors = 1 + math.ceil(math.log2(n))
     embeddings = lengths.new_empty(len(tokens), n, k)
     with torch.autocast(tokens.device.type, enabled=False):
-        for embedding, distances, of_set in zip(
-            embeddings, measure(tokens, lengths, "euclidean"), tokens.float(), strict=True
-        ):
+        for embedding, distances in zip(embeddings, measure(tokens, lengths, "euclidean"), strict=True):
             affinity = _affinity(distances, sigma)
             if graph == "knn":
                 affinity *= _nearest(distances, min(neighbors, n - 1), mutual)
-            vectors = _bro_signs(_smoothest(affinity, k), of_set)
             # Equal tokens have equal rows, but the solver returns them only up to rounding.
             equal = distances.argmin(1)  # lowest index among equal tokens, often the token's own
-            embedding[:] = normalize(vectors, dim=1)[equal]
+            embedding[:] = normalize(_smoothest(affinity, k), dim=1)[equal]
     lengths = embeddings.any(2).float()  # 1, or 0 for a zero row; rounding mustn't choose the first seed
     between_rows = measure(embeddings, lengths, "euclidean").mul_(_STEPS).round_().div_(_STEPS)
     return partition(between_rows, k, first=lengths.argmax(1), max_iter=max_iter)
@@ -146,10 +144,3 @@ def _smoothest(affinity: Tensor, k: int) -> Tensor:
     similar.addr_((bound - 1).float() * known, known)
     vectors: Tensor = torch.linalg.eigh(similar).eigenvectors
     return vectors[:, -k:].flip(1)
-
-
-def _bro_signs(vectors: Tensor, tokens: Tensor) -> Tensor:
-    """Fix the signs of eigenvectors [N, k], which solvers return arbitrarily, by projecting tokens [N, D]."""
-    projections = vectors.mT @ tokens  # [k, D]
-    towards = (projections * projections.abs()).sum(1)
-    return torch.where(towards < 0, -vectors, vectors)

@@ -44,6 +44,8 @@ def compute_fingerprint(
         "frames": frames,
         "preprocessing": asdict(backbone.preprocessing),
     }
+    if schedule and reducer.revision:
+        settings["reducer_revision"] = reducer.revision
     if backbone.masks_padding:
         settings["padding"] = text.pad_token_id  # type: ignore[union-attr]
     if (grid := getattr(vision, "rotary_grid", None)) is not None:

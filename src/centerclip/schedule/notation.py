@@ -122,6 +122,7 @@ class TokenSchedule:
             if stage.segments > frames:
                 raise ScheduleError(
                     f"{stage}: {stage.segments} segments need at least as many frames, but there are {frames}"
+                    ": use more frames, or a schedule of fewer segments"
                 )
             shortest = frames // stage.segments
             smallest = shortest * patches

@@ -1,4 +1,4 @@
-"""Saves the checkpoint and the best model, so that a crash leaves either the old or the new files."""
+"""Saves the checkpoint and the models, so that a crash leaves either the old or the new files."""
 
 from __future__ import annotations
 
@@ -64,13 +64,14 @@ def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def repair_output(output: Path, best: Path) -> None:
-    """Clean up after a crash: finish or undo `replace_folder` of `best`, delete unfinished files."""
-    new, old = _temporary(best)
-    if old.exists() and not best.exists():
-        old.rename(best)
-    shutil.rmtree(new, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
+def repair_output(output: Path, *folders: Path) -> None:
+    """Clean up after a crash: finish or undo `replace_folder` of the folders, delete unfinished files."""
+    for folder in folders:
+        new, old = _temporary(folder)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
     for unfinished in output.glob(".*.part"):
         unfinished.unlink()
 

@@ -5,6 +5,7 @@ Unknown keys are errors, so a misspelled key is never ignored.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -196,7 +197,7 @@ class TrainConfig(_Section):
     """A whole training run."""
 
     output: Path
-    """Folder for checkpoints, and for the best model in `best`."""
+    """Folder for the checkpoint, the best model in `best` and the last one in `last`."""
     seed: int = 0
     """Seed of everything random: order, captions, frames, new weights, dropout."""
     checkpoint_every: int = Field(200, ge=1)
@@ -213,14 +214,16 @@ class TrainConfig(_Section):
     """Length of the run, batches and optimizer."""
 
 
-def load_config(path: str | Path, **overrides: Any) -> TrainConfig:
+def load_config(path: str | Path, *, settings: Iterable[str] = (), **overrides: Any) -> TrainConfig:
     """Read a recipe.
 
     Args:
         path: a TOML file.
+        settings: changes such as `optimization.steps=100`; an empty value removes the key.
         overrides: top-level values that replace the file's, such as `output`.
 
     Raises:
-        ConfigError: the file is missing or not TOML, or has unknown keys or invalid values; all are named.
+        ConfigError: the file is missing or not TOML, has unknown keys or invalid values, or a setting isn't
+            of that form; all are named.
     """
-    return read_config(path, TrainConfig, **overrides)
+    return read_config(path, TrainConfig, settings=settings, **overrides)

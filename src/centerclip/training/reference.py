@@ -39,7 +39,13 @@ Written by `make docs` from the source; edit that instead.
 
 A recipe is a TOML file for `centerclip train --config FILE`; [configs/](../configs) has examples. Unknown
 keys are errors. With `extends = "other.toml"` a recipe contains only what differs from another one. The path
-is relative to the recipe's folder.
+is relative to the recipe's folder. On the command line, `--set KEY=VALUE` changes one key of a recipe, as in
+`--set optimization.batch_size=64 --set data.train_split=7k`. Values are TOML, or text without quotes; an
+empty value removes the key, so `--set optimization.epochs= --set optimization.steps=100` makes a short run.
+
+A run continues only with the recipe that it was started with; otherwise the differing keys are named. In
+its output folder, `best` has the model with the highest recall on the validation split, and `last` that of
+the last checkpoint.
 """
 _DATA_SETS = """## Data sets
 

@@ -29,6 +29,7 @@ from centerclip.training.checkpoint import (
 from centerclip.training.config import TrainConfig
 from centerclip.training.optimizer import learning_rate, make_optimizer, set_learning_rate
 from centerclip.training.processes import Processes
+from centerclip.training.recipes import differing_keys
 from centerclip.training.step import add_gradients
 
 __all__ = ["Run"]
@@ -65,14 +66,14 @@ class Run:
         decay = optimization.ema
         self._average = None if decay is None else AveragedModel(model, multi_avg_fn=_ema(decay))
         self._checkpoint = config.output / "checkpoint.pt"
-        self.best_folder = config.output / "best"
+        self.best_folder, self._last_folder = config.output / "best", config.output / "last"
         epochs = (optimization.epochs or 0) * len(training.captions) / optimization.batch_size
         self.steps = optimization.steps or max(1, round(epochs))
         self.step = 0
         self._best = -1.0
         if processes.first:
             config.output.mkdir(parents=True, exist_ok=True)
-            repair_output(config.output, self.best_folder)
+            repair_output(config.output, self.best_folder, self._last_folder)
         state = read_checkpoint(self._checkpoint)
         if state is not None:
             self._resume(state)
@@ -115,7 +116,7 @@ class Run:
 
         The averaged weights are validated and saved if the recipe asks for an average.
         """
-        model: Any = (self.model if self._average is None else self._average.module).eval()
+        model = self._result().eval()
         video = embed_all(dataset.videos, model, decode=decode_from(source, model.frames))
         text = encode_texts(
             model, [caption.text for caption in dataset.captions], max_tokens=self._max_text_tokens
@@ -128,7 +129,7 @@ class Run:
         return recall
 
     def save(self) -> None:
-        """Write the checkpoint that the run can be continued from."""
+        """Write the checkpoint that the run can be continued from, and its model."""
         state = {
             "recipe": self._config.model_dump_json(exclude={"output"}),
             "steps": self.steps,
@@ -139,12 +140,18 @@ class Run:
             "average": None if self._average is None else self._average.state_dict(),
         }
         write_checkpoint(self._checkpoint, state)
+        replace_folder(self._last_folder, without_lora(self._result()).save_pretrained)
+
+    def _result(self) -> CenterCLIP:
+        """The model to use: the average if the recipe asks for one."""
+        averaged: Any = self._average
+        return self.model if averaged is None else averaged.module
 
     def _resume(self, state: dict[str, Any]) -> None:
         folder = self._config.output
-        remedy = "give another output folder, or delete it"
-        if not self._same_recipe(state["recipe"]):
-            raise ConfigError(f"{folder} contains a run of another recipe: {remedy}")
+        remedy = "continue with the same recipe, give another output folder, or delete this one"
+        if differing := self._differing(state["recipe"]):
+            raise ConfigError(f"{folder} contains a run of another recipe ({differing}): {remedy}")
         if state.get("steps", self.steps) != self.steps:
             raise ConfigError(
                 f"{folder} contains a run of {state['steps']} steps, but with the present data the recipe's "
@@ -157,10 +164,10 @@ class Run:
                 self._average.load_state_dict(state["average"])
         self.step, self._best = state["step"], state["best"]
 
-    def _same_recipe(self, recipe: str) -> bool:
-        """Keys that an older recipe lacks count as their defaults."""
+    def _differing(self, recipe: str) -> str:
+        """Name what differs from the run's recipe; keys that an older one lacks count as their defaults."""
         try:
             written = TrainConfig.model_validate({**json.loads(recipe), "output": self._config.output})
         except (ValidationError, ValueError, RecursionError):
-            return False
-        return written == self._config
+            return "this version can't read it"
+        return "; ".join(differing_keys(written, self._config))

@@ -7,8 +7,8 @@ import pytest
 import torch
 from token_sets import DEVICES, KINDS, token_sets
 
-from centerclip.clustering import kmedoids, pairwise_distances, spectral_clustering
-from centerclip.clustering.spectral import _affinity, _bro_signs, _nearest, _smoothest
+from centerclip.clustering import kmedoids, pairwise_distances, spectral, spectral_clustering
+from centerclip.clustering.spectral import _affinity, _nearest, _smoothest
 
 GRAPHS: list[dict[str, Any]] = [
     {},
@@ -77,13 +77,14 @@ def test_the_batch_does_not_change_a_set(options: dict[str, Any], device: str) -
             assert torch.equal(getattr(alone, field)[0], getattr(together, field)[index])
 
 
-def test_signs_do_not_depend_on_the_solver() -> None:
-    vectors = torch.linalg.qr(token_sets("random", (1, 12, 5))[0]).Q
-    tokens = token_sets("random", (1, 12, 7), seed=1)[0]
-    signs = torch.tensor([1.0, -1.0, -1.0, 1.0, -1.0])
-    assert torch.equal(_bro_signs(vectors * signs, tokens), _bro_signs(vectors, tokens))
-    projections = _bro_signs(vectors, tokens).mT @ tokens
-    assert ((projections * projections.abs()).sum(1) > 0).all()
+def test_signs_of_the_solver_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = torch.cat([token_sets(kind, (1, 37, 9)) for kind in KINDS])
+    expected = spectral_clustering(tokens, 9, sigma="median")
+    signs = torch.tensor([1.0, -1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, 1.0])
+    monkeypatch.setattr(spectral, "_smoothest", lambda affinity, k: _smoothest(affinity, k) * signs)
+    flipped = spectral_clustering(tokens, 9, sigma="median")
+    for field in ("medoids", "labels", "cost"):
+        assert torch.equal(getattr(flipped, field), getattr(expected, field))
 
 
 def laplacian_of(affinity: torch.Tensor) -> torch.Tensor:

@@ -13,6 +13,7 @@ from tiny_models import clip_model, clip_tokenizer, siglip_model, word_tokenizer
 from transformers import AutoProcessor, AutoTokenizer, CLIPModel, CLIPProcessor, CLIPTokenizer, SiglipModel
 
 from centerclip.clustering import parse_reducer
+from centerclip.clustering.reducers.clustered import Spectral
 from centerclip.errors import CheckpointError, ConfigError, ModelError, ScheduleError
 from centerclip.model import CenterCLIP, Preprocessing, make_backbone
 
@@ -213,6 +214,21 @@ def test_the_fingerprint_changes_with_everything_that_changes_embeddings(saved: 
     with torch.no_grad():
         model.backbone.model.visual_projection.weight[3, 4] += 0.1  # noticed although the result is cached
     assert model.fingerprint() not in fingerprints
+
+
+def test_a_reducer_that_now_keeps_other_tokens_has_another_fingerprint(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fingerprint(reducer: str, schedule: str = "B2-3,4") -> str:
+        return CenterCLIP.from_pretrained(saved).with_(schedule=schedule, reducer=reducer).fingerprint()
+
+    changed, same = "spectral(graph=knn)", ("spectral", "spectral(graph=knn, neighbors=3)")
+    now = [fingerprint(reducer) for reducer in same]
+    plain, revised = fingerprint(changed, "none"), fingerprint(changed)
+    monkeypatch.setattr(Spectral, "revision", 0)
+    assert [fingerprint(reducer) for reducer in same] == now
+    assert fingerprint(changed, "none") == plain
+    assert fingerprint(changed) != revised
 
 
 def test_folders_without_a_model_are_refused(saved: Path, tmp_path: Path) -> None:

@@ -98,8 +98,11 @@ def test_the_loss_falls_and_the_best_model_opens(recipe: Any, world: Path, tmp_p
 
 def test_output_folders_and_batches_that_do_not_fit_are_refused(recipe: Any, tmp_path: Path) -> None:
     train(recipe(tmp_path, steps=2))
-    with pytest.raises(ConfigError, match="another recipe"):
+    with pytest.raises(ConfigError, match=r"another recipe \(optimization\.steps was 2, now 3\): continue"):
         train(recipe(tmp_path, steps=3))
+    named = r"\(seed was 0, now 1; model\.lora\.rank was not set, now 8; .*\): continue"
+    with pytest.raises(ConfigError, match=named):
+        train(recipe(tmp_path, steps=2, seed=1, model={"lora": {}}))
     (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(CheckpointError, match=r"checkpoint\.pt.*delete it"):
         train(recipe(tmp_path, steps=2))
@@ -172,6 +175,22 @@ def test_the_average_is_saved_as_best(recipe: Any, tmp_path: Path) -> None:
     assert plain != best
 
 
+def test_the_last_model_is_that_of_the_checkpoint(recipe: Any, tmp_path: Path) -> None:
+    def weights(folder: Path) -> torch.Tensor:
+        model = CenterCLIP.from_pretrained(folder)
+        return model.backbone.model.visual_projection.weight
+
+    name = "backbone.model.visual_projection.weight"
+    best = train(recipe(tmp_path / "run", checkpoint_every=1, validate_every=2), should_stop=lambda: True)
+    assert best.name == "best"
+    assert not best.exists()  # not validated yet
+    assert torch.equal(weights(best.with_name("last")), state(tmp_path / "run")["model"][name])
+    train(recipe(tmp_path / "ema", ema=0.5))
+    assert torch.equal(
+        weights(tmp_path / "ema" / "last"), state(tmp_path / "ema")["average"][f"module.{name}"]
+    )
+
+
 def test_a_missing_tensorboard_is_named(recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ConfigError, match=r"centerclip\[train\]"):
@@ -218,7 +237,7 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
             patch.setattr(checkpoint.shutil, "rmtree", lambda *_, **__: None)
             replace_folder(best, write("new"))
         (tmp_path / ".0123.part").touch()  # an unfinished checkpoint
-        repair_output(tmp_path, best)
+        repair_output(tmp_path, tmp_path / "last", best)
         assert (best / "model").read_text() in ("old", "new")
         assert list(tmp_path.iterdir()) == [best]
         shutil.rmtree(best)

@@ -35,7 +35,8 @@ class Spectral(Reducer):
     """Keeps the medoids of spectral clustering. The options are those of it, and `weighted`.
 
     Two defaults differ: `sigma` is `median`, because most towers' tokens are too far apart for the paper's
-    2.0; `neighbors` is the paper's five per frame, plus five if frames have at least 100 patch tokens.
+    2.0; `neighbors` is one less than the paper's k, which is five per frame of the segment, plus five if
+    frames have at least 100 patch tokens. The paper ran `spectral(graph=knn, sigma=2.0)`.
     """
 
     graph: str = "heat"
@@ -52,6 +53,10 @@ class Spectral(Reducer):
         if self.sigma != "median":  # 2 and 2.0 have the same fingerprint
             object.__setattr__(self, "sigma", float(self.sigma))
 
+    @property
+    def revision(self) -> int:
+        return int(self.graph == "knn" and self.neighbors is None)  # 0 had one neighbor more
+
     def choose(self, tokens: Tokens, k: int) -> Clustering:
         _, frames, patches, _ = tokens.patches.shape
         return spectral_clustering(
@@ -59,7 +64,7 @@ class Spectral(Reducer):
             k,
             graph=self.graph,
             sigma=self.sigma,
-            neighbors=self.neighbors or 5 * frames + 5 * (patches >= 100),
+            neighbors=self.neighbors or 5 * frames + 5 * (patches >= 100) - 1,
             mutual=self.mutual,
             max_iter=self.max_iter,
         )

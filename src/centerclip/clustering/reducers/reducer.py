@@ -43,6 +43,11 @@ class Reducer:
         return False
 
     @property
+    def revision(self) -> int:
+        """Raised when the same options come to keep other tokens; fingerprints contain it unless it is 0."""
+        return 0
+
+    @property
     def name(self) -> str:
         """The built-in name, or `module:Class`."""
         return name_of(type(self), REDUCER_CLASSES)

@@ -159,7 +159,7 @@ def test_mistakes_are_found_before_training(shared: Path, tmp_path: Path) -> Non
         ("title = 'x'", "output: Field required"),
         (f"base='b'\nstart='s'{rest}", "either start .* or base"),
         (f"start='s'{rest}", "nothing depends on the seed"),
-        (f"start='s'\nsteps=1{rest}", "steps: Extra inputs"),
+        (f"start='s'\nsteps=1{rest}", "steps: unknown key"),
     ):
         file.write_text(text, encoding="utf-8")
         with pytest.raises(ConfigError, match=message):
