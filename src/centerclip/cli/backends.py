@@ -124,7 +124,7 @@ def described(compared: Compared) -> str:
     share = other.processor_seconds / torch.processor_seconds
     figures = f"{share:.2f} of torch's processor time, cosine {other.cosine:.4f}, {said}"
     if windows is None:
-        return f"torch; openvino: {figures}"
+        return f"torch; openvino{'' if _is_exact(other) else ', not exact enough'}: {figures}"
     return f"openvino from {windows:,} windows on: {figures}"
 
 

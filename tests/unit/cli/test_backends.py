@@ -12,7 +12,7 @@ import pytest
 from tiny_models import clip_model, clip_tokenizer
 
 from centerclip.cli import backends, costs, main
-from centerclip.cli.backends import Compared, cheapest, choose_backend, keep, kept, pays_from
+from centerclip.cli.backends import Compared, cheapest, choose_backend, described, keep, kept, pays_from
 from centerclip.cli.loading import load_encoder
 from centerclip.embedding import backends as comparing
 from centerclip.embedding.device import precision_of
@@ -77,6 +77,10 @@ def test_the_start_counts_as_much_as_the_windows() -> None:
 def test_a_backend_that_is_slower_or_not_exact_or_cannot_run_is_dropped(other: BackendCost) -> None:
     assert cheapest((TORCH, other), 10**9) == TORCH
     assert pays_from((TORCH, other)) is None
+    said = described(Compared("2026-05-31", "a processor", (TORCH, other)))
+    assert said.startswith("torch")
+    assert ("not exact enough" in said) == (other.cosine < 0.999)
+    assert ("can't run" in said) == bool(other.failure)
 
 
 def test_backends_are_compared_once(model: CenterCLIP, compared: list[tuple[str, int]]) -> None:
