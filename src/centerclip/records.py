@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # numpy takes 0.1 s to import, which the command line's help 
 
 __all__ = [
     "SAMPLINGS",
+    "BackendCost",
     "EncodedVideo",
     "EncodedWindow",
     "Failed",
@@ -127,3 +128,23 @@ class WindowCost:
     seconds: float
     processor_seconds: float
     rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackendCost:
+    """What encoding with a backend takes on one machine, and how exact it is.
+
+    Attributes:
+        backend, precision: as `centerclip.embedding.device.prepare` accepts them.
+        processor_seconds: of all cores, per window; the median of several rounds.
+        start_seconds: processor time before the first window: preparing, translating.
+        cosine: the lowest of its embeddings, of windows and segments, with those of torch in float32.
+        failure: why the backend can't run the model; "" if it can. Then the figures mean nothing.
+    """
+
+    backend: str
+    precision: str
+    processor_seconds: float
+    start_seconds: float
+    cosine: float
+    failure: str = ""

@@ -17,7 +17,7 @@ from centerclip.cores import available_cores
 from centerclip.model.registry import FRAMES, KnownModel
 from centerclip.records import WindowCost
 
-__all__ = ["Measured", "keep_costs", "kept_costs", "processor_name"]
+__all__ = ["Measured", "keep_costs", "kept_costs", "machine_folder", "processor_name"]
 
 _FORMAT = 1
 
@@ -76,8 +76,12 @@ def _cost(values: dict[str, str | float]) -> WindowCost:
 
 
 def _path(model: KnownModel) -> Path:
-    folder = platformdirs.user_cache_path("centerclip", appauthor=False) / "costs" / _machine()
-    return folder / f"{model.name.replace('/', '--')}.json"
+    return machine_folder("costs") / f"{model.name.replace('/', '--')}.json"
+
+
+def machine_folder(what: str) -> Path:
+    """The folder in the user's cache for what was measured on this machine."""
+    return platformdirs.user_cache_path("centerclip", appauthor=False) / what / _machine()
 
 
 @cache

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from centerclip.cli import options
+from centerclip.cli.backends import described, kept, pays_from
 from centerclip.cli.formats import count, duration, short_path, size, visible
 from centerclip.cli.hardware import device_and_precision
 from centerclip.cli.output import note, on_terminal, stdout, write_json, write_tabs
@@ -39,6 +40,7 @@ def info(index: options.IndexLocation = None, json: options.Json = False) -> Non
     summary = summarize(location, create=index is None)
     stats, failures = (summary.stats, summary.failures) if summary else (None, ())
     device, precision = device_and_precision()
+    compared = kept(stats.model.fingerprint, _asked(stats)) if stats else None
     machine = {
         "versions": {name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),
@@ -47,15 +49,24 @@ def info(index: options.IndexLocation = None, json: options.Json = False) -> Non
         "precision": precision,
         "cores": available_cores(),
     }
+    if compared and not json:
+        machine["backend"] = described(compared)
     if json:
         files = [{"path": path, "reason": reason} for path, reason in failures]
-        write_json({"index": asdict(stats) | {"failed_files": files} if stats else None, **machine})
+        record = asdict(compared) | {"openvino_from_windows": pays_from(compared.costs)} if compared else None
+        held = asdict(stats) | {"failed_files": files} if stats else None
+        write_json({"index": held, "backends": record, **machine})
     elif on_terminal():
         _show(stats, failures, machine)
     else:
         _write_facts(stats, failures, machine)
     if stats is None:
         note(f"There is no index at {short_path(location)} yet. To create one: centerclip index PATH")
+
+
+def _asked(stats: Stats) -> str:
+    """The precision in which `index` adds to an index by default."""
+    return "int8" if stats.model.precision == "int8" else "auto"
 
 
 def _index_rows(stats: Stats) -> list[tuple[str, str]]:
@@ -90,6 +101,7 @@ def _show(stats: Stats | None, failures: _Failures, machine: dict[str, Any]) -> 
         ("python", f"{machine['python']} on {machine['system']}"),
         ("packages", ", ".join(f"{name} {number}" for name, number in versions.items())),
         ("device", f"{machine['device']}, {machine['precision']}, {count(machine['cores'], 'CPU core')}"),
+        *([("backend", machine["backend"])] if "backend" in machine else []),
     ):
         rows.add_row(name, Text(value))
     stdout().print(rows)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from centerclip.cli.backends import AUTO, choose_backend, has_choice
 from centerclip.cli.hardware import uses_gpu
 from centerclip.cli.output import note
 from centerclip.cli.progress import waiting
-from centerclip.errors import ModelError
+from centerclip.errors import ConfigError, ModelError
 from centerclip.model.registry import default_model
 from centerclip.naming import look_here
 from centerclip.schedule import check_schedule
@@ -79,8 +81,9 @@ def load_encoder(
     sampling: Sampling | None = None,
     device: str = "auto",
     precision: str = "auto",
-    backend: str = "torch",
+    backend: str = AUTO,
     workers: int | None = None,
+    windows: Callable[[], int] | None = None,
 ) -> VideoEncoder:
     """Load the model to use with an index.
 
@@ -89,9 +92,23 @@ def load_encoder(
     Args:
         given: the model that the user named, if any.
         card: the index's, unless it is new.
+        precision: `auto` is int8 for adding to an index of int8 on a CPU.
+        backend: `auto` is torch, unless enough windows will be added that `choose_backend` compares.
+        windows: estimates how many will be added to the index; None to search it.
+
+    Raises:
+        ConfigError: the device, precision or backend is unknown or can't be used.
     """
     from centerclip.embedding import VideoEncoder
+    from centerclip.embedding.device import BACKENDS, choose_device, choose_dtype
 
+    # Find mistakes before a model is loaded.
+    place = choose_device(device)
+    if windows is not None and card and (precision, card.precision, place.type) == ("auto", "int8", "cpu"):
+        precision = "int8"
+    choose_dtype(precision, place)
+    if backend not in (AUTO, *BACKENDS):
+        raise ConfigError(f"unknown backend {backend!r}: give one of {', '.join((AUTO, *BACKENDS))}")
     name = model_name(given or (card.name if card else None), device)
     own = card if card and card.name == name else None
     model = load_model(
@@ -101,6 +118,10 @@ def load_encoder(
         frames=own.frames if own else None,
         backbone=backbone or (own.backbone or None if own else None),
     )
+    if backend == AUTO:
+        backend = "torch"
+        if place.type == "cpu" and windows is not None and has_choice():
+            model, backend = choose_backend(model, precision, windows())
     return VideoEncoder(
         model,
         device=device,

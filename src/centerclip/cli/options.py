@@ -88,7 +88,8 @@ Precision = Annotated[
 Backend = Annotated[
     str,
     option(
-        "CPU inference backend: torch, or openvino, which is faster on some CPUs. Default: torch.",
+        "CPU inference backend: torch, openvino, or auto. Default: auto, which is torch, or for a large run "
+        "of index the one that is faster here.",
         metavar="NAME",
         envvar="CENTERCLIP_BACKEND",
     ),

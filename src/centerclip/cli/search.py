@@ -65,7 +65,7 @@ def search(
     backbone: options.Backbone = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
-    backend: options.Backend = "torch",
+    backend: options.Backend = "auto",
 ) -> None:
     """Print the moments that match a query, best first.
 
@@ -105,7 +105,7 @@ def search(
     store = VideoIndex(options.index_location(index), create=False)
 
     only_words = all(isinstance(term.content, str) for term in wanted.terms)
-    plain = (model, backbone, device, precision, backend) == (None, None, "auto", "auto", "torch")
+    plain = (model, backbone, device, precision, backend) == (None, None, "auto", "auto", "auto")
     quick = load_sentence_encoder(store.model) if only_words and plain and store.model else None
     encoder = quick or load_encoder(
         model, store.model, backbone=backbone, device=device, precision=precision, backend=backend

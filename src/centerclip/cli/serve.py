@@ -37,7 +37,7 @@ def serve(
     backbone: options.Backbone = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
-    backend: options.Backend = "torch",
+    backend: options.Backend = "auto",
 ) -> None:
     """Serve the web page and the REST API.
 
@@ -79,7 +79,13 @@ def serve(
 
     with running.listen(settings) as listening:  # fails before a model is loaded
         encoder = load_encoder(
-            model, store.model, backbone=backbone, device=device, precision=precision, backend=backend
+            model,
+            store.model,
+            backbone=backbone,
+            device=device,
+            precision=precision,
+            backend=backend,
+            windows=lambda: 0,  # a page adds to the index, but rarely much at once
         )
         server = running.make_server(create_app(store, encoder, settings))
         address = running.address_of(settings, listening)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
 from typing import Self
@@ -14,7 +15,7 @@ from centerclip.cores import available_cores
 from centerclip.embedding.int8 import Int8Tower
 from centerclip.embedding.openvino import OpenVINOTower
 from centerclip.errors import ConfigError
-from centerclip.model import CenterCLIP
+from centerclip.model import Backbone, CenterCLIP, Tower
 
 __all__ = [
     "BACKENDS",
@@ -83,12 +84,25 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 def prepare(
-    model: CenterCLIP, device: torch.device, precision: str = "auto", backend: str = "torch"
+    model: CenterCLIP,
+    device: torch.device,
+    precision: str = "auto",
+    backend: str = "torch",
+    *,
+    side_by_side: bool = False,
 ) -> CenterCLIP:
     """Return the model itself if it is ready for inference on the device, otherwise a copy that is.
 
     Weights are cast once rather than by autocast, which casts them for each batch: 150 ms instead of 195 ms
-    per video on a CPU with avx512_bf16 (ViT-B/32, 12 frames). OpenVINO casts float32 weights itself.
+    per video on a CPU with avx512_bf16 (ViT-B/32, 12 frames). OpenVINO casts and rounds float32 weights
+    itself; a model that was prepared for it before is returned itself.
+
+    Args:
+        model: isn't changed.
+        device: where it will run.
+        precision, backend: among `PRECISIONS` and `BACKENDS`.
+        side_by_side: let OpenVINO share the cores among several batches, as torch's threads do, instead of
+            giving all of them to one batch.
 
     Raises:
         ConfigError: the precision or backend is unknown, or isn't available on the device or in this
@@ -101,18 +115,34 @@ def prepare(
         return _ready(model, device, dtype)
     if device.type != "cpu":
         raise ConfigError(f"backend 'openvino' runs on the CPU, not on {device}: give cpu, or torch")
-    if backend == "openvino" and precision == "int8":
-        raise ConfigError("backend 'openvino' has no precision 'int8': give torch, or another precision")
-    ready = copy.copy(_ready(model, device, torch.float32))  # the caller's model keeps its own tower
-    ready.tower = OpenVINOTower(ready.backbone, dtype) if backend == "openvino" else Int8Tower(ready.backbone)
-    return ready
+    if backend == "torch":
+        return _with_tower(model, device, Int8Tower)
+    rest = choose_dtype("auto", device) if precision == "int8" else dtype
+    named = "int8" if precision == "int8" else _name(dtype)
+    streams = _side_by_side(torch.get_num_threads())[0] if side_by_side else 1
+    tower = model.tower
+    if isinstance(tower, OpenVINOTower) and (tower.precision, tower.streams) == (named, streams):
+        return model  # its translation took seconds
+    return _with_tower(
+        model, device, lambda backbone: OpenVINOTower(backbone, named, dtype=rest, streams=streams)
+    )
 
 
 def precision_of(model: CenterCLIP) -> str:
     """Return the precision that a prepared model computes in, as `prepare` accepts it."""
-    if isinstance(model.tower, Int8Tower):
-        return "int8"
-    return str(model.logit_scale.dtype).removeprefix("torch.")
+    if isinstance(model.tower, Int8Tower | OpenVINOTower):
+        return model.tower.precision
+    return _name(model.logit_scale.dtype)
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _with_tower(model: CenterCLIP, device: torch.device, make: Callable[[Backbone], Tower]) -> CenterCLIP:
+    ready = copy.copy(_ready(model, device, torch.float32))  # the caller's model keeps its own tower
+    ready.tower = make(ready.backbone)
+    return ready
 
 
 def _ready(model: CenterCLIP, device: torch.device, dtype: torch.dtype) -> CenterCLIP:
@@ -120,6 +150,12 @@ def _ready(model: CenterCLIP, device: torch.device, dtype: torch.dtype) -> Cente
     if weights == {(device, dtype)} and not model.training:
         return model
     return copy.deepcopy(model).to(device=device, dtype=dtype).eval()
+
+
+def _side_by_side(threads: int) -> tuple[int, int]:
+    """Return how many batches a CPU encodes at once, and the threads of each."""
+    own = -(-threads // _SIDE_BY_SIDE)
+    return threads // own, own
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +189,10 @@ class Cores:
         if model.device.type != "cpu":
             return cls(decoders or min(16, cores), 1, 0, 0)
         decoders = decoders or max(1, cores // 2)
-        if isinstance(model.tower, OpenVINOTower):  # has its own threads
+        if isinstance(model.tower, OpenVINOTower) and model.tower.streams == 1:
             return cls(decoders, 1, 0, 0)
         threads = torch.get_num_threads()
-        own = -(-threads // _SIDE_BY_SIDE)
-        return cls(decoders, threads // own, own, threads)
+        return cls(decoders, *_side_by_side(threads), threads)
 
     def enter(self, *, alone: bool) -> None:
         """Give the calling thread its share of torch's threads, or all of them if nothing else runs."""

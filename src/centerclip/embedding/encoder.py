@@ -48,8 +48,8 @@ class VideoEncoder:
             least to decode: a key frame, or else the one that is stored soonest after its key frame. `keys`
             also takes a key frame of the stride before or after, and decodes hardly anything else. `center`
             takes the frame at the stride's center, as `centerclip evaluate` does.
-        backend: `torch`, or `openvino`, which runs the vision tower on a CPU. They differ by rounding only,
-            so one index may hold embeddings of both.
+        backend: `torch`, or `openvino`, which runs the vision tower on a CPU, in any precision. They differ
+            by rounding only, so one index may hold embeddings of both.
 
     Raises:
         ConfigError: the device or backend isn't available, the precision or sampling is unknown, a number is
@@ -81,7 +81,7 @@ class VideoEncoder:
         if sampling not in SAMPLINGS:
             raise ConfigError(f"sampling is {sampling!r}, but must be one of {', '.join(SAMPLINGS)}")
         self.device = choose_device(device)
-        self.model = prepare(model, self.device, precision, backend)
+        self.model = prepare(model, self.device, precision, backend, side_by_side=True)
         self.cores = Cores.share(self.model, workers)
         self.batch_size = batch_size
         self.window_seconds = float(window_seconds)

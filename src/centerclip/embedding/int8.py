@@ -39,6 +39,8 @@ class Int8Tower(Tower):
         ConfigError: this build of torch has no int8 products.
     """
 
+    precision = "int8"
+
     def __init__(self, backbone: Backbone) -> None:
         if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
             raise ConfigError("precision 'int8' needs oneDNN, which this build of torch lacks: give float32")

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from tiny_models import clip_model, siglip_model
-from torch import nn
+from pe_core_models import pe_core
+from tiny_models import FAMILIES, clip_model, siglip_model
+from torch import Tensor, nn
 
-from centerclip.embedding import VideoEncoder
+from centerclip.clustering import Tokens
+from centerclip.embedding import VideoEncoder, openvino
 from centerclip.embedding.device import precision_of, prepare
 from centerclip.embedding.int8 import Int8Tower
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
+from centerclip.model.backbones import CLIPBackbone
+from centerclip.model.pe_core import PECore
 
 CPU = torch.device("cpu")
 
@@ -90,12 +95,66 @@ def test_openvino_equals_torch_for_any_number_of_videos(reducer: str) -> None:
             torch.testing.assert_close(encoder.model.encode_segments(frames), expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("precision", "family"),
+    [("float32", family) for family in ("siglip", "metaclip_2", "chinese_clip", "altclip")]
+    + [("int8", family) for family in ("clip", "siglip", "pe_core")],
+)  # the tests beside this one and in test_pe_core.py have the others
+def test_every_family_runs_on_openvino(precision: str, family: str) -> None:
+    pytest.importorskip("openvino")
+    torch.manual_seed(0)  # for weights as wide as trained ones
+    tower = PECore(pe_core().config).eval() if family == "pe_core" else FAMILIES[family][0]()
+    model = CenterCLIP(tower, "none", frames=4)
+    translated = prepare(model, CPU, precision, "openvino")
+    assert precision_of(translated) == precision
+    frames = torch.randn(2, 4, 3, 16, 16)
+    with torch.inference_mode():
+        exact, near = model.encode_segments(frames), translated.encode_segments(frames)
+    least = 1 - 1e-6 if precision == "float32" else 0.995  # tiny models suffer more than large ones
+    assert float((exact * near).sum(-1).min()) > least
+    assert torch.allclose(exact, near, rtol=0, atol=1e-5) == (precision == "float32")
+
+
+def test_several_threads_share_a_translation(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = CenterCLIP(clip_model(), "B2-2,8", reducer="sample", frames=4)
+    translated = prepare(model, CPU, "float32", "openvino", side_by_side=True)
+    assert prepare(translated, CPU, "float32", "openvino", side_by_side=True) is translated
+    assert prepare(translated, CPU, "int8", "openvino", side_by_side=True) is not translated
+    made = []
+    convert = openvino._convert
+    monkeypatch.setattr(openvino, "_convert", lambda *given: (made.append(given), convert(*given))[1])
+    frames = torch.randn(8, 1, 4, 3, 16, 16)
+
+    def encode(videos: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return translated.encode_segments(videos)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(encode, frames))
+    assert len(made) == 2  # before and after the reduction
+    for videos, segments in zip(frames, found, strict=True):
+        with torch.inference_mode():
+            torch.testing.assert_close(segments, model.encode_segments(videos), rtol=0, atol=1e-5)
+
+
+def test_a_tower_that_openvino_cannot_run_is_named_with_a_remedy() -> None:
+    class Own(CLIPBackbone):
+        def block(self, index: int, tokens: Tokens) -> Tokens:
+            float(tokens.x.sum())  # a number that the translation doesn't know
+            return super().block(index, tokens)
+
+    model = prepare(CenterCLIP(Own(clip_model()), "none", frames=2), CPU, "float32", "openvino")
+    frames = torch.randn(1, 2, 3, 16, 16)
+    refused = pytest.raises(ConfigError, match=r"^backend 'openvino' can't run Own \(.+\): give torch$")
+    with refused as caught, torch.inference_mode():
+        model.encode_segments(frames)
+    assert "\n" not in str(caught.value)
+
+
 def test_impossible_settings_are_refused_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     model = CenterCLIP(clip_model())
     with pytest.raises(ConfigError, match="on the CPU, not on cuda.*give cpu, or bfloat16"):
         prepare(model, torch.device("cuda"), "int8")
-    with pytest.raises(ConfigError, match="give torch, or another precision"):
-        prepare(model, CPU, "int8", "openvino")
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     with pytest.raises(ConfigError, match="lacks: give float32"):
         prepare(model, CPU, "int8")
