@@ -19,7 +19,7 @@ from centerclip.index import ModelCard
 from centerclip.model import CenterCLIP
 from centerclip.model.backbones import backbone_label
 from centerclip.model.text import probe
-from centerclip.records import SAMPLINGS, EncodedVideo, Failed, Item, Sampling, Window
+from centerclip.records import SAMPLINGS, EncodedVideo, Failed, Item, Sampling, VideoInfo, Window
 
 __all__ = ["VideoEncoder", "encode_texts"]
 
@@ -129,7 +129,7 @@ class VideoEncoder:
         window_seconds: float | None = None,
         pictures: bool = True,
         ordered: bool = True,
-        on_step: Callable[[Sequence[Window]], None] | None = None,
+        on_step: Callable[[Sequence[tuple[VideoInfo, Window]]], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Generator[EncodedVideo | Failed, None, None]:
         """Call `centerclip.embedding.embed`, which explains the arguments, with this encoder's settings."""

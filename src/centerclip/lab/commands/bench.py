@@ -80,16 +80,23 @@ def bench(
             metavar="FILE",
         ),
     ] = None,
+    cache: Annotated[
+        Path | None,
+        option(
+            "Keep the footage of the part recordings in this folder. Default: the user's cache folder.",
+            metavar="FOLDER",
+        ),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Measure speed and memory on this machine.
 
-    PART is clustering, encoder, decode, index, train or search; by default all are measured. They take about
-    half an hour on two cores, and 15 GB in the folder for temporary files.
+    PART is clustering, encoder, decode, index, recordings, train or search; by default all are measured. They
+    take about half an hour on two cores, and 15 GB in the folder for temporary files.
 
-    Each part is compared with a simple alternative, in alternation within one run: naive clustering,
-    transformers' CLIP frame by frame, decoding every frame, comparing every vector. Figures are medians with
-    quartiles over the rounds. Files are written after each part.
+    Each part is compared with an alternative, in alternation within one run: naive clustering, transformers'
+    CLIP frame by frame, decoding every frame, comparing every vector, the usual pipeline of FFmpeg and
+    transformers. Figures are medians with quartiles over the rounds. Files are written after each part.
 
     Piped output has one figure per line, tab-separated: part, what, median, lower and upper quartile, unit,
     goal, whether the goal is met.
@@ -144,7 +151,9 @@ def bench(
         "seed": SEED,
     }
     with TemporaryDirectory(prefix="centerclip-bench-") as folder:
-        setting = Setting(place, Path(folder), precision, rounds, quick, tell=_tell)
+        setting = Setting(
+            place, Path(folder), precision, rounds, quick, kept=_cache(cache, quick), tell=_tell
+        )
         if windows:
             setting = replace(setting, windows=tuple(windows))
         report = measure(
@@ -162,6 +171,14 @@ def bench(
         parts_affected = ", ".join(f"{share:.0%} during {part}" for part, share in stolen.items())
         note(f"The host took CPU time from this machine: {parts_affected}. {_MISLEADING}", style="yellow")
     note(f"Measured {len(report.rows)} figures in {duration(report.seconds)}.")
+
+
+def _cache(given: Path | None, quick: bool) -> Path | None:
+    import platformdirs
+
+    if given is None and not quick:
+        return platformdirs.user_cache_path("centerclip", appauthor=False) / "bench"
+    return given
 
 
 def _tell(what: str) -> None:
