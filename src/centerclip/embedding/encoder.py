@@ -40,7 +40,7 @@ class VideoEncoder:
         precision: `float32`, `bfloat16`, or `auto`: bfloat16 if the processor supports it natively. On a CPU
             also `int8`, in which the blocks of the vision tower multiply in 8 bits.
         window_seconds: longer videos are cut into windows of at most about this length.
-        workers: decoding threads; by default half the cores for a CPU, all up to 16 for a GPU.
+        workers: decoding threads; by default one per core, up to 16 (see `Cores.share`).
         batch_size: windows per batch; by default 24 frames' worth on a CPU, which encodes up to 8 batches in
             parallel, and 384 on a GPU.
         name: of the model, as users know it; an index stores it.

@@ -76,7 +76,7 @@ def make_film(path: Path, clips: Sequence[Path], *, repeats: int) -> Path:
     """
     with av.open(str(path), "w") as film:
         with av.open(str(clips[0])) as first:
-            stream = film.add_stream_from_template(first.streams.video[0])
+            stream = film.add_stream_from_template(first.streams.video[0], opaque=True)  # no encoder
             tick = first.streams.video[0].time_base
         offset = 0
         for clip in list(clips) * repeats:
