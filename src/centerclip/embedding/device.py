@@ -144,9 +144,9 @@ class Cores:
     def share(cls, model: CenterCLIP, decoders: int | None = None) -> Self:
         """Share this machine's cores for a model.
 
-        Together there are more threads than cores, so none is idle whichever part of the work is slower: while
-        decoding is, encoders wait for windows and leave their cores to it; while encoding is, decoders wait
-        for room in the pipeline.
+        Together there are more threads than cores, so no core is idle, whichever work is slower: if decoding
+        is, encoders wait for windows and leave it their cores; if encoding is, decoders wait for room in the
+        pipeline.
 
         On a CPU each batch runs on one core (on a few if there are more than eight): the threads of a batch
         on all cores would wait for each other after every operation, and for decoding in between.
