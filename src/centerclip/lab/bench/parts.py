@@ -21,7 +21,7 @@ from centerclip.lab.bench.setting import Setting
 from centerclip.lab.bench.subjects import Subject
 from centerclip.lab.bench.training import measure_training
 
-__all__ = ["PARTS", "check_parts", "measure"]
+__all__ = ["FIRST_ONLY", "PARTS", "check_parts", "measure"]
 
 PARTS: Mapping[str, Callable[[list[Subject], Setting], Iterator[Row]]] = {
     "clustering": measure_clustering,
@@ -32,6 +32,9 @@ PARTS: Mapping[str, Callable[[list[Subject], Setting], Iterator[Row]]] = {
     "train": measure_training,
     "search": measure_search,  # the longest
 }
+
+FIRST_ONLY = frozenset({"decode", "index", "recordings", "search"})
+"""Parts that measure the first model at most."""
 
 
 def check_parts(names: Iterable[str]) -> None:

@@ -51,7 +51,7 @@ class _Recording:
     key_seconds: float
     goal: Goal
     seconds: float = 12.0
-    repeats: int = 6
+    repeats: int = 5
     long: int = 0
 
     def seconds_of(self, repeats: int) -> str:
@@ -76,7 +76,7 @@ _RECORDINGS = (
     _Recording("1080p H.264, key frame every 8 s", "h264", _HD, 8, at_least(1), 16, 4),
     _Recording("1080p VP9, key frame every 2 s", "vp9", _HD, 2, at_least(10)),
     _Recording("1080p AV1, key frame every 2 s", "av1", _HD, 2, at_least(10)),
-    _Recording("320x240 H.264, key frame every 10 s", "h264", _SMALL, 10, at_least(3), 60, 4, long=8),
+    _Recording("320x240 H.264, key frame every 10 s", "h264", _SMALL, 10, at_least(3), 60, 2, long=8),
     _Recording(
         "4K HEVC, key frame every 2 s", "hevc", _UHD, 2, at_least(20), 8, 3, long=15
     ),  # the most pixels: last

@@ -92,7 +92,7 @@ def bench(
     """Measure speed and memory on this machine.
 
     PART is clustering, encoder, decode, index, recordings, train or search; by default all are measured. They
-    take about half an hour on two cores, and 15 GB in the folder for temporary files.
+    take about 40 minutes on two cores, and 15 GB in the folder for temporary files.
 
     Each part is compared with an alternative, in alternation within one run: naive clustering, transformers'
     CLIP frame by frame, decoding every frame, comparing every vector, the usual pipeline of FFmpeg and
@@ -108,14 +108,14 @@ def bench(
     import torch
 
     from centerclip.embedding.device import available_cores, choose_device, choose_dtype
-    from centerclip.lab.bench.parts import PARTS, check_parts, measure
+    from centerclip.lab.bench.parts import FIRST_ONLY, PARTS, check_parts, measure
     from centerclip.lab.bench.plot import check_plots
     from centerclip.lab.bench.report import check_page
     from centerclip.lab.bench.results import join_results, read_results
     from centerclip.lab.bench.setting import Setting
     from centerclip.lab.bench.subjects import SEED
 
-    # Find mistakes now rather than after half an hour.
+    # Find mistakes now rather than after 40 minutes.
     check_parts(parts or ())
     place = choose_device(device)
     choose_dtype(precision, place)
@@ -130,7 +130,7 @@ def bench(
         if output is None:
             raise typer.BadParameter("needs --output", param_hint="--readme")
         check_page(readme)
-    subjects = _subjects(model, schedule or [], quick)
+    subjects = _subjects(model, schedule or [], quick, only_first=set(parts or PARTS) <= FIRST_ONLY)
     load, cores = getloadavg()[0], available_cores()
     if load > cores / 2:
         note(
@@ -185,7 +185,7 @@ def _tell(what: str) -> None:
     note(f"measuring {what}", style="dim")
 
 
-def _subjects(name: str | None, schedules: Sequence[str], quick: bool) -> list[Subject]:
+def _subjects(name: str | None, schedules: Sequence[str], quick: bool, *, only_first: bool) -> list[Subject]:
     from centerclip.cli.loading import load_model, model_name
     from centerclip.lab.bench.subjects import random_subject, subject_of
     from centerclip.schedule import check_schedule
@@ -195,7 +195,7 @@ def _subjects(name: str | None, schedules: Sequence[str], quick: bool) -> list[S
     if name is not None:
         return [subject_of(name, load_model(model_name(name)), schedules)]
     names = ("tiny", "PE-Core tiny") if quick else ("B/32", "B/16", "PE-Core S/16-384", "PE-Core B/16-224")
-    subjects = [random_subject(geometry) for geometry in names]
+    subjects = [random_subject(geometry) for geometry in (names[:1] if only_first else names)]
     return [
         subject_of(made.name, made.model, schedules or made.schedules, parts=made.parts) for made in subjects
     ]
