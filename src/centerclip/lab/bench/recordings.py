@@ -97,6 +97,7 @@ def measure_recordings(subjects: list[Subject], setting: Setting) -> Iterator[Ro
         setting.tell("recordings: left out, because the usual pipeline needs a CLIP")
         return
     encoder = VideoEncoder(subject.model, device=setting.device, precision=setting.precision)
+    keys = VideoEncoder(subject.model, device=setting.device, precision=setting.precision, sampling="keys")
     clip = copy.deepcopy(subject.model.backbone.model).to(setting.device, torch.float32).eval()
     rival = partial(usual_pipeline, clip=clip, processor=_processor(subject.model))
     for recording in (recordings := _QUICK if setting.quick else _RECORDINGS):
@@ -104,26 +105,30 @@ def measure_recordings(subjects: list[Subject], setting: Setting) -> Iterator[Ro
         setting.tell(f"recordings, {recording.name}")
         runs: dict[str, Callable[[], object]] = {
             "here": partial(index_films, encoder, [path], setting.folder / "index"),
+            "keys": partial(index_films, keys, [path], setting.folder / "index-keys"),
             "usual": partial(rival, path),
         }
         timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
-        yield _speed_row(recording, timings["here"], timings["usual"])
+        yield _speed_row(recording, timings["here"], timings["usual"], goal=recording.goal)
+        yield _speed_row(recording, timings["keys"], timings["usual"], how=", with --sampling keys")
         if recording.long and setting.device.type == "cpu":
             yield _measure_wall(encoder, recording, setting)
     setting.tell("recordings, memory")
     yield _measure_memory(subject, recordings[-1], setting)
 
 
-def _speed_row(recording: _Recording, here: Timing, usual: Timing) -> Row:
+def _speed_row(
+    recording: _Recording, here: Timing, usual: Timing, *, how: str = "", goal: Goal | None = None
+) -> Row:
     length = recording.seconds * recording.repeats
     processor = ratio(usual, here, cpu=True).median
     return speed_row(
         "recordings",
-        recording.seconds_of(recording.repeats),
+        recording.seconds_of(recording.repeats) + how,
         here,
         against=_AGAINST,
         rival=usual,
-        goal=recording.goal,
+        goal=goal,
         note=f"{length / here.wall.median:.0f}x real time; {processor:.3g}x in processor time",
         here_cpu=here.cpu.median,
         usual_cpu=usual.cpu.median,
