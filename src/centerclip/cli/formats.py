@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-__all__ = ["clock", "count", "duration", "short_path", "shorten", "size", "visible"]
+__all__ = ["about", "clock", "count", "duration", "multiple", "short_path", "shorten", "size", "visible"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -29,6 +29,19 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def about(seconds: float) -> str:
+    """Format a length of time that is a guess: `40 s`, `12 min`, `5 h 12 min`."""
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def multiple(speed: float) -> str:
+    """Format seconds of footage per second of time: `18x real time`, `0.4x real time`."""
+    return f"{speed:,.0f}x real time" if speed >= 9.95 else f"{speed:.1f}x real time"
 
 
 def size(size_bytes: float) -> str:

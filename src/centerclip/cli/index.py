@@ -62,7 +62,7 @@ def index(
     backend: options.Backend = "auto",
     workers: Annotated[
         int | None,
-        option("Decoding threads. Default: half the cores, or with a GPU up to 16.", metavar="N", min=1),
+        option("Decoding threads. Default: one per core, up to 16.", metavar="N", min=1),
     ] = None,
 ) -> None:
     """Index videos, or update an index.

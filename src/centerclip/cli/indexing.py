@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from centerclip.cli.formats import count, duration, short_path, size
+from centerclip.cli.formats import count, duration, multiple, short_path, size
 from centerclip.cli.output import note
-from centerclip.cli.progress import Bar
+from centerclip.cli.progress import FootageBar
 from centerclip.cli.stopping import StopRequest
 from centerclip.errors import VideoError
 
@@ -72,13 +72,12 @@ def run_indexing(
     finished: list[Finished] = []
     last, began = SyncProgress(0, 0), time.monotonic()
     request = StopRequest("\nStopping; what is encoded is kept. Press Ctrl-C again to stop now.")
-    with request, Bar("Indexing", unit="files", rate="videos/s") as bar:
+    with request, FootageBar("Indexing") as bar:
 
         def watch(progress: SyncProgress) -> None:
             nonlocal last
             last = progress
-            footage = f"{duration(progress.footage_seconds)} of footage" if progress.windows else ""
-            bar.advance(progress.files, progress.total, footage)
+            bar.follow(progress)
 
         options = SyncOptions(
             prune=prune,
@@ -94,7 +93,10 @@ def run_indexing(
                 if result.state == "failed":
                     failed.append(result)
                 on_result(result)
-    took = f"{duration(last.footage_seconds)} of footage in {duration(time.monotonic() - began)}"
+    seconds = time.monotonic() - began
+    took = f"{duration(last.footage_seconds)} of footage in {duration(seconds)}"
+    if last.footage_seconds and seconds:
+        took += f" ({multiple(last.footage_seconds / seconds)})"
     if request:
         videos = store.stats().videos if store.model else 0
         note(f"Stopped. The index contains {count(videos, 'video')}; run the same command to continue.")

@@ -20,8 +20,9 @@ from centerclip.video import Decoders, VideoReader, cut_windows, read_windows
 
 __all__ = ["Decode", "DecodedWindow", "Decoder", "Part", "Windows", "window_of"]
 
-_PART_WINDOWS = 30
-"""Fewest windows per part: six minutes, which take far longer to decode than the file takes to open again."""
+_PART_WINDOWS = 3
+"""Fewest windows per part, so that a file of a minute keeps two cores busy. Opening a file again takes 0.04 s
+of processor time in 1080p and 0.1 s in 4K; decoding and encoding three windows take at least 1 and 2 s."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,6 +38,8 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 _SIDE_BY_SIDE = 8
 """Maximum number of batches that a CPU encodes at once, because each needs memory."""
+_DECODERS = 16
+"""Maximum number of decoding threads, unless there are more than 32 cores."""
 
 
 def choose_device(device: str | torch.device) -> torch.device:
@@ -178,17 +180,22 @@ class Cores:
     def share(cls, model: CenterCLIP, decoders: int | None = None) -> Self:
         """Share this machine's cores for a model.
 
+        Together there are more threads than cores, so no core is idle, whichever work is slower: if decoding
+        is, encoders wait for windows and leave it their cores; if encoding is, decoders wait for room in the
+        pipeline.
+
         On a CPU each batch runs on one core (on a few if there are more than eight): the threads of a batch
         on all cores would wait for each other after every operation, and for decoding in between.
 
         Args:
             model: on its device.
-            decoders: by default half the cores for a model on the CPU, or all up to 16 for a GPU.
+            decoders: by default one per core up to 16, because each takes memory; with more than 32 cores and
+                a model on the CPU, half of them.
         """
         cores = available_cores()
         if model.device.type != "cpu":
-            return cls(decoders or min(16, cores), 1, 0, 0)
-        decoders = decoders or max(1, cores // 2)
+            return cls(decoders or min(_DECODERS, cores), 1, 0, 0)
+        decoders = decoders or max(min(_DECODERS, cores), cores // 2)
         if isinstance(model.tower, OpenVINOTower) and model.tower.streams == 1:
             return cls(decoders, 1, 0, 0)
         threads = torch.get_num_threads()

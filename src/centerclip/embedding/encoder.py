@@ -19,7 +19,7 @@ from centerclip.index import ModelCard
 from centerclip.model import CenterCLIP
 from centerclip.model.backbones import backbone_label
 from centerclip.model.text import probe
-from centerclip.records import SAMPLINGS, EncodedVideo, Failed, Item, Sampling, Window
+from centerclip.records import SAMPLINGS, EncodedVideo, Failed, Item, Sampling, VideoInfo, Window
 
 __all__ = ["VideoEncoder", "encode_texts"]
 
@@ -40,7 +40,7 @@ class VideoEncoder:
         precision: `float32`, `bfloat16`, or `auto`: bfloat16 if the processor supports it natively. On a CPU
             also `int8`, in which the blocks of the vision tower multiply in 8 bits.
         window_seconds: longer videos are cut into windows of at most about this length.
-        workers: decoding threads; by default half the cores for a CPU, all up to 16 for a GPU.
+        workers: decoding threads; by default one per core, up to 16 (see `Cores.share`).
         batch_size: windows per batch; by default 24 frames' worth on a CPU, which encodes up to 8 batches in
             parallel, and 384 on a GPU.
         name: of the model, as users know it; an index stores it.
@@ -129,7 +129,7 @@ class VideoEncoder:
         window_seconds: float | None = None,
         pictures: bool = True,
         ordered: bool = True,
-        on_step: Callable[[Sequence[Window]], None] | None = None,
+        on_step: Callable[[Sequence[tuple[VideoInfo, Window]]], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Generator[EncodedVideo | Failed, None, None]:
         """Call `centerclip.embedding.embed`, which explains the arguments, with this encoder's settings."""

@@ -18,7 +18,7 @@ from centerclip.embedding.device import Cores
 from centerclip.embedding.pipeline import File, Pipeline
 from centerclip.errors import VideoError
 from centerclip.model import CenterCLIP
-from centerclip.records import EncodedVideo, EncodedWindow, Failed, Item, Sampling, Window
+from centerclip.records import EncodedVideo, EncodedWindow, Failed, Item, Sampling, VideoInfo, Window
 from centerclip.video import Decoders
 
 __all__ = ["Embedded", "embed", "embed_all", "encode_frames", "windows_per_batch"]
@@ -46,7 +46,7 @@ def embed(
     cores: Cores | None = None,
     batch_size: int | None = None,
     ordered: bool = True,
-    on_step: Callable[[Sequence[Window]], None] | None = None,
+    on_step: Callable[[Sequence[tuple[VideoInfo, Window]]], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Generator[Embedded | Failed, None, None]:
     """Embed files, each decoded once for all models.
@@ -66,8 +66,8 @@ def embed(
         cores: how decoding and encoding share the processor's cores.
         batch_size: windows per batch.
         ordered: yield in the order of the items; otherwise as soon as each file is finished.
-        on_step: called in the consumer's thread with the windows just encoded (maybe none), at least twice
-            per second.
+        on_step: called in the consumer's thread with the windows just encoded (maybe none), each with its
+            file, at least twice per second.
         should_stop: called as often; once it returns true, the iteration ends.
 
     Yields:

@@ -83,9 +83,9 @@ class _Stream(Generic[_E]):
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[_E]):
-    """The windows that were encoded and the files that were finished since the previous step."""
+    """The windows (each with its file) encoded and the files finished since the previous step."""
 
-    windows: Sequence[Window] = ()
+    windows: Sequence[tuple[VideoInfo, Window]] = ()
     files: Sequence[File[_E]] = ()
 
 
@@ -124,7 +124,7 @@ class Pipeline(Generic[_E]):
         self._unread: deque[_Stream[_E]] = deque()
         self._reading: dict[Future[DecodedWindow | Part | None], _Stream[_E]] = {}
         self._batch: list[tuple[File[_E], DecodedWindow]] = []
-        self._encoding: dict[Future[list[_E]], list[tuple[File[_E], Window]]] = {}
+        self._encoding: dict[Future[list[_E]], list[tuple[File[_E], VideoInfo, Window]]] = {}
         self._unfinished: dict[int, File[_E]] = {}
         self._opened = 0
 
@@ -178,7 +178,7 @@ class Pipeline(Generic[_E]):
             batch, self._batch = self._batch[: self.batch_size], self._batch[self.batch_size :]
             alone = not (decoding or self._encoding or self._batch)
             future = self._encoders.submit(self._encode, [window for _, window in batch], alone)
-            self._encoding[future] = [(file, window.window) for file, window in batch]
+            self._encoding[future] = [(file, window.info, window.window) for file, window in batch]
 
     def _encode(self, windows: list[DecodedWindow], alone: bool) -> list[_E]:
         try:
@@ -188,7 +188,7 @@ class Pipeline(Generic[_E]):
 
     def _wait(self) -> Step[_E]:
         """Wait for a window or a batch, and return what has changed."""
-        encoded: list[Window] = []
+        encoded: list[tuple[VideoInfo, Window]] = []
         futures: list[Future[Any]] = [*self._reading, *self._encoding]
         for future in wait(futures, self.tick_seconds, FIRST_COMPLETED).done:
             if future in self._reading:
@@ -220,12 +220,12 @@ class Pipeline(Generic[_E]):
         else:
             self._unread.appendleft(stream)  # continue open streams before opening others
 
-    def _receive_encoded(self, future: Future[list[_E]]) -> list[Window]:
+    def _receive_encoded(self, future: Future[list[_E]]) -> list[tuple[VideoInfo, Window]]:
         batch = self._encoding.pop(future)
-        for (file, window), encoded in zip(batch, future.result(), strict=True):
+        for (file, _, window), encoded in zip(batch, future.result(), strict=True):
             file.unfinished -= 1
             file.encoded.append((window, encoded))
-        return [window for _, window in batch]
+        return [(info, window) for _, info, window in batch]
 
 
 def _reason(path: Path, error: BaseException) -> str:

@@ -19,8 +19,9 @@ from centerclip.errors import VideoError
 from centerclip.index import FileStamp, Finished, Moved, VideoIndex, Writer
 from centerclip.index.schema import is_storable, stored_path
 from centerclip.indexing.attempts import VANISHED, Attempts
+from centerclip.indexing.footage import Footage
 from centerclip.indexing.writing import BackgroundWriter
-from centerclip.records import EncodedVideo, Failed, Item, Window
+from centerclip.records import EncodedVideo, Failed, Item, VideoInfo, Window
 from centerclip.video import content_id, find_videos
 
 __all__ = ["FileResult", "SyncOptions", "SyncProgress", "sync"]
@@ -49,12 +50,19 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class SyncProgress:
-    """How many of the files to encode are finished, and what has been encoded so far."""
+    """How many of the files to encode are finished, and what has been encoded so far.
+
+    Attributes:
+        total_seconds: length of all files to encode; None before the first window is encoded.
+        is_estimate: whether `total_seconds` is partly estimated by the size of files not yet opened.
+    """
 
     files: int
     total: int
     windows: int = 0
     footage_seconds: float = 0.0
+    total_seconds: float | None = None
+    is_estimate: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,8 @@ class SyncOptions:
         prune: forget indexed files under the roots that no longer exist.
         retry_failed: encode only files that failed before.
         wait_seconds: how long to wait for another writer; 0 doesn't wait, a negative number waits forever.
-        on_progress: called in the consumer's thread whenever windows or files are finished.
+        on_progress: called in the consumer's thread whenever windows or files are finished, and at least
+            twice per second while files are encoded.
         on_finish: called at the end, unless stopped, with the index's contents as read back from it.
         should_stop: called at least twice per second; once it returns true, everything encoded is written and
             yielded, and the run ends.
@@ -200,24 +209,23 @@ def _encode(
     stamps = {file.path: file for file in (*hopeless, *fresh, *suspects)}
     paths = list(stamps)
     background = BackgroundWriter(writer)
-    progress = SyncProgress(0, len(paths))
+    footage = Footage({file.path: file.size_bytes for file in files})
+    done = windows = 0
 
-    def report(files: int, windows: Sequence[Window]) -> None:
-        nonlocal progress
-        footage = sum(window.end_seconds - window.start_seconds for window in windows)
-        progress = SyncProgress(
-            progress.files + files,
-            progress.total,
-            progress.windows + len(windows),
-            progress.footage_seconds + footage,
-        )
+    def report() -> None:
         if options.on_progress is not None:
-            options.on_progress(progress)
+            seconds, total = footage.seconds, footage.total_seconds
+            options.on_progress(
+                SyncProgress(done, len(paths), windows, seconds, total, is_estimate=footage.is_estimate)
+            )
 
-    def on_step(windows: Sequence[Window]) -> None:
+    def on_step(encoded: Sequence[tuple[VideoInfo, Window]]) -> None:
+        nonlocal windows
         background.add(())  # a batch may be due
-        if windows:
-            report(0, windows)
+        windows += len(encoded)
+        for file, window in encoded:
+            footage.add(file, window)
+        report()
 
     def should_stop() -> bool:
         stops = options.should_stop()
@@ -246,14 +254,16 @@ def _encode(
             written[result.path] = result
             attempts.forget(stamps[result.path])
 
-    report(0, ())
+    report()
     written: dict[Path, EncodedVideo | Failed] = {}
     place = 0
     # Closing the writer writes what is encoded, however the loop ends.
     with closing(attempts), closing(background), closing(encode()) as results:
         for result in results:
             background.add([_stamped(result, stamps[result.path])])
-            report(1, ())
+            done += 1
+            footage.finish(result.path)
+            report()
             take_written()
             while place < len(paths) and paths[place] in written:
                 yield _file_result(paths[place], written.pop(paths[place]))

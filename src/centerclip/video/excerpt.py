@@ -64,7 +64,7 @@ def _copy(source: Path, target: Path, start: float, end: float) -> None:
             raise _CopyError
         origin = int(video.start_time)
         read.seek(origin + int(start / video.time_base), stream=video)
-        copy: Any = written.add_stream_from_template(video)
+        copy: Any = written.add_stream_from_template(video, opaque=True)  # needs no encoder
         sound = _Sound(source, written)
         first: int | None = None
         for packet in read.demux(video):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from centerclip.cli.formats import clock, count, duration, short_path, shorten, size, visible
+from centerclip.cli.formats import about, clock, count, duration, multiple, short_path, shorten, size, visible
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,16 @@ from centerclip.cli.formats import clock, count, duration, short_path, shorten, 
         (clock, (0, 7.46, 59.96, 720, 3723), ("0:00.0", "0:07.5", "1:00.0", "12:00.0", "1:02:03.0")),
         (duration, (0, 4.24, 59.96, 500), ("0.0 s", "4.2 s", "1 min 0 s", "8 min 20 s")),
         (duration, (3600 * 1234 + 120,), ("1,234 h 2 min",)),
+        (
+            about,
+            (0, 59.4, 59.5, 724, 3570, 18_720),
+            ("0 s", "59 s", "1 min", "12 min", "1 h 0 min", "5 h 12 min"),
+        ),
+        (
+            multiple,
+            (0.44, 9.94, 9.95, 1234),
+            ("0.4x real time", "9.9x real time", "10x real time", "1,234x real time"),
+        ),
         (size, (0, 999, 1000, 4_240_000), ("0 B", "999 B", "1.0 kB", "4.2 MB")),
         (size, (99_960_000, 3e15), ("100 MB", "3000 TB")),
         (partial(count, noun="file"), (1, 1024), ("1 file", "1,024 files")),

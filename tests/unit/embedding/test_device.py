@@ -80,3 +80,18 @@ def test_only_the_calling_thread_gets_another_number_of_threads() -> None:
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(function).result() == expected
     assert torch.get_num_threads() == here
+
+
+@pytest.mark.parametrize(
+    ("cores", "decoders", "encoders"),
+    [(1, 1, 1), (2, 2, 2), (8, 8, 8), (16, 16, 8), (24, 16, 8), (64, 32, 8)],
+)
+def test_decoding_and_encoding_alone_could_use_all_cores(
+    model: CenterCLIP, cores: int, decoders: int, encoders: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("centerclip.embedding.device.available_cores", lambda: cores)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
+    shared = Cores.share(model)
+    assert (shared.decoders, shared.encoders) == (decoders, encoders)
+    assert shared.encoders * shared.threads == cores
+    assert Cores.share(model, 3).decoders == 3

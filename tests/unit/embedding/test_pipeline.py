@@ -105,13 +105,14 @@ def test_every_file_gets_its_own_windows_in_time_order(
 
 @pytest.mark.parametrize("encoders", [1, 2])
 @pytest.mark.parametrize("names", [["2000"], ["40"] * 50, ["1"] * 500], ids=["film", "many", "short"])
-def test_frames_in_memory_are_limited(names: list[str], encoders: int) -> None:
+@pytest.mark.parametrize("workers", [2, 8])
+def test_frames_in_memory_are_limited(names: list[str], encoders: int, workers: int) -> None:
     decoder = Decoder()
-    for _ in run(names, decoder, workers=2, encoders=encoders, batch_size=3):
+    for _ in run(names, decoder, workers=workers, encoders=encoders, batch_size=3):
         pass
     assert decoder.windows == sum(map(int, names))
     # A batch per encoder, one being collected, and a window per worker.
-    assert decoder.most <= (encoders + 1) * 3 + 2
+    assert decoder.most <= (encoders + 1) * 3 + workers
 
 
 class PartedDecoder(Decoder):

@@ -94,8 +94,11 @@ def test_a_folder_is_indexed_in_the_order_of_the_walk(
     assert finished.stats == replace(index.stats(), size_bytes=finished.stats.size_bytes)
     assert (finished.stats.videos, finished.stats.windows, finished.stats.failed) == (COUNT, windows, 1)
     assert progress[0] == SyncProgress(0, COUNT + 1)
-    assert replace(progress[-1], footage_seconds=0) == SyncProgress(COUNT + 1, COUNT + 1, windows)
-    assert progress[-1].footage_seconds == pytest.approx(index.stats().footage_seconds)
+    last = progress[-1]
+    assert (last.files, last.total, last.windows, last.is_estimate) == (COUNT + 1, COUNT + 1, windows, False)
+    assert last.footage_seconds == pytest.approx(index.stats().footage_seconds)
+    assert last.total_seconds == pytest.approx(last.footage_seconds)
+    assert all(each.footage_seconds <= (each.total_seconds or 1e9) + 1e-6 for each in progress)
     assert index.model == encoder.card()
     hit = index.search(rows_of(index)["3.mp4", 0.0][0], top=1)[0].windows[0]
     assert hit.path == folder / "3.mp4"

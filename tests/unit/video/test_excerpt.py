@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from videos import number_of
 
-from centerclip.video import cut_excerpt, excerpt
+from centerclip.video import VideoReader, cut_excerpt, excerpt
 
 RATE = 48_000
 
@@ -52,6 +54,18 @@ def test_excerpts_have_the_sound_of_their_moment(
     assert loud[0] == pytest.approx(1.0, abs=0.06)
     assert loud[-1] == pytest.approx(2.0, abs=0.06)
     assert len(heard) / RATE == pytest.approx(3.0, abs=0.1)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("h264.mp4", "h264"), ("vp9.webm", "vp9"), ("av1.mp4", "av1")])
+def test_what_browsers_play_is_copied(
+    name: str, codec: str, video: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(excerpt, "_encode")
+    excerpt.encode_excerpt(video(name), tmp_path / "excerpt.mp4", start=1.3, end=2.3)
+    with VideoReader(tmp_path / "excerpt.mp4") as reader:
+        assert reader.info.codec == codec
+        assert reader.duration_seconds >= 1
+        assert [number_of(picture) for _, picture in reader.frames_at([0.0])] == [12]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ texture, movement and grain in every part of the picture, so that they take as l
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -23,10 +25,12 @@ from centerclip.lab.toy_world import sample_scene
 from centerclip.lab.toy_world.encode import write_video
 from centerclip.lab.toy_world.scenes import draw_frames
 
-__all__ = ["FPS", "RECORDERS", "make_clips", "make_film", "make_recording"]
+__all__ = ["FPS", "RECORDERS", "make_clips", "make_film", "make_recording", "recording_name"]
 
 FPS = 25
 
+_PAN = 1
+"""Version of `_pan`, whose recordings may be kept."""
 _GRAIN = 64
 """In how many places, across and down, the same grain is put over a picture."""
 _X264 = "log-level=-1:scenecut=0:keyint={0}:min-keyint={0}"
@@ -72,7 +76,7 @@ def make_film(path: Path, clips: Sequence[Path], *, repeats: int) -> Path:
     """
     with av.open(str(path), "w") as film:
         with av.open(str(clips[0])) as first:
-            stream = film.add_stream_from_template(first.streams.video[0])
+            stream = film.add_stream_from_template(first.streams.video[0], opaque=True)  # no encoder
             tick = first.streams.video[0].time_base
         offset = 0
         for clip in list(clips) * repeats:
@@ -101,6 +105,8 @@ def make_recording(
 ) -> Path:
     """Write what a camera might record: a pan with grain, at 25 frames per second; an existing file is kept.
 
+    The file is complete or missing, so that it can be kept for other runs.
+
     Args:
         path: its suffix selects the container.
         codec: one of `RECORDERS`.
@@ -111,7 +117,7 @@ def make_recording(
         return path
     encoder, settings = RECORDERS[codec]
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"unfinished-{path.name}")
+    unfinished = path.with_name(f"unfinished-{os.getpid()}-{path.name}")
     with av.open(str(unfinished), "w") as recording:
         stream: Any = recording.add_stream(encoder, rate=FPS, options=settings(key_frames))
         stream.height, stream.width = size
@@ -122,6 +128,14 @@ def make_recording(
             recording.mux(stream.encode(frame))
         recording.mux(stream.encode())
     return unfinished.rename(path)
+
+
+def recording_name(codec: str, size: tuple[int, int], seconds: float, key_frames: int) -> str:
+    """Name a recording by all that decides its content, so that it can be kept for other runs."""
+    encoder, settings = RECORDERS[codec]
+    rest = (FPS, SEED, _PAN, _GRAIN, encoder, settings(key_frames))
+    digest = hashlib.sha256(repr(rest).encode()).hexdigest()[:8]
+    return f"{codec}-{size[1]}x{size[0]}-{seconds:g}s-{key_frames}-{digest}.mp4"
 
 
 def _pan(count: int, size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:

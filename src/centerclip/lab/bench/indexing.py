@@ -21,7 +21,7 @@ from centerclip.lab.bench.timing import Spread, take_turns
 from centerclip.model import CenterCLIP
 from centerclip.records import Failed, Item
 
-__all__ = ["measure_indexing"]
+__all__ = ["index_films", "measure_indexing", "prepare_indexing"]
 
 _FILMS = 4
 _WALL_GOAL = at_most(1.15)
@@ -47,7 +47,7 @@ def _measure_time(subject: Subject, paths: Sequence[Path], setting: Setting) -> 
     encoder = VideoEncoder(subject.model, device=setting.device, precision=setting.precision)
     decoded = _decode(encoder, paths)
     runs: dict[str, Callable[[], object]] = {
-        "index": partial(_index, encoder, paths, setting.folder / "index"),
+        "index": partial(index_films, encoder, paths, setting.folder / "index"),
         "decode": partial(_decode, encoder, paths),
         "encode": partial(_encode, encoder, decoded),
     }
@@ -74,7 +74,8 @@ def _measure_time(subject: Subject, paths: Sequence[Path], setting: Setting) -> 
     )
 
 
-def _index(encoder: VideoEncoder, paths: Sequence[Path], place: Path) -> None:
+def index_films(encoder: VideoEncoder, paths: Sequence[Path], place: Path) -> None:
+    """Index files into a new index."""
     shutil.rmtree(place, ignore_errors=True)
     states = {result.state for result in sync(VideoIndex(place), paths, encoder)}
     assert states == {"indexed"}, f"films were {states}"
@@ -108,7 +109,7 @@ def _measure_memory(subject: Subject, clips: Sequence[Path], setting: Setting) -
     for name, repeats in (("short", 3), ("long", 30)):  # the short one is long enough to fill all queues
         film = make_film(setting.folder / f"{name}.mp4", clips, repeats=repeats)
         place = setting.folder / f"index-{name}"
-        peak = process_peak(_prepare, model, film, place, str(setting.device), setting.precision)
+        peak = process_peak(prepare_indexing, model, film, place, str(setting.device), setting.precision)
         peaks.append(peak.peak_bytes)
     return memory_row(
         "index",
@@ -117,10 +118,13 @@ def _measure_memory(subject: Subject, clips: Sequence[Path], setting: Setting) -
         peaks[0],
         against="the short film",
         goal=_MEMORY_GOAL,
-        note="of the whole process, as reported by Linux",
+        note="of all its processes, as reported by Linux",
     )
 
 
-def _prepare(model: Path, film: Path, place: Path, device: str, precision: str) -> Callable[[], object]:
+def prepare_indexing(
+    model: Path, film: Path, place: Path, device: str, precision: str
+) -> Callable[[], object]:
+    """Load a model in a process of its own; the function returned indexes a film."""
     encoder = VideoEncoder(CenterCLIP.from_pretrained(model), device=device, precision=precision)
-    return partial(_index, encoder, [film], place)
+    return partial(index_films, encoder, [film], place)

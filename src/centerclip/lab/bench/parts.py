@@ -14,22 +14,27 @@ from centerclip.lab.bench.decoding import measure_decoding
 from centerclip.lab.bench.encoder import measure_encoder
 from centerclip.lab.bench.indexing import measure_indexing
 from centerclip.lab.bench.machine import Stolen, this_machine
+from centerclip.lab.bench.recordings import measure_recordings
 from centerclip.lab.bench.report import BenchReport, Row
 from centerclip.lab.bench.searching import measure_search
 from centerclip.lab.bench.setting import Setting
 from centerclip.lab.bench.subjects import Subject
 from centerclip.lab.bench.training import measure_training
 
-__all__ = ["PARTS", "check_parts", "measure"]
+__all__ = ["FIRST_ONLY", "PARTS", "check_parts", "measure"]
 
 PARTS: Mapping[str, Callable[[list[Subject], Setting], Iterator[Row]]] = {
     "clustering": measure_clustering,
     "encoder": measure_encoder,
     "decode": measure_decoding,
     "index": measure_indexing,
+    "recordings": measure_recordings,
     "train": measure_training,
     "search": measure_search,  # the longest
 }
+
+FIRST_ONLY = frozenset({"decode", "index", "recordings", "search"})
+"""Parts that measure the first model at most."""
 
 
 def check_parts(names: Iterable[str]) -> None:
@@ -56,7 +61,8 @@ def measure(
 
     Args:
         names: keys of `PARTS`.
-        subjects: the models; `index` and `search` use the first of those measured by every part.
+        subjects: the models; `index`, `recordings` and `search` use the first of those that every part
+            measures.
         setting: how to run them.
         settings: options of the run, for the report.
         on_row: called with each row as it is measured.

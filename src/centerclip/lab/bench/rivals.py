@@ -5,7 +5,9 @@ They are simple on purpose but not handicapped: none does work that its approach
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,14 @@ from torch.nn.functional import normalize
 from centerclip.clustering import Tokens
 from centerclip.model import Tower
 
-__all__ = ["WholeTower", "decode_everything", "exact_search", "frame_by_frame", "naive_kmedoids"]
+__all__ = [
+    "WholeTower",
+    "decode_everything",
+    "exact_search",
+    "frame_by_frame",
+    "naive_kmedoids",
+    "usual_pipeline",
+]
 
 
 @torch.no_grad()
@@ -124,6 +133,48 @@ def decode_everything(path: Path, seconds: Sequence[float] | NDArray[np.float64]
 def _picture(frame: av.VideoFrame) -> NDArray[np.uint8]:
     picture: Any = frame.to_ndarray(format="rgb24")
     return np.asarray(picture, np.uint8)
+
+
+@torch.inference_mode()
+def usual_pipeline(
+    path: Path, clip: Any, processor: Any, *, window_seconds: int = 12, batch: int = 16
+) -> Tensor:
+    """Embed the windows of a file as most people would: a frame per second, with CLIP of `transformers`.
+
+    Args:
+        clip: `transformers.CLIPModel`, in float32.
+        processor: its image processor.
+        window_seconds: a window's length, and so its number of frames; the last window may have fewer.
+        batch: frames per batch.
+
+    Returns:
+        [W, E], unit length: the mean of each window's frames.
+    """
+    pictures = _one_per_second(path)
+    vectors = []
+    while some := list(islice(pictures, batch)):
+        pixels = processor(images=some, return_tensors="pt")["pixel_values"].to(clip.device)
+        vectors.append(normalize(clip.get_image_features(pixel_values=pixels).pooler_output, dim=1))
+    windows = torch.split(torch.cat(vectors), window_seconds)
+    return torch.stack([normalize(window.mean(0), dim=0) for window in windows])
+
+
+def _one_per_second(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """Decode all frames of a file, and let FFmpeg's filter `fps=1` choose: [H, W, 3] RGB each.
+
+    FFmpeg chooses the number of threads; only the frames kept are converted to RGB.
+    """
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        graph = av.filter.Graph()
+        graph.link_nodes(graph.add_buffer(template=stream), graph.add("fps", "1"), graph.add("buffersink"))
+        graph.configure()
+        for frame in chain(container.decode(stream), [None]):
+            graph.push(frame)
+            with suppress(av.BlockingIOError, av.EOFError):
+                while True:
+                    yield _picture(graph.vpull())
 
 
 def exact_search(matrix: NDArray[np.float32], query: NDArray[np.float32], top: int) -> NDArray[np.int64]:

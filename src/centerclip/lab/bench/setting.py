@@ -22,6 +22,7 @@ class Setting:
     rounds: how often each operation is timed.
     quick: use small sizes to check that everything runs; the figures mean nothing.
     windows: sizes of the collections to search.
+    kept: folder for recordings that other runs use again; None for one in `folder`.
     tell: called with the name of the next measurement.
     """
 
@@ -31,7 +32,12 @@ class Setting:
     rounds: int = 5
     quick: bool = False
     windows: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    kept: Path | None = None
     tell: Callable[[str], None] = lambda _: None
+
+    @property
+    def cache(self) -> Path:
+        return self.kept or self.folder / "recordings"
 
     @property
     def clock(self) -> Clock:

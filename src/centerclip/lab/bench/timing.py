@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from centerclip.lab.bench.processes import children_seconds
+
 __all__ = ["Clock", "Spread", "Timing", "clock_of", "ratio", "take_turns"]
 
 Clock = Callable[[Callable[[], object]], tuple[float, float]]
@@ -40,7 +42,7 @@ class Timing:
     """Seconds of one operation, one value per round.
 
     `wall_seconds` is elapsed time, by a GPU's own clock for work on a GPU. `cpu_seconds` is the CPU time of
-    all threads of the process, which other processes disturb less.
+    all threads of the process and of its workers, which other processes disturb less.
     """
 
     wall_seconds: tuple[float, ...]
@@ -90,18 +92,31 @@ def ratio(over: Timing, under: Timing, *, cpu: bool = False) -> Spread:
 
 
 def _system_clock(run: Callable[[], object]) -> tuple[float, float]:
-    wall, cpu = time.perf_counter(), time.process_time()
+    processor = _Processor()
+    began = time.perf_counter()
     run()
-    return time.perf_counter() - wall, time.process_time() - cpu
+    return time.perf_counter() - began, processor.seconds()
 
 
 def _gpu_clock(run: Callable[[], object]) -> tuple[float, float]:
     begin: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
     end: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
     torch.cuda.synchronize()
-    cpu = time.process_time()
+    processor = _Processor()
     begin.record()
     run()
     end.record()
     torch.cuda.synchronize()
-    return begin.elapsed_time(end) / 1000, time.process_time() - cpu
+    return begin.elapsed_time(end) / 1000, processor.seconds()
+
+
+class _Processor:
+    """Measures processor time since it was made; looking for child processes doesn't count."""
+
+    def __init__(self) -> None:
+        self._children = children_seconds()
+        self._own = time.process_time()
+
+    def seconds(self) -> float:
+        own = time.process_time() - self._own
+        return own + children_seconds() - self._children

@@ -80,16 +80,23 @@ def bench(
             metavar="FILE",
         ),
     ] = None,
+    cache: Annotated[
+        Path | None,
+        option(
+            "Keep the footage of the part recordings in this folder. Default: the user's cache folder.",
+            metavar="FOLDER",
+        ),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Measure speed and memory on this machine.
 
-    PART is clustering, encoder, decode, index, train or search; by default all are measured. They take about
-    half an hour on two cores, and 15 GB in the folder for temporary files.
+    PART is clustering, encoder, decode, index, recordings, train or search; by default all are measured. They
+    take about 40 minutes on two cores, and 15 GB in the folder for temporary files.
 
-    Each part is compared with a simple alternative, in alternation within one run: naive clustering,
-    transformers' CLIP frame by frame, decoding every frame, comparing every vector. Figures are medians with
-    quartiles over the rounds. Files are written after each part.
+    Each part is compared with an alternative, in alternation within one run: naive clustering, transformers'
+    CLIP frame by frame, decoding every frame, comparing every vector, the usual pipeline of FFmpeg and
+    transformers. Figures are medians with quartiles over the rounds. Files are written after each part.
 
     Piped output has one figure per line, tab-separated: part, what, median, lower and upper quartile, unit,
     goal, whether the goal is met.
@@ -101,14 +108,14 @@ def bench(
     import torch
 
     from centerclip.embedding.device import available_cores, choose_device, choose_dtype
-    from centerclip.lab.bench.parts import PARTS, check_parts, measure
+    from centerclip.lab.bench.parts import FIRST_ONLY, PARTS, check_parts, measure
     from centerclip.lab.bench.plot import check_plots
     from centerclip.lab.bench.report import check_page
     from centerclip.lab.bench.results import join_results, read_results
     from centerclip.lab.bench.setting import Setting
     from centerclip.lab.bench.subjects import SEED
 
-    # Find mistakes now rather than after half an hour.
+    # Find mistakes now rather than after 40 minutes.
     check_parts(parts or ())
     place = choose_device(device)
     choose_dtype(precision, place)
@@ -123,7 +130,7 @@ def bench(
         if output is None:
             raise typer.BadParameter("needs --output", param_hint="--readme")
         check_page(readme)
-    subjects = _subjects(model, schedule or [], quick)
+    subjects = _subjects(model, schedule or [], quick, only_first=set(parts or PARTS) <= FIRST_ONLY)
     load, cores = getloadavg()[0], available_cores()
     if load > cores / 2:
         note(
@@ -144,7 +151,9 @@ def bench(
         "seed": SEED,
     }
     with TemporaryDirectory(prefix="centerclip-bench-") as folder:
-        setting = Setting(place, Path(folder), precision, rounds, quick, tell=_tell)
+        setting = Setting(
+            place, Path(folder), precision, rounds, quick, kept=_cache(cache, quick), tell=_tell
+        )
         if windows:
             setting = replace(setting, windows=tuple(windows))
         report = measure(
@@ -164,11 +173,19 @@ def bench(
     note(f"Measured {len(report.rows)} figures in {duration(report.seconds)}.")
 
 
+def _cache(given: Path | None, quick: bool) -> Path | None:
+    import platformdirs
+
+    if given is None and not quick:
+        return platformdirs.user_cache_path("centerclip", appauthor=False) / "bench"
+    return given
+
+
 def _tell(what: str) -> None:
     note(f"measuring {what}", style="dim")
 
 
-def _subjects(name: str | None, schedules: Sequence[str], quick: bool) -> list[Subject]:
+def _subjects(name: str | None, schedules: Sequence[str], quick: bool, *, only_first: bool) -> list[Subject]:
     from centerclip.cli.loading import load_model, model_name
     from centerclip.lab.bench.subjects import random_subject, subject_of
     from centerclip.schedule import check_schedule
@@ -178,7 +195,7 @@ def _subjects(name: str | None, schedules: Sequence[str], quick: bool) -> list[S
     if name is not None:
         return [subject_of(name, load_model(model_name(name)), schedules)]
     names = ("tiny", "PE-Core tiny") if quick else ("B/32", "B/16", "PE-Core S/16-384", "PE-Core B/16-224")
-    subjects = [random_subject(geometry) for geometry in names]
+    subjects = [random_subject(geometry) for geometry in (names[:1] if only_first else names)]
     return [
         subject_of(made.name, made.model, schedules or made.schedules, parts=made.parts) for made in subjects
     ]

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from centerclip.lab.bench.footage import RECORDERS, make_recording
+from centerclip.lab.bench.footage import RECORDERS, make_recording, recording_name
 from centerclip.video import VideoReader
 
 
@@ -33,3 +33,15 @@ def test_a_recording_has_its_codec_length_and_key_frames(codec: str, tmp_path: P
     before = path.stat().st_mtime_ns
     assert make_recording(path).stat().st_mtime_ns == before
     assert [each.name for each in tmp_path.iterdir()] == ["a.mkv"]
+
+
+def test_recordings_that_differ_have_different_names() -> None:
+    names = {
+        recording_name(codec, size, seconds, keys)
+        for codec in ("h264", "av1")
+        for size in ((72, 128), (128, 72))
+        for seconds in (2.0, 2.5)
+        for keys in (25, 50)
+    }
+    assert len(names) == 16
+    assert recording_name("h264", (72, 128), 2, 25).startswith("h264-128x72-2s-25-")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from centerclip.lab.bench import clustering, indexing
+from centerclip.lab.bench import clustering, indexing, recordings
 from centerclip.lab.bench.footage import FPS, make_clips, make_film
 from centerclip.lab.bench.parts import measure
 from centerclip.lab.bench.processes import Peak
@@ -41,6 +41,30 @@ def test_clustering_and_index_are_measured(tmp_path: Path, monkeypatch: pytest.M
     assert end_to_end.figure.median > 0
     assert "4 films of 4 windows" in end_to_end.what
     assert (flat.ours, flat.figure.median, flat.met) == (300, 1, True)
+
+
+def test_recordings_are_indexed_beside_the_usual_pipeline_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "process_peak", _measured_here)
+    kept = tmp_path / "kept"
+    made = []
+    for run in ("first", "second"):
+        setting = Setting(torch.device("cpu"), tmp_path / run, rounds=1, quick=True, kept=kept)
+        setting.folder.mkdir()
+        report = measure(["recordings"], [random_subject("tiny")], setting, settings={})
+        made.append({path.name: path.stat().st_mtime_ns for path in kept.iterdir()})
+        speed, keys, wall, *_, memory = report.rows
+        assert speed.what == "15 s of 128x72 H.264, key frame every 1 s"
+        assert speed.against == memory.against == "the usual pipeline"
+        assert "x real time; " in speed.note
+        assert keys.what == f"{speed.what}, with --sampling keys"
+        assert wall.what == "24 s of 128x72 H.264, key frame every 1 s, wall time of indexing"
+        assert wall.figure.median == pytest.approx((wall.ours or 0) / (wall.rival or 1))
+        assert (memory.ours, memory.rival) == (300, 300)
+        assert [row.goal is None for row in report.rows] == [False, True, False, False, True, True]
+    assert made[0] == made[1]
+    assert len(made[0]) == 2
 
 
 def test_a_film_is_the_sequence_of_its_clips(tmp_path: Path) -> None:

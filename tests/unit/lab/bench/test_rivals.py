@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_models import clip_model
+from videos import make_video, number_of
 
 from centerclip.clustering import kmedoids
 from centerclip.lab.bench.rivals import (
@@ -17,6 +18,7 @@ from centerclip.lab.bench.rivals import (
     exact_search,
     frame_by_frame,
     naive_kmedoids,
+    usual_pipeline,
 )
 from centerclip.model import CenterCLIP
 from centerclip.video import VideoReader
@@ -59,3 +61,24 @@ def test_exact_search_sorts_by_score() -> None:
     rows = np.eye(4, dtype=np.float32)
     query = np.array([0.1, 0.9, 0.3, 0.2], np.float32)
     assert exact_search(rows, query, 3).tolist() == [1, 2, 3]
+
+
+def test_the_usual_pipeline_means_a_frame_per_second_over_each_window(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mp4", frames=70, rate=10)
+    seen: list[int] = []
+
+    def processor(images: list[np.ndarray], return_tensors: str) -> dict[str, torch.Tensor]:
+        assert (len(images), return_tensors) in ((4, "pt"), (3, "pt"))
+        seen.extend(map(number_of, images))
+        return {
+            "pixel_values": torch.stack([torch.full((3, 16, 16), number_of(each) / 70) for each in images])
+        }
+
+    clip = clip_model().eval()
+    vectors = usual_pipeline(path, clip, processor, window_seconds=3, batch=4)
+    assert len(seen) == 7
+    assert all(abs(number - 10 * second) <= 5 for second, number in enumerate(seen))  # of its own second
+    assert vectors.shape[0] == 3  # 3, 3 and 1 seconds
+    frames = torch.tensor(seen)[:, None, None, None].expand(7, 3, 16, 16) / 70
+    for vector, some in zip(vectors, frames.split(3), strict=True):
+        torch.testing.assert_close(vector, frame_by_frame(clip, some[None])[0])
