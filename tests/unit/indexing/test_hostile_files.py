@@ -20,7 +20,7 @@ GOOD = [f"good-{number}.mp4" for number in range(6)]  # two full batches, which 
 BAD = {
     "crashes.mp4": "its decoder crashed (Segmentation fault)",
     "grows.mp4": "decoding it takes too much memory",
-    "hangs.mp4": "its decoder was silent for 2 seconds",
+    "hangs.mp4": "its decoder was silent for 5 seconds",
     "open-computes.mp4": "decoding it takes too much processor time",
 }
 
@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Iterator[Callable[..., Path]]:
 def test_they_are_recorded_as_failed_and_skipped_from_then_on(
     encoder: VideoEncoder, folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "SILENT_SECONDS", 2.0)
+    monkeypatch.setattr(process, "SILENT_SECONDS", 5.0)
     monkeypatch.setattr(reader, "BUDGET_SECONDS", 1)
     videos, index = folder(*BAD, *GOOD), VideoIndex(tmp_path / "index")
     results = list(sync(index, [videos], encoder))
