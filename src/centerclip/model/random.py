@@ -19,7 +19,7 @@ from centerclip.model.centerclip import CenterCLIP
 from centerclip.model.pe_core import PECore, PECoreConfig, TextConfig, VisionConfig
 from centerclip.model.registry import FRAMES, KnownModel
 
-__all__ = ["random_model"]
+__all__ = ["pe_core_vision", "random_model"]
 
 _TEXT = {
     "hidden_size": 64,
@@ -62,7 +62,20 @@ def _siglip(known: KnownModel) -> Backbone:
 
 
 def _pe_core(known: KnownModel) -> Backbone:
-    vision = VisionConfig(
+    text = TextConfig(
+        hidden_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=64,
+        vocab_size=8,
+        max_position_embeddings=8,
+    )
+    return make_backbone(PECore(PECoreConfig(pe_core_vision(known), text, known.embed_size)))
+
+
+def pe_core_vision(known: KnownModel) -> VisionConfig:
+    """Return the geometry of a PE-Core's vision tower."""
+    return VisionConfig(
         hidden_size=known.width,
         num_hidden_layers=known.blocks,
         num_attention_heads=known.heads,
@@ -73,15 +86,6 @@ def _pe_core(known: KnownModel) -> Backbone:
         class_token=known.class_token,
         rotary_grid=known.image_size // known.patch_size,
     )
-    text = TextConfig(
-        hidden_size=64,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        intermediate_size=64,
-        vocab_size=8,
-        max_position_embeddings=8,
-    )
-    return make_backbone(PECore(PECoreConfig(vision, text, known.embed_size)))
 
 
 def _backbone(model_class: Any, config: Any) -> Backbone:

@@ -155,7 +155,7 @@ class DirectReader:
     def choose(self, windows: Sequence[Window], frames: int, sampling: Sampling) -> NDArray[np.float64]:
         """Choose at which instants to look at windows, one for each of their equal strides.
 
-        In a file that must be decoded from its start, all frames cost the same: it is looked at the centers.
+        In a file that must be decoded from its start, all frames cost the same, so the centers are chosen.
 
         Args:
             windows: W stretches of the file, at least one, in time order, without overlap.

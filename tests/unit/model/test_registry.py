@@ -11,8 +11,8 @@ from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 
 from centerclip.cli.formats import size
 from centerclip.model import CenterCLIP
-from centerclip.model.pe_core import PECore, PECoreConfig, TextConfig, VisionConfig
-from centerclip.model.random import random_model
+from centerclip.model.pe_core import PECore, PECoreConfig, TextConfig
+from centerclip.model.random import pe_core_vision, random_model
 from centerclip.model.registry import (
     CPU_MODEL,
     GEOMETRY,
@@ -146,17 +146,6 @@ def _siglip(known: KnownModel) -> SiglipConfig:
 
 
 def _pe_core_config(known: KnownModel) -> PECoreConfig:
-    vision = VisionConfig(
-        hidden_size=known.width,
-        num_hidden_layers=known.blocks,
-        num_attention_heads=known.heads,
-        intermediate_size=known.mlp_width,
-        pooling_size=4 * known.width,
-        patch_size=known.patch_size,
-        image_size=known.image_size,
-        class_token=known.class_token,
-        rotary_grid=known.image_size // known.patch_size,
-    )
     text = TextConfig(
         hidden_size=known.text_width,
         num_hidden_layers=known.text_blocks,
@@ -165,7 +154,7 @@ def _pe_core_config(known: KnownModel) -> PECoreConfig:
         vocab_size=known.vocabulary,
         max_position_embeddings=known.context_length,
     )
-    return PECoreConfig(vision, text, known.embed_size)
+    return PECoreConfig(pe_core_vision(known), text, known.embed_size)
 
 
 @EVERY
