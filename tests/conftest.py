@@ -1,7 +1,8 @@
 """What holds for every test: no network, one thread, the same draws; and this folder's modules are found."""
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,17 @@ def _same_draws() -> None:
     import torch  # which reads at once how many threads it may take
 
     torch.manual_seed(int(SEED or 0))
+
+
+@pytest.fixture(autouse=True)
+def _readers_are_closed() -> Iterator[None]:
+    """Fail a test that leaves a reader open, whose process would otherwise be blamed on a later test."""
+    yield
+    if (reader := sys.modules.get("centerclip.video.reader")) and (left := reader._SHARED._used):
+        reader.stop_readers()
+        for worker in left:
+            worker.kill()
+        pytest.fail("close every VideoReader")
 
 
 @pytest.fixture(scope="session")

@@ -420,5 +420,6 @@ def test_a_file_that_grows_while_it_is_read_is_read_again(
         assert states(sync(index, [folder], encoder)) == {name: first}
     assert states(sync(index, [folder], encoder)) == {name: "indexed"}
     (video,) = index.videos()
-    assert video.info.duration_seconds == pytest.approx(VideoReader(whole).duration_seconds)
+    with VideoReader(whole) as reader:
+        assert video.info.duration_seconds == pytest.approx(reader.duration_seconds)
     assert states(sync(index, [folder], encoder)) == {name: "unchanged"}
