@@ -17,7 +17,7 @@ import centerclip
 from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
 from centerclip.serve.errors import ERRORS, add_error_handlers
-from centerclip.serve.memory import share_one_heap
+from centerclip.serve.memory import bound_heaps
 from centerclip.serve.metrics import Metrics
 from centerclip.serve.routes import indexing, media, operation, search, videos
 from centerclip.serve.security import Guard, SecurityHeaders
@@ -50,7 +50,7 @@ def create_app(index: VideoIndex, encoder: VideoEncoder, settings: ServerSetting
         FingerprintError: the index was made by another model.
     """
     settings = settings or ServerSettings()
-    share_one_heap()
+    bound_heaps()
     services = Services(index, encoder, settings)
 
     @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 from threading import Thread
@@ -38,3 +39,37 @@ def test_a_change_of_the_index_returns_what_was_freed(tmp_path: Path) -> None:
         writer.add([random_video("/v/a.mp4")])
     library.folders()
     assert memory_bytes() < before - 100e6
+
+
+HOLD_BACK = """
+import re
+from pathlib import Path
+from threading import Barrier, Thread
+from centerclip.serve.memory import bound_heaps, return_freed_memory
+
+def memory_bytes():
+    return 1024 * int(re.search(r"RssAnon:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+def use_a_heap():
+    all_at_once.wait()
+    for _ in range(3):
+        b"x" * 20_000_000
+    all_at_once.wait()
+
+bound_heaps()
+before = memory_bytes()
+all_at_once = Barrier(6)
+threads = [Thread(target=use_a_heap) for _ in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+return_freed_memory()
+print(memory_bytes() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_heaps_do_not_hold_back_as_much_as_their_largest_block() -> None:
+    done = subprocess.run([sys.executable, "-c", HOLD_BACK], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 30e6  # 6 x 20 MB otherwise
