@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from centerclip.index.schema import stored_path
 
-__all__ = ["Changes", "FileStamp", "Known", "Moved", "compare"]
+__all__ = ["KNOWN", "Changes", "FileStamp", "Moved", "compare"]
+
+KNOWN = ("path", "state", "video_id", "size_bytes", "modified_seconds", "reason")
+"""What is read of each indexed path: columns of the table of videos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +31,6 @@ class FileStamp:
         """Read a file's stamp; raises `OSError` if it can't be looked at."""
         stat = os.stat(path)
         return cls(Path(path), stat.st_size, stat.st_mtime)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the index stores about one path."""
-
-    state: str
-    video_id: str
-    size_bytes: int
-    modified_seconds: float
-    reason: str = ""
-
-    def matches(self, file: FileStamp) -> bool:
-        return (self.size_bytes, self.modified_seconds) == (file.size_bytes, file.modified_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,50 +63,71 @@ class Changes:
     reasons: Mapping[str, str]
 
 
-def compare(files: Iterable[FileStamp], known: Mapping[str, Known], roots: Sequence[Path]) -> Changes:
-    """Sort files by what has to be done with them."""
+def compare(files: Iterable[FileStamp], known: pa.Table, roots: Sequence[Path]) -> Changes:
+    """Sort files by what has to be done with them.
+
+    Args:
+        files: the files on disk; of several with the same path, the first counts.
+        known: what the index stores about each path, with the columns `KNOWN`.
+        roots: files and folders; indexed paths under them that no longer exist are `gone`.
+    """
     here: dict[str, FileStamp] = {}
     for file in files:
         here.setdefault(stored_path(file.path), file)
-    found: dict[str, list[FileStamp]] = {"new": [], "changed": [], "unchanged": [], "failed": []}
-    for path, file in here.items():
-        before = known.get(path)
-        if before is None:
-            found["new"].append(file)
-        elif not before.matches(file):
-            found["changed"].append(file)
-        else:
-            found["failed" if before.state == "failed" else "unchanged"].append(file)
-    moved = _moved(found["new"], known, here)
+    kinds = _kinds(here, known)
+    found = {
+        kind: [file for file, its in zip(here.values(), kinds, strict=True) if its == kind]
+        for kind in ("new", "changed", "unchanged", "failed")
+    }
+    paths = pa.array(here, pa.string())
+    absent = known.filter(pc.invert(pc.is_in(known["path"], value_set=paths))).sort_by("path")
+    moved = _moved(found["new"], absent)
     taken = {move.new.path for move in moved}
     found["new"] = [file for file in found["new"] if file.path not in taken]
+    failed = known.filter(pc.equal(known["state"], "failed"))
+    reasons = dict(zip(failed["path"].to_pylist(), failed["reason"].to_pylist(), strict=True))
     sorted_ = {kind: tuple(some) for kind, some in found.items()}
-    reasons = {path: before.reason for path, before in known.items() if before.state == "failed"}
-    return Changes(**sorted_, moved=tuple(moved), gone=_gone(known, here, roots), reasons=reasons)
+    gone = _gone(absent["path"].to_pylist(), roots)
+    return Changes(**sorted_, moved=tuple(moved), gone=gone, reasons=reasons)
 
 
-def _moved(new: Iterable[FileStamp], known: Mapping[str, Known], here: Collection[str]) -> list[Moved]:
+def _kinds(here: Mapping[str, FileStamp], known: pa.Table) -> list[str]:
+    """Return for each file whether it is new, changed, unchanged or failed, without an object per row."""
+    row = pc.index_in(pa.array(here, pa.string()), value_set=known["path"])
+    before = known.take(row)  # nulls for new files
+    sizes = pa.array([file.size_bytes for file in here.values()], pa.int64())
+    times = pa.array([file.modified_seconds for file in here.values()], pa.float64())
+    same = pc.and_(pc.equal(before["size_bytes"], sizes), pc.equal(before["modified_seconds"], times))
+    tried = pc.if_else(pc.equal(before["state"], "failed"), "failed", "unchanged")
+    kinds: list[str] = pc.if_else(pc.is_null(row), "new", pc.if_else(same, tried, "changed")).to_pylist()
+    return kinds
+
+
+def _moved(new: Iterable[FileStamp], absent: pa.Table) -> list[Moved]:
     """Pair new files with indexed files of the same size and time that no longer exist."""
     wanted = {(file.size_bytes, file.modified_seconds) for file in new}
-    lost: dict[tuple[int, float], list[str]] = {}
-    for path, before in known.items():
-        stamp = (before.size_bytes, before.modified_seconds)
-        if stamp in wanted and before.state == "done" and path not in here and _is_gone(path):
-            lost.setdefault(stamp, []).append(path)
+    if not wanted:
+        return []
+    done = absent.filter(pc.equal(absent["state"], "done"))
+    columns = (done[name].to_pylist() for name in ("path", "video_id", "size_bytes", "modified_seconds"))
+    lost: dict[tuple[int, float], list[tuple[str, str]]] = {}
+    for path, video_id, *stamp in zip(*columns, strict=True):
+        if (stamp[0], stamp[1]) in wanted and _is_gone(path):
+            lost.setdefault((stamp[0], stamp[1]), []).append((path, video_id))
     moved = []
     for file in new:
         candidates = lost.get((file.size_bytes, file.modified_seconds))
         if candidates:
-            old = candidates.pop(0)
-            moved.append(Moved(Path(old), file, known[old].video_id))
+            old, video_id = candidates.pop(0)
+            moved.append(Moved(Path(old), file, video_id))
     return moved
 
 
-def _gone(known: Iterable[str], here: Iterable[str], roots: Iterable[Path]) -> tuple[Path, ...]:
+def _gone(absent: Iterable[str], roots: Iterable[Path]) -> tuple[Path, ...]:
     under = [stored_path(root) for root in roots]
     return tuple(
         Path(path)
-        for path in sorted(set(known).difference(here))
+        for path in absent
         if any(path == root or path.startswith(root.rstrip("/") + "/") for root in under) and _is_gone(path)
     )
 

@@ -21,14 +21,14 @@ from numpy.typing import ArrayLike
 from centerclip.errors import IndexStoreError, QueryError
 from centerclip.index.binding import check_card, check_model, described, missing
 from centerclip.index.card import ModelCard
-from centerclip.index.changes import Changes, FileStamp, Known, compare
+from centerclip.index.changes import KNOWN, Changes, FileStamp, compare
 from centerclip.index.columns import VIDEO_COLUMNS, WINDOW_COLUMNS
 from centerclip.index.conditions import parse_condition
 from centerclip.index.export import write_export
 from centerclip.index.lock import writer_lock
 from centerclip.index.reading import folders_of, picture_at, videos_of
 from centerclip.index.restriction import Restriction
-from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds
+from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds, schemas
 from centerclip.index.snapshot import Matches, Snapshot
 from centerclip.index.sql import Condition, all_of, equals, store_errors
 from centerclip.index.store import Meta, Store
@@ -149,10 +149,7 @@ class VideoIndex:
             files: the files on disk.
             roots: files and folders; indexed paths under them that no longer exist are `gone`.
         """
-        if self.model is None:
-            return compare(files, {}, roots)
-        table = self._column_values("path", "state", "video_id", "size_bytes", "modified_seconds", "reason")
-        known = {row.pop("path"): Known(**row) for row in table.to_pylist()}
+        known = schemas(1)["videos"].empty_table() if self.model is None else self._column_values(*KNOWN)
         return compare(files, known, roots)
 
     def search(

@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from centerclip.errors import IndexStoreError
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import FileStamp
-from centerclip.index.contents import Contents, inspect_tables, side_by_side
+from centerclip.index.contents import Ledger, inspect_tables, side_by_side
 from centerclip.index.recovery import recover
 from centerclip.index.schema import (
     is_storable,
@@ -86,7 +87,7 @@ class Writer:
             self._windows = store.newest("windows")
             self._videos = store.newest("videos")
             found = inspect_tables(self._pictures, self._windows, self._videos)
-            self._known = found.counts
+            self._known = Ledger(found.files)
             meta = store.meta()
             self._id = meta.id if meta else ""
         with self._changing("being checked"):
@@ -125,7 +126,7 @@ class Writer:
             with self._changing():
                 self._compact()
         for path, result in by_path.items():
-            self._known[path] = 0 if isinstance(result, Failed) else len(result.windows)
+            self._known.record(path, 0 if isinstance(result, Failed) else len(result.windows))
         return [by_path[path] for path in paths]
 
     def add_roots(self, roots: Iterable[str | os.PathLike[str]]) -> None:
@@ -135,7 +136,7 @@ class Writer:
 
     def remove(self, paths: Iterable[Path]) -> int:
         """Forget files; return how many of them were known."""
-        known = sorted({stored_path(path) for path in paths} & self._known.keys())
+        known = sorted(self._known.known(map(stored_path, paths)))
         with self._changing():
             self._forget(known)
         return len(known)
@@ -147,17 +148,19 @@ class Writer:
             IndexStoreError: `old` isn't known.
         """
         before, after = stored_path(old), stored_path(new.path)
-        if before not in self._known:
+        windows = self._known.count(before)
+        if windows is None:
             raise IndexStoreError(f"{old} isn't in the index {self._store.location}, so it can't be moved")
         condition, path = equals("path", before).sql, {"path": after}
         values = {**path, "modified_seconds": new.modified_seconds}
         with self._changing():
-            if after in self._known:
+            if self._known.count(after) is not None:
                 self._forget([after])
             self._pictures.update(where=condition, values=path)
             self._removed += self._windows.update(where=condition, values=values).rows_updated
             self._videos.update(where=condition, values=values)
-        self._known[after] = self._known.pop(before)
+        self._known.record(before, None)
+        self._known.record(after, windows)
 
     def finish(self) -> Finished:
         """Compact, build the ANN index if worthwhile, and verify what is stored.
@@ -170,21 +173,22 @@ class Writer:
             rows = int(self._windows.count_rows())
             built = self._build_ann(rows)
         with store_errors(self._store.location, "being finished"):
-            files = self._verify().files
-            done = [row["duration_seconds"] for row in files if row["state"] == "done"]
+            files = self._verify()
+            done = files.filter(pc.equal(files["state"], "done"))
+            failed = files.filter(pc.equal(files["state"], "failed")).select(["path", "reason"])
             stats = Stats(
                 location=self._store.location,
                 model=self._card,
-                videos=len(done),
+                videos=done.num_rows,
                 windows=rows,
-                failed=len(files) - len(done),
-                footage_seconds=sum(done),
+                failed=failed.num_rows,
+                footage_seconds=float(done["duration_seconds"].to_numpy().sum()),
                 size_bytes=self._store.size_bytes(),
                 search="ann" if rows > EXACT_LIMIT else "exact",
                 version=int(self._windows.version) + int(self._videos.version),
             )
             if not self._store.remote:
-                failures = [(row["path"], row["reason"]) for row in files if row["state"] == "failed"]
+                failures = zip(*(failed[name].to_pylist() for name in failed.column_names), strict=True)
                 save_summary(Summary(stats, tuple(sorted(failures))))
             return Finished(stats, built)
 
@@ -241,7 +245,7 @@ class Writer:
             self._removed += self._windows.delete(condition).num_deleted_rows
             self._videos.delete(condition)
         for path in paths:
-            self._known.pop(path, None)
+            self._known.record(path, None)
 
     def _tidy(self) -> None:
         """Compact if that is due; with one piece it takes no time and deletes old versions' files."""
@@ -287,14 +291,14 @@ class Writer:
         # IvfRq supports only multiples of 8.
         return IvfSq(distance_type="cosine", target_partition_size=_PARTITION)
 
-    def _verify(self) -> Contents:
-        """Compare what was written with what a new reader would see."""
+    def _verify(self) -> pa.Table:
+        """Compare what was written with what a new reader would see; return the rows of `videos`."""
         found = inspect_tables(*map(self._store.table, ("pictures", "windows", "videos")))
-        wrong = found.broken | {path for path, _ in found.counts.items() ^ self._known.items()}
+        wrong = found.broken | self._known.differing(found.files)
         if wrong:
             raise IndexStoreError(
                 f"the index {self._store.location} doesn't hold what was written for {len(wrong)} files, "
                 f"among them {min(wrong)}: the disk or another program changed it. "
                 "Run the command again to encode these files again"
             )
-        return found
+        return found.files
