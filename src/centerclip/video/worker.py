@@ -79,6 +79,8 @@ class _Worker:
             "frames": self._frames,
             "close": self._close,
             "excerpt": self._excerpt,
+            "clip": self._clip,
+            "media": self._media,
             "still": self._still,
         }
         while True:
@@ -153,6 +155,22 @@ class _Worker:
         _limit_processor_time(budget_seconds)
         encode_excerpt(Path(path), Path(target), start=start, end=end, tick=self._tick)
         self._channel.send({})
+
+    def _clip(
+        self, data: bytes, path: str, target: str, start: float, end: float, budget_seconds: int
+    ) -> None:
+        from centerclip.video.clip import encode_clip  # indexing doesn't need it
+
+        _limit_processor_time(budget_seconds)
+        made = encode_clip(Path(path), Path(target), start=start, end=end, tick=self._tick)
+        self._channel.send(made)
+
+    def _media(self, data: bytes, path: str, budget_seconds: int) -> None:
+        from centerclip.video.describing import read_media  # indexing doesn't need it
+
+        _limit_processor_time(budget_seconds)
+        with open_reader(Path(path), None, self._tick) as reader:
+            self._channel.send(read_media(reader).to_message())
 
     def _still(self, data: bytes, path: str, edge: int, budget_seconds: int) -> None:
         from centerclip.video.still import open_still  # indexing doesn't need it
