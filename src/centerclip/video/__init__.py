@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from centerclip.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from centerclip.video.cuts import Cut, cut_clip, cut_excerpt, media_of
+    from centerclip.video.cuts import Cut, cut_clip, cut_excerpt, cut_part, join_parts, media_of
     from centerclip.video.files import VIDEO_SUFFIXES, content_id, find_videos
     from centerclip.video.process import Decoders
     from centerclip.video.reader import VideoReader, read_still, stop_readers
@@ -26,10 +26,12 @@ __all__ = [
     "content_id",
     "cut_clip",
     "cut_excerpt",
+    "cut_part",
     "cut_windows",
     "find_videos",
     "fit",
     "instants",
+    "join_parts",
     "media_of",
     "read_still",
     "read_window",
@@ -41,7 +43,14 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "centerclip.video.cuts": ("Cut", "cut_clip", "cut_excerpt", "media_of"),
+        "centerclip.video.cuts": (
+            "Cut",
+            "cut_clip",
+            "cut_excerpt",
+            "cut_part",
+            "join_parts",
+            "media_of",
+        ),
         "centerclip.video.files": ("VIDEO_SUFFIXES", "content_id", "find_videos"),
         "centerclip.video.process": ("Decoders",),
         "centerclip.video.reader": ("VideoReader", "read_still", "stop_readers"),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from centerclip.video.media import Media
 from centerclip.video.reader import ask_once
 
-__all__ = ["Cut", "cut_clip", "cut_excerpt", "media_of"]
+__all__ = ["Cut", "cut_clip", "cut_excerpt", "cut_part", "join_parts", "media_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,38 @@ def cut_clip(path: Path, target: Path, *, start: float, end: float) -> Cut:
     if not 0 <= start < end:
         raise ValueError(f"a clip must have a start >= 0 and a later end, not {start} and {end}")
     return Cut(**_ask(path, {"do": "clip", **_span(target, start, end)}))
+
+
+def cut_part(
+    path: Path, target: Path, *, start: float, end: float, size: tuple[int, int], rate: Fraction
+) -> None:
+    """Write a part of a reel, for `join_parts`: upright pictures with black beside them where they don't fit.
+
+    Args:
+        path: the video.
+        target: written over if it exists.
+        start, end: seconds from the first frame, start < end.
+        size: (height, width) of all parts, even numbers.
+        rate: frames per second of all parts.
+
+    Raises:
+        VideoError: the file can't be decoded.
+    """
+    _ask(path, {"do": "part", **_span(target, start, end), "size": size, "rate": str(rate)})
+
+
+def join_parts(parts: Sequence[Path], target: Path) -> None:
+    """Join parts to a reel, an MP4 file: H.264 with stereo sound, silent where a part is.
+
+    Args:
+        parts: at least one, of the same size and rate.
+        target: written over if it exists.
+
+    Raises:
+        VideoError: a part isn't one, or the reel can't be written.
+    """
+    places = [os.path.abspath(part) for part in parts]
+    _ask(parts[0], {"do": "join", "parts": places, "target": os.path.abspath(target)})
 
 
 def media_of(path: Path) -> Media:

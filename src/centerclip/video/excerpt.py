@@ -6,7 +6,7 @@ can seek in it at once, and it is kept for the next visitor anyway.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from heapq import merge
 from operator import itemgetter
@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 from av.error import FFmpegError
-from av.video.frame import VideoFrame
 
 from centerclip.errors import VideoError
-from centerclip.video.copying import CopyError, Video, clock_of, copied_video, timed
+from centerclip.video.copying import CopyError, Video, copied_video
 from centerclip.video.cued import Reader, open_reader
 from centerclip.video.sound import Sound
+from centerclip.video.upright import upright_video
 
 __all__ = ["encode_excerpt"]
 
@@ -30,7 +29,6 @@ _KEY_FRAME_SECONDS = 0.5
 """How long before the moment a copied excerpt may begin, since it must begin at a key frame."""
 _MAX_RATE = 30.0
 _MAX_HEIGHT, _MAX_WIDTH = 720, 1280
-_TIME_BASE = Fraction(1, 90_000)
 _X264 = {"preset": "veryfast", "crf": "25", "maxrate": "4M", "bufsize": "8M", "profile": "main"}
 _MUXER = {"movflags": "+faststart"}
 
@@ -74,25 +72,11 @@ def _side_data(video: Any) -> set[str]:
 def _encode(reader: Reader, target: Path, start: float, end: float) -> None:
     """Decode the excerpt with the reader that indexing uses, and encode it."""
     facts = reader.facts
-    rate = min(facts.frame_rate, _MAX_RATE)
-    instants = start + np.arange(max(1, round((end - start) * rate))) / rate
+    rate = Fraction(min(facts.frame_rate, _MAX_RATE)).limit_denominator(1001)
+    size = _shown_size(facts.height, facts.width)
     with av.open(target, "w", format="mp4", options=_MUXER) as written:
-        stream: Any = written.add_stream(
-            "libx264", rate=Fraction(rate).limit_denominator(1001), options=_X264
-        )
-        stream.height, stream.width = _shown_size(facts.height, facts.width)
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = _TIME_BASE
-
-        def packets() -> Iterator[tuple[float, Any]]:
-            for number, (_, picture) in enumerate(reader.frames_at(instants)):
-                frame = VideoFrame.from_ndarray(picture, format="rgb24")
-                frame = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")
-                frame.pts, frame.time_base = round(number / rate / _TIME_BASE), _TIME_BASE
-                yield from timed(stream.encode(frame))
-            yield from timed(stream.encode())
-
-        _mux(written, Video(start, clock_of(reader), packets()), Sound(reader.path, written), end)
+        pictures = upright_video(reader, written, start, end, size=size, rate=rate, options=_X264)
+        _mux(written, pictures, Sound(reader.path, written), end)
 
 
 def _mux(written: Any, pictures: Video, sound: Sound, end: float) -> None:

@@ -1,4 +1,4 @@
-"""The sound of a cut: copied packet by packet, or encoded as AAC."""
+"""The sound of a cut: copied packet by packet, or encoded."""
 
 from __future__ import annotations
 
@@ -36,9 +36,12 @@ class Sound:
         written: the container to write to; has a stream per track afterwards.
         copied: codecs to copy; the others are encoded with the same channels and rate. None: only the first
             track, as stereo of 48 kHz, which every browser plays.
+        codec: what to encode with.
     """
 
-    def __init__(self, source: Path, written: Any, copied: Collection[str] | None = None) -> None:
+    def __init__(
+        self, source: Path, written: Any, copied: Collection[str] | None = None, *, codec: str = "aac"
+    ) -> None:
         self._source, self._written = source, written
         read, _ = open_video(source)
         with read:
@@ -48,7 +51,7 @@ class Sound:
                 if copied is not None and stream.codec_context.codec.canonical_name in copied:
                     self._tracks[stream.index] = _Copied(written, stream)
                 else:
-                    self._tracks[stream.index] = _Encoded(written, stream, plain=copied is None)
+                    self._tracks[stream.index] = _Encoded(written, stream, codec, plain=copied is None)
 
     def packets(self, origin: float, begin: float, end: float) -> Iterator[tuple[float, Any]]:
         """Yield the packets to write, each with its time in the cut.
@@ -106,12 +109,12 @@ class _Copied:
 
 
 class _Encoded:
-    def __init__(self, written: Any, stream: Any, *, plain: bool) -> None:
+    def __init__(self, written: Any, stream: Any, codec: str, *, plain: bool) -> None:
         decoder = stream.codec_context
         channels = decoder.layout.nb_channels
         layout = "stereo" if plain else _LAYOUTS.get(channels, "stereo")
         self._rate = decoder.rate if not plain and decoder.rate in _RATES else 48_000
-        self._stream = written.add_stream("aac", rate=self._rate, layout=layout)
+        self._stream = written.add_stream(codec, rate=self._rate, layout=layout)
         if not plain:
             self._stream.bit_rate = _BITS_PER_CHANNEL * self._stream.codec_context.layout.nb_channels
         _describe(self._stream, stream)
