@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-__all__ = ["Moment", "clip_name"]
+__all__ = ["Moment", "clip_name", "clip_suffix", "safe_stem"]
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\ud800-\udfff\u200e\u200f\u2028-\u202e\u2066-\u2069]')
 """What Windows forbids in names, can't be written as UTF-8, or changes how a name is displayed."""
@@ -48,13 +48,17 @@ def clip_name(moment: Moment, *, digits: int = 2) -> str:
         moment: from a file of any name.
         digits: of the rank.
     """
-    stem = _UNSAFE.sub("_", unicodedata.normalize("NFC", moment.path.stem)).strip(" .") or "video"
-    stem = stem.encode()[:_NAME_BYTES].decode(errors="ignore").rstrip(" .")
     thousandths = round(moment.start * 1000)
     hours, rest = divmod(thousandths, 3_600_000)
     minutes, rest = divmod(rest, 60_000)
     at = f"{hours:02d}-{minutes:02d}-{rest // 1000:02d}.{rest % 1000:03d}"
-    return f"{moment.rank:0{digits}d}_{stem}_{at}{clip_suffix(moment.path)}"
+    return f"{moment.rank:0{digits}d}_{safe_stem(moment.path.stem)}_{at}{clip_suffix(moment.path)}"
+
+
+def safe_stem(text: str) -> str:
+    """Make a part of a file's name that is valid on every system."""
+    stem = _UNSAFE.sub("_", unicodedata.normalize("NFC", text)).strip(" .") or "video"
+    return stem.encode()[:_NAME_BYTES].decode(errors="ignore").rstrip(" .")
 
 
 def clip_suffix(path: Path) -> str:

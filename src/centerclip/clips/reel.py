@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -45,7 +45,7 @@ def reel_form(media: Sequence[Media]) -> tuple[tuple[int, int], Fraction]:
     return (next(even), next(even)), rate
 
 
-def make_reel(moments: Sequence[Moment], target: Path) -> Iterator[Moment | Failed | Reel]:
+def make_reel(moments: Sequence[Moment], target: Path) -> Generator[Moment | Failed | Reel]:
     """Cut moments and join them to one MP4 file, all of the same size and frame rate.
 
     The work is done step by step, while the caller asks for the next outcome. Closing the iterator ends it
