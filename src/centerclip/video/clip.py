@@ -134,16 +134,17 @@ def _check_key(reader: Reader, seconds: float) -> None:
 def _encoded(cut: _Cut, written: Any) -> Video:
     frames = cut.reader.decoded(cut.times[:-1])
     first = next(frames)
-    stream, prepare = encoder_for(first[1], written, rate=cut.media.rate, tick=cut.reader.tick)
+    stream, prepare = encoder_for(
+        first[1], written, rate=cut.media.rate, aspect=cut.media.aspect, tick=cut.reader.tick
+    )
 
     def packets() -> Iterator[tuple[float, Any]]:
-        ends = iter(cut.times[1:].tolist())
-        for (seconds, frame), after in zip(chain([first], frames), ends, strict=True):
-            begin, tick = seconds - cut.start, stream.codec_context.time_base
+        tick, times = stream.codec_context.time_base, (cut.times - cut.start).tolist()
+        for (_, frame), begin, after in zip(chain([first], frames), times, times[1:], strict=False):
             picture = prepare(frame)
             picture.time_base = tick
             picture.pts = round(begin / tick)
-            picture.duration = max(1, round((after - cut.start) / tick) - picture.pts)
+            picture.duration = max(1, round(after / tick) - picture.pts)
             yield from timed(stream.encode(picture))
         yield from timed(stream.encode())
 

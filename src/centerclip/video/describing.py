@@ -27,7 +27,7 @@ def read_media(reader: Reader) -> Media:
     facts = reader.facts
     container, video = open_video(reader.path)
     with container:
-        stated = stated_rate(video)
+        stated, aspect = stated_rate(video), video.sample_aspect_ratio or Fraction(1)
         tags = [dict(stream.metadata) for stream in (video, *container.streams)] + [dict(container.metadata)]
         sounds = tuple(
             SoundTrack(stream.codec_context.layout.nb_channels, stream.codec_context.rate)
@@ -43,6 +43,7 @@ def read_media(reader: Reader) -> Media:
         duration_seconds=facts.duration_seconds,
         width=facts.width,
         height=facts.height,
+        aspect=aspect,
         timecode=_start(_first(tags, ("timecode",)), rate),
         reel=_first(tags, _REELS),
         sounds=sounds,

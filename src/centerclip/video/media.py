@@ -29,6 +29,7 @@ class Media:
         frames: the file's length in frames of this rate.
         duration_seconds: from the first frame's start to the last one's end.
         width, height: of the upright picture, in pixels.
+        aspect: width of a stored pixel per height.
         timecode: of the first frame; None if the file has none.
         reel: the name of the tape, card or file that a camera noted; "" if there is none.
         sounds: the sound tracks.
@@ -41,6 +42,7 @@ class Media:
     duration_seconds: float
     width: int
     height: int
+    aspect: Fraction
     timecode: Timecode | None
     reel: str
     sounds: tuple[SoundTrack, ...]
@@ -55,6 +57,7 @@ class Media:
         values = {name: getattr(self, name) for name in self.__slots__}
         return values | {
             "rate": str(self.rate),
+            "aspect": str(self.aspect),
             "timecode": None if self.timecode is None else str(self.timecode),
             "sounds": [(track.channels, track.rate) for track in self.sounds],
         }
@@ -70,6 +73,7 @@ class Media:
             duration_seconds=float(message["duration_seconds"]),
             width=int(message["width"]),
             height=int(message["height"]),
+            aspect=Fraction(message["aspect"]),
             timecode=None if start is None else Timecode.parse(str(start), rate),
             reel=str(message["reel"]),
             sounds=tuple(SoundTrack(int(channels), int(rate)) for channels, rate in message["sounds"]),

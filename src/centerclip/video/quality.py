@@ -29,7 +29,7 @@ _LIGHT = struct.Struct("2I")
 
 
 def encoder_for(
-    first: VideoFrame, written: Any, *, rate: Fraction, tick: Fraction
+    first: VideoFrame, written: Any, *, rate: Fraction, aspect: Fraction, tick: Fraction
 ) -> tuple[Any, Callable[[VideoFrame], VideoFrame]]:
     """Add a stream for pictures like the first one.
 
@@ -37,6 +37,7 @@ def encoder_for(
         first: as the decoder returned it.
         written: the container to write to.
         rate: frames per second, for the rate control.
+        aspect: width of a pixel per height.
         tick: seconds per unit of timestamp in the source.
 
     Returns:
@@ -57,6 +58,7 @@ def encoder_for(
     context = stream.codec_context
     context.thread_count = min(_THREADS, available_cores())
     context.time_base = tick if tick > 0 and tick.denominator <= 1_000_000 else _TICK
+    context.sample_aspect_ratio = aspect
     rgb = first.format.is_rgb
     context.color_range = _VIDEO_RANGE if rgb else first.color_range
     context.colorspace = _BT709 if rgb else first.colorspace

@@ -34,6 +34,7 @@ def media(rate: Fraction = Fraction(25), timecode: str = "", **more: Any) -> Med
         "duration_seconds": 600.0,
         "width": 1920,
         "height": 1080,
+        "aspect": Fraction(1),
         "timecode": Timecode.parse(timecode, rate) if timecode else None,
         "reel": "",
         "sounds": (SoundTrack(2, 48_000),),

@@ -193,6 +193,25 @@ def test_depth_and_colors_remain(tmp_path: Path) -> None:
     assert facts[1][:2] == ("yuv422p10le", (9, 16, 9, 1))
 
 
+def test_pixel_aspect_and_interlacing_remain(tmp_path: Path) -> None:
+    source = tmp_path / "tape.mkv"
+    with av.open(source, "w") as container:
+        flags = {"flags": "+ildct+ilme", "g": "250"}
+        stream: Any = container.add_stream("libx264", rate=25, options=flags)
+        stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(64, 45)
+        for number in range(50):
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(picture(number, (64, 64)), format="rgb24"))
+            )
+        container.mux(stream.encode())
+    assert not cut_clip(source, tmp_path / "clip.mp4", start=1.0, end=1.5).copied
+    for path in (source, tmp_path / "clip.mp4"):
+        with av.open(path) as container:
+            assert container.streams.video[0].sample_aspect_ratio == Fraction(64, 45)
+            assert next(container.decode(video=0)).interlaced_frame
+
+
 def test_what_cannot_be_cut_is_refused_by_name(video: Callable[[str], Path], tmp_path: Path) -> None:
     with pytest.raises(VideoError, match=r"text\.mp4: is not a video"):
         cut_clip(video("text.mp4"), tmp_path / "clip.mp4", start=0, end=1)
@@ -202,6 +221,16 @@ def test_what_cannot_be_cut_is_refused_by_name(video: Callable[[str], Path], tmp
     ):
         with pytest.raises(ValueError, match=reason):
             cut_clip(video("h264.mp4"), tmp_path / target, start=span[0], end=span[1])
+
+
+@pytest.mark.parametrize("name", ["truncated.mp4", "truncated.mkv", "overwritten.mp4", "overwritten.ts"])
+@pytest.mark.parametrize("start", [0.0, 0.75, 1.25, 1.9])
+def test_a_damaged_file_gives_a_clip_of_what_can_be_decoded(
+    name: str, start: float, video: Callable[[str], Path], tmp_path: Path
+) -> None:
+    cut_clip(video(name), tmp_path / "clip.mp4", start=start, end=start + 0.5)
+    with VideoReader(tmp_path / "clip.mp4") as reader:
+        assert 0.1 <= reader.duration_seconds < 1.6
 
 
 def test_rates_that_vary_are_called_so(video: Callable[[str], Path], tmp_path: Path) -> None:
