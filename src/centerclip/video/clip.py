@@ -93,8 +93,6 @@ def _try_copy(cut: _Cut, target: Path) -> tuple[float, bool] | None:
     if origin is None or not keys:
         return None
     begin = float((keys[0] - origin) * tick)
-    if begin < cut.start - EARLY_SECONDS:
-        return None
     try:
         known = Known(origin, keys, frames=len(cut.reader.times(begin, cut.end)) - 1)
         _check_key(cut.reader, begin)

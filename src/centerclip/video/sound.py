@@ -149,11 +149,8 @@ class _Encoded:
             if first < last:
                 samples = np.ascontiguousarray(frame.to_ndarray()[:, first:last])  # [channels, samples]
                 part = AudioFrame.from_ndarray(samples, "fltp", frame.layout.name)
-                part.sample_rate, part.pts, part.time_base = (
-                    self._rate,
-                    place + first,
-                    Fraction(1, self._rate),
-                )
+                part.sample_rate, part.time_base = self._rate, Fraction(1, self._rate)
+                part.pts = place + first
                 yield from timed(self._stream.encode(part))
 
 

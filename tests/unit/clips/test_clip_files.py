@@ -144,6 +144,15 @@ def test_a_reel_shows_moments_of_different_files_one_after_the_other(tmp_path: P
     assert len(heard) / 48_000 == pytest.approx(2.5, abs=0.03)
 
 
+def test_sound_that_begins_late_does_so_in_a_reel(tmp_path: Path) -> None:
+    film = sounding(tmp_path / "late.mkv", rate=20, late=1.0)
+    *_, reel = make_reel([Moment(film, 0.5, 2.0)], tmp_path / "reel.mp4")
+    assert isinstance(reel, Reel)
+    with av.open(reel.path) as container:
+        heard = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    assert np.flatnonzero(np.abs(heard) > 0.1)[0] / 48_000 == pytest.approx(0.5, abs=0.05)
+
+
 def test_a_reel_of_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video", encoding="utf-8")
     with pytest.raises(VideoError, match="none of these videos can be read"):
@@ -159,8 +168,8 @@ def test_closing_a_reel_leaves_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == ["film.mp4"]
 
 
-def sounding(path: Path, *, rate: int) -> Path:
-    """Write 4 seconds of 96 x 128 pixels with a tone all the time."""
+def sounding(path: Path, *, rate: int, late: float = 0.0) -> Path:
+    """Write 4 seconds of 96 x 128 pixels with a tone that begins late and lasts 4 seconds."""
     with av.open(path, "w") as container:
         video: Any = container.add_stream("libx264", rate=rate)
         video.height, video.width, video.pix_fmt = 96, 128, "yuv420p"
@@ -172,6 +181,7 @@ def sounding(path: Path, *, rate: int) -> Path:
         tone = 0.5 * np.sin(np.arange(4 * 44_100) / 10)[None].astype(np.float32)
         heard = av.AudioFrame.from_ndarray(tone, "fltp", "mono")
         heard.sample_rate, heard.time_base = 44_100, Fraction(1, 44_100)
+        heard.pts = round(late * 44_100)
         container.mux(sound.encode(heard))
         container.mux(sound.encode())
     return path

@@ -78,6 +78,8 @@ def test_an_edl_names_the_frames_by_their_timecode(kind: str, tmp_path: Path) ->
     text = edits.written("edl")
     counting = "DROP FRAME" if ";" in start else "NON-DROP FRAME"
     assert text.splitlines()[:2] == ["TITLE: a dog", f"FCM: {counting}"]
+    assert f" {edits.entries[0].start} " in text
+    assert (";" in str(edits.entries[0].start)) == (";" in start)
     timeline = read(edits, "edl", tmp_path, rate=float(rate))
     tracks = {track.name: track for track in timeline.tracks}
     assert set(tracks) == {"V", "A1", "A2"}

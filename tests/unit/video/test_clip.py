@@ -82,6 +82,10 @@ def check(source: Path, target: Path, start: float, end: float) -> bool:
         assert wanted[-1] + 1 <= began + len(made) <= wanted[-1] + 6
     else:
         assert (began, len(made)) == (first, len(wanted))
+    with av.open(target) as container:
+        keys = [packet.is_keyframe for packet in container.demux(video=0) if packet.pts is not None]
+    assert len(keys) == len(made) or "interlaced" in source.name  # nothing that players have to hide
+    assert cut.copied or sum(keys) <= 2  # the encoder decides, not the source
     for (time, shown), (source_time, original) in zip(made, whole[began:], strict=False):
         assert time == pytest.approx(source_time - whole[began][0], abs=2e-3)
         if cut.copied:
@@ -111,6 +115,12 @@ def test_between_key_frames_a_clip_is_encoded(
     name: str, video: Callable[[str], Path], tmp_path: Path
 ) -> None:
     assert not check(video(name), tmp_path / "clip.mp4", 1.83, 2.27)
+
+
+def test_a_copy_skips_no_frame_at_its_end(video: Callable[[str], Path], tmp_path: Path) -> None:
+    for name in ("h264.mp4", "h264.mkv", "hevc-layers.mp4"):
+        for end in (1.75, 1.85, 1.95, 2.05):
+            assert check(video(name), tmp_path / "clip.mp4", 1.33, end)
 
 
 def test_a_large_matroska_file_is_cut_by_its_cues(
