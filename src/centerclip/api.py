@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +10,9 @@ __all__ = [
     "CurveMoment",
     "Error",
     "ErrorBody",
+    "ExportFormat",
+    "ExportMoment",
+    "ExportRequest",
     "Failure",
     "FoundMoment",
     "Job",
@@ -23,6 +26,7 @@ __all__ = [
     "VideoList",
 ]
 
+ExportFormat: TypeAlias = Literal["zip", "reel", "edl", "fcpxml", "otio", "csv"]
 _VIDEO_ID = "c4d5e99b5aa00db6b8df9b74c22a4f45"
 
 
@@ -70,6 +74,39 @@ class FoundMoment(_File):
     excerpt: str = Field(
         description="Address of the moment as an MP4 that browsers play.",
         examples=[f"/excerpts/{_VIDEO_ID}?start=6.5&end=13"],
+    )
+    clip: str = Field(
+        description="Address of the moment as a file to keep, in full quality.",
+        examples=[f"/clips/{_VIDEO_ID}?start=6.5&end=13"],
+    )
+
+
+class ExportMoment(BaseModel):
+    """A moment to export; a hit's `video_id`, `start` and `end`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    video_id: str = Field(pattern="^[0-9a-f]{32}$", examples=[_VIDEO_ID])
+    start: float = Field(ge=0, le=1e9, examples=[6.5])
+    end: float = Field(ge=0, le=1e9, description="Greater than `start`.", examples=[13.0])
+
+
+class ExportRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    format: ExportFormat = Field(
+        description="`zip`: a clip per moment; `reel`: all in one MP4; or an edit list.", examples=["zip"]
+    )
+    moments: list[ExportMoment] = Field(min_length=1, max_length=1000, description="In the order wanted.")
+    pad: float = Field(0.0, ge=0, le=60, description="Seconds to add before and after each moment.")
+    title: str = Field("", max_length=200, description="Names the file and the list.", examples=["red cars"])
+    root: str = Field(
+        "",
+        max_length=1000,
+        description="For edit lists: the folder of the library on the reader's machine, an absolute path. "
+        "Without it, paths are those of the server if only its own machine can reach it, and otherwise "
+        "relative to the library.",
+        examples=["/Volumes/Footage"],
     )
 
 

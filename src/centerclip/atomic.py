@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_file", "make_folder", "sync", "write_atomically"]
+__all__ = ["atomic_file", "give_name", "make_folder", "sync", "write_atomically"]
 
 
 def write_atomically(path: Path, data: bytes | memoryview | str) -> None:
@@ -50,6 +50,31 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def give_name(part: Path, target: Path) -> None:
+    """Move a finished file to a name that is free, and wait until that is on the disk.
+
+    Args:
+        part: the file.
+        target: in the same folder.
+
+    Raises:
+        FileExistsError: the name is taken; nothing has changed.
+        OSError: the file can't be moved.
+    """
+    sync(part)
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, as on memory cards
+        with open(target, "xb"):
+            pass
+        os.replace(part, target)
+    else:
+        part.unlink()
+    sync(target.parent)
 
 
 def sync(path: Path) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from centerclip.api import (
     ErrorBody,
+    ExportFormat,
+    ExportMoment,
+    ExportRequest,
+    Failure,
     FoundMoment,
     Job,
     JobRequest,
@@ -23,6 +29,7 @@ from centerclip.api import (
     Video,
     VideoList,
 )
+from centerclip.atomic import atomic_file
 from centerclip.errors import CenterCLIPError
 
 __all__ = ["Client", "ServerError"]
@@ -186,14 +193,52 @@ class Client:
 
     def download(self, hit: FoundMoment, target: str | Path) -> None:
         """Download the whole file that contains a hit."""
+        self._save(target, "GET", hit.media)
+
+    def clip(self, hit: FoundMoment, target: str | Path, *, pad: float = 0.0) -> None:
+        """Download a hit's moment in full quality, with `pad` seconds before and after it."""
+        self._save(target, "GET", hit.clip, params={**dict(parse_qsl(urlsplit(hit.clip).query)), "pad": pad})
+
+    def export(
+        self,
+        hits: Iterable[FoundMoment],
+        format: ExportFormat,
+        target: str | Path,
+        *,
+        pad: float = 0.0,
+        title: str = "",
+        root: str = "",
+    ) -> list[Failure]:
+        """Download moments as clips in an archive, as one reel, or as an edit list.
+
+        Args:
+            hits: at least one, in the order wanted.
+            format: zip, reel, edl, fcpxml, otio or csv.
+            target: written over if it exists; either whole or not there.
+            pad: seconds to add before and after each moment.
+            title: of an edit list.
+            root: for edit lists: the folder of the library on this machine.
+
+        Returns:
+            What could not be exported. An archive lists it in its `failed.txt` instead.
+        """
+        moments = [ExportMoment(video_id=hit.video_id, start=hit.start, end=hit.end) for hit in hits]
+        wanted = ExportRequest(format=format, moments=moments, pad=pad, title=title, root=root)
+        answer = self._save(target, "POST", "/api/export", json=wanted.model_dump(), timeout=None)
+        said = json.loads(unquote(answer.headers.get("centerclip-failed", "%5B%5D")))
+        return [Failure.model_validate(one) for one in said]
+
+    def _save(self, target: str | Path, method: str, path: str, **more: Any) -> httpx.Response:
+        """Write an answer to a file, all of it or nothing."""
         try:
-            with self._http.stream("GET", hit.media) as answer:
+            with self._http.stream(method, path, **more) as answer:
                 if answer.is_error:
                     answer.read()
                     raise _error(answer)
-                with Path(target).open("wb") as file:
+                with atomic_file(Path(target)) as file:
                     for part in answer.iter_bytes():
                         file.write(part)
+                return answer
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
 

@@ -26,6 +26,7 @@ LEVELS = {
     "rescoring": 1,
     "model": 2,
     "video": 2,
+    "clips": 3,
     "datasets": 3,
     "embedding": 3,
     "inspect": 3,
@@ -41,6 +42,7 @@ LEVELS = {
 # What a package may not know of, whatever its level.
 FORBIDDEN = {
     "client": {"torch", "fastapi", "numpy"},
+    "clips": {"torch", "transformers", "lancedb", "av"},
     "clustering": {"transformers", "av", "lancedb"},
     "model": {"av", "lancedb"},
     "video": {"transformers", "lancedb"},

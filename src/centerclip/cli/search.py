@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from centerclip.cli import options
+from centerclip.cli import options, outlets
 from centerclip.cli.formats import clock, short_path, shorten
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, stdout, table, write_json, write_paths, write_tabs
@@ -60,6 +60,16 @@ def search(
     json: options.Json = False,
     paths: Annotated[bool, option("Print only the paths of the videos, one per line.", "--paths")] = False,
     null: Annotated[bool, option("Like --paths, but end each with a zero byte.", "--null", "-0")] = False,
+    clips: outlets.Clips = None,
+    reel: outlets.ReelFile = None,
+    edl: outlets.Edl = None,
+    fcpxml: outlets.FcpXml = None,
+    otio: outlets.Otio = None,
+    csv: outlets.Csv = None,
+    pad: outlets.Pad = 0.0,
+    play: outlets.Play = False,
+    pick: outlets.Pick = 1,
+    player: outlets.Player = None,
     index: options.IndexLocation = None,
     model: options.SearchModel = None,
     backbone: options.Backbone = None,
@@ -83,6 +93,11 @@ def search(
     Piped output has one moment per line, tab-separated: path, start and end in seconds, score, and
     strength from 0 to 1.
 
+    --clips cuts the moments to files in full quality. They are copied if a key frame lies up to half a
+    second before the moment, otherwise encoded with exactly its frames. --edl, --fcpxml, --otio and --csv
+    list them for editing programs. If a moment can't be cut or listed, the others are, and the exit code
+    is 3.
+
     \b
     Examples:
       centerclip search a dog catches a frisbee
@@ -90,6 +105,8 @@ def search(
       centerclip search "2:cake + ./grandma.jpg" --moments
       centerclip search "a red car" --where "duration_seconds > 60 and path like '%/2024/%'"
       centerclip search "fireworks" --paths --null | xargs -0 mpv
+      centerclip search "fireworks" --play
+      centerclip search "goal" --moments --clips ~/goals --pad 2 --fcpxml goals.fcpxml
     """
     from centerclip.index.columns import WINDOW_COLUMNS
     from centerclip.index.conditions import parse_condition
@@ -97,6 +114,15 @@ def search(
 
     # Mistakes are found before anything is loaded.
     wanted, only = parse_query(" ".join(query)), parse_condition(where, WINDOW_COLUMNS)
+    out = outlets.Outlets(
+        clips=clips,
+        reel=reel,
+        lists={"edl": edl, "fcpxml": fcpxml, "otio": otio, "csv": csv},
+        pad=pad,
+        play=pick if play else None,
+        player=player,
+    )
+    out.check()
 
     from centerclip.cli.loading import load_encoder, load_sentence_encoder
     from centerclip.index import VideoIndex
@@ -116,7 +142,8 @@ def search(
         wanted, top=top, per_video=None if moments else per_video, where=only, tail=tail
     )
     if json:
-        write_json(*(asdict(hit) | {"path": str(hit.path)} for hit in hits))
+        cut = out.cut(hits)  # before the hits are printed, which then name their clips
+        write_json(*(asdict(hit) | {"path": str(hit.path)} | cut.get(hit.rank, {}) for hit in hits))
     elif paths or null:
         write_paths([hit.path for hit in hits], null=null)
     elif on_terminal():
@@ -125,6 +152,10 @@ def search(
         write_tabs(*map(_fields, hits))
     if not hits:
         note(_why_nothing(len(store), where))
+        return
+    if not json:
+        out.cut(hits)
+    raise typer.Exit(out.finish(hits, title=" ".join(query)))
 
 
 def _fields(hit: Hit) -> tuple[object, ...]:

@@ -19,7 +19,7 @@ from centerclip.index import VideoIndex
 from centerclip.serve.errors import ERRORS, add_error_handlers
 from centerclip.serve.memory import bound_heaps
 from centerclip.serve.metrics import Metrics
-from centerclip.serve.routes import indexing, media, operation, search, videos
+from centerclip.serve.routes import exports, indexing, media, operation, search, videos
 from centerclip.serve.security import Guard, SecurityHeaders
 from centerclip.serve.services import Services
 from centerclip.serve.settings import ServerSettings
@@ -68,7 +68,7 @@ def create_app(index: VideoIndex, encoder: VideoEncoder, settings: ServerSetting
         responses=ERRORS,
     )
     app.state.services = services
-    for part in (search, videos, media, indexing, operation):
+    for part in (search, videos, media, exports, indexing, operation):
         app.include_router(part.router)
     _add_pages(app)
     add_error_handlers(app, services.library)

@@ -1,14 +1,18 @@
-"""Excerpts made for browsers, kept on disk until the space is needed for newer ones."""
+"""Excerpts for browsers, and clips in full quality, kept on disk until the space is needed for newer ones."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 from threading import Lock
+from uuid import uuid4
 
+from centerclip.clips.moment import clip_suffix
 from centerclip.index import StoredVideo
-from centerclip.video import cut_excerpt
+from centerclip.video import cut_clip, cut_excerpt
 
 __all__ = ["ExcerptCache"]
 
@@ -16,7 +20,7 @@ _MAX_SECONDS = 60.0
 
 
 class ExcerptCache:
-    """A folder of excerpts, which several servers may share.
+    """A folder of excerpts and clips, which several servers may share.
 
     Args:
         folder: created when it is first needed.
@@ -38,19 +42,41 @@ class ExcerptCache:
         Raises:
             VideoError: the file can't be decoded.
         """
-        start = max(0.0, min(start, video.info.duration_seconds - 0.1))
-        end = min(max(end, start + 0.1), start + _MAX_SECONDS, video.info.duration_seconds)
-        path = self._folder / f"{video.info.video_id}-{start:.2f}-{end:.2f}.mp4"
+        start, end = _within(video, start, end, _MAX_SECONDS)
+        name = f"{video.info.video_id}-{start:.2f}-{end:.2f}.mp4"
+        return self._made(name, partial(cut_excerpt, video.info.path, start=start, end=end))
+
+    def clip(self, video: StoredVideo, start: float, end: float) -> Path:
+        """Return the clip of a moment in full quality, and cut it if it isn't there yet.
+
+        Args:
+            video: the file.
+            start, end: seconds, start < end; as far as the file has them.
+
+        Raises:
+            VideoError: the file can't be decoded.
+        """
+        start, end = _within(video, start, end, end - start)
+        name = f"{video.info.video_id}-{start:.3f}-{end:.3f}-clip{clip_suffix(video.info.path)}"
+        return self._made(name, partial(cut_clip, video.info.path, start=start, end=end))
+
+    def folder(self) -> TemporaryDirectory[str]:
+        """A folder for intermediate files, on the same disk."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return TemporaryDirectory(prefix="reel-", dir=self._folder)
+
+    def _made(self, name: str, cut: Callable[..., object]) -> Path:
+        """Return the file of this name; if it isn't there, `cut` makes it at the path that it gets."""
+        path = self._folder / name
         if _touch(path):
             return path
         with self._lock:
             if _touch(path):  # another request has just made it
                 return path
             self._folder.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as file:
-                part = Path(file.name)
+            part = path.with_name(f".{uuid4().hex}.part{path.suffix}")
             try:
-                cut_excerpt(video.info.path, part, start=start, end=end)
+                cut(target=part)
                 os.replace(part, path)
             finally:
                 part.unlink(missing_ok=True)
@@ -58,7 +84,10 @@ class ExcerptCache:
         return path
 
     def _evict(self, *, keep: Path) -> None:
-        excerpts = [entry for entry in os.scandir(self._folder) if entry.name.endswith(".mp4")]
+        made = (".mp4", ".mov")
+        excerpts = [
+            entry for entry in os.scandir(self._folder) if entry.name.endswith(made) and entry.name[0] != "."
+        ]
         stats = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in excerpts)
         total = sum(size for _, size, _ in stats)
         for _, size, path in stats:
@@ -67,6 +96,12 @@ class ExcerptCache:
             if path != str(keep):
                 Path(path).unlink(missing_ok=True)
                 total -= size
+
+
+def _within(video: StoredVideo, start: float, end: float, longest: float) -> tuple[float, float]:
+    """Limit a moment to its file, and to a length."""
+    start = max(0.0, min(start, video.info.duration_seconds - 0.1))
+    return start, min(max(end, start + 0.1), start + longest, video.info.duration_seconds)
 
 
 def _touch(path: Path) -> bool:

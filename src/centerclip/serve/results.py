@@ -177,6 +177,7 @@ class Results:
             thumbnail=f"/thumbnails/{hit.video_id}?t={hit.start!r}",
             media=f"/media/{hit.video_id}",
             excerpt=f"/excerpts/{hit.video_id}?{moment}",
+            clip=f"/clips/{hit.video_id}?{moment}",
         )
 
 

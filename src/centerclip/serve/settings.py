@@ -33,11 +33,14 @@ class ServerSettings:
         waiting: maximum number of searches that wait for a thread; beyond it, requests are turned away.
         search_seconds: time limit of a search.
         upload_seconds: time limit for receiving an upload.
-        excerpt_seconds: time limit for making an excerpt or picture, and for a search by an upload.
+        excerpt_seconds: time limit for making an excerpt, clip or picture, and for a search by an upload.
+        max_clip_seconds: how long a clip may be.
+        max_export_moments, max_export_seconds: how many moments may be exported at once, and how long all
+            of them may be.
         head_seconds: time limit for receiving a request's head.
         stall_seconds: how long a client may read nothing of its answer.
         max_connections: maximum number of connections; None for what the process's file handles allow.
-        excerpt_cache_bytes: maximum total size of the excerpts on disk.
+        excerpt_cache_bytes: maximum total size of the excerpts and clips on disk.
     """
 
     host: str = "127.0.0.1"
@@ -52,6 +55,9 @@ class ServerSettings:
     search_seconds: float = 20.0
     upload_seconds: float = 30.0
     excerpt_seconds: float = 60.0
+    max_clip_seconds: float = 300.0
+    max_export_moments: int = 100
+    max_export_seconds: float = 1200.0
     head_seconds: float = 10.0
     stall_seconds: float = 60.0
     max_connections: int | None = None

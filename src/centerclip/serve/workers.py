@@ -36,13 +36,17 @@ class Workers:
         self.taken = 0
         """Requests that wait or are being worked on; changed by the event loop only."""
 
-    async def run(self, work: Callable[[], _T]) -> _T:
+    async def run(self, work: Callable[[], _T], *, admitted: bool = False) -> _T:
         """Do work in a thread.
+
+        Args:
+            work: what to do.
+            admitted: it continues what was begun, so it is never turned away.
 
         Raises:
             HTTPException: the queue is full (503), or the time is up (504).
         """
-        if self.taken >= self._room:
+        if self.taken >= self._room and not admitted:
             message = f"the server is busy: try again in {_RETRY_SECONDS} seconds"
             raise HTTPException(503, message, headers={"Retry-After": str(_RETRY_SECONDS)})
         loop = asyncio.get_running_loop()
@@ -59,6 +63,10 @@ class Workers:
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             raise HTTPException(504, f"the server gave up after {self._seconds:g} seconds") from None
+
+    def afterwards(self, work: Callable[[], object]) -> None:
+        """Do work once a thread is free, without anybody waiting for it."""
+        self._executor.submit(work)
 
     def close(self) -> None:
         """Drop the work that waits; what is running continues to its end."""

@@ -9,24 +9,30 @@ from typing import TYPE_CHECKING
 from centerclip.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from centerclip.video.cuts import Cut, cut_clip, cut_excerpt, cut_part, join_parts, media_of
     from centerclip.video.files import VIDEO_SUFFIXES, content_id, find_videos
     from centerclip.video.process import Decoders
-    from centerclip.video.reader import VideoReader, cut_excerpt, read_still, stop_readers
+    from centerclip.video.reader import VideoReader, read_still, stop_readers
     from centerclip.video.reading import Look, read_window, read_windows
     from centerclip.video.transforms import fit
     from centerclip.video.windows import cut_windows, instants, strides
 
 __all__ = [
     "VIDEO_SUFFIXES",
+    "Cut",
     "Decoders",
     "Look",
     "VideoReader",
     "content_id",
+    "cut_clip",
     "cut_excerpt",
+    "cut_part",
     "cut_windows",
     "find_videos",
     "fit",
     "instants",
+    "join_parts",
+    "media_of",
     "read_still",
     "read_window",
     "read_windows",
@@ -37,9 +43,17 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "centerclip.video.cuts": (
+            "Cut",
+            "cut_clip",
+            "cut_excerpt",
+            "cut_part",
+            "join_parts",
+            "media_of",
+        ),
         "centerclip.video.files": ("VIDEO_SUFFIXES", "content_id", "find_videos"),
         "centerclip.video.process": ("Decoders",),
-        "centerclip.video.reader": ("VideoReader", "cut_excerpt", "read_still", "stop_readers"),
+        "centerclip.video.reader": ("VideoReader", "read_still", "stop_readers"),
         "centerclip.video.reading": ("Look", "read_window", "read_windows"),
         "centerclip.video.transforms": ("fit",),
         "centerclip.video.windows": ("cut_windows", "instants", "strides"),

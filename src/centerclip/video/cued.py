@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
 import av
 import numpy as np
 from av.packet import Packet
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from centerclip.records import Sampling, Window
-from centerclip.video.decode import DirectReader, Facts
+from centerclip.video.decode import DirectReader
+from centerclip.video.facts import Facts
 from centerclip.video.packet_index import PacketIndex, pts_of, scan
 from centerclip.video.packets import demux, open_video, stated_rate
 from centerclip.video.pictures import Place
@@ -110,6 +113,23 @@ class CuedReader:
         for first, end in _pieces(wanted.tolist(), groups.tolist()):
             reader = self._covering(wanted[first], wanted[end - 1])
             yield from reader.frames_at(wanted[first:end], place)
+
+    @property
+    def tick(self) -> Fraction:
+        return self._stream.time_base or Fraction(0)
+
+    @property
+    def origin(self) -> int | None:
+        return int(self._keys[0])
+
+    def keys_until(self, seconds: float) -> tuple[int, ...]:
+        return tuple(self._keys[self._seconds <= seconds + TOLERANCE_SECONDS][:-4:-1].tolist())
+
+    def times(self, start: float, end: float) -> NDArray[np.float64]:
+        return self._covering(start, end).times(start, end)
+
+    def decoded(self, seconds: NDArray[np.float64]) -> Iterator[tuple[float, VideoFrame]]:
+        yield from self._covering(float(seconds[0]), float(seconds[-1])).decoded(seconds)
 
     def _read_cues(self) -> NDArray[np.int64]:
         self._container.seek(0, stream=self._stream)  # FFmpeg reads the cues at the first seek

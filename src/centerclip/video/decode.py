@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,16 +18,17 @@ from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
 from centerclip.records import Sampling, Window
+from centerclip.video.facts import Facts
 from centerclip.video.frames import DamageError, FrameStream
 from centerclip.video.packet_index import PacketIndex
 from centerclip.video.packets import ContainerIndexError, PacketReader, SeekError, stated_rate
 from centerclip.video.pictures import PictureMaker, Place, upright_size
 from centerclip.video.playback import Playback
 from centerclip.video.sampling import choose_instants
-from centerclip.video.timeline import Timeline
+from centerclip.video.timeline import TOLERANCE_SECONDS, Timeline
 from centerclip.video.windows import instants, strides
 
-__all__ = ["DirectReader", "Facts"]
+__all__ = ["DirectReader"]
 
 # Codecs whose key frames don't depend on earlier frames. Others, such as animated pictures and screen
 # recorders, are decoded from the start.
@@ -36,31 +36,6 @@ _RANDOM_ACCESS_CODECS = frozenset(
     {"av1", "dnxhd", "dvvideo", "ffv1", "flv1", "h263", "h264", "hevc", "mjpeg", "mpeg1video", "mpeg2video"}
     | {"mpeg4", "msmpeg4v2", "msmpeg4v3", "prores", "vp8", "vp9", "wmv1", "wmv2"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What opening a file reveals.
-
-    Attributes:
-        duration_seconds: from the start of the first frame to the end of the last.
-        frames: number of frames with a time of their own.
-        width, height: of the upright first picture, in pixels.
-        frame_rate: frames per second, on average.
-        codec: FFmpeg's name.
-        random_access: whether reading a frame decodes only its group of pictures, so that several readers can
-            share the work.
-        scene_cuts: likely ones in seconds, guessed from the key frames (`Timeline.scene_cuts`).
-    """
-
-    duration_seconds: float
-    frames: int
-    width: int
-    height: int
-    frame_rate: float
-    codec: str
-    random_access: bool
-    scene_cuts: tuple[float, ...]
 
 
 class DirectReader:
@@ -198,20 +173,43 @@ class DirectReader:
             raise ValueError("seconds must be finite and ascend")
         return self._frames_at(wanted, place)
 
-    def _frames_at(
-        self, seconds: NDArray[np.float64], place: Place | None
-    ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    @property
+    def tick(self) -> Fraction:
+        """Seconds per unit of timestamp."""
+        return self._timeline.tick
+
+    @property
+    def origin(self) -> int | None:
+        """Timestamp of the first frame, if packets can be copied by their timestamps; otherwise None."""
+        return self._timeline.origin if self._planning else None
+
+    def keys_until(self, seconds: float) -> tuple[int, ...]:
+        """Timestamps of up to three key frames at or before an instant, latest first."""
+        index = self._packets.index
+        keys = np.sort(index.pts[index.keys[index.shown[index.keys]]])
+        times = (keys - (self._timeline.origin or 0)) * float(self.tick)
+        return tuple(keys[times <= seconds + TOLERANCE_SECONDS][:-4:-1].tolist())
+
+    def times(self, start: float, end: float) -> NDArray[np.float64]:
+        """See `Timeline.times`."""
+        return self._timeline.times(start, end)
+
+    def decoded(self, seconds: NDArray[np.float64]) -> Iterator[tuple[float, VideoFrame]]:
+        """Yield frames as `frames_at` does, but as the decoder returns them: not upright, and in its format.
+
+        Args:
+            seconds: [N] ascending.
+
+        Yields:
+            The frame's time in seconds from the first frame, and the frame.
+        """
         given = 0
-        before: VideoFrame | None = None
-        picture = np.empty(0, np.uint8)
         while given < len(seconds):
             frames = self._planned(seconds[given:]) if self._planning else self._streamed(seconds[given:])
             try:
-                for time, frame in frames:
-                    if frame is not before:
-                        before, picture = frame, self._pictures.picture(frame, place)
+                for shown in frames:
                     given += 1
-                    yield time, picture
+                    yield shown
             except DamageError:
                 if self._packets.index.origin is None:
                     self._planning = False
@@ -219,6 +217,16 @@ class DirectReader:
                     self._begin_again()
             except ContainerIndexError:
                 self._begin_again()
+
+    def _frames_at(
+        self, seconds: NDArray[np.float64], place: Place | None
+    ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        before: VideoFrame | None = None
+        picture = np.empty(0, np.uint8)
+        for time, frame in self.decoded(seconds):
+            if frame is not before:
+                before, picture = frame, self._pictures.picture(frame, place)
+            yield time, picture
 
     def _planned(self, seconds: NDArray[np.float64]) -> Iterator[tuple[float, VideoFrame]]:
         """Decode only the groups of pictures that hold the wanted frames."""

@@ -16,7 +16,7 @@ from centerclip.video.files import content_id
 from centerclip.video.process import BUDGET_SECONDS, BUDGET_SECONDS_PER_MEGABYTE, CrashError, Decoders, Worker
 from centerclip.video.windows import instants
 
-__all__ = ["VideoReader", "cut_excerpt", "read_still", "stop_readers"]
+__all__ = ["VideoReader", "ask_once", "read_still", "stop_readers"]
 
 _SHARED = Decoders()
 _T = TypeVar("_T")
@@ -32,23 +32,6 @@ def stop_readers() -> None:
     stopped.stop()
 
 
-def cut_excerpt(path: Path, target: Path, *, start: float, end: float) -> None:
-    """Write an excerpt as an MP4 file: H.264, at most 1280 x 720 and 30 frames per second, with its sound.
-
-    H.264, VP9 and AV1 are copied unchanged if a key frame lies shortly before the start.
-
-    Args:
-        path: the video.
-        target: written over if it exists.
-        start, end: seconds from the first frame.
-
-    Raises:
-        VideoError: the file can't be decoded.
-    """
-    span = {"target": os.path.abspath(target), "start": start, "end": end}
-    _once(path, lambda worker: worker.ask({"do": "excerpt", **_place(path), **span}))
-
-
 def read_still(path: Path, edge: int) -> NDArray[np.uint8]:
     """Open a picture file of a common format; of an animation, the first picture.
 
@@ -62,15 +45,25 @@ def read_still(path: Path, edge: int) -> NDArray[np.uint8]:
     Raises:
         VideoError: it can't be read, has more than 8192 x 8192 pixels, or would take minutes to decode.
     """
-    return _once(path, lambda worker: worker.picture({"do": "still", "edge": edge, **_place(path)}))
+    return ask_once(path, lambda worker, place: worker.picture({"do": "still", "edge": edge, **place}))
 
 
-def _once(path: Path, ask: Callable[[Worker], _T]) -> _T:
-    """Ask a worker for something about a file."""
+def ask_once(path: Path, ask: Callable[[Worker, dict[str, Any]], _T]) -> _T:
+    """Ask a worker for something about a file.
+
+    Args:
+        path: the file.
+        ask: gets a worker, and what every request says: where the file is, and how long decoding it may keep
+            a processor busy.
+
+    Raises:
+        VideoError: the worker crashes, breaks a limit or can't decode the file.
+        StoppedError: `stop_readers` was called meanwhile.
+    """
     decoders = _SHARED
     worker = decoders.take()
     try:
-        return ask(worker)
+        return ask(worker, _place(path))
     except (CrashError, VideoError) as error:
         raise _named(path, error) from None
     finally:

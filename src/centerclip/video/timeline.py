@@ -96,6 +96,22 @@ class Timeline:
         """Number of the frame shown at each instant; before the first frame, the first."""
         return np.maximum(np.searchsorted(self.seconds, seconds + TOLERANCE_SECONDS, side="right") - 1, 0)
 
+    def times(self, start: float, end: float) -> NDArray[np.float64]:
+        """Return when each frame shown between two instants appears.
+
+        Args:
+            start, end: seconds from the first frame, start < end.
+
+        Returns:
+            [F + 1] seconds, F >= 1, ascending: those of F frames, the first of which is shown at `start`, and
+            when the last of them disappears.
+        """
+        seconds = np.unique(self.seconds)
+        first = max(0, int(np.searchsorted(seconds, start + TOLERANCE_SECONDS, side="right")) - 1)
+        last = max(first + 1, int(np.searchsorted(seconds, end - TOLERANCE_SECONDS)))
+        after = seconds[last] if last < len(seconds) else self.duration_seconds
+        return np.append(seconds[first:last], after)
+
     def scene_cuts(self, keys: NDArray[np.int64]) -> list[float]:
         """Guess scene cuts, in seconds from the first frame, from the packet numbers of the key frames.
 

@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -79,11 +80,17 @@ class _Worker:
             "frames": self._frames,
             "close": self._close,
             "excerpt": self._excerpt,
+            "clip": self._clip,
+            "media": self._media,
+            "part": self._part,
+            "join": self._join,
             "still": self._still,
         }
         while True:
             message, data = self._asked.get()
             try:
+                if (seconds := message.pop("budget_seconds", None)) is not None:
+                    _limit_processor_time(seconds)
                 tasks[message.pop("do")](data, **message)
             except VideoError as error:
                 self._channel.send({"failed": str(error)})
@@ -113,8 +120,7 @@ class _Worker:
             self._beat = now
             self._channel.send({"alive": True})
 
-    def _open(self, data: bytes, path: str, budget_seconds: int) -> None:
-        _limit_processor_time(budget_seconds)
+    def _open(self, data: bytes, path: str) -> None:
         packets = PacketIndex.from_bytes(data) if data else None
         self._reader = open_reader(Path(path), packets, self._tick)
         facts = self._reader.facts
@@ -145,16 +151,47 @@ class _Worker:
                 break
         self._channel.send({"end": True})
 
-    def _excerpt(
-        self, data: bytes, path: str, target: str, start: float, end: float, budget_seconds: int
-    ) -> None:
-        from centerclip.video.excerpt import encode_excerpt  # indexing doesn't need it
+    def _excerpt(self, data: bytes, path: str, target: str, start: float, end: float) -> None:
+        from centerclip.video.excerpt import encode_excerpt  # indexing doesn't need these
 
-        _limit_processor_time(budget_seconds)
         encode_excerpt(Path(path), Path(target), start=start, end=end, tick=self._tick)
         self._channel.send({})
 
-    def _still(self, data: bytes, path: str, edge: int, budget_seconds: int) -> None:
+    def _clip(self, data: bytes, path: str, target: str, start: float, end: float) -> None:
+        from centerclip.video.clip import encode_clip
+
+        self._channel.send(encode_clip(Path(path), Path(target), start=start, end=end, tick=self._tick))
+
+    def _media(self, data: bytes, path: str) -> None:
+        from centerclip.video.describing import read_media
+
+        with open_reader(Path(path), None, self._tick) as reader:
+            self._channel.send(read_media(reader).to_message())
+
+    def _part(
+        self, data: bytes, path: str, target: str, start: float, end: float, size: list[int], rate: str
+    ) -> None:
+        from centerclip.video.reel import encode_part
+
+        height, width = size
+        encode_part(
+            Path(path),
+            Path(target),
+            start=start,
+            end=end,
+            size=(height, width),
+            rate=Fraction(rate),
+            tick=self._tick,
+        )
+        self._channel.send({})
+
+    def _join(self, data: bytes, path: str, parts: list[str], target: str) -> None:
+        from centerclip.video.reel import join_parts
+
+        join_parts([Path(part) for part in parts], Path(target), self._tick)
+        self._channel.send({})
+
+    def _still(self, data: bytes, path: str, edge: int) -> None:
         from centerclip.video.still import open_still  # indexing doesn't need it
 
         sizes: list[tuple[int, int]] = []
@@ -163,7 +200,6 @@ class _Worker:
             sizes.append((height, width))
             return self._slots.place(height, width)
 
-        _limit_processor_time(budget_seconds)
         open_still(Path(path), edge, place)
         self._channel.send({"slot": self._slots.last, "size": sizes[0]})
 
