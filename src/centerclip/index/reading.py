@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from centerclip.index.recorded import fitted
 from centerclip.index.schema import StoredVideo, milliseconds, to_video
 from centerclip.index.sql import Condition, equals
 
@@ -36,7 +37,7 @@ def videos_of(videos: Any, only: Condition | None, offset: int, limit: int | Non
     query = videos.search().offset(offset).limit(limit)
     query = query.order_by([ColumnOrdering(column_name="path", ascending=True)])
     if only is not None:
-        query = query.where(only.sql)
+        query = query.where(fitted(videos, only))
     return [to_video(row) for row in query.to_arrow().to_pylist()]
 
 

@@ -25,6 +25,7 @@ from centerclip.errors import IndexStoreError
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import FileStamp
 from centerclip.index.contents import Contents, inspect_tables, side_by_side
+from centerclip.index.recorded import UNDATED, add_columns, dated_rows
 from centerclip.index.recovery import recover
 from centerclip.index.schema import (
     is_storable,
@@ -39,7 +40,7 @@ from centerclip.index.snapshot import EXACT_LIMIT
 from centerclip.index.sql import any_of, equals, store_errors
 from centerclip.index.store import Store
 from centerclip.index.summary import Stats, Summary, save_summary
-from centerclip.records import EncodedVideo, Failed
+from centerclip.records import EncodedVideo, Failed, Recorded
 
 __all__ = ["Finished", "Writer"]
 
@@ -90,6 +91,8 @@ class Writer:
             meta = store.meta()
             self._id = meta.id if meta else ""
         with self._changing("being checked"):
+            for table in (self._windows, self._videos):
+                add_columns(table)
             self._forget(sorted(found.broken))
             self._tidy()
 
@@ -158,6 +161,22 @@ class Writer:
             self._removed += self._windows.update(where=condition, values=values).rows_updated
             self._videos.update(where=condition, values=values)
         self._known[after] = self._known.pop(before)
+
+    def undated(self) -> set[str]:
+        """Return the stored paths of files that an earlier version indexed without reading their dates."""
+        rows = self._videos.search().where(UNDATED).select(["path"]).to_arrow()
+        return set(rows["path"].to_pylist())
+
+    def date(self, found: Sequence[tuple[FileStamp, Recorded | None]]) -> None:
+        """Store when known files were recorded; None is for those that don't say.
+
+        Repeating it is harmless. A file is dated once its row in `videos` says so, which is written last.
+        """
+        windows, videos = dated_rows(found)
+        with self._changing():
+            for table, rows in ((self._windows, windows), (self._videos, videos)):
+                table.merge_insert(["path"]).when_matched_update_all().execute(rows)
+        self._batches += 1
 
     def finish(self) -> Finished:
         """Compact, build the ANN index if worthwhile, and verify what is stored.

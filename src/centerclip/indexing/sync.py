@@ -19,6 +19,7 @@ from centerclip.errors import VideoError
 from centerclip.index import FileStamp, Finished, Moved, VideoIndex, Writer
 from centerclip.index.schema import is_storable, stored_path
 from centerclip.indexing.attempts import VANISHED, Attempts
+from centerclip.indexing.dating import date_files
 from centerclip.indexing.footage import Footage
 from centerclip.indexing.writing import BackgroundWriter
 from centerclip.records import EncodedVideo, Failed, Item, VideoInfo, Window
@@ -132,6 +133,7 @@ def sync(
             todo = [file for file in candidates if stored_path(file.path) in changes.reasons]
         else:
             yield from unreadable
+            date_files(changes.unchanged, writer, should_stop=options.should_stop)
             yield from (FileResult(file.path, "unchanged") for file in changes.unchanged)
             for file in changes.failed:
                 yield FileResult(file.path, "skipped", reason=changes.reasons[stored_path(file.path)])

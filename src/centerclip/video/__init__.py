@@ -11,7 +11,7 @@ from centerclip.lazy import lazy_names
 if TYPE_CHECKING:
     from centerclip.video.files import VIDEO_SUFFIXES, content_id, find_videos
     from centerclip.video.process import Decoders
-    from centerclip.video.reader import VideoReader, cut_excerpt, read_still, stop_readers
+    from centerclip.video.reader import VideoReader, cut_excerpt, read_recorded, read_still, stop_readers
     from centerclip.video.reading import Look, read_window, read_windows
     from centerclip.video.transforms import fit
     from centerclip.video.windows import cut_windows, instants, strides
@@ -27,6 +27,7 @@ __all__ = [
     "find_videos",
     "fit",
     "instants",
+    "read_recorded",
     "read_still",
     "read_window",
     "read_windows",
@@ -39,7 +40,13 @@ __getattr__, __dir__ = lazy_names(
     {
         "centerclip.video.files": ("VIDEO_SUFFIXES", "content_id", "find_videos"),
         "centerclip.video.process": ("Decoders",),
-        "centerclip.video.reader": ("VideoReader", "cut_excerpt", "read_still", "stop_readers"),
+        "centerclip.video.reader": (
+            "VideoReader",
+            "cut_excerpt",
+            "read_recorded",
+            "read_still",
+            "stop_readers",
+        ),
         "centerclip.video.reading": ("Look", "read_window", "read_windows"),
         "centerclip.video.transforms": ("fit",),
         "centerclip.video.windows": ("cut_windows", "instants", "strides"),

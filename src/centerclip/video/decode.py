@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -51,6 +51,7 @@ class Facts:
         random_access: whether reading a frame decodes only its group of pictures, so that several readers can
             share the work.
         scene_cuts: likely ones in seconds, guessed from the key frames (`Timeline.scene_cuts`).
+        recorded: seconds and zone, see `Recorded`; None if the file doesn't say.
     """
 
     duration_seconds: float
@@ -61,6 +62,7 @@ class Facts:
     codec: str
     random_access: bool
     scene_cuts: tuple[float, ...]
+    recorded: tuple[float, int | None] | None
 
 
 class DirectReader:
@@ -150,6 +152,7 @@ class DirectReader:
             codec=self._packets.stream.codec_context.codec.canonical_name,
             random_access=self._planning,
             scene_cuts=tuple(cuts),
+            recorded=None if (recorded := self._packets.recorded) is None else astuple(recorded),
         )
 
     def choose(self, windows: Sequence[Window], frames: int, sampling: Sampling) -> NDArray[np.float64]:

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
-from centerclip.records import Sampling, VideoInfo, Window
+from centerclip.records import Recorded, Sampling, VideoInfo, Window
 from centerclip.video.files import content_id
 from centerclip.video.process import BUDGET_SECONDS, BUDGET_SECONDS_PER_MEGABYTE, CrashError, Decoders, Worker
 from centerclip.video.windows import instants
 
-__all__ = ["VideoReader", "cut_excerpt", "read_still", "stop_readers"]
+__all__ = ["VideoReader", "cut_excerpt", "read_recorded", "read_still", "stop_readers"]
 
 _SHARED = Decoders()
 _T = TypeVar("_T")
@@ -65,9 +65,30 @@ def read_still(path: Path, edge: int) -> NDArray[np.uint8]:
     return _once(path, lambda worker: worker.picture({"do": "still", "edge": edge, **_place(path)}))
 
 
-def _once(path: Path, ask: Callable[[Worker], _T]) -> _T:
+def read_recorded(path: Path, decoders: Decoders | None = None) -> Recorded | None:
+    """Read when a file was recorded, without indexing its packets; None if it doesn't say.
+
+    Args:
+        path: the file.
+        decoders: where the worker comes from.
+
+    Raises:
+        VideoError: it isn't a video.
+    """
+    answer = _once(path, lambda worker: worker.ask({"do": "recorded", **_place(path)})[0], decoders)
+    return _recorded(answer["recorded"])
+
+
+def _recorded(fact: Any) -> Recorded | None:
+    if fact is None:
+        return None
+    seconds, zone = fact
+    return Recorded(float(seconds), None if zone is None else int(zone))
+
+
+def _once(path: Path, ask: Callable[[Worker], _T], decoders: Decoders | None = None) -> _T:
     """Ask a worker for something about a file."""
-    decoders = _SHARED
+    decoders = decoders or _SHARED
     worker = decoders.take()
     try:
         return ask(worker)
@@ -136,6 +157,7 @@ class VideoReader:
             codec=str(facts["codec"]),
             size_bytes=status.st_size,
             modified_seconds=status.st_mtime,
+            recorded=_recorded(facts["recorded"]),
         )
 
     @property

@@ -25,6 +25,7 @@ from centerclip.errors import FingerprintError, IndexLockedError, VideoError
 from centerclip.index import Finished, VideoIndex
 from centerclip.indexing import FileResult, SyncOptions, SyncProgress, sync, writing
 from centerclip.model import CenterCLIP
+from centerclip.records import Recorded
 from centerclip.video import VideoReader
 
 COUNT = 6
@@ -423,3 +424,36 @@ def test_a_file_that_grows_while_it_is_read_is_read_again(
     with VideoReader(whole) as reader:
         assert video.info.duration_seconds == pytest.approx(reader.duration_seconds)
     assert states(sync(index, [folder], encoder)) == {name: "unchanged"}
+
+
+def test_an_index_of_an_earlier_version_gets_dates_without_encoding(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
+) -> None:
+    make_video(folder / "dated.mp4", frames=8, metadata={"creation_time": "2024-05-01T09:00:00Z"})
+    list(sync(index, [folder], encoder))
+    before = {video.info.path.name: video.info for video in index.videos()}
+    assert before["dated.mp4"].recorded == Recorded(1714554000.0)
+    with index.writer() as writer, writer._changing():  # as an earlier version wrote it
+        writer._windows.drop_columns(["recorded_seconds"])
+        writer._videos.drop_columns(["recorded_seconds", "recorded_source", "recorded_zone"])
+    assert index.videos("recorded_source = 'container'") == []
+    (folder / "0.mp4").unlink()
+    opened.clear()
+    results = list(sync(index, [folder], encoder))
+    assert opened == []
+    assert set(states(results).values()) == {"unchanged", "skipped"}
+    assert {video.info.path.name: video.info for video in index.videos()} == before
+    assert [v.info.path.name for v in index.videos("recorded_source is null")] == ["0.mp4", "bad.mp4"]
+    assert [v.info.path.name for v in index.videos("recorded < '2024-05-02'")] == ["dated.mp4"]
+    (found,) = index.search(rows_of(index)["3.mp4", 0.0][0], top=50, where="recorded < '2024-05-02'")
+    assert {window.path.name for window in found.windows} == {"dated.mp4"}
+
+
+def test_a_run_that_only_reads_dates_can_be_stopped(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex
+) -> None:
+    list(sync(index, [folder], encoder))
+    with index.writer() as writer, writer._changing():
+        writer._videos.drop_columns(["recorded_source"])
+    list(sync(index, [folder], encoder, SyncOptions(should_stop=lambda: True)))
+    assert len(index.videos("recorded_source is null")) == COUNT + 1
