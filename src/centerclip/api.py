@@ -17,6 +17,8 @@ __all__ = [
     "JobStarted",
     "LibraryStats",
     "Model",
+    "Month",
+    "MonthList",
     "ScoreCurve",
     "SearchResult",
     "Video",
@@ -48,6 +50,17 @@ class _File(BaseModel):
     width: int = Field(examples=[640])
     height: int = Field(examples=[360])
     modified: float = Field(description="When the file was changed, in seconds since 1970.")
+    recorded: float = Field(description="When it was recorded, as far as known, in seconds since 1970.")
+    recorded_source: Literal["container", "modified"] = Field(
+        description="Where `recorded` is from: the file's own metadata, or when the file was changed."
+    )
+    recorded_zone: int | None = Field(
+        description="Minutes by which the clocks of the place were ahead of UTC; null if unknown.",
+        examples=[120],
+    )
+    missing: bool = Field(
+        description="Whether the file isn't there: moved, deleted, or on a disk that isn't connected."
+    )
     playable: bool = Field(description="Whether browsers play the file itself; if not, use `/excerpts`.")
     media: str = Field(
         description="Address of the file; supports byte ranges.", examples=[f"/media/{_VIDEO_ID}"]
@@ -102,6 +115,20 @@ class VideoList(BaseModel):
     offset: int
     limit: int
     videos: list[Video]
+
+
+class Month(BaseModel):
+    """What was recorded in a month, by the clocks of the server."""
+
+    month: str = Field(examples=["2026-05"])
+    after: str = Field(description="Its first day, for the filter `after`.", examples=["2026-05-01"])
+    before: str = Field(description="Its last day, for the filter `before`.", examples=["2026-05-31"])
+    videos: int
+    seconds: float = Field(description="Total length of these videos.")
+
+
+class MonthList(BaseModel):
+    months: list[Month] = Field(description="The months with videos, the newest first.")
 
 
 class CurveMoment(BaseModel):

@@ -18,6 +18,7 @@ from centerclip.api import (
     JobRequest,
     JobStarted,
     LibraryStats,
+    MonthList,
     ScoreCurve,
     SearchResult,
     Video,
@@ -95,7 +96,7 @@ class Client:
             query: words to add and subtract: `beach + sunset - people`.
             top: maximum number of hits per page.
             cursor: `next` of the previous page.
-            **filters: per_video, folder, min_duration, max_duration, after, before, where.
+            **filters: per_video, folder, min_duration, max_duration, after, before, where, sort.
         """
         params = {"q": query, "top": top, "cursor": cursor, **filters}
         return self._get("/api/search", SearchResult, params)
@@ -129,9 +130,18 @@ class Client:
             page = self.search(query, cursor=page.next, **filters)
             yield from page.hits
 
-    def videos(self, *, offset: int = 0, limit: int = 50) -> VideoList:
-        """The library's files, indexed and failed."""
-        return self._get("/api/videos", VideoList, {"offset": offset, "limit": limit})
+    def videos(self, *, offset: int = 0, limit: int = 50, **filters: Any) -> VideoList:
+        """The library's files, indexed and failed.
+
+        Args:
+            offset, limit: which of them.
+            **filters: folder, after, before, sort.
+        """
+        return self._get("/api/videos", VideoList, {"offset": offset, "limit": limit, **filters})
+
+    def months(self) -> MonthList:
+        """How many videos were recorded in each month."""
+        return self._get("/api/months", MonthList)
 
     def video(self, video_id: str) -> Video:
         """Information about a video."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # numpy takes 0.1 s to import, which the command line's help 
 
 __all__ = [
     "SAMPLINGS",
+    "SORTS",
     "BackendCost",
     "EncodedVideo",
     "EncodedWindow",
@@ -23,6 +24,7 @@ __all__ = [
     "Recorded",
     "RecordedSource",
     "Sampling",
+    "Sort",
     "VideoInfo",
     "Window",
     "WindowCost",
@@ -32,6 +34,9 @@ Sampling: TypeAlias = Literal["cheapest", "keys", "center"]
 """Which frame represents a stride of a window: the one that costs least to decode; a key frame, if need be of
 the stride before or after it; the one at its center."""
 SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
+Sort: TypeAlias = Literal["score", "date", "oldest"]
+"""The order of the hits found: best first, or by when their videos were recorded, newest or oldest first."""
+SORTS: tuple[Sort, ...] = get_args(Sort)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""When videos were recorded: the columns that hold it, which earlier indexes lack, and conditions on it.
+"""When videos were recorded: the columns that hold it, which earlier indexes lack.
 
 `recorded_seconds` is the time to use, whatever its source. A writer adds the columns to an earlier index,
 with the time of modification and no source; the next run reads the files' own times. Until then, readers use
@@ -8,16 +8,13 @@ the time of modification.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
 
-from centerclip.errors import QueryError
 from centerclip.index.changes import FileStamp
-from centerclip.index.conditions import instant
 from centerclip.index.schema import schemas, stored_path
-from centerclip.index.sql import Condition, all_of, compare
+from centerclip.index.sql import Condition
 from centerclip.records import Recorded, VideoInfo
 
 __all__ = [
@@ -26,7 +23,6 @@ __all__ = [
     "dated_rows",
     "fitted",
     "readable",
-    "recorded_between",
 ]
 
 UNDATED = "recorded_source IS NULL AND state = 'done'"
@@ -39,8 +35,6 @@ _EARLIER = {
 }
 """What stands for the columns in an index without them, as SQL."""
 _OF_TABLE = {"windows": ("recorded_seconds",), "videos": tuple(_EARLIER)}
-_DAY_LETTERS = 10
-"""A longer text also has a time of day."""
 
 
 def add_columns(table: Any) -> bool:
@@ -82,34 +76,3 @@ def dated_rows(found: Iterable[tuple[FileStamp, Recorded | None]]) -> tuple[pa.T
     schema = schemas(0)["videos"]
     rows = pa.table(columns, schema=pa.schema([schema.field(name) for name in columns]))
     return rows.select(["path", "recorded_seconds"]), rows
-
-
-def recorded_between(after: str = "", before: str = "") -> Condition | None:
-    """Return the condition that a video was recorded in a span; None without limits.
-
-    Args:
-        after, before: a day, or a date and time, in ISO 8601 and in this machine's time zone unless it names
-            one. Both are inclusive: a day counts from its first instant, or to its last.
-
-    Raises:
-        QueryError: not a date.
-    """
-    first = compare("recorded_seconds", ">=", _instant("after", after)) if after.strip() else None
-    return all_of(first, _until(before.strip()) if before.strip() else None)
-
-
-def _until(text: str) -> Condition | None:
-    last = _instant("before", text)
-    if len(text) > _DAY_LETTERS:
-        return compare("recorded_seconds", "<=", last)
-    day = date.fromisoformat(text)
-    if day == date.max:
-        return None  # no later day can be written
-    return compare("recorded_seconds", "<", _instant("before", (day + timedelta(days=1)).isoformat()))
-
-
-def _instant(name: str, text: str) -> float:
-    try:
-        return instant(text)
-    except ValueError:
-        raise QueryError(f"{name}={text!r} isn't a date: write it like 2026-05-31") from None

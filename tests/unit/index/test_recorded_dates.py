@@ -13,7 +13,8 @@ from random_videos import EMBED_SIZE, new_index, random_video
 
 from centerclip.errors import QueryError
 from centerclip.index import FileStamp, VideoIndex
-from centerclip.index.recorded import fitted, recorded_between
+from centerclip.index.conditions import recorded_between
+from centerclip.index.recorded import fitted
 from centerclip.index.sql import Condition
 from centerclip.records import Recorded
 

@@ -153,7 +153,7 @@ def test_prune_forgets_files_that_are_gone(encoder: VideoEncoder, folder: Path, 
     list(sync(index, [folder, elsewhere], encoder))
     (folder / "2.mp4").unlink()
     (elsewhere / "other.mp4").unlink()
-    assert "2.mp4" not in states(sync(index, [folder], encoder))
+    assert states(sync(index, [folder], encoder))["2.mp4"] == "missing"
     assert len(index.videos()) == COUNT + 2
     results = list(sync(index, [folder], encoder, SyncOptions(prune=True)))
     assert FileResult(folder / "2.mp4", "removed") in results
@@ -426,6 +426,37 @@ def test_a_file_that_grows_while_it_is_read_is_read_again(
     assert states(sync(index, [folder], encoder)) == {name: "unchanged"}
 
 
+def test_a_file_that_is_being_written_is_left_for_another_run(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
+) -> None:
+    growing = {"2.mp4"}
+    options = SyncOptions(is_growing=lambda file: file.path.name in growing)
+    assert "2.mp4" not in states(sync(index, [folder], encoder, options))
+    assert "2.mp4" not in opened
+    growing.clear()
+    opened.clear()
+    assert states(sync(index, [folder], encoder, options))["2.mp4"] == "indexed"
+    assert opened == ["2.mp4"]
+
+
+def test_missing_files_are_reported_and_a_careful_run_spares_empty_folders(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex
+) -> None:
+    (folder / "disk").mkdir()
+    (folder / "1.mp4").rename(folder / "disk" / "1.mp4")
+    list(sync(index, [folder], encoder))
+    (folder / "0.mp4").unlink()
+    (folder / "disk" / "1.mp4").unlink()
+    gone = {"0.mp4", "1.mp4"}
+    kept = states(sync(index, [folder], encoder))
+    assert {name for name, state in kept.items() if state == "missing"} == gone
+    assert len(index.videos()) == COUNT + 1
+    careful = states(sync(index, [folder], encoder, SyncOptions(prune=True, careful=True)))
+    assert (careful["0.mp4"], careful["1.mp4"]) == ("removed", "missing")
+    assert states(sync(index, [folder], encoder, SyncOptions(prune=True)))["1.mp4"] == "removed"
+    assert len(index.videos()) == COUNT - 1
+
+
 def test_an_index_of_an_earlier_version_gets_dates_without_encoding(
     encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
 ) -> None:
@@ -441,7 +472,7 @@ def test_an_index_of_an_earlier_version_gets_dates_without_encoding(
     opened.clear()
     results = list(sync(index, [folder], encoder))
     assert opened == []
-    assert set(states(results).values()) == {"unchanged", "skipped"}
+    assert set(states(results).values()) == {"unchanged", "skipped", "missing"}
     assert {video.info.path.name: video.info for video in index.videos()} == before
     assert [v.info.path.name for v in index.videos("recorded_source is null")] == ["0.mp4", "bad.mp4"]
     assert [v.info.path.name for v in index.videos("recorded < '2024-05-02'")] == ["dated.mp4"]
