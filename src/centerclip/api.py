@@ -13,6 +13,7 @@ __all__ = [
     "Failure",
     "FoundMoment",
     "Job",
+    "JobList",
     "JobRequest",
     "JobStarted",
     "LibraryStats",
@@ -169,6 +170,7 @@ class LibraryStats(BaseModel):
     roots: list[str] = Field(
         description="Names of the folders and files that an index job looks into.", examples=[["Videos"]]
     )
+    watching: bool = Field(description="Whether the server indexes changes by itself.")
 
 
 class JobRequest(BaseModel):
@@ -192,13 +194,20 @@ class Job(BaseModel):
 
     job: str
     state: Literal["running", "done", "failed", "canceled"]
+    watch: bool = Field(description="Whether it was started because folders have changed.")
     files: int = Field(description="Number of new and changed files that are done.")
     total: int = Field(description="Number of new and changed files.")
     windows: int
     footage_seconds: float
-    states: dict[str, int] = Field(description="Number of files by outcome.")
+    states: dict[str, int] = Field(
+        description="Number of files by outcome; `missing` ones are gone, and removed by a job with `prune`."
+    )
     failures: list[Failure] = Field(description="The first hundred files that failed.")
     missing: list[str] = Field(description="The `roots` that aren't there, so they were skipped.")
     message: str = Field(description="Why the job failed; empty if it didn't.")
     started: float
     ended: float | None
+
+
+class JobList(BaseModel):
+    jobs: list[Job] = Field(description="The newest first.")

@@ -15,6 +15,7 @@ from centerclip.api import (
     ErrorBody,
     FoundMoment,
     Job,
+    JobList,
     JobRequest,
     JobStarted,
     LibraryStats,
@@ -159,6 +160,10 @@ class Client:
         """Start to bring the library up to date; return the job's id."""
         request = JobRequest(prune=prune, retry_failed=retry_failed)
         return _parse(self._send("POST", "/api/index", json=request.model_dump()), JobStarted).job
+
+    def jobs(self) -> JobList:
+        """The jobs that the server remembers, the newest first."""
+        return self._get("/api/index", JobList)
 
     def job(self, job: str) -> Job:
         """The progress of a job."""

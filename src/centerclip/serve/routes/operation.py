@@ -89,4 +89,5 @@ def _stats(services: Services) -> api.LibraryStats:
         examples=services.examples.choose(),
         folders=services.library.folders(),
         roots=[services.library.root_name(root) for root in services.library.roots()],
+        watching=services.watch is not None,
     )
