@@ -173,7 +173,8 @@ def test_a_folder_that_vanishes_keeps_its_videos_and_is_followed_when_it_is_back
 ) -> None:
     other, index = tmp_path / "other", tmp_path / "index"
     other.mkdir()
-    watching = Watching(folder, other, "--model", "nano", "--index", index, "--prune")
+    later = tmp_path / "later"
+    watching = Watching(folder, other, later, "--model", "nano", "--index", index, "--prune")
     try:
         assert watching.next() == ("indexed", "first.mp4")
         watching.said("Watching")
@@ -188,12 +189,21 @@ def test_a_folder_that_vanishes_keeps_its_videos_and_is_followed_when_it_is_back
         copy(clip, tmp_path / "away" / "new.mp4", 3)
         (tmp_path / "away").rename(folder)
         assert watching.next() == ("indexed", "new.mp4")
+        later.mkdir()
+        copy(clip, later / "later.mp4", 4)
+        assert watching.next() == ("indexed", "later.mp4")
         assert watching.stop() == 130
         assert watching.rows.empty()
     finally:
         watching.close()
     found = VideoIndex(index, create=False).videos()
-    assert {video.info.path.name for video in found} == {"first.mp4", "new.mp4", "other.mp4", "again.mp4"}
+    assert {video.info.path.name for video in found} == {
+        "first.mp4",
+        "new.mp4",
+        "other.mp4",
+        "again.mp4",
+        "later.mp4",
+    }
 
 
 def test_polling_follows_too(folder: Path, clip: Path) -> None:

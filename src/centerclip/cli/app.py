@@ -27,6 +27,7 @@ from centerclip.cli.info import info
 from centerclip.cli.inspect import inspect
 from centerclip.cli.models import models
 from centerclip.cli.output import note
+from centerclip.cli.remove import remove
 from centerclip.cli.repair import repair
 from centerclip.cli.search import SearchCommand, search
 from centerclip.cli.serve import serve
@@ -95,6 +96,7 @@ app.command(cls=SearchCommand)(search)
 app.command()(serve)
 app.command()(info)
 app.command()(export)
+app.command()(remove)
 app.command()(repair)
 app.command()(models)
 app.command()(evaluate)

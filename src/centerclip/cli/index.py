@@ -141,6 +141,8 @@ def index(
     from centerclip.cli.loading import load_encoder
     from centerclip.indexing import estimate_windows
 
+    there = [path for path in places if os.path.exists(path)] if watch else places
+
     length = window or (store.model.window_seconds if store.model else 12.0)
     encoder = load_encoder(
         model,
@@ -154,7 +156,7 @@ def index(
         precision=precision,
         backend=backend,
         workers=workers,
-        windows=partial(estimate_windows, store, places, length, retry_failed=retry_failed),
+        windows=partial(estimate_windows, store, there, length, retry_failed=retry_failed),
     )
     if store.model is None:
         note(f"Creating an index with {encoder.name}, schedule {encoder.model.schedule}")

@@ -45,6 +45,9 @@ def watch_indexing(wanted: Wanted, paths: Sequence[Path], *, poll_seconds: float
             poll_seconds=poll_seconds,
             should_stop=lambda: bool(request),
         )
+        for path in paths:
+            if not path.exists():
+                note(f"{short_path(path)} isn't there yet; it is indexed when it comes.")
         with folders:
             first = sync_once(wanted, folders.present, request, folders)
             report(wanted, first, stopped=bool(request))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,7 @@ from centerclip.index.recorded import fitted, readable
 from centerclip.index.schema import StoredVideo, milliseconds, to_video
 from centerclip.index.sql import Condition, equals
 
-__all__ = ["VideoSort", "folders_of", "months_of", "picture_at", "videos_of"]
+__all__ = ["VideoSort", "folders_of", "months_of", "paths_below", "picture_at", "videos_of"]
 
 VideoSort: TypeAlias = Literal["path", "date", "oldest"]
 """The order of files: by path, or by when they were recorded, newest or oldest first."""
@@ -71,6 +72,17 @@ def months_of(videos: Any) -> list[tuple[date, int, float]]:
     sums = np.concatenate([[0.0], np.cumsum(lengths)])
     found = zip(days, pairwise(bounds.tolist()), strict=False)
     return [(day, end - start, float(sums[end] - sums[start])) for day, (start, end) in found if end > start]
+
+
+def paths_below(paths: Any, places: Iterable[str]) -> list[Path]:
+    """Return those of some absolute paths, an Arrow column, that are among places or below them; sorted."""
+    import pyarrow.compute as pc
+
+    found: set[str] = set()
+    for place in places:
+        inside = pc.starts_with(paths, pattern=os.path.join(place, ""))
+        found.update(paths.filter(pc.or_(inside, pc.equal(paths, place))).to_pylist())
+    return [Path(path) for path in sorted(found)]
 
 
 def folders_of(paths: Any) -> list[Path]:

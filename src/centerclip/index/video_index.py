@@ -27,10 +27,10 @@ from centerclip.index.columns import VIDEO_COLUMNS, WINDOW_COLUMNS
 from centerclip.index.conditions import parse_condition
 from centerclip.index.export import write_export
 from centerclip.index.lock import writer_lock
-from centerclip.index.reading import VideoSort, folders_of, months_of, picture_at, videos_of
+from centerclip.index.reading import VideoSort, folders_of, months_of, paths_below, picture_at, videos_of
 from centerclip.index.recorded import fitted
 from centerclip.index.restriction import Restriction
-from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds
+from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds, stored_path
 from centerclip.index.snapshot import Matches, Snapshot
 from centerclip.index.sql import Condition, all_of, equals, store_errors
 from centerclip.index.store import Meta, Store
@@ -259,6 +259,13 @@ class VideoIndex:
     def folders(self) -> list[Path]:
         """Return the folders that contain files of the index, in no particular order."""
         return [] if self.model is None else folders_of(self._column_values("path")["path"])
+
+    def below(self, places: Iterable[Path]) -> list[Path]:
+        """Return the files in the index, done and failed, that are among some places or below them."""
+        wanted = [stored_path(place) for place in places]
+        if self.model is None or not wanted:
+            return []
+        return paths_below(self._column_values("path")["path"], wanted)
 
     def failed(self) -> list[StoredVideo]:
         """Return the files that couldn't be encoded, with the reasons."""

@@ -136,6 +136,11 @@ class Writer:
         with self._changing():
             self._store.add_roots(roots)
 
+    def remove_roots(self, roots: Iterable[Path]) -> None:
+        """Forget roots, so that nobody indexes them again without being asked to."""
+        with self._changing():
+            self._store.remove_roots(roots)
+
     def remove(self, paths: Iterable[Path]) -> int:
         """Forget files; return how many of them were known."""
         known = sorted({stored_path(path) for path in paths} & self._known.keys())

@@ -72,7 +72,7 @@ class FolderWatch:
         should_stop: Callable[[], bool],
     ) -> None:
         self._roots = [Path(os.path.abspath(root)) for root in roots]
-        self._without = os.path.abspath(without)
+        self._without = _places_of(without, self._roots)
         self.poll_seconds = poll_seconds
         """None while events are waited for."""
         if poll_seconds is None and any(map(is_on_network, self._roots)):
@@ -158,7 +158,7 @@ class FolderWatch:
 
     def _counts(self, path: str) -> bool:
         """Whether a change at a path may concern a video that isn't known to be growing."""
-        if path in self._growing or os.path.join(path, "").startswith(os.path.join(self._without, "")):
+        if path in self._growing or os.path.join(path, "").startswith(self._without):
             return False
         root = next((root for root in self._roots if Path(path).is_relative_to(root)), None)
         if root is None:
@@ -227,6 +227,16 @@ def _look(root: Path) -> _Root:
     except OSError:
         return None
     return stat.st_dev, stat.st_ino
+
+
+def _places_of(folder: str, roots: Sequence[Path]) -> tuple[str, ...]:
+    """Return the beginnings of the paths below a folder, also as they are seen through links in the roots."""
+    found, real = {os.path.abspath(folder)}, Path(os.path.realpath(folder))
+    for root in roots:
+        real_root = os.path.realpath(root)
+        if real.is_relative_to(real_root):
+            found.add(str(root / real.relative_to(real_root)))
+    return tuple(os.path.join(place, "") for place in sorted(found))
 
 
 class _Stop:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -13,10 +15,10 @@ from random_videos import EMBED_SIZE, new_index, random_video
 
 from centerclip.errors import QueryError
 from centerclip.index import FileStamp, VideoIndex
-from centerclip.index.conditions import recorded_between
+from centerclip.index.conditions import instant, recorded_between
 from centerclip.index.recorded import fitted
 from centerclip.index.sql import Condition
-from centerclip.records import Recorded
+from centerclip.records import Failed, Recorded
 
 EARLIER = Path(__file__).parents[2] / "formats" / "index-2.zip"
 """An index without dates: `/v/a.mp4`, `/v/b.mp4` and `/v/broken.mp4`."""
@@ -118,6 +120,36 @@ def test_only_names_of_columns_are_replaced_for_an_earlier_index(earlier: VideoI
     given = Condition("path = 'it''s recorded_seconds' AND recorded_seconds > 1")
     assert fitted(table, given) == "path = 'it''s recorded_seconds' AND modified_seconds > 1"
     assert fitted(table, None) is None
+
+
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "JST-9")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("tokyo")
+def test_months_and_days_are_those_of_this_machines_clocks(tmp_path: Path) -> None:
+    instants = ["2024-04-30T14:59Z", "2024-04-30T15:00Z", "2024-05-31T14:59Z", "2024-12-31T15:00Z"]
+    videos = [random_video(f"/v/{at}", recorded=Recorded(instant(at))) for at in instants]
+    index = new_index(tmp_path, *videos, Failed(Path("/v/broken"), "damaged", (1, instant(instants[0]))))
+    assert [(first.isoformat(), count) for first, count, _ in index.months()] == [
+        ("2024-04-01", 1),
+        ("2024-05-01", 2),
+        ("2025-01-01", 1),
+    ]
+    assert index.months()[1][2] == 2 * videos[0].info.duration_seconds
+    assert index.count_videos(recorded_between("2024-05-01", "2024-05-31")) == 2
+    assert new_index(tmp_path / "empty").months() == VideoIndex(tmp_path / "none").months() == []
+
+
+def test_any_time_of_modification_has_a_month(tmp_path: Path) -> None:
+    times = [-1e18, -1e11, 0.0, 1e11, 1e12, 1e18]
+    index = new_index(tmp_path, *(random_video(f"/v/{at}", modified=at) for at in times))
+    assert sum(count for _, count, _ in index.months()) == len(times)
 
 
 def test_a_span_of_days_includes_both(tmp_path: Path) -> None:

@@ -121,6 +121,15 @@ def test_only_changes_that_may_concern_videos_count(
         assert watch.wait() == counts
 
 
+def test_changes_of_the_index_dont_count_through_links_either(folder: Path) -> None:
+    link = folder.parent / "link"
+    link.symlink_to(folder)
+    for root, place in ((link, folder / "index"), (link, link / "index"), (folder, link / "index")):
+        with FolderWatch([root], without=str(place), should_stop=lambda: True) as watch:
+            assert not watch._counts(str(root / "index" / "windows.lance"))
+            assert watch._counts(str(root / "index 2"))
+
+
 def test_a_file_that_is_written_slowly_is_left_until_it_rests(folder: Path, clock: Clock) -> None:
     slow = folder / "slow.mp4"
     now = time.time()
