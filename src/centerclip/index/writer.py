@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from centerclip.errors import IndexStoreError
+from centerclip.index.ann import build_ann
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import FileStamp
 from centerclip.index.contents import Contents, inspect_tables, side_by_side
@@ -54,10 +55,6 @@ _BATCHES = 500
 """Number of batches after which a long run compacts, before opening its files gets slow."""
 _PATHS = 1000
 """Paths in one condition."""
-_PARTITION = 16_384
-"""Windows per partition of the ANN index."""
-_ANN = "ann_"
-"""Prefix of the ANN index's name, followed by its number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +189,7 @@ class Writer:
         with self._changing("being finished"):
             self._tidy()
             rows = int(self._windows.count_rows())
-            built = self._build_ann(rows)
+            built = rows > EXACT_LIMIT and build_ann(self._windows, self._embed_size, compact=self._compact)
         with store_errors(self._store.location, "being finished"):
             files = self._verify().files
             done = [row["duration_seconds"] for row in files if row["state"] == "done"]
@@ -280,36 +277,6 @@ class Writer:
                 table.optimize(cleanup_older_than=age)
             self._store.commit()
         self._removed = 0
-
-    def _build_ann(self, rows: int) -> bool:
-        """Build the ANN index, again once the rows have doubled; otherwise add later rows to it.
-
-        Its name states the number of rows it was built from, which determined its number of partitions.
-        """
-        if rows <= EXACT_LIMIT:
-            return False
-        indices = {int(index.name.removeprefix(_ANN)): index for index in self._windows.list_indices()}
-        if indices and rows < 2 * max(indices):
-            if indices[max(indices)].num_unindexed_rows * 10 > rows:
-                self._compact()
-            return False
-        self._windows.create_index("vector", config=self._ann_config(), name=f"{_ANN}{rows}")
-        for index in indices.values():
-            self._windows.drop_index(index.name)
-        return True
-
-    def _ann_config(self) -> Any:
-        """Return the index type: 3 bits per number in few, large partitions, so that all can be searched.
-
-        Over 1,000,000 x 512, a search takes 25 ms on one core and the index 217 MB of memory. Cosine, because
-        with dot the partitions become so uneven that a query takes five times as long.
-        """
-        from lancedb.index import IvfRq, IvfSq
-
-        if self._embed_size % 8 == 0:
-            return IvfRq(distance_type="cosine", num_bits=3, target_partition_size=_PARTITION)
-        # IvfRq supports only multiples of 8.
-        return IvfSq(distance_type="cosine", target_partition_size=_PARTITION)
 
     def _verify(self) -> Contents:
         """Compare what was written with what a new reader would see."""
