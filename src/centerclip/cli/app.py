@@ -5,6 +5,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some files failed, 130 s
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 import os
 import signal
@@ -50,6 +52,8 @@ class _Warnings(logging.Handler):
 
 
 _WARNINGS = _Warnings()
+# So that the interpreter doesn't look through all of torch's objects several times before it ends.
+atexit.register(gc.freeze)
 
 
 class _Group(TyperGroup):
