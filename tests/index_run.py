@@ -25,7 +25,10 @@ from centerclip.index import writer as writer_module
 from centerclip.index.schema import KEYS
 from centerclip.records import EncodedVideo, Failed
 
-COMMITS = [(LanceTable, name) for name in ("add", "_do_merge", "delete", "update", "optimize", "restore")] + [
+COMMITS = [
+    (LanceTable, name)
+    for name in ("add", "_do_merge", "delete", "update", "optimize", "restore", "add_columns")
+] + [
     (LanceTable, "create_index"),
     (LanceTable, "drop_index"),
     (LanceDBConnection, "create_table"),

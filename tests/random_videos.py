@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from centerclip.index import ModelCard, VideoIndex
-from centerclip.records import EncodedVideo, EncodedWindow, Failed, VideoInfo, Window
+from centerclip.records import EncodedVideo, EncodedWindow, Failed, Recorded, VideoInfo, Window
 
 EMBED_SIZE = 16
 WINDOW_SECONDS = 12.0
@@ -32,13 +32,21 @@ def random_units(seed: int, *shape: int) -> np.ndarray:
 
 
 def random_video(
-    path: str | Path, *, windows: int = 2, segments: int = 4, seed: int | None = None, modified: float = 1.5
+    path: str | Path,
+    *,
+    windows: int = 2,
+    segments: int = 4,
+    seed: int | None = None,
+    modified: float = 1.5,
+    recorded: Recorded | None = None,
 ) -> EncodedVideo:
     """Make a file with embeddings from `seed`, by default from its path; equal seeds mean equal content."""
     number = sum(os.fsencode(path)) if seed is None else seed
     video_id = f"id-{path}" if seed is None else f"id-{seed}"
     duration = windows * WINDOW_SECONDS
-    info = VideoInfo(Path(path), video_id, duration, 640, 360, 25.0, "h264", 1000 + number, modified)
+    info = VideoInfo(
+        Path(path), video_id, duration, 640, 360, 25.0, "h264", 1000 + number, modified, recorded
+    )
     vectors = random_units(number, windows)
     parts = random_units(number + 1, windows, segments)
     return EncodedVideo(

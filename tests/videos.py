@@ -63,6 +63,7 @@ def make_video(
     rotation: int = 0,
     texture: bool = True,
     draw: Callable[[int], np.ndarray] | None = None,
+    metadata: dict[str, str] | None = None,
 ) -> Path:
     """Write a video.
 
@@ -77,9 +78,11 @@ def make_video(
         rotation: degrees counterclockwise by which a player must rotate: 0, 90, 180 or 270.
         texture: whether the right half has one.
         draw: returns the picture of each frame, instead of `picture`.
+        metadata: of the container.
     """
     # Without the random numbers in Matroska files, every run writes the same bytes.
     with av.open(path, "w", options={"fflags": "bitexact"} | (container_options or {})) as container:
+        container.metadata.update(metadata or {})
         stream: Any = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width = size if rotation % 180 == 0 else size[::-1]
         stream.pix_fmt = pixel_format

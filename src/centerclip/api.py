@@ -16,10 +16,13 @@ __all__ = [
     "Failure",
     "FoundMoment",
     "Job",
+    "JobList",
     "JobRequest",
     "JobStarted",
     "LibraryStats",
     "Model",
+    "Month",
+    "MonthList",
     "ScoreCurve",
     "SearchResult",
     "Video",
@@ -52,6 +55,17 @@ class _File(BaseModel):
     width: int = Field(examples=[640])
     height: int = Field(examples=[360])
     modified: float = Field(description="When the file was changed, in seconds since 1970.")
+    recorded: float = Field(description="When it was recorded, as far as known, in seconds since 1970.")
+    recorded_source: Literal["container", "modified"] = Field(
+        description="Where `recorded` is from: the file's own metadata, or when the file was changed."
+    )
+    recorded_zone: int | None = Field(
+        description="Minutes by which the clocks of the place were ahead of UTC; null if unknown.",
+        examples=[120],
+    )
+    missing: bool = Field(
+        description="Whether the file isn't there: moved, deleted, or on a disk that isn't connected."
+    )
     playable: bool = Field(description="Whether browsers play the file itself; if not, use `/excerpts`.")
     media: str = Field(
         description="Address of the file; supports byte ranges.", examples=[f"/media/{_VIDEO_ID}"]
@@ -141,6 +155,20 @@ class VideoList(BaseModel):
     videos: list[Video]
 
 
+class Month(BaseModel):
+    """What was recorded in a month, by the clocks of the server."""
+
+    month: str = Field(examples=["2026-05"])
+    after: str = Field(description="Its first day, for the filter `after`.", examples=["2026-05-01"])
+    before: str = Field(description="Its last day, for the filter `before`.", examples=["2026-05-31"])
+    videos: int
+    seconds: float = Field(description="Total length of these videos.")
+
+
+class MonthList(BaseModel):
+    months: list[Month] = Field(description="The months with videos, the newest first.")
+
+
 class CurveMoment(BaseModel):
     start: float
     end: float
@@ -179,6 +207,7 @@ class LibraryStats(BaseModel):
     roots: list[str] = Field(
         description="Names of the folders and files that an index job looks into.", examples=[["Videos"]]
     )
+    watching: bool = Field(description="Whether the server indexes changes by itself.")
 
 
 class JobRequest(BaseModel):
@@ -202,13 +231,20 @@ class Job(BaseModel):
 
     job: str
     state: Literal["running", "done", "failed", "canceled"]
+    watch: bool = Field(description="Whether it was started because folders have changed.")
     files: int = Field(description="Number of new and changed files that are done.")
     total: int = Field(description="Number of new and changed files.")
     windows: int
     footage_seconds: float
-    states: dict[str, int] = Field(description="Number of files by outcome.")
+    states: dict[str, int] = Field(
+        description="Number of files by outcome; `missing` ones are gone, and removed by a job with `prune`."
+    )
     failures: list[Failure] = Field(description="The first hundred files that failed.")
     missing: list[str] = Field(description="The `roots` that aren't there, so they were skipped.")
     message: str = Field(description="Why the job failed; empty if it didn't.")
     started: float
     ended: float | None
+
+
+class JobList(BaseModel):
+    jobs: list[Job] = Field(description="The newest first.")

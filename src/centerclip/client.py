@@ -21,9 +21,11 @@ from centerclip.api import (
     Failure,
     FoundMoment,
     Job,
+    JobList,
     JobRequest,
     JobStarted,
     LibraryStats,
+    MonthList,
     ScoreCurve,
     SearchResult,
     Video,
@@ -102,7 +104,7 @@ class Client:
             query: words to add and subtract: `beach + sunset - people`.
             top: maximum number of hits per page.
             cursor: `next` of the previous page.
-            **filters: per_video, folder, min_duration, max_duration, after, before, where.
+            **filters: per_video, folder, min_duration, max_duration, after, before, where, sort.
         """
         params = {"q": query, "top": top, "cursor": cursor, **filters}
         return self._get("/api/search", SearchResult, params)
@@ -136,9 +138,18 @@ class Client:
             page = self.search(query, cursor=page.next, **filters)
             yield from page.hits
 
-    def videos(self, *, offset: int = 0, limit: int = 50) -> VideoList:
-        """The library's files, indexed and failed."""
-        return self._get("/api/videos", VideoList, {"offset": offset, "limit": limit})
+    def videos(self, *, offset: int = 0, limit: int = 50, **filters: Any) -> VideoList:
+        """The library's files, indexed and failed.
+
+        Args:
+            offset, limit: which of them.
+            **filters: folder, after, before, sort.
+        """
+        return self._get("/api/videos", VideoList, {"offset": offset, "limit": limit, **filters})
+
+    def months(self) -> MonthList:
+        """How many videos were recorded in each month."""
+        return self._get("/api/months", MonthList)
 
     def video(self, video_id: str) -> Video:
         """Information about a video."""
@@ -156,6 +167,10 @@ class Client:
         """Start to bring the library up to date; return the job's id."""
         request = JobRequest(prune=prune, retry_failed=retry_failed)
         return _parse(self._send("POST", "/api/index", json=request.model_dump()), JobStarted).job
+
+    def jobs(self) -> JobList:
+        """The jobs that the server remembers, the newest first."""
+        return self._get("/api/index", JobList)
 
     def job(self, job: str) -> Job:
         """The progress of a job."""

@@ -15,12 +15,16 @@ if TYPE_CHECKING:  # numpy takes 0.1 s to import, which the command line's help 
 
 __all__ = [
     "SAMPLINGS",
+    "SORTS",
     "BackendCost",
     "EncodedVideo",
     "EncodedWindow",
     "Failed",
     "Item",
+    "Recorded",
+    "RecordedSource",
     "Sampling",
+    "Sort",
     "VideoInfo",
     "Window",
     "WindowCost",
@@ -30,6 +34,9 @@ Sampling: TypeAlias = Literal["cheapest", "keys", "center"]
 """Which frame represents a stride of a window: the one that costs least to decode; a key frame, if need be of
 the stride before or after it; the one at its center."""
 SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
+Sort: TypeAlias = Literal["score", "date", "oldest"]
+"""The order of the hits found: best first, or by when their videos were recorded, newest or oldest first."""
+SORTS: tuple[Sort, ...] = get_args(Sort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +52,28 @@ class Item:
     id: str = ""
 
 
+RecordedSource: TypeAlias = Literal["container", "modified"]
+"""Where the time of a recording is from: the file's own metadata, or the time when the file was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """When a recording began, in seconds since the epoch.
+
+    `zone_minutes` is how far the clocks of the place were ahead of UTC; None if the file only has UTC.
+    """
+
+    seconds: float
+    zone_minutes: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
     """Metadata of a file; `modified_seconds` counts from the epoch.
 
     `width` and `height` are those of the upright picture (rotation applied).
     `video_id` is a hash of the content, so a moved file keeps it.
+    `recorded` is what the container says; None if it doesn't, so that `modified_seconds` stands in for it.
     """
 
     path: Path
@@ -62,6 +85,21 @@ class VideoInfo:
     codec: str
     size_bytes: int
     modified_seconds: float
+    recorded: Recorded | None = None
+
+    @property
+    def recorded_seconds(self) -> float:
+        """When the video was recorded, in seconds since the epoch, as far as known."""
+        return self.modified_seconds if self.recorded is None else self.recorded.seconds
+
+    @property
+    def recorded_source(self) -> RecordedSource:
+        return "modified" if self.recorded is None else "container"
+
+    @property
+    def recorded_zone(self) -> int | None:
+        """Minutes by which the clocks of the place were ahead of UTC, if known."""
+        return None if self.recorded is None else self.recorded.zone_minutes
 
 
 @dataclass(frozen=True, slots=True)

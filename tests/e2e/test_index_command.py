@@ -42,6 +42,10 @@ def test_a_folder_is_indexed_once_and_then_only_what_changed(
     (videos / "blue.mp4").rename(videos / "moved.mp4")
     (videos / "Ferien 2024" / "long one.mp4").unlink()
     shutil.copy(footage / "blue.mp4", videos / "new.mp4")
+    noticed = run("index", videos / "Ferien 2024", "--index", place)
+    assert [(state, Path(path).name) for state, path, *_ in noticed.rows] == [("missing", "long one.mp4")]
+    assert "1 indexed file isn't there any more" in noticed.err
+    assert "to remove what was deleted from the index, add --prune." in noticed.err
     later = run("index", videos, "--index", place, "--prune", "--json")
     results = later.records
     assert later.code == 0

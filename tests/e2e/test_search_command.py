@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import Run, assert_refused, in_terminal, without_escapes
 from rich.cells import cell_len
+from videos import make_video
 
 from centerclip.index import VideoIndex
 from centerclip.model import CenterCLIP
@@ -146,3 +149,45 @@ def test_search_ends_quietly_when_its_reader_closes_the_pipe(indexed: Path) -> N
         check=False,
     )
     assert (left.returncode, left.stdout, left.stderr) == (0, "", "")
+
+
+def test_hits_have_dates_and_are_sorted_and_limited_by_them(run: Run, model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "dated"
+    folder.mkdir()
+    for name, day, keys in (("spring", "2024-05-01T09:00:00Z", {}), ("summer", "2024-08-01T09:00:00Z", {})):
+        make_video(folder / f"{name}.mp4", frames=20, metadata={"creation_time": day}, container_options=keys)
+    make_video(folder / "plain.mp4", frames=20)
+    os.utime(folder / "plain.mp4", (0, datetime(2024, 6, 1, 12).timestamp()))
+    zoned = {"com.apple.quicktime.creationdate": "2024-07-01T18:00:00+0900"}
+    keys = {"movflags": "use_metadata_tags"}
+    make_video(folder / "phone.mov", frames=20, metadata=zoned, container_options=keys)
+    assert run("index", folder, "--index", tmp_path / "i", "--model", model).code == 0
+
+    def names(*args: object) -> list[str]:
+        done = run("search", "boat", "--index", tmp_path / "i", "--tail", *map(str, args), "--json")
+        assert done.code == 0
+        return [Path(hit["path"]).stem for hit in done.records]
+
+    assert names("--sort", "date") == ["summer", "phone", "plain", "spring"]
+    assert names("--sort", "oldest") == ["spring", "plain", "phone", "summer"]
+    best = names("--top", "2")
+    assert sorted(names("--top", "2", "--sort", "date")) == sorted(best)
+    assert names("--after", "2024-06-01", "--sort", "oldest", "--before", "2024-07-01") == ["plain", "phone"]
+    assert names("--where", "recorded > '2024-07-02'") == ["summer"]
+
+    (folder / "summer.mp4").unlink()
+    found = run("search", "boat", "--index", tmp_path / "i", "--tail", "--json", "--sort", "date")
+    by_name = {Path(hit["path"]).stem: hit for hit in found.records}
+    assert {name: hit["missing"] for name, hit in by_name.items()} == dict.fromkeys(by_name, False) | {
+        "summer": True
+    }
+    assert "1 file of these is missing" in found.err
+    assert by_name["phone"]["recorded"] == "2024-07-01T18:00:00+09:00"
+    assert by_name["phone"]["recorded_seconds"] == 1719824400.0
+    assert by_name["plain"]["recorded"].startswith("2024-06-01T12:00:00")
+    sources = {name: hit["recorded_source"] for name, hit in by_name.items()}
+    assert sources == dict.fromkeys(by_name, "container") | {"plain": "modified"}
+    problem = "'size' is not one of score, date, oldest"
+    assert_refused(run, problem, "search", "boat", "--sort", "size", code=2)
+    problem = "after='soon' isn't a date: write it like 2026-05-31"
+    assert_refused(run, problem, "search", "boat", "--after", "soon")

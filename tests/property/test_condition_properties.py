@@ -37,7 +37,7 @@ LENGTHS = [0.5, 1.0, 12.25, 1e-9, 3600.0, 1e9, 12.0]
 DAYS = ["2001-01-01", "2024-02-29", "2026-05-31T12:00:01Z"]
 TEXT_COLUMNS = ["path", "video_id", "codec", "state", "reason"]
 WHOLE_COLUMNS = ["size_bytes", "width", "height", "windows"]
-NUMBER_COLUMNS = ["duration_seconds", "frame_rate", "modified_seconds", "indexed_seconds"]
+NUMBER_COLUMNS = ["duration_seconds", "frame_rate", "modified_seconds", "indexed_seconds", "recorded"]
 OPERATORS = {
     "=": operator.eq,
     "<>": operator.ne,
@@ -182,7 +182,10 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> VideoIndex:
 @pytest.fixture(scope="module")
 def rows(index: VideoIndex) -> list[Row]:
     return [
-        {name: getattr(video.info, name, getattr(video, name, None)) for name in VIDEO_COLUMNS}
+        {
+            name: getattr(video.info, column.name, getattr(video, column.name, None))
+            for name, column in VIDEO_COLUMNS.items()
+        }
         | {"path": str(video.info.path)}
         for video in index.videos()
     ]

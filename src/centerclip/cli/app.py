@@ -5,6 +5,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some files failed, 130 s
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 import os
 import signal
@@ -27,6 +29,7 @@ from centerclip.cli.info import info
 from centerclip.cli.inspect import inspect
 from centerclip.cli.models import models
 from centerclip.cli.output import note
+from centerclip.cli.remove import remove
 from centerclip.cli.repair import repair
 from centerclip.cli.search import SearchCommand, search
 from centerclip.cli.serve import serve
@@ -49,6 +52,8 @@ class _Warnings(logging.Handler):
 
 
 _WARNINGS = _Warnings()
+# So that the interpreter doesn't look through all of torch's objects several times before it ends.
+atexit.register(gc.freeze)
 
 
 class _Group(TyperGroup):
@@ -95,6 +100,7 @@ app.command(cls=SearchCommand)(search)
 app.command()(serve)
 app.command()(info)
 app.command()(export)
+app.command()(remove)
 app.command()(repair)
 app.command()(models)
 app.command()(evaluate)

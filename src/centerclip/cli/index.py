@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from centerclip.cli import options
-from centerclip.cli.indexing import check_videos, run_indexing
+from centerclip.cli.indexing import Wanted, check_videos, run_indexing
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, write_json, write_tabs
+from centerclip.cli.watching import watch_indexing
+from centerclip.errors import VideoError
 from centerclip.records import SAMPLINGS
 from centerclip.schedule import check_schedule
 
@@ -52,6 +55,18 @@ def index(
     retry_failed: Annotated[
         bool, option("Retry only files that failed before. Default PATH: all of them.", "--retry-failed")
     ] = False,
+    watch: Annotated[
+        bool, option("Then go on: index what is added or changes, until Ctrl-C.", "--watch")
+    ] = False,
+    poll: Annotated[
+        float | None,
+        option(
+            "With --watch: look at this interval instead of waiting for the system's events. Default: 30 on "
+            "network folders.",
+            metavar="SEC",
+            min=0.1,
+        ),
+    ] = None,
     wait: Annotated[
         float,
         option("How long to wait while another process writes to the index. Default: 0.", metavar="SEC"),
@@ -81,19 +96,28 @@ def index(
     'centerclip[openvino]'). The first such run compares it with torch, which takes at most a tenth of the
     run's time; info shows the result.
 
+    With --watch, a file is indexed once it hasn't changed for two seconds, and the model stays loaded. A
+    folder that vanishes, such as an unplugged disk, keeps its videos in the index, and is watched again when
+    it is back. With --prune, deleted videos are removed too, except while their folder is empty.
+
     Piped output has one file per line, written as soon as it is done, tab-separated: state (indexed, failed,
-    skipped because it failed before, moved, removed), path, windows, reason. Unchanged files are left out.
+    skipped because it failed before, moved, missing, removed), path, windows, reason. Unchanged files are
+    left out.
 
     \b
     Examples:
       centerclip index ~/Videos
       centerclip index ~/Videos --prune          # later: only what changed
+      centerclip index ~/Videos --watch          # keep it up to date
       centerclip index --retry-failed            # after repairing files
       centerclip index clips/ --index s3://bucket/clips --model openai/clip-vit-base-patch16
     """
     # Find mistakes before loading a model and the packages that it needs.
     if not (paths or retry_failed):
         raise typer.BadParameter("name at least one video or folder", ctx, param_hint="PATH")
+    if (watch and retry_failed) or (poll is not None and not watch):
+        rule = "--watch and --retry-failed exclude each other" if watch else "--poll needs --watch"
+        raise typer.BadParameter(rule, ctx, param_hint="--watch" if watch else "--poll")
     if schedule is not None:
         check_schedule(schedule)
     chosen = next((known for known in SAMPLINGS if known == sampling), None)
@@ -108,11 +132,16 @@ def index(
     if not places:
         note("No failed files to retry.")
         return
-    if not (prune and store.model):  # with --prune, a folder may have become empty
+    if not (watch or (prune and store.model)):  # with --prune, a folder may have become empty
         check_videos(places)
+    elif not any(map(os.path.exists, places)):
+        names = ", ".join(map(str, places))
+        raise VideoError(f"{names}: there is no such file or folder; check the spelling")
 
     from centerclip.cli.loading import load_encoder
     from centerclip.indexing import estimate_windows
+
+    there = [path for path in places if os.path.exists(path)] if watch else places
 
     length = window or (store.model.window_seconds if store.model else 12.0)
     encoder = load_encoder(
@@ -127,7 +156,7 @@ def index(
         precision=precision,
         backend=backend,
         workers=workers,
-        windows=partial(estimate_windows, store, places, length, retry_failed=retry_failed),
+        windows=partial(estimate_windows, store, there, length, retry_failed=retry_failed),
     )
     if store.model is None:
         note(f"Creating an index with {encoder.name}, schedule {encoder.model.schedule}")
@@ -139,8 +168,9 @@ def index(
             write_json(asdict(result) | {"path": str(result.path)})
         elif not on_terminal():
             write_tabs((result.state, result.path, result.windows, result.reason))
+        sys.stdout.flush()  # readers of a pipe wait for each file
 
-    code = run_indexing(
-        encoder, store, places, prune=prune, retry_failed=retry_failed, wait_seconds=wait, on_result=show
-    )
-    raise typer.Exit(code)
+    wanted = Wanted(encoder, store, prune, retry_failed, wait, show)
+    if watch:
+        raise typer.Exit(watch_indexing(wanted, places, poll_seconds=poll))
+    raise typer.Exit(run_indexing(wanted, places))

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,22 @@ from centerclip.errors import VideoError
 if TYPE_CHECKING:
     from centerclip.embedding import VideoEncoder
     from centerclip.index import Finished, VideoIndex
-    from centerclip.indexing import FileResult
+    from centerclip.indexing import FileResult, FolderWatch
 
-__all__ = ["SOME_FAILED", "check_videos", "run_indexing"]
+__all__ = [
+    "SOME_FAILED",
+    "STOPPING",
+    "Outcome",
+    "Wanted",
+    "check_videos",
+    "report",
+    "report_failures",
+    "run_indexing",
+    "summary_of",
+    "sync_once",
+]
 
+STOPPING = "\nStopping; what is encoded is kept. Press Ctrl-C again to stop now."
 SOME_FAILED = 3
 """Exit code of a run that finished, but in which some files failed."""
 
@@ -48,16 +61,33 @@ def check_videos(paths: Sequence[Path]) -> None:
         )
 
 
-def run_indexing(
-    encoder: VideoEncoder,
-    store: VideoIndex,
-    paths: Sequence[Path],
-    *,
-    prune: bool = False,
-    retry_failed: bool = False,
-    wait_seconds: float = 0.0,
-    on_result: Callable[[FileResult], None] = lambda _: None,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to bring up to date, and how.
+
+    `show` is called with each result.
+    """
+
+    encoder: VideoEncoder
+    store: VideoIndex
+    prune: bool = False
+    retry_failed: bool = False
+    wait_seconds: float = 0.0
+    show: Callable[[FileResult], None] = lambda _: None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run did."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    failed: list[FileResult] = field(default_factory=list)
+    finished: Finished | None = None
+    footage_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+def run_indexing(wanted: Wanted, paths: Sequence[Path]) -> int:
     """Update an index with a bar, and print a summary on stderr.
 
     Ctrl-C or SIGTERM ends the run early and keeps what is encoded.
@@ -65,64 +95,96 @@ def run_indexing(
     Returns:
         The exit code: 0, `SOME_FAILED`, or 128 plus the number of the signal.
     """
+    with StopRequest(STOPPING) as request:
+        outcome = sync_once(wanted, paths, request)
+    report(wanted, outcome, stopped=bool(request))
+    return request.exit_code or (SOME_FAILED if outcome.failed else 0)
+
+
+def sync_once(
+    wanted: Wanted, paths: Sequence[Path], request: StopRequest, watch: FolderWatch | None = None
+) -> Outcome:
+    """Update an index with a bar; `watch` says which files to leave for later."""
     from centerclip.indexing import SyncOptions, SyncProgress, sync
 
-    states: Counter[str] = Counter()
-    failed: list[FileResult] = []
-    finished: list[Finished] = []
-    last, began = SyncProgress(0, 0), time.monotonic()
-    request = StopRequest("\nStopping; what is encoded is kept. Press Ctrl-C again to stop now.")
-    with request, FootageBar("Indexing") as bar:
+    outcome, began = Outcome(), time.monotonic()
+    with FootageBar("Indexing") as bar:
 
-        def watch(progress: SyncProgress) -> None:
-            nonlocal last
-            last = progress
+        def follow(progress: SyncProgress) -> None:
+            outcome.footage_seconds = progress.footage_seconds
             bar.follow(progress)
 
+        def finish(finished: Finished) -> None:
+            outcome.finished = finished
+
         options = SyncOptions(
-            prune=prune,
-            retry_failed=retry_failed,
-            wait_seconds=wait_seconds,
-            on_progress=watch,
-            on_finish=finished.append,
+            prune=wanted.prune,
+            retry_failed=wanted.retry_failed,
+            wait_seconds=wanted.wait_seconds,
+            on_progress=follow,
+            on_finish=finish,
             should_stop=lambda: bool(request),
         )
-        with closing(sync(store, paths, encoder, options)) as results:
+        if watch is not None:
+            options = replace(options, careful=True, is_growing=watch.is_growing)
+        with closing(sync(wanted.store, paths, wanted.encoder, options)) as results:
             for result in results:
-                states[result.state] += 1
+                outcome.states[result.state] += 1
                 if result.state == "failed":
-                    failed.append(result)
-                on_result(result)
-    seconds = time.monotonic() - began
-    took = f"{duration(last.footage_seconds)} of footage in {duration(seconds)}"
-    if last.footage_seconds and seconds:
-        took += f" ({multiple(last.footage_seconds / seconds)})"
-    if request:
+                    outcome.failed.append(result)
+                wanted.show(result)
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def report(wanted: Wanted, outcome: Outcome, *, stopped: bool = False) -> None:
+    """Print what a run did, and what the index contains."""
+    store, states, finished = wanted.store, outcome.states, outcome.finished
+    if stopped:
         videos = store.stats().videos if store.model else 0
         note(f"Stopped. The index contains {count(videos, 'video')}; run the same command to continue.")
     else:
-        note(_summary_of(states, took))
-    for run in finished:
-        held = run.stats
+        note(summary_of(outcome))
+    if finished is not None:
+        held = finished.stats
         note(
             f"The index contains {count(held.videos, 'video')} in {count(held.windows, 'window')}, "
             f"{size(held.size_bytes)}, at {short_path(store.location)}"
         )
-        if run.built_ann:
+        if finished.built_ann:
             note("The index is large, so it now has an approximate search index as well.")
     if states["skipped"]:
         skipped = count(states["skipped"], "unchanged file")
         note(f"Skipped {skipped} that failed before; to retry, add --retry-failed.")
+    if states["missing"]:
+        gone = count(states["missing"], "indexed file")
+        verb = "isn't" if states["missing"] == 1 else "aren't"
+        note(f"{gone} {verb} there any more; to remove what was deleted from the index, {_how(wanted)}.")
+    report_failures(outcome)
+
+
+def _how(wanted: Wanted) -> str:
+    # A run that watches leaves files alone whose folder is empty, because a disk may not be mounted.
+    return "run `centerclip index PATH --prune` once" if wanted.prune else "add --prune"
+
+
+def report_failures(outcome: Outcome) -> None:
+    """List the files that failed in a run."""
+    failed = outcome.failed
     if failed:
         note(f"{count(len(failed), 'file')} failed:", style="red")
         for result in failed[:_LISTED]:
             note(f"{short_path(result.path)}: {result.reason}", indent=2)
         if len(failed) > _LISTED:
             note(f"... and {len(failed) - _LISTED:,} more; centerclip info lists them all", indent=2)
-    return request.exit_code or (SOME_FAILED if failed else 0)
 
 
-def _summary_of(states: Counter[str], took: str) -> str:
+def summary_of(outcome: Outcome) -> str:
+    """Return one line about a run."""
+    states = outcome.states
+    took = f"{duration(outcome.footage_seconds)} of footage in {duration(outcome.seconds)}"
+    if outcome.footage_seconds and outcome.seconds:
+        took += f" ({multiple(outcome.footage_seconds / outcome.seconds)})"
     parts = [f"{states[state]:,} {state}" for state in ("failed", "moved", "removed") if states[state]]
     unchanged = count(states["unchanged"], "video") + " unchanged"
     if not (states["indexed"] or parts):

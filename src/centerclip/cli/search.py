@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from centerclip.cli import options, outlets
-from centerclip.cli.formats import clock, short_path, shorten
+from centerclip.cli.dates import facts_of
+from centerclip.cli.formats import clock, count, short_path, shorten
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, stdout, table, write_json, write_paths, write_tabs
+from centerclip.records import SORTS
 
 if TYPE_CHECKING:
     from centerclip.search import Hit
@@ -56,6 +59,17 @@ def search(
     ] = 1,
     moments: Annotated[bool, option("Don't limit moments per video.", "--moments")] = False,
     where: Annotated[str | None, option("Search only where this condition holds.", metavar="SQL")] = None,
+    after: Annotated[
+        str, option("Only videos recorded on this day or later: 2026-05-31.", metavar="DAY")
+    ] = "",
+    before: Annotated[
+        str,
+        option("Only videos recorded on this day or earlier, or by a time.", metavar="DAY"),
+    ] = "",
+    sort: Annotated[
+        str,
+        option("Order of the results: score, date (newest first) or oldest.", metavar="NAME"),
+    ] = "score",
     tail: Annotated[bool, option("Include weak matches.", "--tail")] = False,
     json: options.Json = False,
     paths: Annotated[bool, option("Print only the paths of the videos, one per line.", "--paths")] = False,
@@ -85,10 +99,15 @@ def search(
     Scores are cosines. They rank the hits of one query; don't compare them across queries. The bar shows
     where a hit lies between an unrelated video and the best hit.
 
+    A video was recorded when its file says so; if it doesn't, the time counts when the file was changed.
+    --sort orders the --top best results and doesn't change which ones they are. --after and --before include
+    the day or time (2026-05-31T18:00) given, in this machine's time zone unless it names one.
+
     Conditions for --where compare path, duration_seconds, start_ms, end_ms, width, height, frame_rate,
-    codec, size_bytes, modified_seconds and video_id with =, <>, <, <=, >, >=, like, ilike, in, between and
-    is null, joined by and, or, not and parentheses. Text is in single quotes; in patterns % stands for any
-    text, _ for one character. modified_seconds can be compared with a date: '2026-05-31'.
+    codec, size_bytes, recorded, modified_seconds and video_id with =, <>, <, <=, >, >=, like, ilike, in,
+    between and is null, joined by and, or, not and parentheses. Text is in single quotes; in patterns %
+    stands for any text, _ for one character. recorded and modified_seconds can be compared with a date:
+    '2026-05-31'.
 
     Piped output has one moment per line, tab-separated: path, start and end in seconds, score, and
     strength from 0 to 1.
@@ -104,12 +123,14 @@ def search(
       centerclip search "beach + sunset - people" --top 5
       centerclip search "2:cake + ./grandma.jpg" --moments
       centerclip search "a red car" --where "duration_seconds > 60 and path like '%/2024/%'"
+      centerclip search birthday --after 2024-05-01 --before 2024-05-31 --sort date
       centerclip search "fireworks" --paths --null | xargs -0 mpv
       centerclip search "fireworks" --play
       centerclip search "goal" --moments --clips ~/goals --pad 2 --fcpxml goals.fcpxml
     """
     from centerclip.index.columns import WINDOW_COLUMNS
-    from centerclip.index.conditions import parse_condition
+    from centerclip.index.conditions import parse_condition, recorded_between
+    from centerclip.index.sql import all_of
     from centerclip.search import parse_query
 
     # Mistakes are found before anything is loaded.
@@ -123,6 +144,10 @@ def search(
         player=player,
     )
     out.check()
+    only = all_of(only, recorded_between(after, before))
+    order = next((known for known in SORTS if known == sort), None)
+    if order is None:
+        raise typer.BadParameter(f"{sort!r} is not one of {', '.join(SORTS)}", param_hint="--sort")
 
     from centerclip.cli.loading import load_encoder, load_sentence_encoder
     from centerclip.index import VideoIndex
@@ -139,23 +164,41 @@ def search(
     if remark := language_note(wanted, model or (store.model.name if store.model else "")):
         note(remark, style="yellow")
     hits = Searcher(store, encoder).search(
-        wanted, top=top, per_video=None if moments else per_video, where=only, tail=tail
+        wanted, top=top, per_video=None if moments else per_video, where=only, tail=tail, sort=order
     )
+    facts = facts_of(store, [hit.path for hit in hits])
+    missing = {path for path, fact in facts.items() if fact.missing}
     if json:
         cut = out.cut(hits)  # before the hits are printed, which then name their clips
-        write_json(*(asdict(hit) | {"path": str(hit.path)} | cut.get(hit.rank, {}) for hit in hits))
+        more = (asdict(facts[hit.path]) | cut.get(hit.rank, {}) for hit in hits)
+        write_json(
+            *(asdict(hit) | {"path": str(hit.path)} | rest for hit, rest in zip(hits, more, strict=True))
+        )
     elif paths or null:
         write_paths([hit.path for hit in hits], null=null)
     elif on_terminal():
-        show_hits(hits)
+        dated = sort != "score" or after or before
+        days = [facts[hit.path].recorded[:10] for hit in hits] if dated else []
+        show_hits(hits, last="recorded" if dated else "", extras=days, missing=missing)
     else:
         write_tabs(*map(_fields, hits))
     if not hits:
-        note(_why_nothing(len(store), where))
+        note(_why_nothing(len(store), " ".join(filter(None, (where, after, before)))))
+    if missing:
+        note(
+            f"{count(len(missing), 'file')} of these {'is' if len(missing) == 1 else 'are'} missing: moved, "
+            "deleted, or on a disk that isn't connected. To find moved files and forget deleted ones: "
+            "centerclip index PATH --prune"
+        )
+    if not hits:
         return
     if not json:
         out.cut(hits)
     raise typer.Exit(out.finish(hits, title=" ".join(query)))
+
+
+def _described(hit: Hit) -> dict[str, Any]:
+    return asdict(hit) | {"path": str(hit.path)}
 
 
 def _fields(hit: Hit) -> tuple[object, ...]:
@@ -163,8 +206,16 @@ def _fields(hit: Hit) -> tuple[object, ...]:
     return hit.path, *times, f"{hit.score:.4f}", f"{hit.strength:.2f}"
 
 
-def show_hits(hits: Sequence[Hit], *, last: str = "", extras: Sequence[str] = ()) -> None:
-    """Print hits as a table; `extras` are the cells of an additional column with the heading `last`."""
+def show_hits(
+    hits: Sequence[Hit], *, last: str = "", extras: Sequence[str] = (), missing: Collection[Path] = ()
+) -> None:
+    """Print hits as a table.
+
+    Args:
+        hits: in the order to show.
+        last: heading of an additional column, if any, with the cells `extras`.
+        missing: files that aren't there, which are marked.
+    """
     from rich.style import Style
     from rich.text import Text
 
@@ -175,7 +226,8 @@ def show_hits(hits: Sequence[Hit], *, last: str = "", extras: Sequence[str] = ()
     rows = table(*names, right=("#", "score", "start", "end"))
     taken = 5 + 2 * (len(names) - 1) + _BAR + 2 * 7 + max(map(len, (last, *extras))) + len(str(len(hits)))
     for place, hit in enumerate(hits):
-        name = shorten(short_path(hit.path), max(20, console.width - taken))
+        mark = " (missing)" if hit.path in missing else ""
+        name = shorten(short_path(hit.path), max(20, console.width - taken - len(mark)))
         rows.add_row(
             str(hit.rank),
             f"{hit.score:.3f}",
@@ -183,7 +235,7 @@ def show_hits(hits: Sequence[Hit], *, last: str = "", extras: Sequence[str] = ()
             clock(hit.start),
             clock(hit.end),
             *([extras[place]] if last else []),
-            Text(name, style=Style(link=hit.path.as_uri() if hit.path.is_absolute() else None)),
+            Text(name + mark, style=Style(link=hit.path.as_uri() if hit.path.is_absolute() else None)),
         )
     console.print(rows)
 

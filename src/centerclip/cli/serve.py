@@ -30,6 +30,16 @@ def serve(
             metavar="PATH",
         ),
     ] = None,
+    watch: Annotated[bool, option("Index changes in the folders without being asked to.", "--watch")] = False,
+    poll: Annotated[
+        float | None,
+        option(
+            "With --watch: look at this interval instead of waiting for the system's events. Default: 30 on "
+            "network folders.",
+            metavar="SEC",
+            min=0.1,
+        ),
+    ] = None,
     open_page: Annotated[bool, option("Open the page in a browser.", "--open")] = False,
     log: Annotated[bool, option("Log each request to stderr.", "--log")] = False,
     index: options.IndexLocation = None,
@@ -46,12 +56,14 @@ def serve(
     people open /?token=TOKEN once. The connection isn't encrypted: put a TLS proxy in front of it. To use
     more processes or machines, run several servers behind that proxy.
 
-    The index can change while it is served, by `centerclip index` or from the page. Ctrl-C stops the server
-    after the requests in progress.
+    The index can change while it is served, by `centerclip index` or from the page. With --watch, new and
+    changed files are indexed once they haven't changed for two seconds. Ctrl-C stops the server after the
+    requests in progress.
 
     \b
     Examples:
       centerclip serve --open
+      centerclip serve --folder ~/Videos --watch
       centerclip serve --index clips.index --port 9000
       CENTERCLIP_TOKEN=$(openssl rand -hex 16) centerclip serve --host 0.0.0.0
     """
@@ -68,11 +80,17 @@ def serve(
 
     folders = tuple(path.expanduser().absolute() for path in folder or ())
     token = os.environ.get("CENTERCLIP_TOKEN") or None
-    settings = ServerSettings(host=host, port=port, token=token, folders=folders)
+    settings = ServerSettings(
+        host=host, port=port, token=token, folders=folders, watch=watch, poll_seconds=poll
+    )
     store = VideoIndex(options.index_location(index))
-    if folders:
+    if watch and not (folders or store.roots):
+        raise ConfigError("--watch needs a folder: add --folder PATH, or run centerclip index PATH first")
+    if missing := [str(path) for path in folders if not path.exists()]:
+        raise ConfigError(f"{missing[0]}: there is no such file or folder; check the spelling")
+    if folders and not watch:
         check_videos(folders)
-    if store.model is None:
+    if store.model is None and not folders:
         note("The index is empty; the page explains how to fill it.")
     if log:
         running.log_requests()

@@ -36,6 +36,7 @@ FILE_COLUMNS = (
     Column("height", "int32"),
     Column("frame_rate", "float64"),
     Column("codec", "string"),
+    Column("recorded_seconds", "float64", is_instant=True),
 )
 TIME_COLUMNS = (Column("start_ms", "int64"), Column("end_ms", "int64"))
 STATE_COLUMNS = (
@@ -43,9 +44,18 @@ STATE_COLUMNS = (
     Column("reason", "string"),
     Column("windows", "int64"),
     Column("indexed_seconds", "float64", is_instant=True),
+    Column("recorded_source", "string"),
+    Column("recorded_zone", "int32"),
 )
 
-WINDOW_COLUMNS: Mapping[str, Column] = {column.name: column for column in FILE_COLUMNS + TIME_COLUMNS}
+
+def _called(columns: tuple[Column, ...]) -> Mapping[str, Column]:
+    return {_SHORT.get(column.name, column.name): column for column in columns}
+
+
+_SHORT = {"recorded_seconds": "recorded"}
+"""What people call a column in conditions, if it isn't its name."""
+WINDOW_COLUMNS = _called(FILE_COLUMNS + TIME_COLUMNS)
 """What conditions on windows can use."""
-VIDEO_COLUMNS: Mapping[str, Column] = {column.name: column for column in FILE_COLUMNS + STATE_COLUMNS}
+VIDEO_COLUMNS = _called(FILE_COLUMNS + STATE_COLUMNS)
 """What conditions on videos can use."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import NoReturn
 
 from sqlglot import exp
@@ -18,12 +18,14 @@ from sqlglot import exp
 from centerclip.errors import QueryError
 from centerclip.index.columns import Column
 from centerclip.index.grammar import RefusedError, parse_tree
-from centerclip.index.sql import Condition, literal
+from centerclip.index.sql import Condition, all_of, compare, literal
 
-__all__ = ["instant", "parse_condition"]
+__all__ = ["instant", "parse_condition", "recorded_between"]
 
 _MAX_VALUES = 200
 _MAX_PATTERN, _MAX_WILDCARDS = 300, 10
+_DAY_LETTERS = 10
+"""A longer date also has a time of day."""
 
 _COMPARISONS: Mapping[type[exp.Expr], str] = {
     exp.EQ: "=",
@@ -77,11 +79,42 @@ def instant(text: str) -> float:
     """
     text = text.strip()
     try:
-        if len(text) <= 10:
+        if len(text) <= _DAY_LETTERS:
             return datetime.combine(date.fromisoformat(text), time()).astimezone().timestamp()
         return datetime.fromisoformat(text).astimezone().timestamp()
     except (OverflowError, OSError) as error:
         raise ValueError(str(error)) from error
+
+
+def recorded_between(after: str = "", before: str = "") -> Condition | None:
+    """Return the condition that a video was recorded in a span; None without limits.
+
+    Args:
+        after, before: a day, or a date and time, in ISO 8601 and in this machine's time zone unless it names
+            one. Both are inclusive: a day counts from its first instant, or to its last.
+
+    Raises:
+        QueryError: not a date.
+    """
+    first = compare("recorded_seconds", ">=", _day("after", after)) if after.strip() else None
+    return all_of(first, _until(before.strip()) if before.strip() else None)
+
+
+def _until(text: str) -> Condition | None:
+    last = _day("before", text)
+    if len(text) > _DAY_LETTERS:
+        return compare("recorded_seconds", "<=", last)
+    day = date.fromisoformat(text)
+    if day == date.max:
+        return None  # no later day can be written
+    return compare("recorded_seconds", "<", _day("before", (day + timedelta(days=1)).isoformat()))
+
+
+def _day(name: str, text: str) -> float:
+    try:
+        return instant(text)
+    except ValueError:
+        raise QueryError(f"{name}={text!r} isn't a date: write it like 2026-05-31") from None
 
 
 class _Reader:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from centerclip.errors import IndexStoreError
 from centerclip.index.columns import WINDOW_COLUMNS
+from centerclip.index.recorded import readable
 
 __all__ = ["write_export"]
 
@@ -42,7 +43,8 @@ def write_export(table: Any, embed_size: int, folder: Path) -> int:
 def _write(table: Any, embed_size: int, vectors_file: Path, rows_file: Path) -> int:
     count = int(table.count_rows())
     vectors = np.lib.format.open_memmap(vectors_file, mode="w+", dtype=np.float32, shape=(count, embed_size))
-    batches = table.search().select([*WINDOW_COLUMNS, "vector"]).to_batches(_BATCH)
+    columns = readable(table, [column.name for column in WINDOW_COLUMNS.values()])
+    batches = table.search().select([*columns, "vector"]).to_batches(_BATCH)
     described = [(field.name, field.type) for field in batches.schema if field.name != "vector"]
     schema = pa.schema([*described, ("image_path", pa.string())])
     at = 0

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from centerclip.index.conditions import instant
+from centerclip.index.recorded import fitted, readable
 from centerclip.index.schema import StoredVideo, milliseconds, to_video
 from centerclip.index.sql import Condition, equals
 
-__all__ = ["folders_of", "picture_at", "videos_of"]
+__all__ = ["VideoSort", "folders_of", "months_of", "paths_below", "picture_at", "videos_of"]
 
+VideoSort: TypeAlias = Literal["path", "date", "oldest"]
+"""The order of files: by path, or by when they were recorded, newest or oldest first."""
+_FIRST_SECONDS, _LAST_SECONDS = -5e9, 2.4e11
+"""The years 1811 and 9575, so that each time is a date; files may claim any time of modification."""
 _SEPARATOR = re.escape(os.sep)
 
 
@@ -29,15 +38,51 @@ def picture_at(pictures: Any, video_id: str, seconds: float) -> bytes | None:
     return jpeg
 
 
-def videos_of(videos: Any, only: Condition | None, offset: int, limit: int | None) -> list[StoredVideo]:
-    """Return the files that meet a condition, ordered by path; None for all."""
+def videos_of(
+    videos: Any, only: Condition | None, offset: int, limit: int | None, sort: VideoSort = "path"
+) -> list[StoredVideo]:
+    """Return the files that meet a condition, None for all; equal ones are ordered by path."""
     from lancedb.query import ColumnOrdering
 
-    query = videos.search().offset(offset).limit(limit)
-    query = query.order_by([ColumnOrdering(column_name="path", ascending=True)])
+    order = [ColumnOrdering(column_name="path", ascending=True)]
+    if sort != "path":
+        (recorded,) = readable(videos, ["recorded_seconds"])
+        order.insert(0, ColumnOrdering(column_name=recorded, ascending=sort == "oldest"))
+    query = videos.search().offset(offset).limit(limit).order_by(order)
     if only is not None:
-        query = query.where(only.sql)
+        query = query.where(fitted(videos, only))
     return [to_video(row) for row in query.to_arrow().to_pylist()]
+
+
+def months_of(videos: Any) -> list[tuple[date, int, float]]:
+    """Return the first day of each month in which videos were recorded, by this machine's clocks.
+
+    With it, the number of videos and their total seconds; in order of time, computed by columns.
+    """
+    (recorded,) = readable(videos, ["recorded_seconds"])
+    rows = videos.search().where("state = 'done'").select([recorded, "duration_seconds"]).to_arrow()
+    seconds = np.clip(np.nan_to_num(rows[recorded].to_numpy()), _FIRST_SECONDS, _LAST_SECONDS)
+    order = np.argsort(seconds)
+    seconds, lengths = seconds[order], rows["duration_seconds"].to_numpy()[order]
+    # By UTC, a video may belong to a month before or after its own.
+    by_utc = np.unique(seconds.astype("datetime64[s]").astype("datetime64[M]"))
+    nearby = np.unique(by_utc[:, None] + np.arange(-1, 3))
+    days = [month.astype("datetime64[D]").item() for month in nearby]
+    bounds = np.searchsorted(seconds, [instant(day.isoformat()) for day in days])
+    sums = np.concatenate([[0.0], np.cumsum(lengths)])
+    found = zip(days, pairwise(bounds.tolist()), strict=False)
+    return [(day, end - start, float(sums[end] - sums[start])) for day, (start, end) in found if end > start]
+
+
+def paths_below(paths: Any, places: Iterable[str]) -> list[Path]:
+    """Return those of some absolute paths, an Arrow column, that are among places or below them; sorted."""
+    import pyarrow.compute as pc
+
+    found: set[str] = set()
+    for place in places:
+        inside = pc.starts_with(paths, pattern=os.path.join(place, ""))
+        found.update(paths.filter(pc.or_(inside, pc.equal(paths, place))).to_pylist())
+    return [Path(path) for path in sorted(found)]
 
 
 def folders_of(paths: Any) -> list[Path]:

@@ -19,8 +19,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from centerclip.index.columns import FILE_COLUMNS, VIDEO_COLUMNS, WINDOW_COLUMNS
-from centerclip.records import EncodedVideo, Failed, VideoInfo, Window
+from centerclip.index.columns import FILE_COLUMNS, STATE_COLUMNS, TIME_COLUMNS
+from centerclip.records import EncodedVideo, Failed, Recorded, VideoInfo, Window
 
 __all__ = [
     "KEYS",
@@ -46,8 +46,8 @@ KEYS = {
     "meta": ["key"],
 }
 """The tables and their primary keys, which identify rows to merge."""
-_DESCRIBED = ("path", "video_id", "duration_seconds", "start_ms", "end_ms")
-WINDOW_READ = (*_DESCRIBED, "vector", "segments", "bounds_ms")
+_ARRAYS = ("vector", "segments", "bounds_ms")
+WINDOW_READ = ("path", "video_id", "duration_seconds", "recorded_seconds", "start_ms", "end_ms", *_ARRAYS)
 """The columns of a `StoredWindow`. Each further column adds 1 to 7 ms to a search of 1,000,000 windows, even
 if few are found."""
 
@@ -57,16 +57,18 @@ def schemas(embed_size: int) -> dict[str, pa.Schema]:
 
     A window has its vector (E float32), its segments (S * E float16) and their S + 1 bounds.
     """
-    known = {name: column.type for name, column in {**WINDOW_COLUMNS, **VIDEO_COLUMNS}.items()}
+    files = {column.name: column.type for column in FILE_COLUMNS}
+    times = {column.name: column.type for column in TIME_COLUMNS}
+    states = {column.name: column.type for column in STATE_COLUMNS}
     arrays = {
         "vector": pa.list_(pa.float32(), embed_size),
         "segments": pa.list_(pa.float16()),
         "bounds_ms": pa.list_(pa.int64()),
     }
     tables: dict[str, dict[str, Any]] = {
-        "windows": {name: known[name] for name in WINDOW_COLUMNS} | arrays,
-        "pictures": {name: known[name] for name in ("path", "video_id", "start_ms")} | {"jpeg": pa.binary()},
-        "videos": {name: known[name] for name in VIDEO_COLUMNS},
+        "windows": files | times | arrays,
+        "pictures": {"path": "string", "video_id": "string", "start_ms": "int64", "jpeg": pa.binary()},
+        "videos": files | states,
         "meta": {"key": "string", "value": "string"},
     }
     return {
@@ -87,8 +89,9 @@ def _field(keys: Sequence[str], name: str, kind: pa.DataType | str) -> pa.Field:
 class StoredWindow:
     """A window as stored in the index.
 
-    `path`, `video_id` and `duration_seconds` are its file's. `vector` [E] and `segments` [S, E] are float32.
-    `bounds` [S + 1] float64 are seconds in the file: segment s lasts from `bounds[s]` to `bounds[s + 1]`.
+    `path`, `video_id`, `duration_seconds` and `recorded_seconds` are its file's. `vector` [E] and `segments`
+    [S, E] are float32. `bounds` [S + 1] float64 are seconds in the file: segment s lasts from `bounds[s]` to
+    `bounds[s + 1]`.
     `score` is the cosine with the query if it comes from a search, otherwise NaN.
     """
 
@@ -100,6 +103,7 @@ class StoredWindow:
     segments: NDArray[np.float32]
     bounds: NDArray[np.float64]
     score: float = float("nan")
+    recorded_seconds: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +159,14 @@ def picture_rows(videos: Sequence[EncodedVideo]) -> pa.Table:
 
 def video_rows(results: Sequence[EncodedVideo | Failed]) -> pa.Table:
     """Return one row per file, with the current time."""
-    columns = _info_columns([_describe(result) for result in results])
+    infos = [_describe(result) for result in results]
+    columns = _info_columns(infos)
     columns["state"] = ["failed" if isinstance(result, Failed) else "done" for result in results]
     columns["reason"] = [result.reason if isinstance(result, Failed) else "" for result in results]
     columns["windows"] = [0 if isinstance(result, Failed) else len(result.windows) for result in results]
     columns["indexed_seconds"] = [time.time()] * len(results)
+    columns["recorded_source"] = [info.recorded_source for info in infos]
+    columns["recorded_zone"] = [info.recorded_zone for info in infos]
     return pa.table(columns, schema=schemas(0)["videos"])
 
 
@@ -185,8 +192,8 @@ def merge(table: Any, rows: pa.Table, gone: str | None = None) -> int:
 
 
 def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[StoredWindow]:
-    """Convert a table with the columns `WINDOW_READ`."""
-    described = table.select(list(_DESCRIBED)).to_pylist()
+    """Convert a table with the columns `WINDOW_READ`, as `readable` returns them."""
+    described = table.select([name for name in table.column_names if name not in _ARRAYS]).to_pylist()
     vectors = table["vector"].combine_chunks()
     embed_size = vectors.type.list_size
     matrix = vectors.flatten().to_numpy().reshape(-1, embed_size)
@@ -197,6 +204,7 @@ def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[S
             path=Path(row["path"]),
             video_id=row["video_id"],
             duration_seconds=row["duration_seconds"],
+            recorded_seconds=row.get("recorded_seconds", row.get("modified_seconds")) or 0.0,
             window=Window(row["start_ms"] / 1000, row["end_ms"] / 1000),
             vector=matrix[at],
             segments=segments[at].reshape(-1, embed_size),  # [S, E]
@@ -215,9 +223,12 @@ def _rows_of(column: pa.ChunkedArray, kind: Any) -> list[NDArray[Any]]:
 
 
 def to_video(row: dict[str, Any]) -> StoredVideo:
-    info = VideoInfo(
-        **{column.name: row[column.name] for column in FILE_COLUMNS} | {"path": Path(row["path"])}
-    )
+    """Convert a row of the table of videos; one of an earlier version has no time of its own."""
+    known = {column.name: row[column.name] for column in FILE_COLUMNS if column.name != "recorded_seconds"}
+    recorded = None
+    if row.get("recorded_source") == "container":
+        recorded = Recorded(row["recorded_seconds"], row["recorded_zone"])
+    info = VideoInfo(**{**known, "path": Path(row["path"])}, recorded=recorded)
     return StoredVideo(info, row["state"], row["reason"], row["windows"], row["indexed_seconds"])
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from centerclip.index.recorded import fitted, readable
 from centerclip.index.restriction import Restriction
 from centerclip.index.schema import WINDOW_READ, StoredWindow, to_windows
 from centerclip.index.sql import Condition
@@ -100,6 +101,10 @@ class Snapshot:
         self.version = int(table.version)
 
     @cached_property
+    def _columns(self) -> list[str]:
+        return readable(self._table, WINDOW_READ)
+
+    @cached_property
     def count(self) -> int:
         return int(self._table.count_rows())
 
@@ -126,7 +131,7 @@ class Snapshot:
 
     def rows(self, where: Condition) -> list[StoredWindow]:
         """Return the windows that meet a condition, ordered by path and time."""
-        rows = self._table.search().where(where.sql).select(list(WINDOW_READ)).to_arrow()
+        rows = self._table.search().where(fitted(self._table, where)).select(self._columns).to_arrow()
         rows = rows.sort_by([("path", "ascending"), ("start_ms", "ascending")])
         return to_windows(rows)
 
@@ -174,11 +179,11 @@ class Snapshot:
         ms.
         """
         query = self._table.search(vector, vector_column_name="vector").distance_type("cosine")
-        query = query.select([*(WINDOW_READ if whole else ["video_id"]), "_distance"]).with_row_id(True)
+        query = query.select([*(self._columns if whole else ["video_id"]), "_distance"]).with_row_id(True)
         query = query.limit(wanted).nprobes(_PROBES).refine_factor(math.ceil(_CANDIDATES / wanted))
         if only.where is not None:
             # As many further partitions as it takes to find enough rows that meet the condition.
-            query = query.where(only.where.sql, prefilter=True).maximum_nprobes(0)
+            query = query.where(fitted(self._table, only.where), prefilter=True).maximum_nprobes(0)
         rows = only.read(query)
         scores = 1 - rows["_distance"].to_numpy().astype(np.float32)
         row_ids = rows["_rowid"].to_numpy().astype(np.int64)
@@ -190,7 +195,8 @@ class Snapshot:
         if only.where is None:
             return None
         # The store returns at least one column, so the smallest.
-        rows = only.read(self._table.search().where(only.where.sql).select(["start_ms"]).with_row_id(True))
+        where = fitted(self._table, only.where)
+        rows = only.read(self._table.search().where(where).select(["start_ms"]).with_row_id(True))
         wanted = rows["_rowid"].to_numpy().astype(np.int64)
         return np.flatnonzero(np.isin(row_ids, wanted))
 
@@ -199,7 +205,7 @@ class Snapshot:
         unread = [hits.row_ids for hits, _, _ in found if hits.rows is None]
         row_ids = np.unique(np.concatenate(unread)) if unread else np.empty(0, np.int64)
         if len(row_ids):
-            query = self._table.take_row_ids(row_ids.tolist()).select(list(WINDOW_READ))
+            query = self._table.take_row_ids(row_ids.tolist()).select(self._columns)
             read = query.with_row_id().to_arrow().sort_by("_rowid")
         matches = []
         for hits, background, sampled in found:

@@ -124,6 +124,12 @@ class Store:
         if value != meta.roots:
             self.describe(replace(meta, roots=value))
 
+    def remove_roots(self, roots: Iterable[Path]) -> None:
+        """Forget roots; the caller holds the lock."""
+        meta = self.meta()
+        if meta is not None and (gone := set(roots) & set(meta.roots)):
+            self.describe(replace(meta, roots=tuple(root for root in meta.roots if root not in gone)))
+
     def describe(self, meta: Meta) -> None:
         """Replace the index's description; the caller holds the lock."""
         with store_errors(self.location, "being written"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -26,9 +27,10 @@ from centerclip.index.columns import VIDEO_COLUMNS, WINDOW_COLUMNS
 from centerclip.index.conditions import parse_condition
 from centerclip.index.export import write_export
 from centerclip.index.lock import writer_lock
-from centerclip.index.reading import folders_of, picture_at, videos_of
+from centerclip.index.reading import VideoSort, folders_of, months_of, paths_below, picture_at, videos_of
+from centerclip.index.recorded import fitted
 from centerclip.index.restriction import Restriction
-from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds, schemas
+from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds, schemas, stored_path
 from centerclip.index.snapshot import Matches, Snapshot
 from centerclip.index.sql import Condition, all_of, equals, store_errors
 from centerclip.index.store import Meta, Store
@@ -211,9 +213,14 @@ class VideoIndex:
         return self._twice(lambda: picture_at(self._store.table("pictures"), video_id, seconds))
 
     def videos(
-        self, where: str | Condition | None = None, *, offset: int = 0, limit: int | None = None
+        self,
+        where: str | Condition | None = None,
+        *,
+        offset: int = 0,
+        limit: int | None = None,
+        sort: VideoSort = "path",
     ) -> list[StoredVideo]:
-        """Return the files in the index, done and failed, ordered by path.
+        """Return the files in the index, done and failed, ordered by path or by when they were recorded.
 
         Raises:
             QueryError: `where` can't be used; it may name columns of the table of videos.
@@ -221,7 +228,25 @@ class VideoIndex:
         only = parse_condition(where, VIDEO_COLUMNS)
         if self.model is None:
             return []
-        return self._twice(lambda: videos_of(self._store.table("videos"), only, offset, limit))
+        return self._twice(lambda: videos_of(self._store.table("videos"), only, offset, limit, sort))
+
+    def count_videos(self, where: Condition | None = None) -> int:
+        """Return the number of files that meet a condition, done and failed."""
+        if self.model is None:
+            return 0
+
+        def count() -> int:
+            table = self._store.table("videos")
+            return int(table.count_rows(fitted(table, where)))
+
+        return self._twice(count)
+
+    def months(self) -> list[tuple[date, int, float]]:
+        """Return per month the first day, and the number and total seconds of the videos recorded in it.
+
+        Months are those of this machine's clocks, in order of time; months without videos are left out.
+        """
+        return [] if self.model is None else self._twice(lambda: months_of(self._store.table("videos")))
 
     def video(self, video_id: str) -> StoredVideo | None:
         """Return the encoded file with this content, the first path of several; None if there is none."""
@@ -231,6 +256,13 @@ class VideoIndex:
     def folders(self) -> list[Path]:
         """Return the folders that contain files of the index, in no particular order."""
         return [] if self.model is None else folders_of(self._column_values("path")["path"])
+
+    def below(self, places: Iterable[Path]) -> list[Path]:
+        """Return the files in the index, done and failed, that are among some places or below them."""
+        wanted = [stored_path(place) for place in places]
+        if self.model is None or not wanted:
+            return []
+        return paths_below(self._column_values("path")["path"], wanted)
 
     def failed(self) -> list[StoredVideo]:
         """Return the files that couldn't be encoded, with the reasons."""

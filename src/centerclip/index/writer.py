@@ -23,9 +23,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from centerclip.errors import IndexStoreError
+from centerclip.index.ann import build_ann
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import FileStamp
 from centerclip.index.contents import Ledger, inspect_tables, side_by_side
+from centerclip.index.recorded import UNDATED, add_columns, dated_rows
 from centerclip.index.recovery import recover
 from centerclip.index.schema import (
     is_storable,
@@ -40,7 +42,7 @@ from centerclip.index.snapshot import EXACT_LIMIT
 from centerclip.index.sql import any_of, equals, store_errors
 from centerclip.index.store import Store
 from centerclip.index.summary import Stats, Summary, save_summary
-from centerclip.records import EncodedVideo, Failed
+from centerclip.records import EncodedVideo, Failed, Recorded
 
 __all__ = ["Finished", "Writer"]
 
@@ -54,10 +56,6 @@ _BATCHES = 500
 """Number of batches after which a long run compacts, before opening its files gets slow."""
 _PATHS = 1000
 """Paths in one condition."""
-_PARTITION = 16_384
-"""Windows per partition of the ANN index."""
-_ANN = "ann_"
-"""Prefix of the ANN index's name, followed by its number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +89,8 @@ class Writer:
             meta = store.meta()
             self._id = meta.id if meta else ""
         with self._changing("being checked"):
+            for table in (self._windows, self._videos):
+                add_columns(table)
             self._forget(sorted(found.broken))
             self._tidy()
 
@@ -134,6 +134,11 @@ class Writer:
         with self._changing():
             self._store.add_roots(roots)
 
+    def remove_roots(self, roots: Iterable[Path]) -> None:
+        """Forget roots, so that nobody indexes them again without being asked to."""
+        with self._changing():
+            self._store.remove_roots(roots)
+
     def remove(self, paths: Iterable[Path]) -> int:
         """Forget files; return how many of them were known."""
         known = sorted(self._known.known(map(stored_path, paths)))
@@ -162,6 +167,22 @@ class Writer:
         self._known.record(before, None)
         self._known.record(after, windows)
 
+    def undated(self) -> set[str]:
+        """Return the stored paths of files that an earlier version indexed without reading their dates."""
+        rows = self._videos.search().where(UNDATED).select(["path"]).to_arrow()
+        return set(rows["path"].to_pylist())
+
+    def date(self, found: Sequence[tuple[FileStamp, Recorded | None]]) -> None:
+        """Store when known files were recorded; None is for those that don't say.
+
+        Repeating it is harmless. A file is dated once its row in `videos` says so, which is written last.
+        """
+        windows, videos = dated_rows(found)
+        with self._changing():
+            for table, rows in ((self._windows, windows), (self._videos, videos)):
+                table.merge_insert(["path"]).when_matched_update_all().execute(rows)
+        self._batches += 1
+
     def finish(self) -> Finished:
         """Compact, build the ANN index if worthwhile, and verify what is stored.
 
@@ -171,7 +192,7 @@ class Writer:
         with self._changing("being finished"):
             self._tidy()
             rows = int(self._windows.count_rows())
-            built = self._build_ann(rows)
+            built = rows > EXACT_LIMIT and build_ann(self._windows, self._embed_size, compact=self._compact)
         with store_errors(self._store.location, "being finished"):
             files = self._verify()
             done = files.filter(pc.equal(files["state"], "done"))
@@ -260,36 +281,6 @@ class Writer:
                 table.optimize(cleanup_older_than=age)
             self._store.commit()
         self._removed = 0
-
-    def _build_ann(self, rows: int) -> bool:
-        """Build the ANN index, again once the rows have doubled; otherwise add later rows to it.
-
-        Its name states the number of rows it was built from, which determined its number of partitions.
-        """
-        if rows <= EXACT_LIMIT:
-            return False
-        indices = {int(index.name.removeprefix(_ANN)): index for index in self._windows.list_indices()}
-        if indices and rows < 2 * max(indices):
-            if indices[max(indices)].num_unindexed_rows * 10 > rows:
-                self._compact()
-            return False
-        self._windows.create_index("vector", config=self._ann_config(), name=f"{_ANN}{rows}")
-        for index in indices.values():
-            self._windows.drop_index(index.name)
-        return True
-
-    def _ann_config(self) -> Any:
-        """Return the index type: 3 bits per number in few, large partitions, so that all can be searched.
-
-        Over 1,000,000 x 512, a search takes 25 ms on one core and the index 217 MB of memory. Cosine, because
-        with dot the partitions become so uneven that a query takes five times as long.
-        """
-        from lancedb.index import IvfRq, IvfSq
-
-        if self._embed_size % 8 == 0:
-            return IvfRq(distance_type="cosine", num_bits=3, target_partition_size=_PARTITION)
-        # IvfRq supports only multiples of 8.
-        return IvfSq(distance_type="cosine", target_partition_size=_PARTITION)
 
     def _verify(self) -> pa.Table:
         """Compare what was written with what a new reader would see; return the rows of `videos`."""

@@ -19,7 +19,9 @@ from centerclip.errors import VideoError
 from centerclip.index import FileStamp, Finished, Moved, VideoIndex, Writer
 from centerclip.index.schema import is_storable, stored_path
 from centerclip.indexing.attempts import VANISHED, Attempts
+from centerclip.indexing.dating import date_files
 from centerclip.indexing.footage import Footage
+from centerclip.indexing.mounts import may_be_unmounted
 from centerclip.indexing.writing import BackgroundWriter
 from centerclip.records import EncodedVideo, Failed, Item, VideoInfo, Window
 from centerclip.video import content_id, find_videos
@@ -37,13 +39,13 @@ class FileResult:
         path: of the file.
         state: `indexed`: encoded and written. `failed`: can't be encoded. `unchanged`: indexed before.
             `skipped`: failed before and hasn't changed since. `moved`: was indexed under another path.
-            `removed`: forgotten, because it no longer exists.
+            `missing`: indexed, but no longer there. `removed`: forgotten, because it is no longer there.
         windows: number of windows written.
         reason: why it failed, in words for the owner of the file.
     """
 
     path: Path
-    state: Literal["indexed", "failed", "unchanged", "skipped", "moved", "removed"]
+    state: Literal["indexed", "failed", "unchanged", "skipped", "moved", "missing", "removed"]
     windows: int = 0
     reason: str = ""
 
@@ -71,6 +73,7 @@ class SyncOptions:
 
     Attributes:
         prune: forget indexed files under the roots that no longer exist.
+        careful: don't forget files whose folder is empty, which may be where a disk isn't mounted.
         retry_failed: encode only files that failed before.
         wait_seconds: how long to wait for another writer; 0 doesn't wait, a negative number waits forever.
         on_progress: called in the consumer's thread whenever windows or files are finished, and at least
@@ -78,14 +81,17 @@ class SyncOptions:
         on_finish: called at the end, unless stopped, with the index's contents as read back from it.
         should_stop: called at least twice per second; once it returns true, everything encoded is written and
             yielded, and the run ends.
+        is_growing: whether a new or changed file may still be written; it is left for another run.
     """
 
     prune: bool = False
+    careful: bool = False
     retry_failed: bool = False
     wait_seconds: float = 0.0
     on_progress: Callable[[SyncProgress], None] | None = None
     on_finish: Callable[[Finished], None] | None = None
     should_stop: Callable[[], bool] = lambda: False
+    is_growing: Callable[[FileStamp], bool] = lambda _: False
 
 
 def sync(
@@ -132,6 +138,7 @@ def sync(
             todo = [file for file in candidates if stored_path(file.path) in changes.reasons]
         else:
             yield from unreadable
+            date_files(changes.unchanged, writer, should_stop=options.should_stop)
             yield from (FileResult(file.path, "unchanged") for file in changes.unchanged)
             for file in changes.failed:
                 yield FileResult(file.path, "skipped", reason=changes.reasons[stored_path(file.path)])
@@ -140,11 +147,15 @@ def sync(
                 writer.move(move.old, move.new)
                 yield FileResult(move.new.path, "moved")
             todo = [*changes.new, *changes.changed, *(move.new for move in not_moved)]
-        if options.prune:
-            gone = sorted(set(changes.gone) - {move.old for move in moved})
-            writer.remove(gone)
-            yield from (FileResult(path, "removed") for path in gone)
-        wanted = {file.path for file in todo}
+        gone = sorted(set(changes.gone) - {move.old for move in moved})
+        doubtful = {path for path in gone if options.careful and may_be_unmounted(path)}
+        removed = [path for path in gone if path not in doubtful] if options.prune else []
+        writer.remove(removed)
+        yield from (FileResult(path, "removed") for path in removed)
+        if not options.retry_failed:
+            left = set(gone).difference(removed)
+            yield from (FileResult(path, "missing") for path in gone if path in left)
+        wanted = {file.path for file in todo if not options.is_growing(file)}
         attempts = Attempts(index.location)
         todo = [file for file in files if file.path in wanted]
         yield from _encode(todo, encoder, writer, attempts, options)

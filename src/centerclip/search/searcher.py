@@ -17,6 +17,7 @@ from centerclip.index.conditions import parse_condition
 from centerclip.index.snapshot import first_of_each
 from centerclip.index.sql import Condition, all_of, differs
 from centerclip.index.vectors import unit_vectors
+from centerclip.records import Sort
 from centerclip.search.encoders import QueryVectors, as_query_encoder
 from centerclip.search.moments import Moment, is_related, join_moments
 from centerclip.search.query import Query, Term, parse_query
@@ -43,7 +44,8 @@ class Hit:
     `start` and `end` are its seconds in the file at `path`; `window_start` and `window_end` those of its
     window (if joined from several, the best one's). `score` is the cosine of the query with its best segment,
     useful only for ranking. `strength` is the score's position between the background (0), which is what an
-    unrelated window scores, and the best hit (1). `rank` counts from 1.
+    unrelated window scores, and the best hit (1). `rank` counts from 1, by score. `recorded_seconds` is when
+    the video was recorded, as far as known, since the epoch.
     """
 
     path: Path
@@ -56,6 +58,7 @@ class Hit:
     window_start: float
     window_end: float
     duration_seconds: float
+    recorded_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +101,7 @@ class Searcher:
         where: str | Condition | None = None,
         tail: bool = False,
         files: bool = True,
+        sort: Sort = "score",
     ) -> list[Hit]:
         """Find the moments that answer a query.
 
@@ -114,16 +118,18 @@ class Searcher:
                 `index.conditions`.
             tail: keep the tail.
             files: whether a text query may name files; see `parse_query`.
+            sort: the order of the `top` best hits; it doesn't change which ones they are.
 
         Returns:
-            Hits in descending order of score; none while the index is empty.
+            Hits, by default in descending order of score; none while the index is empty.
 
         Raises:
             QueryError: the query or the condition can't be understood.
             FingerprintError: the index was made by another model.
             VideoError: a file of the query can't be read.
         """
-        return self.search_many([query], top=top, per_video=per_video, where=where, tail=tail, files=files)[0]
+        options: Any = {"top": top, "per_video": per_video, "where": where, "tail": tail, "files": files}
+        return self.search_many([query], sort=sort, **options)[0]
 
     def search_many(
         self,
@@ -134,6 +140,7 @@ class Searcher:
         where: str | Condition | None = None,
         tail: bool = False,
         files: bool = True,
+        sort: Sort = "score",
     ) -> list[list[Hit]]:
         """Answer queries together, each exactly as `search` does, which explains the arguments and errors.
 
@@ -142,7 +149,8 @@ class Searcher:
         """
         self._check()
         only = parse_condition(where, WINDOW_COLUMNS)  # before anything is encoded
-        return self._find(self._encode(queries, files), top, per_video, only, tail)
+        found = self._find(self._encode(queries, files), top, per_video, only, tail)
+        return [_sorted(hits, sort) for hits in found]
 
     def similar(
         self,
@@ -266,6 +274,14 @@ def _hits(moments: Sequence[Moment], matches: Matches, tail: bool) -> list[Hit]:
             window_start=found.window.start_seconds,
             window_end=found.window.end_seconds,
             duration_seconds=found.duration_seconds,
+            recorded_seconds=found.recorded_seconds,
         )
         hits.append(hit)
     return hits
+
+
+def _sorted(hits: list[Hit], sort: Sort) -> list[Hit]:
+    """Sort hits, which are in descending order of score and keep it where they are equal."""
+    if sort == "score":
+        return hits
+    return sorted(hits, key=lambda hit: hit.recorded_seconds * (1 if sort == "oldest" else -1))

@@ -55,6 +55,7 @@ def create_app(index: VideoIndex, encoder: VideoEncoder, settings: ServerSetting
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services.start()
         yield
         services.close()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -16,10 +17,10 @@ from typing import Any
 
 from fastapi import HTTPException
 
-from centerclip.api import Failure, Job, JobRequest
+from centerclip.api import Failure, Job, JobList, JobRequest
 from centerclip.embedding import VideoEncoder
 from centerclip.errors import CenterCLIPError, IndexLockedError, VideoError
-from centerclip.index import Finished, VideoIndex
+from centerclip.index import FileStamp, Finished, VideoIndex
 from centerclip.index.schema import stored_path
 from centerclip.indexing import FileResult, SyncOptions, SyncProgress, sync
 from centerclip.serve.library import Library
@@ -48,6 +49,7 @@ class Jobs:
         self._library = library
         self._starting = Lock()
         self._runs: dict[str, _Run] = {}
+        self._is_closed = False
 
     def start(self, request: JobRequest) -> str:
         """Start a job and return its id.
@@ -56,20 +58,46 @@ class Jobs:
             HTTPException: there are no folders to index, or a job is running already (409).
             IndexLockedError: another process is writing to the index.
         """
+        run = self._start(request)
+        run.begun.wait(_BEGIN_SECONDS)
+        if run.locked is not None:
+            raise run.locked
+        return run.job.job
+
+    def follow(self, is_growing: Callable[[FileStamp], bool]) -> bool:
+        """Run a job because folders have changed, and wait for it.
+
+        Args:
+            is_growing: says which files to leave for another job.
+
+        Returns:
+            Whether it ended well; false also if another job or process is indexing.
+        """
+        try:
+            run = self._start(JobRequest(prune=False, retry_failed=False), is_growing)
+        except HTTPException:
+            return False
+        run.join()
+        return run.job.state != "failed"
+
+    def _start(self, request: JobRequest, is_growing: Callable[[FileStamp], bool] | None = None) -> _Run:
         with self._starting:
+            if self._is_closed:
+                raise HTTPException(409, "the server is stopping")
             folders = self._library.roots()
             if not folders:
                 raise HTTPException(409, "no folders to index: start the server with --folder PATH")
             for name, run in self._runs.items():
                 if run.job.state == "running":
                     raise HTTPException(409, f"job {name} is running: wait for it, or cancel it")
-            run = _Run(self._index, self._encoder, self._library, folders, request)
+            run = _Run(self._index, self._encoder, self._library, folders, request, is_growing)
             self._runs = dict([*self._runs.items(), (run.job.job, run)][-_KEPT:])
             run.start()
-            run.begun.wait(_BEGIN_SECONDS)
-            if run.locked is not None:
-                raise run.locked
-            return run.job.job
+            return run
+
+    def recent(self) -> JobList:
+        """The jobs that are remembered, the newest first."""
+        return JobList(jobs=[run.job for run in reversed(self._runs.values())])
 
     def get(self, job: str) -> Job:
         """The progress of a job.
@@ -90,7 +118,9 @@ class Jobs:
         return run.job
 
     def close(self) -> None:
-        """Stop the running job after the current batch, and wait for it."""
+        """Stop the running job after the current batch, wait for it, and start no more."""
+        with self._starting:
+            self._is_closed = True
         for run in self._runs.values():
             run.stop.set()
             run.join()
@@ -111,6 +141,7 @@ class _Run(Thread):
         library: Library,
         folders: list[Path],
         request: JobRequest,
+        is_growing: Callable[[FileStamp], bool] | None,
     ) -> None:
         super().__init__(name="index", daemon=True)
         self._index = index
@@ -118,10 +149,12 @@ class _Run(Thread):
         self._library = library
         self._folders = folders
         self._request = request
+        self._is_growing = is_growing
         self._finished = False
         self.job = Job(
             job=secrets.token_hex(8),
             state="running",
+            watch=is_growing is not None,
             files=0,
             total=0,
             windows=0,
@@ -147,6 +180,7 @@ class _Run(Thread):
                 on_progress=self._on_progress,
                 on_finish=self._on_finish,
                 should_stop=self.stop.is_set,
+                is_growing=self._is_growing or (lambda _: False),
             )
             with closing(sync(self._index, self._present(), self._encoder, options)) as results:
                 for result in results:

@@ -10,7 +10,6 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from hashlib import blake2b
 from threading import Lock
 from urllib.parse import urlencode
@@ -19,27 +18,24 @@ from fastapi import HTTPException
 
 from centerclip import search
 from centerclip.api import FoundMoment, SearchResult
-from centerclip.errors import QueryError
 from centerclip.index import StoredVideo
 from centerclip.index.columns import WINDOW_COLUMNS
-from centerclip.index.conditions import instant, parse_condition
+from centerclip.index.conditions import parse_condition, recorded_between
 from centerclip.index.sql import Condition, all_of, compare
+from centerclip.records import Sort
 from centerclip.serve.library import Library, is_playable
 
 __all__ = ["Filters", "Results"]
 
 _KEPT_HITS = 12_000
 """Of all lists together: 50 long ones, which take 40 MB."""
-_DAY_LETTERS = 10
-"""A longer text also has a time of day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What a hit's file must be like; None and empty texts don't matter.
 
-    `after` and `before` limit when the file was changed. They are days or instants, both inclusive, in the
-    server's time zone unless they name one.
+    `after` and `before` limit when the video was recorded, see `recorded_between`.
     """
 
     folder: str = ""
@@ -58,15 +54,11 @@ class Filters:
             QueryError: a date can't be parsed, or `where` can't be used.
         """
         own = parse_condition(self.where, WINDOW_COLUMNS, {"path": library.shown_path()})
-        parts = [library.within(self.folder), own]
+        parts = [library.within(self.folder), own, recorded_between(self.after, self.before)]
         if self.min_duration is not None:
             parts.append(compare("duration_seconds", ">=", self.min_duration))
         if self.max_duration is not None:
             parts.append(compare("duration_seconds", "<=", self.max_duration))
-        if self.after:
-            parts.append(compare("modified_seconds", ">=", _instant("after", self.after)))
-        if self.before:
-            parts.append(_until(self.before.strip()))
         return all_of(*parts)
 
 
@@ -95,6 +87,7 @@ class Results:
         top: int,
         cursor: str,
         note: str = "",
+        sort: Sort = "score",
     ) -> SearchResult:
         """Return a page of the list for a query; search if there is no such list yet.
 
@@ -105,24 +98,27 @@ class Results:
             top: hits per page.
             cursor: from the previous page, or empty.
             note: a remark on the query.
+            sort: the order of the whole list; ranks stay those by score.
 
         Raises:
             HTTPException: the cursor's list is gone, and the index has changed since (410).
         """
         index = self._library.index
         version = index.version
-        current = blake2b(json.dumps([index.id, version, *key]).encode(), digest_size=12).hexdigest()
+        current = blake2b(json.dumps([index.id, version, sort, *key]).encode(), digest_size=12).hexdigest()
         name, offset = _read_cursor(cursor) if cursor else (current, 0)
         found = self._kept(name)
         if found is None:
             if name != current:
                 raise HTTPException(410, "the library has changed since this search: search again")
             hits = self._hits(look())
+            if sort != "score":
+                hits.sort(key=lambda hit: hit.recorded, reverse=sort == "date")
             found = SearchResult(query=query, version=version, hits=hits, next=None, note=note)
             self._keep(name, found)
         else:
             self._on_cached()
-        return _page(found, name, offset, top)
+        return self._page(found, name, offset, top)
 
     def resume(self, cursor: str, top: int) -> SearchResult:
         """Return another page of a list, given only the cursor.
@@ -134,7 +130,15 @@ class Results:
         found = self._kept(name)
         if found is None:
             raise HTTPException(410, "these results are no longer available: search again")
-        return _page(found, name, offset, top)
+        return self._page(found, name, offset, top)
+
+    def _page(self, found: SearchResult, name: str, offset: int, top: int) -> SearchResult:
+        end = offset + top
+        following = f"{name}.{end}" if end < len(found.hits) else None
+        hits = found.hits[offset:end]
+        missing = self._library.missing(hit.video_id for hit in hits)  # now, not when the list was made
+        hits = [hit.model_copy(update={"missing": hit.video_id in missing}) for hit in hits]
+        return found.model_copy(update={"hits": hits, "next": following})
 
     def _kept(self, name: str) -> SearchResult | None:
         with self._lock:
@@ -173,6 +177,10 @@ class Results:
             width=video.info.width,
             height=video.info.height,
             modified=video.info.modified_seconds,
+            recorded=video.info.recorded_seconds,
+            recorded_source=video.info.recorded_source,
+            recorded_zone=video.info.recorded_zone,
+            missing=False,
             playable=is_playable(video),
             thumbnail=f"/thumbnails/{hit.video_id}?t={hit.start!r}",
             media=f"/media/{hit.video_id}",
@@ -185,32 +193,8 @@ def _size(found: SearchResult) -> int:
     return 1 + len(found.hits)  # a list without hits takes room too
 
 
-def _page(found: SearchResult, name: str, offset: int, top: int) -> SearchResult:
-    end = offset + top
-    following = f"{name}.{end}" if end < len(found.hits) else None
-    return found.model_copy(update={"hits": found.hits[offset:end], "next": following})
-
-
 def _read_cursor(cursor: str) -> tuple[str, int]:
     name, _, offset = cursor.partition(".")
     if not (offset.isascii() and offset.isdigit() and len(offset) < 10):
         raise HTTPException(422, f"invalid cursor {cursor!r}: take it from `next` of the previous page")
     return name, int(offset)
-
-
-def _until(text: str) -> Condition | None:
-    """The condition that a file is at most this old; a day counts to its end."""
-    last = _instant("before", text)
-    if len(text) > _DAY_LETTERS:
-        return compare("modified_seconds", "<=", last)
-    day = date.fromisoformat(text)
-    if day == date.max:
-        return None  # no later day can be written
-    return compare("modified_seconds", "<", _instant("before", (day + timedelta(days=1)).isoformat()))
-
-
-def _instant(name: str, text: str) -> float:
-    try:
-        return instant(text)
-    except ValueError:
-        raise QueryError(f"{name}={text!r} isn't a date: write it like 2026-05-31") from None

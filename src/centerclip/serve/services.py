@@ -20,6 +20,7 @@ from centerclip.serve.metrics import Metrics
 from centerclip.serve.reduction import draw_reduction
 from centerclip.serve.results import Results
 from centerclip.serve.settings import ServerSettings
+from centerclip.serve.watching import LibraryWatch
 from centerclip.serve.workers import Workers
 from centerclip.video import stop_readers
 
@@ -62,12 +63,24 @@ class Services:
         cache = settings.cache_for(index.location) / "excerpts"
         self.excerpts = ExcerptCache(cache, settings.excerpt_cache_bytes)
         self.jobs = Jobs(index, encoder, self.library)
+        self.watch: LibraryWatch | None = None
+        if settings.watch:
+            self.watch = LibraryWatch(self.jobs, self.library, poll_seconds=settings.poll_seconds)
         self.is_stopping: Callable[[], bool] = lambda: False
         """Whether the server was asked to stop, so that long answers end; set by whoever runs it."""
 
+    def start(self) -> None:
+        """Begin what happens without requests."""
+        if self.watch is not None:
+            self.watch.start()
+
     def close(self) -> None:
         """Stop the running job after the current batch, end all decoding, and accept no more work."""
+        if self.watch is not None:
+            self.watch.ask_to_stop()
         self.jobs.close()
+        if self.watch is not None and self.watch.is_alive():
+            self.watch.join()
         for workers in self._workers:
             workers.close()
         stop_readers()

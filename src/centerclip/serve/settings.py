@@ -27,6 +27,8 @@ class ServerSettings:
         token: visitors must present it; None admits everybody, on a loopback address only.
         folders: what `POST /api/index` indexes, and what visitors see paths relative to. If there are none,
             the folders that were indexed before.
+        watch: whether to index changes in the folders by itself.
+        poll_seconds: with `watch`, the interval at which to look; None to wait for the system's events.
         cache_folder: for the excerpts made for browsers. If None, a folder for this index in the platform's
             cache folder.
         max_upload_bytes, max_query_length, max_hits: limits on what a request may ask for.
@@ -47,6 +49,8 @@ class ServerSettings:
     port: int = 8000
     token: str | None = None
     folders: tuple[Path, ...] = ()
+    watch: bool = False
+    poll_seconds: float | None = None
     cache_folder: Path | None = None
     max_upload_bytes: int = 32 * _MEBIBYTE
     max_query_length: int = 500

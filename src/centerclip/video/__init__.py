@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from centerclip.video.cuts import Cut, cut_clip, cut_excerpt, cut_part, join_parts, media_of
     from centerclip.video.files import VIDEO_SUFFIXES, content_id, find_videos
     from centerclip.video.process import Decoders
-    from centerclip.video.reader import VideoReader, read_still, stop_readers
+    from centerclip.video.reader import VideoReader, read_recorded, read_still, stop_readers
     from centerclip.video.reading import Look, read_window, read_windows
     from centerclip.video.transforms import fit
     from centerclip.video.windows import cut_windows, instants, strides
@@ -33,6 +33,7 @@ __all__ = [
     "instants",
     "join_parts",
     "media_of",
+    "read_recorded",
     "read_still",
     "read_window",
     "read_windows",
@@ -53,7 +54,12 @@ __getattr__, __dir__ = lazy_names(
         ),
         "centerclip.video.files": ("VIDEO_SUFFIXES", "content_id", "find_videos"),
         "centerclip.video.process": ("Decoders",),
-        "centerclip.video.reader": ("VideoReader", "read_still", "stop_readers"),
+        "centerclip.video.reader": (
+            "VideoReader",
+            "read_recorded",
+            "read_still",
+            "stop_readers",
+        ),
         "centerclip.video.reading": ("Look", "read_window", "read_windows"),
         "centerclip.video.transforms": ("fit",),
         "centerclip.video.windows": ("cut_windows", "instants", "strides"),

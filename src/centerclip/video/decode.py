@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple
 from fractions import Fraction
 from pathlib import Path
 
@@ -125,6 +126,7 @@ class DirectReader:
             codec=self._packets.stream.codec_context.codec.canonical_name,
             random_access=self._planning,
             scene_cuts=tuple(cuts),
+            recorded=None if (recorded := self._packets.recorded) is None else astuple(recorded),
         )
 
     def choose(self, windows: Sequence[Window], frames: int, sampling: Sampling) -> NDArray[np.float64]:

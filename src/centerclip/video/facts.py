@@ -20,6 +20,7 @@ class Facts:
         random_access: whether reading a frame decodes only its group of pictures, so that several readers can
             share the work.
         scene_cuts: likely ones in seconds, guessed from the key frames (`Timeline.scene_cuts`).
+        recorded: seconds and zone, see `Recorded`; None if the file doesn't say.
     """
 
     duration_seconds: float
@@ -30,3 +31,4 @@ class Facts:
     codec: str
     random_access: bool
     scene_cuts: tuple[float, ...]
+    recorded: tuple[float, int | None] | None

@@ -21,8 +21,10 @@ from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
 from centerclip.errors import VideoError
+from centerclip.records import Recorded
 from centerclip.video.files import refuse_lists
 from centerclip.video.packet_index import NO_PTS, PacketIndex, pts_of, scan
+from centerclip.video.recorded import recorded_of
 from centerclip.video.stored_index import has_stored_index, read_stored_index
 
 __all__ = [
@@ -191,6 +193,11 @@ class PacketReader:
         reorders = bool(self.stream.codec_context.has_b_frames)
         ascending = bool((np.diff(self.index.pts[self.index.shown]) > 0).all())
         return self._container.format.name == "avi" and reorders and ascending
+
+    @property
+    def recorded(self) -> Recorded | None:
+        """When the file was recorded; None if it doesn't say."""
+        return recorded_of(self._container, self.stream)
 
     def close(self) -> None:
         self._container.close()

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
-from centerclip.records import Sampling, VideoInfo, Window
+from centerclip.records import Recorded, Sampling, VideoInfo, Window
 from centerclip.video.files import content_id
 from centerclip.video.process import BUDGET_SECONDS, BUDGET_SECONDS_PER_MEGABYTE, CrashError, Decoders, Worker
 from centerclip.video.windows import instants
 
-__all__ = ["VideoReader", "ask_once", "read_still", "stop_readers"]
+__all__ = ["VideoReader", "ask_once", "read_recorded", "read_still", "stop_readers"]
 
 _SHARED = Decoders()
 _T = TypeVar("_T")
@@ -48,19 +48,41 @@ def read_still(path: Path, edge: int) -> NDArray[np.uint8]:
     return ask_once(path, lambda worker, place: worker.picture({"do": "still", "edge": edge, **place}))
 
 
-def ask_once(path: Path, ask: Callable[[Worker, dict[str, Any]], _T]) -> _T:
+def read_recorded(path: Path, decoders: Decoders | None = None) -> Recorded | None:
+    """Read when a file was recorded, without indexing its packets; None if it doesn't say.
+
+    Args:
+        path: the file.
+        decoders: where the worker comes from.
+
+    Raises:
+        VideoError: it isn't a video.
+    """
+    answer = ask_once(path, lambda worker, place: worker.ask({"do": "recorded", **place})[0], decoders)
+    return _recorded(answer["recorded"])
+
+
+def _recorded(fact: Any) -> Recorded | None:
+    if fact is None:
+        return None
+    seconds, zone = fact
+    return Recorded(float(seconds), None if zone is None else int(zone))
+
+
+def ask_once(path: Path, ask: Callable[[Worker, dict[str, Any]], _T], decoders: Decoders | None = None) -> _T:
     """Ask a worker for something about a file.
 
     Args:
         path: the file.
         ask: gets a worker, and what every request says: where the file is, and how long decoding it may keep
             a processor busy.
+        decoders: where the worker comes from.
 
     Raises:
         VideoError: the worker crashes, breaks a limit or can't decode the file.
         StoppedError: `stop_readers` was called meanwhile.
     """
-    decoders = _SHARED
+    decoders = decoders or _SHARED
     worker = decoders.take()
     try:
         return ask(worker, _place(path))
@@ -129,6 +151,7 @@ class VideoReader:
             codec=str(facts["codec"]),
             size_bytes=status.st_size,
             modified_seconds=status.st_mtime,
+            recorded=_recorded(facts["recorded"]),
         )
 
     @property

@@ -27,6 +27,8 @@ from centerclip.records import Sampling, Window
 from centerclip.video.channel import Channel, ClosedError, Message
 from centerclip.video.cued import Reader, open_reader
 from centerclip.video.packet_index import PacketIndex
+from centerclip.video.packets import open_video
+from centerclip.video.recorded import recorded_of
 
 __all__ = ["main"]
 
@@ -85,6 +87,7 @@ class _Worker:
             "part": self._part,
             "join": self._join,
             "still": self._still,
+            "recorded": self._recorded,
         }
         while True:
             message, data = self._asked.get()
@@ -202,6 +205,15 @@ class _Worker:
 
         open_still(Path(path), edge, place)
         self._channel.send({"slot": self._slots.last, "size": sizes[0]})
+
+    def _recorded(self, data: bytes, path: str, budget_seconds: int) -> None:
+        _limit_processor_time(budget_seconds)
+        container, stream = open_video(Path(path))
+        try:
+            found = recorded_of(container, stream)
+        finally:
+            container.close()
+        self._channel.send({"recorded": None if found is None else [found.seconds, found.zone_minutes]})
 
     def _close(self, data: bytes) -> None:
         if self._reader is not None:

@@ -186,3 +186,12 @@ def test_it_runs_as_a_module_and_as_a_program_quiet_when_its_reader_closes_the_p
 
 def test_the_reference_is_fresh() -> None:
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == reference(), "run make docs"
+
+
+def test_the_program_ends_without_looking_through_all_objects() -> None:
+    script = (
+        "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0)); "
+        "import centerclip.cli.app"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

@@ -41,6 +41,7 @@ def sql(text: str) -> str:
         ("true and not false", "(true) AND (NOT (false))"),
         ("size_bytes = 9223372036854775807", "size_bytes = 9223372036854775807"),
         ("modified_seconds >= '2024-05-31T12:00Z'", "modified_seconds >= 1717156800.0"),
+        ("Recorded > '2024-05-31T12:00Z'", "recorded_seconds > 1717156800.0"),
     ],
 )
 def test_what_is_allowed_becomes_the_same_in_sql(text: str, expected: str) -> None:
@@ -123,8 +124,8 @@ def test_everything_else_is_refused_in_one_line(text: str, problem: str) -> None
     assert f"can't be used: {problem}" in message
     assert message.endswith(
         "Compare the columns path, video_id, duration_seconds, size_bytes, modified_seconds, width, height, "
-        "frame_rate, codec, start_ms, end_ms with =, <>, <, <=, >, >=, like, ilike, in, between or is null, "
-        "and join comparisons by and, or, not"
+        "frame_rate, codec, recorded, start_ms, end_ms with =, <>, <, <=, >, >=, like, ilike, in, between or "
+        "is null, and join comparisons by and, or, not"
     )
     assert len(message) < 1000
     assert len(message.splitlines()) == 1

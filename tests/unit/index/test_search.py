@@ -35,7 +35,7 @@ def searched(
         monkeypatch.setattr(writer, "EXACT_LIMIT", 5)
     monkeypatch.setattr(vectors, "_PIECE", 100)  # several, as in a large collection
     if request.param == "ann":
-        monkeypatch.setattr(writer, "_PARTITION", 64)
+        monkeypatch.setattr("centerclip.index.ann._PARTITION", 64)
         with index.writer() as w:
             finished = w.finish()
         assert finished.stats.search == "ann"

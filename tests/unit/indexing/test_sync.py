@@ -25,6 +25,7 @@ from centerclip.errors import FingerprintError, IndexLockedError, VideoError
 from centerclip.index import Finished, VideoIndex
 from centerclip.indexing import FileResult, SyncOptions, SyncProgress, sync, writing
 from centerclip.model import CenterCLIP
+from centerclip.records import Recorded
 from centerclip.video import VideoReader
 
 COUNT = 6
@@ -152,7 +153,7 @@ def test_prune_forgets_files_that_are_gone(encoder: VideoEncoder, folder: Path, 
     list(sync(index, [folder, elsewhere], encoder))
     (folder / "2.mp4").unlink()
     (elsewhere / "other.mp4").unlink()
-    assert "2.mp4" not in states(sync(index, [folder], encoder))
+    assert states(sync(index, [folder], encoder))["2.mp4"] == "missing"
     assert len(index.videos()) == COUNT + 2
     results = list(sync(index, [folder], encoder, SyncOptions(prune=True)))
     assert FileResult(folder / "2.mp4", "removed") in results
@@ -423,3 +424,67 @@ def test_a_file_that_grows_while_it_is_read_is_read_again(
     with VideoReader(whole) as reader:
         assert video.info.duration_seconds == pytest.approx(reader.duration_seconds)
     assert states(sync(index, [folder], encoder)) == {name: "unchanged"}
+
+
+def test_a_file_that_is_being_written_is_left_for_another_run(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
+) -> None:
+    growing = {"2.mp4"}
+    options = SyncOptions(is_growing=lambda file: file.path.name in growing)
+    assert "2.mp4" not in states(sync(index, [folder], encoder, options))
+    assert "2.mp4" not in opened
+    growing.clear()
+    opened.clear()
+    assert states(sync(index, [folder], encoder, options))["2.mp4"] == "indexed"
+    assert opened == ["2.mp4"]
+
+
+def test_missing_files_are_reported_and_a_careful_run_spares_empty_folders(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex
+) -> None:
+    (folder / "disk").mkdir()
+    (folder / "1.mp4").rename(folder / "disk" / "1.mp4")
+    list(sync(index, [folder], encoder))
+    (folder / "0.mp4").unlink()
+    (folder / "disk" / "1.mp4").unlink()
+    gone = {"0.mp4", "1.mp4"}
+    kept = states(sync(index, [folder], encoder))
+    assert {name for name, state in kept.items() if state == "missing"} == gone
+    assert len(index.videos()) == COUNT + 1
+    careful = states(sync(index, [folder], encoder, SyncOptions(prune=True, careful=True)))
+    assert (careful["0.mp4"], careful["1.mp4"]) == ("removed", "missing")
+    assert states(sync(index, [folder], encoder, SyncOptions(prune=True)))["1.mp4"] == "removed"
+    assert len(index.videos()) == COUNT - 1
+
+
+def test_an_index_of_an_earlier_version_gets_dates_without_encoding(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, opened: list[str]
+) -> None:
+    make_video(folder / "dated.mp4", frames=8, metadata={"creation_time": "2024-05-01T09:00:00Z"})
+    list(sync(index, [folder], encoder))
+    before = {video.info.path.name: video.info for video in index.videos()}
+    assert before["dated.mp4"].recorded == Recorded(1714554000.0)
+    with index.writer() as writer, writer._changing():  # as an earlier version wrote it
+        writer._windows.drop_columns(["recorded_seconds"])
+        writer._videos.drop_columns(["recorded_seconds", "recorded_source", "recorded_zone"])
+    assert index.videos("recorded_source = 'container'") == []
+    (folder / "0.mp4").unlink()
+    opened.clear()
+    results = list(sync(index, [folder], encoder))
+    assert opened == []
+    assert set(states(results).values()) == {"unchanged", "skipped", "missing"}
+    assert {video.info.path.name: video.info for video in index.videos()} == before
+    assert [v.info.path.name for v in index.videos("recorded_source is null")] == ["0.mp4", "bad.mp4"]
+    assert [v.info.path.name for v in index.videos("recorded < '2024-05-02'")] == ["dated.mp4"]
+    (found,) = index.search(rows_of(index)["3.mp4", 0.0][0], top=50, where="recorded < '2024-05-02'")
+    assert {window.path.name for window in found.windows} == {"dated.mp4"}
+
+
+def test_a_run_that_only_reads_dates_can_be_stopped(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex
+) -> None:
+    list(sync(index, [folder], encoder))
+    with index.writer() as writer, writer._changing():
+        writer._videos.drop_columns(["recorded_source"])
+    list(sync(index, [folder], encoder, SyncOptions(should_stop=lambda: True)))
+    assert len(index.videos("recorded_source is null")) == COUNT + 1

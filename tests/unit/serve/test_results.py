@@ -12,13 +12,13 @@ from centerclip.api import FoundMoment
 from centerclip.serve import results as module
 from centerclip.serve.results import Results
 
-HIT = FoundMoment.model_construct(rank=1, name="a.mp4")
+HIT = FoundMoment.model_construct(rank=1, name="a.mp4", video_id="id")
 
 
 @pytest.fixture
 def results(monkeypatch: pytest.MonkeyPatch) -> Results:
     monkeypatch.setattr(module, "_KEPT_HITS", 100)
-    library: Any = SimpleNamespace(index=SimpleNamespace(id="i", version=1))
+    library: Any = SimpleNamespace(missing=lambda ids: set(), index=SimpleNamespace(id="i", version=1))
     made = Results(library)
     monkeypatch.setattr(made, "_hits", lambda hits: hits)
     monkeypatch.setattr(module, "SearchResult", module.SearchResult.model_construct)

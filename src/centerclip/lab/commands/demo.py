@@ -13,7 +13,7 @@ import typer
 
 from centerclip.cli import options
 from centerclip.cli.formats import short_path
-from centerclip.cli.indexing import SOME_FAILED, check_videos, run_indexing
+from centerclip.cli.indexing import SOME_FAILED, Wanted, check_videos, run_indexing
 from centerclip.cli.options import option
 from centerclip.cli.output import note, on_terminal, stdout, write_tabs
 from centerclip.cli.progress import Bar
@@ -85,7 +85,7 @@ def demo(
     key = hashlib.blake2b(bytes(library.absolute()), digest_size=4).hexdigest()
     store = VideoIndex(home / f"index-{key}-{encoder.fingerprint}")
     note(f"Videos are in {short_path(library.absolute())}")
-    code = run_indexing(encoder, store, [library], prune=True)
+    code = run_indexing(Wanted(encoder, store, prune=True), [library])
     if code not in (0, SOME_FAILED):
         raise typer.Exit(code)
     searcher = Searcher(store, encoder)

@@ -9,7 +9,7 @@ from functools import partial
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from centerclip.api import Job, JobRequest, JobStarted
+from centerclip.api import Job, JobList, JobRequest, JobStarted
 from centerclip.serve.services import Services, Use
 
 __all__ = ["router"]
@@ -28,6 +28,12 @@ async def start_job(services: Use, request: JobRequest) -> JobStarted:
     Answers 409 while another job or another process is indexing.
     """
     return JobStarted(job=await services.reading.run(partial(services.jobs.start, request)))
+
+
+@router.get("")
+async def list_jobs(services: Use) -> JobList:
+    """List the jobs that the server remembers, the newest first, those it started by itself among them."""
+    return services.jobs.recent()
 
 
 @router.get("/{job}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from pathlib import Path
 
 from fastapi import APIRouter, Response
@@ -20,6 +21,26 @@ router = APIRouter(tags=["operation"])
 async def get_stats(services: Use) -> api.LibraryStats:
     """Get what the library contains, its model, and example queries."""
     return await services.reading.run(lambda: _stats(services))
+
+
+@router.get("/api/months")
+async def get_months(services: Use) -> api.MonthList:
+    """Count the videos recorded in each month, for a timeline."""
+
+    def count() -> api.MonthList:
+        months = [
+            api.Month(
+                month=f"{first:%Y-%m}",
+                after=first.isoformat(),
+                before=first.replace(day=monthrange(first.year, first.month)[1]).isoformat(),
+                videos=videos,
+                seconds=seconds,
+            )
+            for first, videos, seconds in reversed(services.index.months())
+        ]
+        return api.MonthList(months=months)
+
+    return await services.reading.run(count)
 
 
 @router.get("/healthz")
@@ -68,4 +89,5 @@ def _stats(services: Services) -> api.LibraryStats:
         examples=services.examples.choose(),
         folders=services.library.folders(),
         roots=[services.library.root_name(root) for root in services.library.roots()],
+        watching=services.watch is not None,
     )

@@ -15,13 +15,14 @@ from centerclip import search
 from centerclip.api import SearchResult
 from centerclip.errors import VideoError
 from centerclip.index.columns import WINDOW_COLUMNS
+from centerclip.records import Sort
 from centerclip.search import Term, parse_query
 from centerclip.serve.results import Filters
 from centerclip.serve.routes.windows import VideoId, window_at
 from centerclip.serve.services import Services, Use
 from centerclip.serve.uploads import kind_of
 
-__all__ = ["Words", "parse_words", "prepare", "router"]
+__all__ = ["Day", "Folder", "Words", "parse_words", "prepare", "router"]
 
 router = APIRouter(prefix="/api", tags=["search"])
 
@@ -32,11 +33,11 @@ Words = Annotated[
 Top = Annotated[int, Query(ge=1, le=100, description="Maximum number of hits per page.")]
 PerVideo = Annotated[int, Query(ge=1, le=100, description="Maximum number of hits per video.")]
 _Seconds = Annotated[float | None, Query(ge=0, le=1e9, description="Length of the whole file in seconds.")]
-_Day = Annotated[
+Day = Annotated[
     str,
     Query(
         max_length=40,
-        description="When the file was changed: an ISO date, or date and time.",
+        description="When the video was recorded: an ISO date, or date and time; inclusive.",
         examples=["2026-05-31"],
     ),
 ]
@@ -44,23 +45,30 @@ _Day = Annotated[
 _WHERE = (
     f"A condition on {', '.join(WINDOW_COLUMNS)}: comparisons (`=`, `<>`, `<`, `<=`, `>`, `>=`, `like`, "
     "`ilike`, `in`, `between`, `is null`) joined by `and`, `or`, `not` and parentheses. Text is in single "
-    "quotes. `path` is a hit's `folder` and `name` joined by a slash. `modified_seconds` can be compared "
-    "with an ISO date."
+    "quotes. `path` is a hit's `folder` and `name` joined by a slash. `recorded` and `modified_seconds` can "
+    "be compared with an ISO date."
 )
 
 
+Folder = Annotated[str, Query(max_length=1000, description="One of the `folders` in /api/stats.")]
+
+
 def _filters(
-    folder: Annotated[str, Query(max_length=1000, description="One of the `folders` in /api/stats.")] = "",
+    folder: Folder = "",
     min_duration: _Seconds = None,
     max_duration: _Seconds = None,
-    after: _Day = "",
-    before: _Day = "",
+    after: Day = "",
+    before: Day = "",
     where: Annotated[str, Query(max_length=1000, description=_WHERE, examples=["width >= 1920"])] = "",
 ) -> Filters:
     return Filters(folder, min_duration, max_duration, after, before, where)
 
 
 Wanted = Annotated[Filters, Depends(_filters)]
+Order = Annotated[
+    Sort,
+    Query(description="By `score`, or by when the videos were recorded: newest (`date`) or `oldest` first."),
+]
 
 
 @router.get("/search")
@@ -72,6 +80,7 @@ async def search_words(
     start: Annotated[float, Query(ge=0, le=1e9, description="With `like`: the moment, in seconds.")] = 0.0,
     top: Top = 24,
     per_video: PerVideo = 3,
+    sort: Order = "score",
     cursor: Annotated[str, Query(max_length=60, description="`next` of the previous page.")] = "",
 ) -> SearchResult:
     """Find the moments that match a sentence (`q`) or resemble another moment (`like` and `start`).
@@ -79,7 +88,7 @@ async def search_words(
     The pages of a search don't change while the library grows: `next` continues the list of the first page.
     """
     if cursor and not q.strip() and like is None:
-        return services.results.resume(cursor, top)
+        return await services.reading.run(partial(services.results.resume, cursor, top))
     if (like is None) == (not q.strip()):
         raise HTTPException(422, "give either words in `q` or a video in `like`")
     most, find = services.settings.max_hits, services.results.find
@@ -90,13 +99,14 @@ async def search_words(
         key = ["like", video_id, begin, per_video, str(where)]
         similar = services.searcher.similar
         look = partial(similar, video_id, begin, top=most, per_video=per_video, where=where)
-        return find(f"more like {window.path.name}", key, look, top=top, cursor=cursor)
+        return find(f"more like {window.path.name}", key, look, top=top, cursor=cursor, sort=sort)
 
     def find_words(query: search.Query) -> SearchResult:
         where = filters.condition(services.library)
         key = ["words", str(query), per_video, str(where)]
         look = partial(services.searcher.search, query, top=most, per_video=per_video, where=where)
-        return find(q, key, look, top=top, cursor=cursor, note=_note(services, query))
+        note = _note(services, query)
+        return find(q, key, look, top=top, cursor=cursor, note=note, sort=sort)
 
     if like is not None:
         return await services.reading.run(partial(find_like, like))
@@ -113,6 +123,7 @@ async def search_file(
     q: Annotated[str, Form(description="Words to add to it or subtract from it: `- people`.")] = "",
     top: Top = 24,
     per_video: PerVideo = 3,
+    sort: Order = "score",
 ) -> SearchResult:
     """Find the moments that resemble a picture or video. `GET` with the cursor returns further pages."""
     terms = parse_words(services, q).terms if q.strip() else ()
@@ -136,7 +147,7 @@ async def search_file(
             key = ["file", digest, str(search.Query(terms)) if terms else None, per_video, str(where)]
             try:
                 shown, note = _query_text(file, q), _note(services, search.Query(terms)) if terms else ""
-                return services.results.find(shown, key, look, top=top, cursor="", note=note)
+                return services.results.find(shown, key, look, top=top, cursor="", note=note, sort=sort)
             except VideoError as error:
                 raise VideoError(str(error).replace(str(path), "the file")) from error
 

@@ -8,9 +8,11 @@ from fastapi import APIRouter, HTTPException, Query, Response
 
 from centerclip import api
 from centerclip.index import StoredVideo
+from centerclip.index.reading import VideoSort
 from centerclip.index.sql import equals
-from centerclip.serve.library import is_playable
-from centerclip.serve.routes.search import Words, parse_words, prepare
+from centerclip.serve.library import is_playable, is_there
+from centerclip.serve.results import Filters
+from centerclip.serve.routes.search import Day, Folder, Words, parse_words, prepare
 from centerclip.serve.routes.windows import VideoId, open_video, window_at
 from centerclip.serve.services import Services, Use
 
@@ -27,13 +29,19 @@ async def list_videos(
     services: Use,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    folder: Folder = "",
+    after: Day = "",
+    before: Day = "",
+    sort: Annotated[
+        VideoSort, Query(description="By `path`, or by when they were recorded: `date` or `oldest` first.")
+    ] = "path",
 ) -> api.VideoList:
-    """List all files, indexed and failed, sorted by path."""
+    """List files, indexed and failed."""
 
     def read() -> api.VideoList:
-        stats = services.library.stats()
-        total = stats.videos + stats.failed if stats else 0
-        found = services.index.videos(offset=offset, limit=limit) if offset < total else []
+        index, only = services.index, Filters(folder, after=after, before=before).condition(services.library)
+        total = index.count_videos(only)
+        found = index.videos(only, offset=offset, limit=limit, sort=sort) if offset < total else []
         videos = [_describe(services, video) for video in found]
         return api.VideoList(total=total, offset=offset, limit=limit, videos=videos)
 
@@ -117,6 +125,10 @@ def _describe(services: Services, video: StoredVideo) -> api.Video:
         width=info.width,
         height=info.height,
         modified=info.modified_seconds,
+        recorded=info.recorded_seconds,
+        recorded_source=info.recorded_source,
+        recorded_zone=info.recorded_zone,
+        missing=not is_there(video),
         playable=done and is_playable(video),
         media=f"/media/{info.video_id}" if done else "",
         state=video.state,
