@@ -29,6 +29,7 @@ LEVELS = {
     "datasets": 3,
     "embedding": 3,
     "inspect": 3,
+    "duplicates": 4,
     "evaluation": 4,
     "indexing": 4,
     "search": 4,
@@ -41,6 +42,7 @@ LEVELS = {
 # What a package may not know of, whatever its level.
 FORBIDDEN = {
     "client": {"torch", "fastapi", "numpy"},
+    "duplicates": {"torch", "transformers", "av", "lancedb"},
     "clustering": {"transformers", "av", "lancedb"},
     "model": {"av", "lancedb"},
     "video": {"transformers", "lancedb"},

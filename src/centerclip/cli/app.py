@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 
 import centerclip
 from centerclip.cli.compare import compare
+from centerclip.cli.duplicates import duplicates
 from centerclip.cli.evaluate import evaluate
 from centerclip.cli.export import export
 from centerclip.cli.index import index
@@ -92,6 +93,7 @@ def _root(
 
 app.command()(index)
 app.command(cls=SearchCommand)(search)
+app.command()(duplicates)
 app.command()(serve)
 app.command()(info)
 app.command()(export)
