@@ -11,6 +11,7 @@ ROOT = Path(centerclip.__file__).parent
 
 # Order matters only for prefixes: the longest match counts. One package is one level.
 LEVELS = {
+    "agents": 5,
     "api": 0,
     "atomic": 0,
     "cores": 0,

@@ -26,6 +26,7 @@ from centerclip.cli.export import export
 from centerclip.cli.index import index
 from centerclip.cli.info import info
 from centerclip.cli.inspect import inspect
+from centerclip.cli.mcp import mcp
 from centerclip.cli.models import models
 from centerclip.cli.output import note
 from centerclip.cli.repair import repair
@@ -95,6 +96,7 @@ app.command()(index)
 app.command(cls=SearchCommand)(search)
 app.command()(duplicates)
 app.command()(serve)
+app.command()(mcp)
 app.command()(info)
 app.command()(export)
 app.command()(repair)
