@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from centerclip.video import Decoders, worker
+from centerclip.video import Decoders, sharing, worker
 from centerclip.video.decode import DirectReader
 
 START = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from hostile_decoder import main"

@@ -141,9 +141,8 @@ def test_a_failed_cut_leaves_nothing(films: Path, films_index: Path, tmp_path: P
 
         async def use(client: Client) -> None:
             video = (await call(client, "videos", limit=1))["videos"][0]["video_id"]
-            assert "there is no such file" in await refusal(
-                client, "cut", video_id=video, start=0, end=1, name="a.mp4"
-            )
+            clip = {"video_id": video, "start": 0, "end": 1, "name": "a.mp4"}
+            assert "there is no such file" in await refusal(client, "cut", **clip)
 
         ask(use, "--index", films_index, "--clips", tmp_path)
     finally:

@@ -40,8 +40,8 @@ for name in [name for name in sys.modules if name.split(".")[0] == "centerclip"]
 for name in ("fcntl", "resource", "pwd", "grp", "termios", "pty", "tty"):
     sys.modules[name] = None
 for module, names in {
-    os: ("register_at_fork", "memfd_create", "fork", "sched_getaffinity", "getuid", "sysconf", "killpg", "setsid",
-         "MFD_CLOEXEC", "MFD_ALLOW_SEALING", "O_NOFOLLOW", "O_DIRECTORY"),
+    os: ("register_at_fork", "memfd_create", "fork", "sched_getaffinity", "getuid", "sysconf", "killpg",
+         "setsid", "MFD_CLOEXEC", "MFD_ALLOW_SEALING", "O_NOFOLLOW", "O_DIRECTORY"),
     socket: ("send_fds", "recv_fds"),
     signal: ("SIGXCPU", "SIGKILL", "SIGUSR1", "SIGHUP", "SIGALRM"),
 }.items():
