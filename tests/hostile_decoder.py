@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from centerclip.video import Decoders, process, worker
+from centerclip.video import Decoders, sharing, worker
 from centerclip.video.decode import DirectReader
 
 START = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from hostile_decoder import main"
@@ -25,7 +25,7 @@ def hostile_workers() -> Iterator[None]:
     """Let all worker processes be of this kind."""
     Decoders.end_idle()
     try:
-        with patch.object(process, "START", START):
+        with patch.object(sharing, "START", START):
             yield
     finally:
         Decoders.end_idle()

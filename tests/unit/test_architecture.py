@@ -11,6 +11,7 @@ ROOT = Path(centerclip.__file__).parent
 
 # Order matters only for prefixes: the longest match counts. One package is one level.
 LEVELS = {
+    "agents": 5,
     "api": 0,
     "atomic": 0,
     "cores": 0,
@@ -30,6 +31,7 @@ LEVELS = {
     "datasets": 3,
     "embedding": 3,
     "inspect": 3,
+    "duplicates": 4,
     "evaluation": 4,
     "indexing": 4,
     "search": 4,
@@ -43,6 +45,7 @@ LEVELS = {
 FORBIDDEN = {
     "client": {"torch", "fastapi", "numpy"},
     "clips": {"torch", "transformers", "lancedb", "av"},
+    "duplicates": {"torch", "transformers", "av", "lancedb"},
     "clustering": {"transformers", "av", "lancedb"},
     "model": {"av", "lancedb"},
     "video": {"transformers", "lancedb"},

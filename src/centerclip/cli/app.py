@@ -22,11 +22,13 @@ from typer.core import TyperGroup
 
 import centerclip
 from centerclip.cli.compare import compare
+from centerclip.cli.duplicates import duplicates
 from centerclip.cli.evaluate import evaluate
 from centerclip.cli.export import export
 from centerclip.cli.index import index
 from centerclip.cli.info import info
 from centerclip.cli.inspect import inspect
+from centerclip.cli.mcp import mcp
 from centerclip.cli.models import models
 from centerclip.cli.output import note
 from centerclip.cli.remove import remove
@@ -97,7 +99,9 @@ def _root(
 
 app.command()(index)
 app.command(cls=SearchCommand)(search)
+app.command()(duplicates)
 app.command()(serve)
+app.command()(mcp)
 app.command()(info)
 app.command()(export)
 app.command()(remove)

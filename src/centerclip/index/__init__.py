@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from centerclip.index.card import ModelCard
     from centerclip.index.changes import Changes, FileStamp, Moved
     from centerclip.index.health import TableReport, examine, repair
+    from centerclip.index.neighbors import contents_near, windows_of
     from centerclip.index.schema import StoredVideo, StoredWindow
     from centerclip.index.snapshot import EXACT_LIMIT, Matches
     from centerclip.index.summary import Stats, Summary, summarize
@@ -32,9 +33,11 @@ __all__ = [
     "TableReport",
     "VideoIndex",
     "Writer",
+    "contents_near",
     "examine",
     "repair",
     "summarize",
+    "windows_of",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -43,6 +46,7 @@ __getattr__, __dir__ = lazy_names(
         "centerclip.index.card": ("ModelCard",),
         "centerclip.index.changes": ("Changes", "FileStamp", "Moved"),
         "centerclip.index.health": ("TableReport", "examine", "repair"),
+        "centerclip.index.neighbors": ("contents_near", "windows_of"),
         "centerclip.index.schema": ("StoredVideo", "StoredWindow"),
         "centerclip.index.snapshot": ("EXACT_LIMIT", "Matches"),
         "centerclip.index.summary": ("Stats", "Summary", "summarize"),

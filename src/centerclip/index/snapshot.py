@@ -60,11 +60,13 @@ class Matches:
 
 @dataclass(frozen=True, slots=True)
 class _Vectors:
-    """Vectors in memory: [N, E] float32, their row ids [N] ascending, and a number for each one's content."""
+    """Vectors in memory: [N, E] float32, their row ids [N] ascending, and the number of each one's content in
+    `contents`."""
 
     matrix: NDArray[np.float32]
     row_ids: NDArray[np.int64]
     videos: NDArray[np.int64]
+    contents: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,22 @@ class Snapshot:
         look = self._search_memory if self.count <= EXACT_LIMIT else self._search_store
         parts = (vectors[start : start + _TOGETHER] for start in range(0, len(vectors), _TOGETHER))
         return [matches for part in parts for matches in self._matches(look(part, top, only, per_video))]
+
+    def contents_near(self, vectors: NDArray[np.float32], top: int) -> list[list[str]]:
+        """Return the `top` contents whose windows are nearest to each of `vectors` [Q, E], nearest first."""
+        if not self.count:
+            return [[] for _ in vectors]
+        look = self._search_memory if self.count <= EXACT_LIMIT else self._search_store
+        found: list[list[str]] = []
+        for start in range(0, len(vectors), _TOGETHER):
+            for hits, _, _ in look(vectors[start : start + _TOGETHER], top, Restriction(), 1):
+                numbered = hits.videos.dtype.kind == "i"
+                found.append(
+                    [self._vectors.contents[number] for number in hits.videos]
+                    if numbered
+                    else hits.videos.tolist()
+                )
+        return found
 
     def rows(self, where: Condition) -> list[StoredWindow]:
         """Return the windows that meet a condition, ordered by path and time."""
@@ -243,7 +261,7 @@ class Snapshot:
             row_ids[here] = batch["_rowid"].to_numpy()
             videos[here] = [numbers.setdefault(name, len(numbers)) for name in batch["video_id"].to_pylist()]
             at += batch.num_rows
-        return _Vectors(matrix, row_ids, videos)
+        return _Vectors(matrix, row_ids, videos, tuple(numbers))
 
 
 def _rank(best: Callable[[int], _Candidates], top: int, per_video: int | None, total: int) -> _Candidates:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Any, TypeAlias
 
-__all__ = ["Channel", "ClosedError", "Message"]
+__all__ = ["SECRET_BYTES", "Channel", "ClosedError", "Message"]
 
 Message: TypeAlias = dict[str, Any]
 
@@ -19,6 +19,10 @@ _HEADER = struct.Struct(">II")
 """The number of bytes of JSON, and of the bytes that follow it."""
 _MAX_BYTES = 1 << 30
 """More is refused: the packets of four days take 400 MB."""
+
+
+SECRET_BYTES = 32
+"""What a worker that connects must send first."""
 
 
 class ClosedError(Exception):
@@ -42,7 +46,10 @@ class Channel:
         header = _HEADER.pack(len(text), len(data))
         try:
             with self._sending:
-                socket.send_fds(self._end, [header], files)
+                if files:
+                    socket.send_fds(self._end, [header], files)
+                else:
+                    self._end.sendall(header)
                 self._end.sendall(text)
                 self._end.sendall(data)
         except OSError as error:
@@ -61,7 +68,10 @@ class Channel:
         files: list[int] = []
         try:
             self._end.settimeout(seconds)
-            start, files, _, _ = socket.recv_fds(self._end, _HEADER.size, 1)
+            if hasattr(socket, "recv_fds"):
+                start, files, _, _ = socket.recv_fds(self._end, _HEADER.size, 1)
+            else:  # Windows
+                start = self._end.recv(_HEADER.size)
             if not start:
                 raise ClosedError
             header = bytes(start) + self._read(_HEADER.size - len(start))

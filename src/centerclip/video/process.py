@@ -7,15 +7,8 @@ time. Idle workers are kept for the next file.
 from __future__ import annotations
 
 import atexit
-import fcntl
-import mmap
 import os
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -27,6 +20,7 @@ from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
 from centerclip.video.channel import Channel, ClosedError, Message
+from centerclip.video.sharing import Slots, start_worker
 
 __all__ = ["CrashError", "Decoders", "StoppedError", "Worker"]
 
@@ -38,8 +32,6 @@ BUDGET_SECONDS_PER_MEGABYTE = 60
 """How long a file may keep a processor busy, which grows with its size: decoding every frame of a film of
 2 Mbit/s in AV1 takes 3 s per MB, of a screen recording 12."""
 
-START = "from centerclip.video.worker import main"
-"""What a worker runs."""
 _NONSENSE = (ClosedError, KeyError, ValueError, IndexError, TypeError)
 """What an answer that no sound worker gives leads to."""
 _KEPT_BYTES = 256 << 20
@@ -54,72 +46,17 @@ class StoppedError(Exception):
     """The worker was stopped from outside."""
 
 
-class _Slots:
-    """Memory shared with a worker: one file per picture. A slot is free again when nobody has its picture."""
-
-    def __init__(self) -> None:
-        self._files: list[int] = []
-        self._maps: list[mmap.mmap | None] = []
-        self._free: deque[int] = deque()
-
-    def take(self) -> tuple[int, list[int]]:
-        """Return the number of a slot for the worker to fill, and its file if the worker doesn't know it."""
-        with suppress(IndexError):
-            return self._free.popleft(), []
-        self._files.append(_shared_file())
-        self._maps.append(None)
-        return len(self._files) - 1, [self._files[-1]]
-
-    def give_back(self, slot: int) -> None:
-        self._free.append(slot)
-
-    def picture(self, slot: int, height: int, width: int) -> NDArray[np.uint8]:
-        """Return what a worker has written, [H, W, 3], without copying it."""
-        size = height * width * 3
-        memory = self._maps[slot]
-        if memory is None or len(memory) < size:
-            if os.fstat(self._files[slot]).st_size < size:
-                raise ClosedError
-            memory = self._maps[slot] = mmap.mmap(self._files[slot], size)
-        pixels = np.frombuffer(memory, np.uint8, size)
-        # All views of the picture refer to this array, so when it goes, they have gone.
-        weakref.finalize(pixels, self.give_back, slot).atexit = False
-        return pixels.reshape(height, width, 3)
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(len(memory) for memory in self._maps if memory is not None)
-
-    def close(self) -> None:
-        """Close the files; pictures stay valid."""
-        for file in self._files:
-            os.close(file)
-        self._files.clear()
-        self._maps.clear()
-
-
 class Worker:
     """A worker process."""
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        self._channel = Channel(ours)
-        self._slots = _Slots()
+        self._slots = Slots()
         self._writable = 0
         """Number of slots that the worker may write to."""
         self._streaming: object = None
         """Stands for the request whose frames are being sent."""
-        program = f"import sys; sys.path[:] = {sys.path!r}; {START}; main({theirs.fileno()})"
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", program],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-                process_group=0,  # Ctrl-C in a terminal reaches only its foreground group
-            )
+        self._process, end = start_worker()
+        self._channel = Channel(end)
         self.stopped = False
 
     def ask(self, message: Message, data: bytes = b"") -> tuple[Message, bytes]:
@@ -142,8 +79,8 @@ class Worker:
         try:
             self._abandon()
             self._channel.send(message)
-            answer = self._shown() or {}
-            return self._slots.picture(int(answer["slot"]), *map(int, answer["size"]))
+            answer, sent = self._shown() or ({}, b"")
+            return self._picture(answer, sent)
         except _NONSENSE:
             raise self._death() from None
 
@@ -158,24 +95,29 @@ class Worker:
             self._channel.send({"do": "frames", "seconds": list(seconds)})
             request = self._streaming = object()
             while self._streaming is request and (shown := self._shown()) is not None:
-                if "slot" in shown:
-                    picture = self._slots.picture(int(shown["slot"]), *map(int, shown["size"]))
-                yield float(shown["seconds"]), picture
+                answer, sent = shown
+                if "slot" in answer:
+                    picture = self._picture(answer, sent)
+                yield float(answer["seconds"]), picture
         except _NONSENSE:
             raise self._death() from None
 
-    def _shown(self) -> Message | None:
+    def _picture(self, answer: Message, sent: bytes) -> NDArray[np.uint8]:
+        height, width = map(int, answer["size"])
+        return self._slots.picture(int(answer["slot"]), height, width, sent)
+
+    def _shown(self) -> tuple[Message, bytes] | None:
         """Return the next frame, None after the last; the worker goes on with the one after it."""
         if not self._writable:
             slot, files = self._slots.take()
             self._channel.send({"slot": slot}, files=files)
             self._writable += 1
-        answer, _ = self._answer()
+        answer, sent = self._answer()
         self._writable -= "slot" in answer
         if "end" in answer:
             self._streaming = None
             return None
-        return answer
+        return answer, sent
 
     def _abandon(self) -> None:
         """If frames are still being sent, stop the worker from sending more."""
@@ -183,8 +125,8 @@ class Worker:
             self._channel.send({"abandon": True})
             with suppress(VideoError):
                 while (shown := self._shown()) is not None:
-                    if "slot" in shown:
-                        self._slots.give_back(int(shown["slot"]))
+                    if "slot" in shown[0]:
+                        self._slots.give_back(int(shown[0]["slot"]))
 
     @property
     def reusable(self) -> bool:
@@ -220,7 +162,7 @@ class Worker:
                 self._streaming = None
                 raise VideoError(str(answer["failed"]))
             if "died" in answer:
-                raise VideoError("decoding it takes too much memory")
+                raise VideoError(f"decoding it takes too much {answer['died']}")
             if "alive" not in answer:
                 return answer, data
 
@@ -230,7 +172,7 @@ class Worker:
         if self.stopped:
             return StoppedError()
         code = self._process.returncode
-        if code == -signal.SIGXCPU:
+        if hasattr(signal, "SIGXCPU") and code == -signal.SIGXCPU:
             return VideoError("decoding it takes too much processor time")
         name = (signal.strsignal(-code) or f"signal {-code}") if code < 0 else f"exit code {code}"
         return CrashError(f"its decoder crashed ({name})")
@@ -301,15 +243,6 @@ class Decoders:
         return Decoders, ()  # another process has its own workers
 
 
-def _shared_file() -> int:
-    """Make a file in memory. The worker may enlarge but not shrink it, since reading it here would crash."""
-    if not hasattr(os, "memfd_create"):  # macOS
-        with tempfile.TemporaryFile() as unnamed:
-            return os.dup(unnamed.fileno())
-    file = os.memfd_create("centerclip", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
-    return file
-
-
-os.register_at_fork(after_in_child=Decoders.forget_idle)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=Decoders.forget_idle)
 atexit.register(Decoders.end_idle)

@@ -8,29 +8,35 @@ from __future__ import annotations
 
 import mmap
 import os
-import resource
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
 from centerclip.records import Sampling, Window
-from centerclip.video.channel import Channel, ClosedError, Message
+from centerclip.video.channel import SECRET_BYTES, Channel, ClosedError, Message
 from centerclip.video.cued import Reader, open_reader
 from centerclip.video.packet_index import PacketIndex
 from centerclip.video.packets import open_video
 from centerclip.video.recorded import recorded_of
 
 __all__ = ["main"]
+
+resource: Any = import_module("resource") if find_spec("resource") else None
+"""None on Windows, which has no limits of this kind."""
 
 _MEMORY_BYTES = 3 << 30
 """Of addresses, which is more than the memory in use: decoding 8192 x 8192 pixels takes 1.5 GB."""
@@ -41,13 +47,17 @@ _Grant = tuple[int, int | None]
 
 
 class _Slots:
-    """Files shared with the parent, into which pictures are written; the parent says when."""
+    """Files shared with the parent, into which pictures are written; the parent says when.
+
+    A slot without a file is memory of this process, whose content is sent to the parent.
+    """
 
     def __init__(self) -> None:
         self.granted: SimpleQueue[_Grant] = SimpleQueue()
         self._files: dict[int, int] = {}
         self._maps: dict[int, mmap.mmap] = {}
         self.last = 0
+        self._private: NDArray[np.uint8] | None = None
 
     def place(self, height: int, width: int) -> NDArray[np.uint8]:
         """Wait for a slot, and return it as the array of a picture."""
@@ -55,12 +65,20 @@ class _Slots:
         if file is not None:
             self._files[self.last] = file
         size = height * width * 3
+        if self.last not in self._files:
+            self._private = np.empty((height, width, 3), np.uint8)
+            return self._private
         known = self._maps.get(self.last)
         if known is None or len(known) < size:
             if os.fstat(self._files[self.last]).st_size < size:
                 os.ftruncate(self._files[self.last], size)
             known = self._maps[self.last] = mmap.mmap(self._files[self.last], size)
         return np.frombuffer(known, np.uint8, size).reshape(height, width, 3)
+
+    def take_private(self) -> bytes:
+        """Return the picture to send to the parent; nothing if it shares memory."""
+        sent, self._private = b"" if self._private is None else self._private.tobytes(), None
+        return sent
 
 
 class _Worker:
@@ -71,6 +89,8 @@ class _Worker:
         self._reader: Reader | None = None
         self._beat = time.monotonic()
         self._abandoned = False
+        self._budget_ends: float | None = None
+        """In processor time, where the kernel doesn't limit it."""
 
     def serve(self) -> None:
         """Do what the parent asks for, until it ends."""
@@ -93,7 +113,7 @@ class _Worker:
             message, data = self._asked.get()
             try:
                 if (seconds := message.pop("budget_seconds", None)) is not None:
-                    _limit_processor_time(seconds)
+                    self._budget_ends = _limit_processor_time(seconds)
                 tasks[message.pop("do")](data, **message)
             except VideoError as error:
                 self._channel.send({"failed": str(error)})
@@ -121,6 +141,9 @@ class _Worker:
         now = time.monotonic()
         if now - self._beat > _BEAT_SECONDS:
             self._beat = now
+            if self._budget_ends is not None and time.process_time() > self._budget_ends:
+                self._channel.send({"died": "processor time"})
+                os._exit(1)
             self._channel.send({"alive": True})
 
     def _open(self, data: bytes, path: str) -> None:
@@ -149,7 +172,7 @@ class _Worker:
             message: Message = {"seconds": at}
             if picture is not before:
                 before, message["slot"], message["size"] = picture, self._slots.last, picture.shape[:2]
-            self._channel.send(message)
+            self._channel.send(message, self._slots.take_private())
             if self._abandoned:
                 break
         self._channel.send({"end": True})
@@ -204,10 +227,10 @@ class _Worker:
             return self._slots.place(height, width)
 
         open_still(Path(path), edge, place)
-        self._channel.send({"slot": self._slots.last, "size": sizes[0]})
+        message: Message = {"slot": self._slots.last, "size": sizes[0]}
+        self._channel.send(message, self._slots.take_private())
 
-    def _recorded(self, data: bytes, path: str, budget_seconds: int) -> None:
-        _limit_processor_time(budget_seconds)
+    def _recorded(self, data: bytes, path: str) -> None:
         container, stream = open_video(Path(path))
         try:
             found = recorded_of(container, stream)
@@ -223,16 +246,25 @@ class _Worker:
 
 
 def _limit_memory() -> None:
+    if resource is None:
+        return
     _limit(resource.RLIMIT_AS, _MEMORY_BYTES)
     _limit(resource.RLIMIT_CORE, 0)
     with suppress(OSError):  # if memory runs out, Linux should end this process, not its parent
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
-def _limit_processor_time(budget_seconds: int) -> None:
-    """Let the kernel end this process if it computes for longer from now on."""
+def _limit_processor_time(budget_seconds: int) -> float | None:
+    """Let the kernel end this process if it computes for longer from now on.
+
+    Returns:
+        None, or the processor time at which it should end itself because the kernel won't.
+    """
+    if resource is None:
+        return time.process_time() + budget_seconds
     used = resource.getrusage(resource.RUSAGE_SELF)
     _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + budget_seconds)
+    return None
 
 
 def _limit(kind: int, most: int) -> None:
@@ -241,8 +273,14 @@ def _limit(kind: int, most: int) -> None:
         resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
-def main(descriptor: int) -> None:
-    """Serve the parent at the other end of a socket."""
+def main(descriptor: int | None = None, *, address: tuple[str, int] | None = None) -> None:
+    """Serve the parent at the other end of a socket: an inherited one, or one to connect to."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     _limit_memory()
-    _Worker(Channel(socket.socket(fileno=descriptor))).serve()
+    if address is None:
+        end = socket.socket(fileno=descriptor)
+    else:
+        end = socket.create_connection(address)
+        end.sendall(sys.stdin.buffer.read(SECRET_BYTES))
+        end.settimeout(None)
+    _Worker(Channel(end)).serve()

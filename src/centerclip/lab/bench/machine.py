@@ -67,7 +67,7 @@ def this_machine() -> Machine:
         cores=available_cores(),
         abilities=tuple(ability for ability in _ABILITIES if ability in known),
         bfloat16=bool(known & {"avx512_bf16", "amx_bf16"}),
-        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        memory_bytes=_memory_bytes(),
         load=round(os.getloadavg()[0], 2),
         gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
@@ -102,3 +102,8 @@ def _processor_ticks() -> tuple[int, int] | None:
         return None
     user, nice, system, _idle, _waiting, irq, soft_irq, stolen, *_ = map(int, first.split()[1:])
     return user + nice + system + irq + soft_irq + stolen, stolen
+
+
+def _memory_bytes() -> int:
+    """The machine's memory; 0 on Windows, which doesn't tell it in this way."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0

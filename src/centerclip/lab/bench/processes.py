@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -33,11 +32,12 @@ class Peak:
 def children_seconds() -> float:
     """Processor time of the child processes that have ended, and on Linux of those that run.
 
-    Only differences mean something. The time of running ones is known to a hundredth of a second.
+    Only differences mean something. Times are known to a hundredth of a second. Windows doesn't tell any.
     """
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ended = os.times()
     ticks = sum(sum(map(int, stat[11:15])) for _, stat in _children())  # with those of their own children
-    return ended.ru_utime + ended.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
+    running = ticks / os.sysconf("SC_CLK_TCK") if ticks else 0.0
+    return ended.children_user + ended.children_system + running
 
 
 def process_peak(prepare: Callable[_P, Callable[[], object]], *args: _P.args, **kwargs: _P.kwargs) -> Peak:
