@@ -24,6 +24,7 @@ LEVELS = {
     "index": 1,
     "metrics": 1,
     "rescoring": 1,
+    "subtitles": 1,
     "model": 2,
     "video": 2,
     "datasets": 3,
@@ -49,6 +50,7 @@ FORBIDDEN = {
     "naming": {"torch"},
     "rescoring": {"torch"},
     "schedule": {"torch", "numpy"},
+    "subtitles": {"torch", "numpy", "av", "lancedb"},
 }
 MODULES = sorted(
     path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in {"__init__", "__main__"}

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Contents", "inspect_tables", "side_by_side"]
+__all__ = ["Contents", "by_content", "inspect_tables", "side_by_side"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +22,26 @@ class Contents:
     counts: dict[str, int]
     broken: set[str]
 
+    @property
+    def encoded(self) -> dict[str, str]:
+        """The id of each encoded path's content."""
+        return {row["path"]: row["video_id"] for row in self.files if row["state"] == "done"}
+
 
 def inspect_tables(pictures: Any, windows: Any, videos: Any) -> Contents:
     """Read all three tables at the versions of these handles."""
     columns = ["path", "video_id", "windows", "state", "reason", "duration_seconds"]
     files, pictured, indexed = side_by_side(
         lambda: videos.search().select(columns).to_arrow().to_pylist(),
-        lambda: _by_content(pictures),
-        lambda: _by_content(windows),
+        lambda: by_content(pictures),
+        lambda: by_content(windows),
     )
     expected = {(row["path"], row["video_id"]): row["windows"] for row in files if row["windows"]}
     wrong = {key for key, _ in expected.items() ^ indexed.items()} | (expected.keys() ^ pictured.keys())
     return Contents(files, {row["path"]: row["windows"] for row in files}, {path for path, _ in wrong})
 
 
-def _by_content(table: Any) -> dict[tuple[str, str], int]:
+def by_content(table: Any) -> dict[tuple[str, str], int]:
     """Return the number of rows of each path and content."""
     keys = ["path", "video_id"]
     grouped = table.search().select(keys).to_arrow().group_by(keys).aggregate([([], "count_all")])

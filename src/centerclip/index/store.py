@@ -25,7 +25,7 @@ from centerclip.errors import IndexStoreError
 from centerclip.index.card import ModelCard
 from centerclip.index.durable import DurableTable
 from centerclip.index.head import FORMAT, Meta, parse_head, read_head, read_values, write_head
-from centerclip.index.schema import KEYS, merge, schemas
+from centerclip.index.schema import ADDED, KEYS, merge, schemas
 from centerclip.index.sql import store_errors
 from centerclip.index.summary import is_remote, local_bytes
 from centerclip.index.versions import find_good, manifests
@@ -167,6 +167,20 @@ class Store:
         """Return a handle for writing; it follows only its own writes, which readers see after `commit`."""
         with store_errors(self.location, f"opening its table {name}"):
             return self.connection.open_table(name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a table; an index made by an earlier version lacks those of `ADDED`."""
+        with store_errors(self.location, f"looking for its table {name}"):
+            if self.remote:
+                return name in self._latest or self._try_open(name) is not None
+            meta = self.meta()
+            return (meta is not None and name in meta.versions) or bool(manifests(self.location, name))
+
+    def add_tables(self, meta: Meta) -> None:
+        """Create the tables that an index of an earlier version lacks; the caller holds the lock."""
+        for name in sorted(ADDED):
+            if not self.has(name):
+                self.create_table(name, meta)
 
     def version(self, name: str) -> int:
         """Return the number of the table's current version."""

@@ -30,6 +30,7 @@ from centerclip.index.reading import folders_of, picture_at, videos_of
 from centerclip.index.restriction import Restriction
 from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds
 from centerclip.index.snapshot import Matches, Snapshot
+from centerclip.index.spoken import Spoken
 from centerclip.index.sql import Condition, all_of, equals, store_errors
 from centerclip.index.store import Meta, Store
 from centerclip.index.summary import Stats
@@ -58,6 +59,8 @@ class VideoIndex:
         self._snapshot: Snapshot | None = None
         self._snapshot_id = ""
         self._bound_id = ""
+        self.spoken = Spoken(self._store, self._twice)
+        """What is said in its files."""
         if self.id is None and not create:
             raise missing(self.location)
 
@@ -91,7 +94,7 @@ class VideoIndex:
         """
         if self.model is None:
             return 0
-        return self._store.version("windows") + self._store.version("videos")
+        return self._store.version("windows") + self._store.version("videos") + self.spoken.version
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -204,6 +207,12 @@ class VideoIndex:
         found = self._read(lambda snapshot: snapshot.rows(condition))
         return [window for window in found if window.path == found[0].path]
 
+    def windows_at(self, spans: Sequence[tuple[Path, float, float]]) -> list[StoredWindow | None]:
+        """Return for each span of a file, in seconds, the window with most of it; None if there is none."""
+        if not spans or self.model is None:
+            return [None] * len(spans)
+        return self._read(lambda snapshot: snapshot.covering(spans))
+
     def picture(self, video_id: str, seconds: float) -> bytes | None:
         """Return the JPEG file of the picture that a content shows at an instant; None for unknown content.
 
@@ -258,6 +267,7 @@ class VideoIndex:
             size_bytes=self._store.size_bytes(),
             search=self._read(lambda snapshot: "exact" if snapshot.exact else "ann"),
             version=self.version,
+            cues=len(self.spoken),
         )
 
     def export(self, folder: str | Path) -> int:

@@ -22,9 +22,11 @@ import numpy as np
 import pyarrow as pa
 
 from centerclip.errors import IndexStoreError
+from centerclip.index.ann import build_ann
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import FileStamp
 from centerclip.index.contents import Contents, inspect_tables, side_by_side
+from centerclip.index.cues import CueTables, broken_transcripts
 from centerclip.index.recovery import recover
 from centerclip.index.schema import (
     is_storable,
@@ -39,7 +41,7 @@ from centerclip.index.snapshot import EXACT_LIMIT
 from centerclip.index.sql import any_of, equals, store_errors
 from centerclip.index.store import Store
 from centerclip.index.summary import Stats, Summary, save_summary
-from centerclip.records import EncodedVideo, Failed
+from centerclip.records import EncodedVideo, Failed, Transcript, VideoInfo
 
 __all__ = ["Finished", "Writer"]
 
@@ -53,10 +55,6 @@ _BATCHES = 500
 """Number of batches after which a long run compacts, before opening its files gets slow."""
 _PATHS = 1000
 """Paths in one condition."""
-_PARTITION = 16_384
-"""Windows per partition of the ANN index."""
-_ANN = "ann_"
-"""Prefix of the ANN index's name, followed by its number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +87,14 @@ class Writer:
             self._known = found.counts
             meta = store.meta()
             self._id = meta.id if meta else ""
+            if meta:
+                store.add_tables(meta)
+            self._spoken = CueTables(store)
+            unsaid = self._spoken.check(found.encoded)
         with self._changing("being checked"):
             self._forget(sorted(found.broken))
+            self._spoken.drop(unsaid)
+            self._spoken.index_text()
             self._tidy()
 
     def add(self, results: Sequence[EncodedVideo | Failed]) -> list[EncodedVideo | Failed]:
@@ -120,6 +124,7 @@ class Writer:
             )
             self._removed += removed
             merge(self._videos, video_rows(batch), others)
+            self._spoken.forget(by_path)
         self._batches += 1
         if self._batches % _BATCHES == 0:
             with self._changing():
@@ -127,6 +132,26 @@ class Writer:
         for path, result in by_path.items():
             self._known[path] = 0 if isinstance(result, Failed) else len(result.windows)
         return [by_path[path] for path in paths]
+
+    def add_transcripts(self, transcripts: Sequence[tuple[VideoInfo, Transcript]]) -> None:
+        """Record what is said in encoded files, replacing what was known about it.
+
+        Raises:
+            IndexStoreError: a file isn't in the index.
+        """
+        for info, _ in transcripts:
+            if not self._known.get(stored_path(info.path)):
+                raise IndexStoreError(
+                    f"{info.path} isn't in the index {self._store.location}, so its words can't be stored"
+                )
+        if transcripts:
+            with self._changing():
+                self._spoken.add(transcripts)
+
+    def forget_transcripts(self, paths: Iterable[Path]) -> None:
+        """Forget what is said in files, so that it is read again."""
+        with self._changing():
+            self._spoken.drop({stored_path(path) for path in paths})
 
     def add_roots(self, roots: Iterable[str | os.PathLike[str]]) -> None:
         """Store the files and folders that the owner asked to index; see `VideoIndex.roots`."""
@@ -157,6 +182,7 @@ class Writer:
             self._pictures.update(where=condition, values=path)
             self._removed += self._windows.update(where=condition, values=values).rows_updated
             self._videos.update(where=condition, values=values)
+            self._spoken.move(before, after, new.modified_seconds)
         self._known[after] = self._known.pop(before)
 
     def finish(self) -> Finished:
@@ -168,7 +194,8 @@ class Writer:
         with self._changing("being finished"):
             self._tidy()
             rows = int(self._windows.count_rows())
-            built = self._build_ann(rows)
+            built = rows > EXACT_LIMIT and build_ann(self._windows, rows, self._embed_size, self._compact)
+            self._spoken.index_text(finished=True)
         with store_errors(self._store.location, "being finished"):
             files = self._verify().files
             done = [row["duration_seconds"] for row in files if row["state"] == "done"]
@@ -181,12 +208,18 @@ class Writer:
                 footage_seconds=sum(done),
                 size_bytes=self._store.size_bytes(),
                 search="ann" if rows > EXACT_LIMIT else "exact",
-                version=int(self._windows.version) + int(self._videos.version),
+                version=sum(int(table.version) for table in self._shown),
+                cues=sum(self._spoken.known.values()),
             )
             if not self._store.remote:
                 failures = [(row["path"], row["reason"]) for row in files if row["state"] == "failed"]
                 save_summary(Summary(stats, tuple(sorted(failures))))
             return Finished(stats, built)
+
+    @property
+    def _shown(self) -> tuple[Any, ...]:
+        """The tables whose change searches notice."""
+        return self._windows, self._videos, self._spoken.cues
 
     @contextmanager
     def _changing(self, doing: str = "being written") -> Iterator[None]:
@@ -240,6 +273,7 @@ class Writer:
             self._pictures.delete(condition)
             self._removed += self._windows.delete(condition).num_deleted_rows
             self._videos.delete(condition)
+        self._spoken.forget(paths)
         for path in paths:
             self._known.pop(path, None)
 
@@ -252,45 +286,19 @@ class Writer:
     def _compact(self) -> None:
         """Merge small pieces, and delete versions that became old once the newest are on the disk."""
         for age in (_FOREVER, _KEEP_VERSIONS):
-            for table in (self._pictures, self._windows, self._videos):
+            for table in (self._pictures, self._spoken.transcripts, *self._shown):
                 table.optimize(cleanup_older_than=age)
             self._store.commit()
         self._removed = 0
-
-    def _build_ann(self, rows: int) -> bool:
-        """Build the ANN index, again once the rows have doubled; otherwise add later rows to it.
-
-        Its name states the number of rows it was built from, which determined its number of partitions.
-        """
-        if rows <= EXACT_LIMIT:
-            return False
-        indices = {int(index.name.removeprefix(_ANN)): index for index in self._windows.list_indices()}
-        if indices and rows < 2 * max(indices):
-            if indices[max(indices)].num_unindexed_rows * 10 > rows:
-                self._compact()
-            return False
-        self._windows.create_index("vector", config=self._ann_config(), name=f"{_ANN}{rows}")
-        for index in indices.values():
-            self._windows.drop_index(index.name)
-        return True
-
-    def _ann_config(self) -> Any:
-        """Return the index type: 3 bits per number in few, large partitions, so that all can be searched.
-
-        Over 1,000,000 x 512, a search takes 25 ms on one core and the index 217 MB of memory. Cosine, because
-        with dot the partitions become so uneven that a query takes five times as long.
-        """
-        from lancedb.index import IvfRq, IvfSq
-
-        if self._embed_size % 8 == 0:
-            return IvfRq(distance_type="cosine", num_bits=3, target_partition_size=_PARTITION)
-        # IvfRq supports only multiples of 8.
-        return IvfSq(distance_type="cosine", target_partition_size=_PARTITION)
 
     def _verify(self) -> Contents:
         """Compare what was written with what a new reader would see."""
         found = inspect_tables(*map(self._store.table, ("pictures", "windows", "videos")))
         wrong = found.broken | {path for path, _ in found.counts.items() ^ self._known.items()}
+        cues, unsaid = broken_transcripts(
+            self._store.table("cues"), self._store.table("transcripts"), found.encoded
+        )
+        wrong |= unsaid | {path for path, _ in cues.items() ^ self._spoken.known.items()}
         if wrong:
             raise IndexStoreError(
                 f"the index {self._store.location} doesn't hold what was written for {len(wrong)} files, "

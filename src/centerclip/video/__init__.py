@@ -10,6 +10,7 @@ from centerclip.lazy import lazy_names
 
 if TYPE_CHECKING:
     from centerclip.video.files import VIDEO_SUFFIXES, content_id, find_videos
+    from centerclip.video.hearing import read_sidecar, read_streams, sound_pieces
     from centerclip.video.process import Decoders
     from centerclip.video.reader import VideoReader, cut_excerpt, read_still, stop_readers
     from centerclip.video.reading import Look, read_window, read_windows
@@ -27,9 +28,12 @@ __all__ = [
     "find_videos",
     "fit",
     "instants",
+    "read_sidecar",
     "read_still",
+    "read_streams",
     "read_window",
     "read_windows",
+    "sound_pieces",
     "stop_readers",
     "strides",
 ]
@@ -38,6 +42,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "centerclip.video.files": ("VIDEO_SUFFIXES", "content_id", "find_videos"),
+        "centerclip.video.hearing": ("read_sidecar", "read_streams", "sound_pieces"),
         "centerclip.video.process": ("Decoders",),
         "centerclip.video.reader": ("VideoReader", "cut_excerpt", "read_still", "stop_readers"),
         "centerclip.video.reading": ("Look", "read_window", "read_windows"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,16 @@ from centerclip.video.files import content_id
 from centerclip.video.process import BUDGET_SECONDS, BUDGET_SECONDS_PER_MEGABYTE, CrashError, Decoders, Worker
 from centerclip.video.windows import instants
 
-__all__ = ["VideoReader", "cut_excerpt", "read_still", "stop_readers"]
+__all__ = [
+    "VideoReader",
+    "borrowed",
+    "cut_excerpt",
+    "named",
+    "once",
+    "place",
+    "read_still",
+    "stop_readers",
+]
 
 _SHARED = Decoders()
 _T = TypeVar("_T")
@@ -46,7 +56,7 @@ def cut_excerpt(path: Path, target: Path, *, start: float, end: float) -> None:
         VideoError: the file can't be decoded.
     """
     span = {"target": os.path.abspath(target), "start": start, "end": end}
-    _once(path, lambda worker: worker.ask({"do": "excerpt", **_place(path), **span}))
+    once(path, lambda worker: worker.ask({"do": "excerpt", **place(path), **span}))
 
 
 def read_still(path: Path, edge: int) -> NDArray[np.uint8]:
@@ -62,19 +72,27 @@ def read_still(path: Path, edge: int) -> NDArray[np.uint8]:
     Raises:
         VideoError: it can't be read, has more than 8192 x 8192 pixels, or would take minutes to decode.
     """
-    return _once(path, lambda worker: worker.picture({"do": "still", "edge": edge, **_place(path)}))
+    return once(path, lambda worker: worker.picture({"do": "still", "edge": edge, **place(path)}))
 
 
-def _once(path: Path, ask: Callable[[Worker], _T]) -> _T:
-    """Ask a worker for something about a file."""
+@contextmanager
+def borrowed() -> Iterator[Worker]:
+    """Take a worker, and give it back."""
     decoders = _SHARED
     worker = decoders.take()
     try:
-        return ask(worker)
-    except (CrashError, VideoError) as error:
-        raise _named(path, error) from None
+        yield worker
     finally:
         decoders.give_back(worker)
+
+
+def once(path: Path, ask: Callable[[Worker], _T]) -> _T:
+    """Ask a worker for something about a file; errors name the file."""
+    with borrowed() as worker:
+        try:
+            return ask(worker)
+        except (CrashError, VideoError) as error:
+            raise named(path, error) from None
 
 
 class VideoReader:
@@ -220,14 +238,14 @@ class VideoReader:
             except CrashError as error:
                 self._recover(error)
             except VideoError as error:
-                raise _named(self.path, error) from None
+                raise named(self.path, error) from None
 
     def _open(self) -> dict[str, Any]:
         while True:
             try:
-                return self._worker.ask({"do": "open", **_place(self.path)}, self._known)[0]
+                return self._worker.ask({"do": "open", **place(self.path)}, self._known)[0]
             except VideoError as error:
-                raise _named(self.path, error) from None
+                raise named(self.path, error) from None
             except CrashError as error:
                 self._replace(error)
 
@@ -237,7 +255,7 @@ class VideoReader:
             try:
                 return self._worker.ask(dict(message))
             except VideoError as error:
-                raise _named(self.path, error) from None
+                raise named(self.path, error) from None
             except CrashError as error:
                 self._recover(error)
 
@@ -249,12 +267,12 @@ class VideoReader:
         """Go on with another worker after the first crash; blame the file for the second."""
         self._crashes += 1
         if self._crashes > 1:
-            raise _named(self.path, error) from None
+            raise named(self.path, error) from None
         self._decoders.give_back(self._worker)
         self._worker = self._decoders.take()
 
 
-def _place(path: Path) -> dict[str, Any]:
+def place(path: Path) -> dict[str, Any]:
     """Return where a file is, and how long decoding it may keep a processor busy."""
     try:
         megabytes = os.stat(path).st_size >> 20
@@ -264,7 +282,7 @@ def _place(path: Path) -> dict[str, Any]:
     return {"path": os.path.abspath(path), "budget_seconds": budget}
 
 
-def _named(path: Path, error: Exception) -> VideoError:
+def named(path: Path, error: Exception) -> VideoError:
     """Return an error that names the file as the caller did."""
     reason = str(error).removeprefix(f"{os.path.abspath(path)}: ").removeprefix(f"{path}: ")
     return VideoError(f"{path}: {reason}")

@@ -1,0 +1,43 @@
+"""The ANN index of the windows' vectors, which a finished run builds for a large collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["build_ann"]
+
+_PARTITION = 16_384
+"""Windows per partition."""
+_NAME = "ann_"
+"""Prefix of the index's name, followed by its number of rows."""
+
+
+def build_ann(windows: Any, rows: int, embed_size: int, compact: Callable[[], None]) -> bool:
+    """Build the ANN index, again once the rows have doubled; otherwise add later rows to it by compacting.
+
+    Its name states the number of rows it was built from, which determined its number of partitions.
+    """
+    indices = {int(index.name.removeprefix(_NAME)): index for index in windows.list_indices()}
+    if indices and rows < 2 * max(indices):
+        if indices[max(indices)].num_unindexed_rows * 10 > rows:
+            compact()
+        return False
+    windows.create_index("vector", config=_config(embed_size), name=f"{_NAME}{rows}")
+    for index in indices.values():
+        windows.drop_index(index.name)
+    return True
+
+
+def _config(embed_size: int) -> Any:
+    """Return the index type: 3 bits per number in few, large partitions, so that all can be searched.
+
+    Over 1,000,000 x 512, a search takes 25 ms on one core and the index 217 MB of memory. Cosine, because
+    with dot the partitions become so uneven that a query takes five times as long.
+    """
+    from lancedb.index import IvfRq, IvfSq
+
+    if embed_size % 8 == 0:
+        return IvfRq(distance_type="cosine", num_bits=3, target_partition_size=_PARTITION)
+    # IvfRq supports only multiples of 8.
+    return IvfSq(distance_type="cosine", target_partition_size=_PARTITION)

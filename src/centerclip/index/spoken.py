@@ -1,0 +1,164 @@
+"""What is said in the files of an index, as readers see it: cues in time order, or found by their words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from centerclip.index.restriction import Restriction
+from centerclip.index.sql import equals
+from centerclip.index.store import Store
+
+__all__ = ["KnownTranscript", "Spoken", "StoredCue"]
+
+_COLUMNS = ("path", "video_id", "duration_seconds", "start_ms", "end_ms", "text", "language", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCue:
+    """A cue as stored in the index.
+
+    `start` and `end` are seconds in the file; `language` is a code or ""; `source` is a `Track`'s. `score` is
+    the BM25 of the words that were searched for, otherwise 0.
+    """
+
+    path: Path
+    video_id: str
+    duration_seconds: float
+    start: float
+    end: float
+    text: str
+    language: str
+    source: str
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTranscript:
+    """What the index knows about the words of a path; see `Transcript`."""
+
+    stamp: str
+    model: str
+    cues: int
+    problems: tuple[str, ...]
+
+
+class Spoken:
+    """Reads the cues of an index; safe to use from many threads.
+
+    Args:
+        store: of the index.
+        read: calls a function, once more if a writer deleted its files meanwhile.
+    """
+
+    def __init__(self, store: Store, read: Callable[[Callable[[], Any]], Any]) -> None:
+        self._store = store
+        self._read = read
+        self._counted: tuple[object, int] | None = None
+
+    @property
+    def version(self) -> int:
+        """A number that grows with each change of the cues; 0 without any."""
+        return self._store.version("cues") if self._exists else 0
+
+    def __len__(self) -> int:
+        """Return the number of cues; 0 for an index of an earlier version, until it is written."""
+        if not self._exists:
+            return 0
+        meta = self._store.meta()
+        state = meta.id if meta else "", self._store.version("cues")
+        if self._counted is None or self._counted[0] != state:
+            self._counted = state, int(self._read(lambda: self._store.table("cues").count_rows()))
+        return self._counted[1]
+
+    def search(self, words: Sequence[tuple[str, float]], top: int, only: Restriction) -> list[StoredCue]:
+        """Find the cues that contain words, by BM25.
+
+        Args:
+            words: texts and their weights. Cues with any word of those with a positive weight are found,
+                without those that contain all words of a text with a negative one.
+            top: maximum number of cues.
+            only: condition on the cues' columns, which are those of windows, and the deadline.
+
+        Returns:
+            Cues in descending order of score; equal ones ordered by path and time.
+
+        Raises:
+            QueryError: the time is up.
+        """
+        if not len(self) or not any(weight > 0 for _, weight in words):
+            return []
+
+        def look() -> list[StoredCue]:
+            table = self._store.table("cues")
+            if not table.list_indices():  # it was damaged, and the next writer makes it again
+                return []
+            query = table.search(_full_text(words)).select([*_COLUMNS, "_score"]).limit(top)
+            if only.where is not None:
+                query = query.where(only.where.sql, prefilter=True)
+            return [_to_cue(row) for row in only.read(query).to_pylist()]
+
+        found: list[StoredCue] = self._read(look)
+        return sorted(found, key=lambda cue: (-cue.score, str(cue.path), cue.start))
+
+    def cues(self, video_id: str) -> list[StoredCue]:
+        """Return the cues of a content in time order. If several paths have it, those of the first path."""
+        if not self._exists:
+            return []
+        condition = equals("video_id", video_id).sql
+        rows = self._read(
+            lambda: self._store.table("cues").search().where(condition).select(list(_COLUMNS)).to_arrow()
+        )
+        found = [_to_cue(row) for row in rows.to_pylist()]
+        first = min((str(cue.path) for cue in found), default="")
+        kept = (cue for cue in found if str(cue.path) == first)
+        return sorted(kept, key=lambda cue: (cue.start, cue.source))
+
+    def transcripts(self) -> dict[str, KnownTranscript]:
+        """Return what is known about the words of each stored path that was looked at."""
+        if not self._store.has("transcripts"):
+            return {}
+        columns = ["path", "stamp", "model", "cues", "problems"]
+        rows = self._read(
+            lambda: self._store.table("transcripts").search().select(columns).to_arrow().to_pylist()
+        )
+        return {
+            row["path"]: KnownTranscript(
+                row["stamp"], row["model"], row["cues"], tuple(row["problems"].splitlines())
+            )
+            for row in rows
+        }
+
+    @property
+    def _exists(self) -> bool:
+        return self._store.meta() is not None and self._store.has("cues")
+
+
+def _full_text(words: Sequence[tuple[str, float]]) -> Any:
+    from lancedb.query import BooleanQuery, MatchQuery, Occur
+
+    if len(words) == 1:
+        return MatchQuery(words[0][0], "text")
+    parts = []
+    for text, weight in words:
+        if weight > 0:
+            parts.append((Occur.SHOULD, MatchQuery(text, "text", boost=weight)))
+        else:
+            parts.append((Occur.MUST_NOT, MatchQuery(text, "text", operator="AND")))
+    return BooleanQuery(parts)
+
+
+def _to_cue(row: dict[str, Any]) -> StoredCue:
+    return StoredCue(
+        path=Path(row["path"]),
+        video_id=row["video_id"],
+        duration_seconds=row["duration_seconds"],
+        start=row["start_ms"] / 1000,
+        end=row["end_ms"] / 1000,
+        text=row["text"],
+        language=row["language"],
+        source=row["source"],
+        score=float(row.get("_score") or 0.0),
+    )
