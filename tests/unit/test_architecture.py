@@ -30,6 +30,7 @@ LEVELS = {
     "datasets": 3,
     "embedding": 3,
     "inspect": 3,
+    "speech": 3,
     "evaluation": 4,
     "indexing": 4,
     "search": 4,
@@ -50,6 +51,7 @@ FORBIDDEN = {
     "naming": {"torch"},
     "rescoring": {"torch"},
     "schedule": {"torch", "numpy"},
+    "speech": {"torch", "av", "lancedb"},
     "subtitles": {"torch", "numpy", "av", "lancedb"},
 }
 MODULES = sorted(

@@ -52,6 +52,14 @@ def index(
     retry_failed: Annotated[
         bool, option("Retry only files that failed before. Default PATH: all of them.", "--retry-failed")
     ] = False,
+    speech: Annotated[
+        str | None,
+        option(
+            "Also recognize speech in videos without subtitles: a folder or name of a faster-whisper model, "
+            "such as small (pip install 'centerclip[speech]').",
+            metavar="MODEL",
+        ),
+    ] = None,
     wait: Annotated[
         float,
         option("How long to wait while another process writes to the index. Default: 0.", metavar="SEC"),
@@ -81,14 +89,20 @@ def index(
     'centerclip[openvino]'). The first such run compares it with torch, which takes at most a tenth of the
     run's time; info shows the result.
 
+    What is said is indexed too: subtitles beside a video (film.srt, film.en.vtt, film.ass) and in it, and
+    with --speech what a speech model hears in the others. Changed subtitles are read again without encoding
+    the video. Subtitles that can't be read are listed, and the video is indexed all the same.
+
     Piped output has one file per line, written as soon as it is done, tab-separated: state (indexed, failed,
     skipped because it failed before, moved, removed), path, windows, reason. Unchanged files are left out.
+    A video whose words were read has a line with the state heard, its number of cues, and what can't be read.
 
     \b
     Examples:
       centerclip index ~/Videos
       centerclip index ~/Videos --prune          # later: only what changed
       centerclip index --retry-failed            # after repairing files
+      centerclip index ~/Videos --speech small   # also recognize speech
       centerclip index clips/ --index s3://bucket/clips --model openai/clip-vit-base-patch16
     """
     # Find mistakes before loading a model and the packages that it needs.
@@ -104,16 +118,19 @@ def index(
     from centerclip.index import VideoIndex
 
     store = VideoIndex(options.index_location(index))
-    places = paths or [video.info.path for video in store.failed() if os.path.exists(video.info.path)]
+    failed = (video.info.path for video in store.failed())
+    unheard = (Path(path) for path, known in store.spoken.transcripts().items() if known.problems)
+    places = paths or list(dict.fromkeys(path for path in (*failed, *unheard) if os.path.exists(path)))
     if not places:
         note("No failed files to retry.")
         return
     if not (prune and store.model):  # with --prune, a folder may have become empty
         check_videos(places)
 
-    from centerclip.cli.loading import load_encoder
+    from centerclip.cli.loading import load_encoder, load_recognizer
     from centerclip.indexing import estimate_windows
 
+    recognizer = load_recognizer(speech, device) if speech is not None else None
     length = window or (store.model.window_seconds if store.model else 12.0)
     encoder = load_encoder(
         model,
@@ -138,9 +155,16 @@ def index(
         if json:
             write_json(asdict(result) | {"path": str(result.path)})
         elif not on_terminal():
-            write_tabs((result.state, result.path, result.windows, result.reason))
+            write_tabs((result.state, result.path, result.windows or result.cues, result.reason))
 
     code = run_indexing(
-        encoder, store, places, prune=prune, retry_failed=retry_failed, wait_seconds=wait, on_result=show
+        encoder,
+        store,
+        places,
+        prune=prune,
+        retry_failed=retry_failed,
+        recognizer=recognizer,
+        wait_seconds=wait,
+        on_result=show,
     )
     raise typer.Exit(code)

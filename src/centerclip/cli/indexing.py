@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from centerclip.cli.formats import count, duration, multiple, short_path, size
 from centerclip.cli.output import note
-from centerclip.cli.progress import FootageBar
+from centerclip.cli.progress import Bar, FootageBar
 from centerclip.cli.stopping import StopRequest
 from centerclip.errors import VideoError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from centerclip.embedding import VideoEncoder
     from centerclip.index import Finished, VideoIndex
     from centerclip.indexing import FileResult
+    from centerclip.speech import Recognizer
 
 __all__ = ["SOME_FAILED", "check_videos", "run_indexing"]
 
@@ -55,6 +56,7 @@ def run_indexing(
     *,
     prune: bool = False,
     retry_failed: bool = False,
+    recognizer: Recognizer | None = None,
     wait_seconds: float = 0.0,
     on_result: Callable[[FileResult], None] = lambda _: None,
 ) -> int:
@@ -69,21 +71,29 @@ def run_indexing(
 
     states: Counter[str] = Counter()
     failed: list[FileResult] = []
+    unheard: list[FileResult] = []
+    cues = 0
     finished: list[Finished] = []
     last, began = SyncProgress(0, 0), time.monotonic()
     request = StopRequest("\nStopping; what is encoded is kept. Press Ctrl-C again to stop now.")
-    with request, FootageBar("Indexing") as bar:
+    with request, FootageBar("Indexing") as bar, Bar("Reading words", unit="videos") as words:
 
         def watch(progress: SyncProgress) -> None:
             nonlocal last
             last = progress
             bar.follow(progress)
 
+        def count_heard(done: int, total: int) -> None:
+            bar.close()
+            words.advance(done, total)
+
         options = SyncOptions(
             prune=prune,
             retry_failed=retry_failed,
+            recognizer=recognizer,
             wait_seconds=wait_seconds,
             on_progress=watch,
+            on_listen=count_heard,
             on_finish=finished.append,
             should_stop=lambda: bool(request),
         )
@@ -92,6 +102,9 @@ def run_indexing(
                 states[result.state] += 1
                 if result.state == "failed":
                     failed.append(result)
+                elif result.state == "heard":
+                    cues += result.cues
+                    unheard += [result] if result.reason else []
                 on_result(result)
     seconds = time.monotonic() - began
     took = f"{duration(last.footage_seconds)} of footage in {duration(seconds)}"
@@ -102,6 +115,8 @@ def run_indexing(
         note(f"Stopped. The index contains {count(videos, 'video')}; run the same command to continue.")
     else:
         note(_summary_of(states, took))
+    if cues:
+        note(f"Read what is said in {count(states['heard'], 'video')}: {count(cues, 'cue')}.")
     for run in finished:
         held = run.stats
         note(
@@ -113,13 +128,19 @@ def run_indexing(
     if states["skipped"]:
         skipped = count(states["skipped"], "unchanged file")
         note(f"Skipped {skipped} that failed before; to retry, add --retry-failed.")
-    if failed:
-        note(f"{count(len(failed), 'file')} failed:", style="red")
-        for result in failed[:_LISTED]:
+    _list(failed, f"{count(len(failed), 'file')} failed:", "centerclip info lists them all")
+    _list(unheard, f"Not all words of {count(len(unheard), 'video')} can be read:", "--json shows them all")
+    return request.exit_code or (SOME_FAILED if failed or unheard else 0)
+
+
+def _list(results: Sequence[FileResult], title: str, more: str) -> None:
+    """Print files and reasons; `more` says where to find the rest of a long list."""
+    if results:
+        note(title, style="red")
+        for result in results[:_LISTED]:
             note(f"{short_path(result.path)}: {result.reason}", indent=2)
-        if len(failed) > _LISTED:
-            note(f"... and {len(failed) - _LISTED:,} more; centerclip info lists them all", indent=2)
-    return request.exit_code or (SOME_FAILED if failed else 0)
+        if len(results) > _LISTED:
+            note(f"... and {len(results) - _LISTED:,} more; {more}", indent=2)
 
 
 def _summary_of(states: Counter[str], took: str) -> str:

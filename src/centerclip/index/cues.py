@@ -16,9 +16,9 @@ import pyarrow as pa
 from centerclip.index.contents import by_content, side_by_side
 from centerclip.index.schema import file_columns, merge, milliseconds, schemas
 from centerclip.index.sql import any_of, equals
+from centerclip.index.stemming import UNSPACED, stemmer_of
 from centerclip.index.store import Store
 from centerclip.records import Transcript, VideoInfo
-from centerclip.subtitles.languages import UNSPACED, stemmer_of
 
 __all__ = ["CUE_INDEX", "CueTables", "broken_transcripts", "cue_rows", "transcript_rows"]
 

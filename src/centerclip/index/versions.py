@@ -130,7 +130,7 @@ def index_errors(table: Any) -> dict[str, Exception]:
             if table.name == "cues":
                 from lancedb.query import MatchQuery
 
-                table.search(MatchQuery("a", "text")).limit(1).select(["path"]).to_arrow()
+                table.search(MatchQuery("a", "text")).limit(1).select(["path", "_score"]).to_arrow()
                 continue
             size = table.schema.field("vector").type.list_size
             vector = [1.0] + [0.0] * (size - 1)

@@ -7,7 +7,6 @@ videos.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -185,8 +184,7 @@ class VideoIndex:
             QueryError: a vector is zero, not finite or not of size E, the condition can't be used, or the
                 time is up.
         """
-        deadline = None if seconds is None else time.monotonic() + seconds
-        only = Restriction(parse_condition(where, WINDOW_COLUMNS), deadline)
+        only = Restriction.within(parse_condition(where, WINDOW_COLUMNS), seconds)
         if top < 1 or (per_video is not None and per_video < 1):
             raise QueryError(f"top is {top} and per_video {per_video}, but both must be at least 1")
         if self.model is None:

@@ -3,7 +3,7 @@
 It reads bytes and text only, and knows neither videos nor the index.
 """
 
-from centerclip.subtitles.languages import language_of, stemmer_of
+from centerclip.subtitles.languages import language_of
 from centerclip.subtitles.parsing import parse_subtitles
 from centerclip.subtitles.sidecars import SUBTITLE_SUFFIXES, Sidecar, find_sidecars
 from centerclip.subtitles.webvtt import write_webvtt
@@ -14,6 +14,5 @@ __all__ = [
     "find_sidecars",
     "language_of",
     "parse_subtitles",
-    "stemmer_of",
     "write_webvtt",
 ]

@@ -1,68 +1,44 @@
-"""Names of languages: as files and streams state them, and as the full-text index names its stemmers."""
+"""Languages, as names of files and streams state them."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["UNSPACED", "language_of", "stemmer_of"]
+__all__ = ["language_of"]
 
-_STEMMERS = {
-    "ar": "Arabic",
-    "da": "Danish",
-    "de": "German",
-    "el": "Greek",
-    "en": "English",
-    "es": "Spanish",
-    "fi": "Finnish",
-    "fr": "French",
-    "hu": "Hungarian",
-    "it": "Italian",
-    "nl": "Dutch",
-    "no": "Norwegian",
-    "pt": "Portuguese",
-    "ro": "Romanian",
-    "ru": "Russian",
-    "sv": "Swedish",
-    "ta": "Tamil",
-    "tr": "Turkish",
+_OTHER_NAMES = {
+    "ar": "arabic ara",
+    "cs": "cze ces czech",
+    "da": "danish dan",
+    "de": "german ger deu deutsch",
+    "el": "greek gre ell",
+    "en": "english eng",
+    "es": "spanish spa español espanol",
+    "fi": "finnish fin",
+    "fr": "french fre fra français francais",
+    "he": "heb hebrew",
+    "hi": "hin hindi",
+    "hu": "hungarian hun",
+    "id": "ind indonesian",
+    "it": "italian ita italiano",
+    "ja": "jpn japanese",
+    "ko": "kor korean",
+    "nl": "dutch dut nld nederlands",
+    "no": "norwegian nor nob nno nb nn",
+    "pl": "pol polish",
+    "pt": "portuguese por português portugues",
+    "ro": "romanian rum ron",
+    "ru": "russian rus",
+    "sv": "swedish swe svenska",
+    "ta": "tamil tam",
+    "th": "tha thai",
+    "tr": "turkish tur",
+    "uk": "ukr ukrainian",
+    "vi": "vie vietnamese",
+    "zh": "chi zho chinese chs cht",
 }
-"""The languages that the store can stem."""
-UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "zh"})
-"""Languages that don't put spaces between words."""
-
-# ISO 639-2 and names, where they don't begin with the code of ISO 639-1.
-_NAMES = {
-    **{name.lower(): code for code, name in _STEMMERS.items()},
-    **dict.fromkeys(("ara",), "ar"),
-    **dict.fromkeys(("ger", "deu", "deutsch"), "de"),
-    **dict.fromkeys(("gre", "ell"), "el"),
-    "eng": "en",
-    **dict.fromkeys(("spa", "español", "espanol"), "es"),
-    "fin": "fi",
-    **dict.fromkeys(("fre", "fra", "français", "francais"), "fr"),
-    "hun": "hu",
-    **dict.fromkeys(("ita", "italiano"), "it"),
-    **dict.fromkeys(("dut", "nld", "nederlands"), "nl"),
-    **dict.fromkeys(("nor", "nob", "nno", "nb", "nn"), "no"),
-    **dict.fromkeys(("por", "português", "portugues"), "pt"),
-    **dict.fromkeys(("rum", "ron"), "ro"),
-    "rus": "ru",
-    **dict.fromkeys(("swe", "svenska"), "sv"),
-    "tam": "ta",
-    "tur": "tr",
-    "dan": "da",
-    **dict.fromkeys(("jpn", "japanese"), "ja"),
-    **dict.fromkeys(("kor", "korean"), "ko"),
-    **dict.fromkeys(("chi", "zho", "chinese", "chs", "cht"), "zh"),
-    **dict.fromkeys(("tha", "thai"), "th"),
-    **dict.fromkeys(("pol", "polish"), "pl"),
-    **dict.fromkeys(("cze", "ces", "czech"), "cs"),
-    **dict.fromkeys(("ukr", "ukrainian"), "uk"),
-    **dict.fromkeys(("hin", "hindi"), "hi"),
-    **dict.fromkeys(("heb", "hebrew"), "he"),
-    **dict.fromkeys(("vie", "vietnamese"), "vi"),
-    **dict.fromkeys(("ind", "indonesian"), "id"),
-}
+"""Codes of ISO 639-2, and names, of the languages in which most subtitles are."""
+_NAMES = {name: code for code, names in _OTHER_NAMES.items() for name in names.split()}
 _CODE = re.compile(r"[a-z]{2,3}")
 _NO_LANGUAGE = frozenset({"", "und", "mul", "mis", "zxx", "cc", "sdh", "hi"})
 """Also what names of files say about other things: captions, for the hard of hearing."""
@@ -77,8 +53,3 @@ def language_of(text: str) -> str:
     if first in _NAMES:
         return _NAMES[first]
     return first if first not in _NO_LANGUAGE and _CODE.fullmatch(first) else ""
-
-
-def stemmer_of(language: str) -> str:
-    """Return the store's name of a language; English for one that it doesn't stem."""
-    return _STEMMERS.get(language, "English")

@@ -6,6 +6,7 @@ import codecs
 import html
 import math
 import re
+import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -36,7 +37,7 @@ _MARKS = (
 _SAMPLE_BYTES = 65_536
 _FORMATS = {".srt": "srt", ".vtt": "vtt", ".ass": "ass", ".ssa": "ssa"}
 _OVERRIDE = re.compile(r"\{[^{}]*\}")
-_TAG = re.compile(r"</?[A-Za-z0-9.:]*(?:\s[^<>]*)?>")
+_TAG = re.compile(r"</?(?:[A-Za-z][^<>]*|[\d:.]+)?>")
 """As in HTML and WebVTT: `<b>`, `<c.yellow>`, `<00:01.000>`. `2 < 3 > 1` isn't one."""
 _SPACES = re.compile(r"[^\S\n]+")
 
@@ -63,10 +64,14 @@ def parse_subtitles(content: bytes, suffix: str) -> list[Cue]:
     from pysubs2 import Pysubs2Error, SSAFile  # half of the processes never need it
 
     kind = _FORMATS[suffix.lower()]
-    if kind in {"srt", "vtt"} and text.lstrip().startswith("WEBVTT"):
-        kind = "vtt"
+    if kind in {"srt", "vtt"}:
+        kind = "vtt" if text.lstrip().startswith("WEBVTT") else kind
+    else:
+        kind = "ass" if "[V4+ Styles]" in text else "ssa"
     try:
-        events = SSAFile.from_string(text, format_=kind).events
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about colors and alignments
+            events = SSAFile.from_string(text, format_=kind).events
     except (Pysubs2Error, ValueError, ArithmeticError, LookupError, AttributeError, TypeError) as error:
         raise VideoError(f"can't be read as {suffix.lower()} subtitles ({error})") from error
     cues = tidy_cues(

@@ -44,8 +44,10 @@ def read_streams(path: Path) -> list[Track]:
 def sound_pieces(path: Path) -> Iterator[NDArray[np.float32]]:
     """Yield the sound of a file in pieces of a minute: [N] float32, mono, 16,000 samples per second.
 
+    Nothing if it has no sound.
+
     Raises:
-        VideoError: there is no sound, or it can't be decoded.
+        VideoError: it can't be decoded.
     """
     with borrowed() as worker:
         try:

@@ -98,10 +98,10 @@ def read_sound(
 
     Yields:
         [N] float32, mono, `SOUND_RATE` samples per second. The first sample is heard with the file's first
-        frame.
+        frame. Nothing if there is no sound.
 
     Raises:
-        VideoError: there is no sound, or it can't be decoded.
+        VideoError: it can't be decoded.
     """
     container, video = open_video(path)
     size = round(piece_seconds * SOUND_RATE)
@@ -110,8 +110,10 @@ def read_sound(
     try:
         with container:
             stream = container.streams.best("audio")
-            if stream is None or stream.codec_context is None:
-                raise VideoError(f"{path}: has no sound that this FFmpeg can decode")
+            if stream is None:
+                return
+            if stream.codec_context is None:
+                raise VideoError(f"{path}: its sound uses a codec that this FFmpeg can't decode")
             _read_only(container, [stream])
             for samples in _samples(container, stream, _origin(video), tick):
                 held.append(samples)
