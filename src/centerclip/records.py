@@ -133,7 +133,7 @@ class Cue:
 class Track:
     """Cues from one source, in order of start, of which no two start at the same millisecond.
 
-    `source` is the name of a subtitle file, `stream 2`, or the name of a speech model. `language` is a code
+    `source` is the name of a subtitle file, `stream 2`, or `model small`. `language` is a code
     such as `en`; "" if it isn't known.
     """
 

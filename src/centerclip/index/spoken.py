@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from centerclip.index.restriction import Restriction
-from centerclip.index.sql import equals
+from centerclip.index.sql import any_of, equals
 from centerclip.index.store import Store
 
 __all__ = ["KnownTranscript", "Spoken", "StoredCue"]
@@ -103,8 +103,14 @@ class Spoken:
         found: list[StoredCue] = self._read(look)
         return sorted(found, key=lambda cue: (-cue.score, str(cue.path), cue.start))
 
-    def cues(self, video_id: str) -> list[StoredCue]:
-        """Return the cues of a content in time order. If several paths have it, those of the first path."""
+    def cues(self, video_id: str, *, path: Path | None = None) -> list[StoredCue]:
+        """Return the cues of a content in time order.
+
+        Args:
+            video_id: of the content.
+            path: the file whose cues are wanted if several have this content; None for the first one that
+                has cues.
+        """
         if not self._exists:
             return []
         condition = equals("video_id", video_id).sql
@@ -112,9 +118,20 @@ class Spoken:
             lambda: self._store.table("cues").search().where(condition).select(list(_COLUMNS)).to_arrow()
         )
         found = [_to_cue(row) for row in rows.to_pylist()]
-        first = min((str(cue.path) for cue in found), default="")
-        kept = (cue for cue in found if str(cue.path) == first)
+        wanted = path or min((cue.path for cue in found), key=str, default=None)
+        kept = (cue for cue in found if cue.path == wanted)
         return sorted(kept, key=lambda cue: (cue.start, cue.source))
+
+    def known(self, video_ids: Iterable[str]) -> set[str]:
+        """Return those of these contents that have cues."""
+        wanted = sorted(set(video_ids))
+        if not wanted or not len(self):
+            return set()
+        condition = f"{any_of('video_id', wanted).sql} AND cues > 0"
+        rows = self._read(
+            lambda: self._store.table("transcripts").search().where(condition).select(["video_id"]).to_arrow()
+        )
+        return set(rows["video_id"].to_pylist())
 
     def transcripts(self) -> dict[str, KnownTranscript]:
         """Return what is known about the words of each stored path that was looked at."""

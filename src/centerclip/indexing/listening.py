@@ -177,7 +177,8 @@ def _transcript(
 
 def _stored_tracks(index: VideoIndex, info: VideoInfo) -> tuple[Track, ...]:
     """Return the tracks of a file as the index has them."""
-    cues = sorted(index.spoken.cues(info.video_id), key=lambda cue: (cue.source, cue.language, cue.start))
+    cues = index.spoken.cues(info.video_id, path=Path(stored_path(info.path)))
+    cues.sort(key=lambda cue: (cue.source, cue.language, cue.start))
     return tuple(
         Track(source, language, tuple(Cue(cue.start, cue.end, cue.text) for cue in some))
         for (source, language), some in groupby(cues, key=lambda cue: (cue.source, cue.language))

@@ -26,6 +26,9 @@ _LONGEST_SECONDS = 30.0
 _CANDIDATES = 200
 """Cues to look at first; more if few moments come of them."""
 _MOST_CUES = 50_000
+_SHORTEST = 3
+"""Letters of a word that can have a plural."""
+_PLURALS = frozenset({"", "s", "es"})
 _ENDING = 3
 """Letters in which forms of one word may differ at their end: `dance`, `dancing`."""
 _STEM = 4
@@ -46,7 +49,7 @@ class Said:
     """Words that are said in a hit's moment.
 
     `start` and `end` are seconds in the file, `language` is a code or "", `source` the name of a subtitle
-    file, `stream 2`, or a speech model.
+    file, `stream 2`, or `model small`.
     """
 
     start: float
@@ -126,6 +129,9 @@ def _words(text: str) -> set[str]:
 
 def _same(word: str, other: str) -> bool:
     """Whether two words are forms of the same one, as far as their letters tell."""
+    short, long = sorted((word, other), key=len)
+    if len(short) >= _SHORTEST and long.removeprefix(short) in _PLURALS:
+        return True
     if word == other:
         return True
     shared = next((at for at, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), None)

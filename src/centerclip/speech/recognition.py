@@ -51,7 +51,7 @@ class Recognizer:
         if not os.path.isdir(path) and model.startswith((".", "/", "~")):
             raise ModelError(f"there is no speech model at {model}: {_ELSEWHERE}")
         self.name = os.path.abspath(path) if os.path.isdir(path) else model
-        """As cues name it."""
+        """As the index names it."""
         try:
             self._model: Any = WhisperModel(self.name, device=device.partition(":")[0])
         except Exception as error:  # of the hub, of its HTTP client, of the runtime: without a common base
@@ -82,7 +82,7 @@ class Recognizer:
                     cues.append(Cue(start + float(segment.start), start + float(segment.end), text))
             language = language or (str(about.language) if cues else "")
             start += len(sound) / _RATE
-        return Track(self.name, language_of(language), tuple(_apart(cues)))
+        return Track(f"model {os.path.basename(self.name)}", language_of(language), tuple(_apart(cues)))
 
 
 def _apart(cues: Iterable[Cue]) -> Iterator[Cue]:
