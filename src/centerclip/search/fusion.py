@@ -21,8 +21,9 @@ _K = 60
 def fuse(seen: Sequence[Hit], said: Sequence[Hit], *, top: int, per_video: int | None) -> list[Hit]:
     """Fuse two rankings.
 
-    A moment of `said` belongs to the best one of `seen` whose window or moment it overlaps; then the hit
-    spans both.
+    A moment of `said` belongs to the best one of `seen` that it overlaps. Then the hit is as long as the
+    words, during which it is both seen and said. Of equal values, what is said comes first: that somebody
+    says most of a query's words is seldom chance, while some picture always comes first.
 
     Args:
         seen: hits of a query's pictures, best first.
@@ -48,22 +49,22 @@ def fuse(seen: Sequence[Hit], said: Sequence[Hit], *, top: int, per_video: int |
             continue
         at = places[0]
         values[at] += 0.0 if at in spoken else value
+        joined = at in spoken
         spoken.add(at)
         before = hits[at]
         hits[at] = replace(
             before,
-            start=min(before.start, hit.start),
-            end=max(before.end, hit.end),
+            start=min(before.start, hit.start) if joined else hit.start,
+            end=max(before.end, hit.end) if joined else hit.end,
             strength=max(before.strength, hit.strength),
             reasons=("seen", "said"),
             said=(*before.said, *hit.said),
         )
-    order = sorted(range(len(hits)), key=lambda at: -values[at])
+    order = sorted(range(len(hits)), key=lambda at: (-values[at], "said" not in hits[at].reasons))
     ranked = [hits[at] for at in order]
     kept = first_of_each([hit.video_id for hit in ranked], per_video)[:top]
     return [replace(ranked[at], rank=rank) for rank, at in enumerate(kept, start=1)]
 
 
 def _overlap(seen: Hit, said: Hit) -> bool:
-    start, end = min(seen.start, seen.window_start), max(seen.end, seen.window_end)
-    return said.said[0].start < end and said.said[-1].end > start
+    return said.start < seen.end and said.end > seen.start

@@ -1,7 +1,7 @@
 """Moments in which words are said.
 
 If a query is also looked for in pictures, a cue counts only if it has more than half of the query's words,
-because a sentence about a picture shares a word or two with much that is said.
+and no other has more of them: a sentence about a picture shares a word or two with much that is said.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from centerclip.index import StoredCue, StoredWindow, VideoIndex
 from centerclip.index.restriction import Restriction
 from centerclip.index.snapshot import first_of_each
 
-__all__ = ["Said", "SaidMoment", "covers", "find_said", "join_cues"]
+__all__ = ["Said", "SaidMoment", "coverage", "find_said", "join_cues"]
 
 _PAD_SECONDS = 0.5
 """Subtitles begin with the first word, and a player needs a moment."""
@@ -88,7 +88,7 @@ def find_said(
     Args:
         index: is searched.
         words: see `Spoken.search`.
-        strict: whether a cue must have more than half of the words.
+        strict: whether a cue must have more than half of the words, and as many as any other.
         top: maximum number of moments.
         per_video: maximum number of moments of the same content; None for no limit.
         only: condition and deadline.
@@ -102,7 +102,9 @@ def find_said(
     while True:
         found = index.spoken.search(words, wanted, only)
         if strict:
-            chosen = [cue for cue in found if covers(query, cue.text)]
+            shares = [coverage(query, cue.text) for cue in found]
+            most = max([0.5, *shares])
+            chosen = [cue for cue, share in zip(found, shares, strict=True) if share == most > 0.5]
         else:
             chosen = [cue for cue in found if tail or cue.score > found[0].score / 2]
         joined = join_cues(chosen)
@@ -113,13 +115,13 @@ def find_said(
         wanted *= 4
 
 
-def covers(query: Iterable[str], text: str) -> bool:
-    """Whether a text has more than half of the words of a query, in some form; everyday words don't count."""
+def coverage(query: Iterable[str], text: str) -> float:
+    """Return the share of a query's words that a text has in some form; everyday words don't count."""
     wanted = {word for part in query for word in _words(part)}
     meant = {word for word in wanted if word not in _EVERYDAY} or wanted
     said = _words(text)
     there = sum(any(_same(word, other) for other in said) or _within(word, text) for word in meant)
-    return there * 2 > len(meant)
+    return there / len(meant) if meant else 0.0
 
 
 def _words(text: str) -> set[str]:
