@@ -73,7 +73,8 @@ def parse_subtitles(content: bytes, suffix: str) -> list[Cue]:
             warnings.simplefilter("ignore")  # about colors and alignments
             events = SSAFile.from_string(text, format_=kind).events
     except (Pysubs2Error, ValueError, ArithmeticError, LookupError, AttributeError, TypeError) as error:
-        raise VideoError(f"can't be read as {suffix.lower()} subtitles ({error})") from error
+        reason = " ".join(str(error).split())[:200]
+        raise VideoError(f"can't be read as {suffix.lower()} subtitles ({reason})") from error
     cues = tidy_cues(
         (event.start / 1000, event.end / 1000, event.text) for event in events if not event.is_comment
     )
