@@ -72,7 +72,7 @@ def run_indexing(
     states: Counter[str] = Counter()
     failed: list[FileResult] = []
     unheard: list[FileResult] = []
-    cues = 0
+    heard = cues = 0
     finished: list[Finished] = []
     last, began = SyncProgress(0, 0), time.monotonic()
     request = StopRequest("\nStopping; what is encoded is kept. Press Ctrl-C again to stop now.")
@@ -103,7 +103,7 @@ def run_indexing(
                 if result.state == "failed":
                     failed.append(result)
                 elif result.state == "heard":
-                    cues += result.cues
+                    heard, cues = heard + bool(result.cues), cues + result.cues
                     unheard += [result] if result.reason else []
                 on_result(result)
     seconds = time.monotonic() - began
@@ -116,7 +116,7 @@ def run_indexing(
     else:
         note(_summary_of(states, took))
     if cues:
-        note(f"Read what is said in {count(states['heard'], 'video')}: {count(cues, 'cue')}.")
+        note(f"Read what is said in {count(heard, 'video')}: {count(cues, 'cue')}.")
     for run in finished:
         held = run.stats
         note(
