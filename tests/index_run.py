@@ -20,10 +20,10 @@ from lancedb.db import LanceDBConnection
 from lancedb.table import LanceTable
 from random_videos import new_index, random_video
 
-from centerclip.index import FileStamp, Finished, VideoIndex, repair
+from centerclip.index import FileStamp, Finished, VideoIndex, Writer, repair
 from centerclip.index import writer as writer_module
 from centerclip.index.schema import KEYS
-from centerclip.records import EncodedVideo, Failed
+from centerclip.records import Cue, EncodedVideo, Failed, Track, Transcript, VideoInfo
 
 COMMITS = [
     (LanceTable, name)
@@ -42,8 +42,32 @@ MOVED = FileStamp(Path("/v/renamed.mp4"), BEFORE[4].info.size_bytes, BEFORE[4].i
 NEW = [random_video(f"/v/{at}.mp4", windows=2 + at % 3, seed=2000 + at) for at in range(8, 14)]
 
 
+def transcript_of(info: VideoInfo) -> Transcript:
+    """Return what is said in a file: one cue per window, none in 9 and 10."""
+    number = info.path.stem
+    cues = [Cue(at + 0.5, at + 1.5, f"word{at} of {info.video_id}") for at in range(info.size_bytes % 3 + 1)]
+    tracks = () if number in {"9", "10"} else (Track(f"{number}.en.srt", "en", tuple(cues)),)
+    return Transcript(tracks, (), f"{info.video_id} {info.size_bytes} {info.modified_seconds}")
+
+
+def add_transcripts(index: VideoIndex, writer: Writer) -> None:
+    """Do what `indexing.listening` does, in batches of three."""
+    known = index.spoken.transcripts()
+    infos = [video.info for video in index.videos() if video.state == "done"]
+    read = {info: transcript_of(info) for info in infos}
+    todo = [
+        (info, made)
+        for info, made in read.items()
+        if str(info.path) not in known or known[str(info.path)].stamp != made.stamp
+    ]
+    for at in range(0, len(todo), 3):
+        writer.add_transcripts(todo[at : at + 3])
+
+
 def first_run(location: str) -> None:
-    with new_index(location, *BEFORE, Failed(Path("/v/broken.mp4"), "no frames")).writer() as writer:
+    index = new_index(location, *BEFORE, Failed(Path("/v/broken.mp4"), "no frames"))
+    with index.writer() as writer:
+        add_transcripts(index, writer)
         writer.finish()
 
 
@@ -68,6 +92,7 @@ def second_run(location: str) -> Finished:
         for at in range(0, len(todo), 2):
             writer.add(todo[at : at + 2])
         writer.remove([*changes.gone, Path("/v/broken.mp4")])
+        add_transcripts(index, writer)
         return writer.finish()
 
 
@@ -78,7 +103,7 @@ def stamp_of(video: EncodedVideo) -> FileStamp:
 def content(location: Path) -> dict[str, list[dict[str, Any]]]:
     """Return all rows of files, without the time of recording."""
     store = VideoIndex(location, create=False)._store
-    tables = {name: store.table(name).to_arrow() for name in ("windows", "pictures", "videos")}
+    tables = {name: store.table(name).to_arrow() for name in KEYS if name != "meta"}
     tables["videos"] = tables["videos"].drop_columns(["indexed_seconds"])
     return {
         name: table.sort_by([(key, "ascending") for key in KEYS[name]]).to_pylist()

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
+    "CueList",
     "CurveMoment",
     "Error",
     "ErrorBody",
@@ -23,6 +24,7 @@ __all__ = [
     "Model",
     "Month",
     "MonthList",
+    "Said",
     "ScoreCurve",
     "SearchResult",
     "Video",
@@ -70,6 +72,27 @@ class _File(BaseModel):
     media: str = Field(
         description="Address of the file; supports byte ranges.", examples=[f"/media/{_VIDEO_ID}"]
     )
+    subtitles: str = Field(
+        description="Address of what is said, as WebVTT; empty if nothing is known.",
+        examples=[f"/media/{_VIDEO_ID}/subtitles.vtt"],
+    )
+
+
+class Said(BaseModel):
+    """Words that are said in a video."""
+
+    start: float = Field(description="Seconds from the start of the file.", examples=[7.0])
+    end: float = Field(examples=[8.5])
+    text: str = Field(examples=["We are engaged"])
+    language: str = Field(description="A code; empty if it isn't known.", examples=["en"])
+    source: str = Field(
+        description="A subtitle file, a stream of the video, or a speech model.", examples=["film.en.srt"]
+    )
+
+
+class CueList(BaseModel):
+    video_id: str
+    cues: list[Said] = Field(description="All that is said, from all sources, in order of time.")
 
 
 class FoundMoment(_File):
@@ -78,10 +101,16 @@ class FoundMoment(_File):
     rank: int = Field(description="1 is the best hit.", examples=[1])
     start: float = Field(description="Seconds from the start of the file.", examples=[6.5])
     end: float = Field(examples=[13.0])
-    score: float = Field(description="A cosine; comparable within one query only.")
+    score: float = Field(
+        description="A cosine, or for spoken words alone their BM25; comparable within one query only."
+    )
     strength: float = Field(
         description="From 0, like an unrelated window, to 1, the best hit.", ge=0, le=1, examples=[1.0]
     )
+    reasons: list[Literal["seen", "said"]] = Field(
+        description="Why it was found.", examples=[["seen", "said"]]
+    )
+    said: list[Said] = Field(description="The cues with words of the query, in order of time.")
     window_start: float = Field(description="The window around the moment; use it as `start` with `like`.")
     window_end: float
     thumbnail: str = Field(description="Address of a picture.", examples=[f"/thumbnails/{_VIDEO_ID}?t=6.5"])
@@ -197,6 +226,7 @@ class Model(BaseModel):
 class LibraryStats(BaseModel):
     videos: int
     windows: int
+    cues: int = Field(description="Number of pieces of speech.")
     seconds: float = Field(description="Total length of the videos.")
     bytes: int = Field(description="Size of the index.")
     failed: int = Field(description="Number of files that can't be read.")
@@ -239,7 +269,9 @@ class Job(BaseModel):
     states: dict[str, int] = Field(
         description="Number of files by outcome; `missing` ones are gone, and removed by a job with `prune`."
     )
-    failures: list[Failure] = Field(description="The first hundred files that failed.")
+    failures: list[Failure] = Field(
+        description="The first hundred files that failed, or whose subtitles can't be read."
+    )
     missing: list[str] = Field(description="The `roots` that aren't there, so they were skipped.")
     message: str = Field(description="Why the job failed; empty if it didn't.")
     started: float

@@ -14,6 +14,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from centerclip.api import (
+    CueList,
     ErrorBody,
     ExportFormat,
     ExportMoment,
@@ -101,7 +102,8 @@ class Client:
         """Find the moments that match a query.
 
         Args:
-            query: words to add and subtract: `beach + sunset - people`.
+            query: words to add and subtract: `beach + sunset - people`. `spoken:` before words
+                looks for them only in what is said, `seen:` only in pictures.
             top: maximum number of hits per page.
             cursor: `next` of the previous page.
             **filters: per_video, folder, min_duration, max_duration, after, before, where, sort.
@@ -159,6 +161,10 @@ class Client:
         """A query's scores along a video."""
         return self._get(f"/api/videos/{video_id}/curve", ScoreCurve, {"q": query})
 
+    def cues(self, video_id: str) -> CueList:
+        """What is said in a video, in order of time."""
+        return self._get(f"/api/videos/{video_id}/cues", CueList)
+
     def stats(self) -> LibraryStats:
         """What the library contains."""
         return self._get("/api/stats", LibraryStats)
@@ -196,6 +202,10 @@ class Client:
     def thumbnail(self, hit: FoundMoment) -> bytes:
         """A hit's picture, a JPEG."""
         return self._send("GET", hit.thumbnail).content
+
+    def subtitles(self, hit: FoundMoment) -> str:
+        """What is said in a hit's video, as WebVTT; empty if nothing is known."""
+        return self._send("GET", hit.subtitles).text if hit.subtitles else ""
 
     def excerpt(self, hit: FoundMoment) -> bytes:
         """A hit's moment, an MP4."""

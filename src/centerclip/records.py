@@ -17,6 +17,7 @@ __all__ = [
     "SAMPLINGS",
     "SORTS",
     "BackendCost",
+    "Cue",
     "EncodedVideo",
     "EncodedWindow",
     "Failed",
@@ -25,6 +26,8 @@ __all__ = [
     "RecordedSource",
     "Sampling",
     "Sort",
+    "Track",
+    "Transcript",
     "VideoInfo",
     "Window",
     "WindowCost",
@@ -153,6 +156,45 @@ class Failed:
     path: Path
     reason: str
     stamp: tuple[int, float] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Words that are said during a stretch of a file; seconds from its first frame."""
+
+    start_seconds: float
+    end_seconds: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Cues from one source, in order of start, of which no two start at the same millisecond.
+
+    `source` is the name of a subtitle file, `stream 2`, or `model small`. `language` is a code
+    such as `en`; "" if it isn't known.
+    """
+
+    source: str
+    language: str
+    cues: tuple[Cue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What is known about the words of a file.
+
+    Attributes:
+        tracks: one for each source of cues.
+        problems: what couldn't be read, and why, in words for the owner of the file.
+        stamp: text that differs if the file or its subtitles were changed.
+        model: the speech model that was used on it; "" if none was.
+    """
+
+    tracks: tuple[Track, ...]
+    problems: tuple[str, ...]
+    stamp: str
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

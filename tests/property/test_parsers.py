@@ -13,6 +13,7 @@ import pytest
 from command_line import RECIPE
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from subtitled import ass, srt, vtt
 from thorough import THOROUGH
 
 from centerclip import TokenSchedule
@@ -23,6 +24,8 @@ from centerclip.index import ModelCard, VideoIndex
 from centerclip.index.head import HEAD
 from centerclip.lab.study.config import load_study
 from centerclip.search import parse_query
+from centerclip.subtitles import write_webvtt
+from centerclip.subtitles.sidecars import read_subtitle_file
 from centerclip.training.config import load_config
 
 EXAMPLES = 5000 if THOROUGH else 40
@@ -47,6 +50,20 @@ _HEAD = {
     "versions": {"windows": 3},
 }
 _LSMDC = "1004_Juno_00.32.58.318\t00.32.58.318\t00.33.02.110\t00.32.58.318\t00.33.02.110\tShe stands.\n"
+
+
+def read_subtitles(folder: Path) -> None:
+    """Read subtitle files; whatever is in them, the cues are in order, finite, bounded and without markup."""
+    for name in ("a.srt", "a.vtt", "a.ass"):
+        cues = read_subtitle_file(folder / name)
+        starts = [cue.start_seconds for cue in cues]
+        assert starts == sorted(set(starts))
+        for cue in cues:
+            assert 0 <= cue.start_seconds < cue.end_seconds < 1e6
+            assert 0 < len(cue.text) <= 2000
+            assert cue.text.replace("\n", "").isprintable()
+        write_webvtt(cues)
+
 
 FILES: dict[str, tuple[Callable[[Path], Any], dict[str, bytes]]] = {
     "recipe": (lambda folder: load_config(folder / "a.toml"), {"a.toml": RECIPE.encode()}),
@@ -84,6 +101,14 @@ FILES: dict[str, tuple[Callable[[Path], Any], dict[str, bytes]]] = {
     "index": (
         lambda folder: VideoIndex(folder, create=False).model,
         {HEAD: json.dumps(_HEAD).encode()},
+    ),
+    "subtitles": (
+        read_subtitles,
+        {
+            "a.srt": srt((0.0, 1.5, "<i>We</i> are"), (1.0, 2.0, "engaged &amp; happy")).encode(),
+            "a.vtt": vtt((0.0, 1.5, "one<00:01.000><c> two</c>"), (1.5, 2.0, "three")).encode("utf-16"),
+            "a.ass": ass((0.0, 1.5, r"{\an8}We are\Nengaged"), (1.0, 2.0, r"{\p1}m 0 0{\p0}")).encode(),
+        },
     ),
     "manifest of lines": (
         lambda folder: load_dataset(str(folder / "m.jsonl"), "test", videos=folder),

@@ -25,6 +25,7 @@ LEVELS = {
     "index": 1,
     "metrics": 1,
     "rescoring": 1,
+    "subtitles": 1,
     "model": 2,
     "video": 2,
     "clips": 3,
@@ -32,6 +33,7 @@ LEVELS = {
     "embedding": 3,
     "inspect": 3,
     "duplicates": 4,
+    "speech": 3,
     "evaluation": 4,
     "indexing": 4,
     "search": 4,
@@ -54,6 +56,8 @@ FORBIDDEN = {
     "naming": {"torch"},
     "rescoring": {"torch"},
     "schedule": {"torch", "numpy"},
+    "speech": {"torch", "av", "lancedb"},
+    "subtitles": {"torch", "numpy", "av", "lancedb"},
 }
 MODULES = sorted(
     path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in {"__init__", "__main__"}

@@ -18,8 +18,9 @@ from tiny_models import clip_model, clip_tokenizer
 
 from centerclip import CenterCLIP
 from centerclip.errors import IndexStoreError
-from centerclip.index import VideoIndex, repair, summarize
+from centerclip.index import VideoIndex, examine, repair, summarize
 from centerclip.index.head import FORMAT
+from centerclip.records import Cue, Track, Transcript
 
 SAVED = Path(__file__).parents[1] / "formats"
 
@@ -60,9 +61,18 @@ def test_an_index_of_format_2_is_read_and_written(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.vector, stored.vector)
     np.testing.assert_allclose(found.segments, stored.segments, atol=1e-3)
     assert index.picture("id-/v/a.mp4", 0.0) == stored.pictures[0][1].replace(b" 1 0", b" 0 0")
+    # It has no tables of what is said yet.
+    found = {report.table: (report.rows, report.state) for report in examine(index.location)}
+    assert found["cues"] == found["transcripts"] == (0, "good")
+    assert (len(index.spoken), index.spoken.cues("id-/v/a.mp4"), index.spoken.transcripts()) == (0, [], {})
+    info = random_video("/v/c.mp4", windows=3).info
+    said = Transcript((Track("c.srt", "en", (Cue(0.0, 1.0, "hello"),)),), (), "1")
     with index.writer() as writer:
         writer.add([random_video("/v/c.mp4", windows=3)])
+        writer.add_transcripts([(info, said)])
         assert writer.finish().stats.windows == 6
+    assert [cue.text for cue in index.spoken.cues("id-/v/c.mp4")] == ["hello"]
+    assert repair(index.location)[-2].rows == 1
 
 
 @pytest.mark.parametrize("number", [1, 2])

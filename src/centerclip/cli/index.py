@@ -67,6 +67,14 @@ def index(
             min=0.1,
         ),
     ] = None,
+    speech: Annotated[
+        str | None,
+        option(
+            "Also recognize speech in videos without subtitles: a folder or name of a faster-whisper model, "
+            "such as small (pip install 'centerclip[speech]').",
+            metavar="MODEL",
+        ),
+    ] = None,
     wait: Annotated[
         float,
         option("How long to wait while another process writes to the index. Default: 0.", metavar="SEC"),
@@ -100,9 +108,14 @@ def index(
     folder that vanishes, such as an unplugged disk, keeps its videos in the index, and is watched again when
     it is back. With --prune, deleted videos are removed too, except while their folder is empty.
 
+    What is said is indexed too: subtitles beside a video (film.srt, film.en.vtt, film.ass) and in it, and
+    with --speech what a speech model hears in the others. Changed subtitles are read again without encoding
+    the video. Subtitles that can't be read are listed, and the video is indexed all the same.
+
     Piped output has one file per line, written as soon as it is done, tab-separated: state (indexed, failed,
     skipped because it failed before, moved, missing, removed), path, windows, reason. Unchanged files are
-    left out.
+    left out. A video whose words were read has a line with the state heard, its number of cues, and what
+    can't be read.
 
     \b
     Examples:
@@ -110,6 +123,7 @@ def index(
       centerclip index ~/Videos --prune          # later: only what changed
       centerclip index ~/Videos --watch          # keep it up to date
       centerclip index --retry-failed            # after repairing files
+      centerclip index ~/Videos --speech small   # also recognize speech
       centerclip index clips/ --index s3://bucket/clips --model openai/clip-vit-base-patch16
     """
     # Find mistakes before loading a model and the packages that it needs.
@@ -128,7 +142,9 @@ def index(
     from centerclip.index import VideoIndex
 
     store = VideoIndex(options.index_location(index))
-    places = paths or [video.info.path for video in store.failed() if os.path.exists(video.info.path)]
+    failed = (video.info.path for video in store.failed())
+    unheard = store.spoken.transcripts().with_problems()
+    places = paths or list(dict.fromkeys(path for path in (*failed, *unheard) if os.path.exists(path)))
     if not places:
         note("No failed files to retry.")
         return
@@ -138,11 +154,12 @@ def index(
         names = ", ".join(map(str, places))
         raise VideoError(f"{names}: there is no such file or folder; check the spelling")
 
-    from centerclip.cli.loading import load_encoder
+    from centerclip.cli.loading import load_encoder, load_recognizer
     from centerclip.indexing import estimate_windows
 
     there = [path for path in places if os.path.exists(path)] if watch else places
 
+    recognizer = load_recognizer(speech, device) if speech is not None else None
     length = window or (store.model.window_seconds if store.model else 12.0)
     encoder = load_encoder(
         model,
@@ -167,10 +184,10 @@ def index(
         if json:
             write_json(asdict(result) | {"path": str(result.path)})
         elif not on_terminal():
-            write_tabs((result.state, result.path, result.windows, result.reason))
+            write_tabs((result.state, result.path, result.windows or result.cues, result.reason))
         sys.stdout.flush()  # readers of a pipe wait for each file
 
-    wanted = Wanted(encoder, store, prune, retry_failed, wait, show)
+    wanted = Wanted(encoder, store, recognizer, prune, retry_failed, wait, show)
     if watch:
         raise typer.Exit(watch_indexing(wanted, places, poll_seconds=poll))
     raise typer.Exit(run_indexing(wanted, places))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from centerclip.cli.formats import count, duration, multiple, short_path, size
 from centerclip.cli.output import note
-from centerclip.cli.progress import FootageBar
+from centerclip.cli.progress import Bar, FootageBar
 from centerclip.cli.stopping import StopRequest
 from centerclip.errors import VideoError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from centerclip.embedding import VideoEncoder
     from centerclip.index import Finished, VideoIndex
     from centerclip.indexing import FileResult, FolderWatch
+    from centerclip.speech import Recognizer
 
 __all__ = [
     "SOME_FAILED",
@@ -65,11 +66,12 @@ def check_videos(paths: Sequence[Path]) -> None:
 class Wanted:
     """What to bring up to date, and how.
 
-    `show` is called with each result.
+    `recognizer` hears videos without subtitles; `show` is called with each result.
     """
 
     encoder: VideoEncoder
     store: VideoIndex
+    recognizer: Recognizer | None = None
     prune: bool = False
     retry_failed: bool = False
     wait_seconds: float = 0.0
@@ -78,13 +80,20 @@ class Wanted:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run did."""
+    """What a run did; `unheard` are the files of which not all words can be read."""
 
     states: Counter[str] = field(default_factory=Counter)
     failed: list[FileResult] = field(default_factory=list)
+    unheard: list[FileResult] = field(default_factory=list)
+    heard: int = 0
+    cues: int = 0
     finished: Finished | None = None
     footage_seconds: float = 0.0
     seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        return SOME_FAILED if self.failed or self.unheard else 0
 
 
 def run_indexing(wanted: Wanted, paths: Sequence[Path]) -> int:
@@ -98,7 +107,7 @@ def run_indexing(wanted: Wanted, paths: Sequence[Path]) -> int:
     with StopRequest(STOPPING) as request:
         outcome = sync_once(wanted, paths, request)
     report(wanted, outcome, stopped=bool(request))
-    return request.exit_code or (SOME_FAILED if outcome.failed else 0)
+    return request.exit_code or outcome.exit_code
 
 
 def sync_once(
@@ -108,11 +117,15 @@ def sync_once(
     from centerclip.indexing import SyncOptions, SyncProgress, sync
 
     outcome, began = Outcome(), time.monotonic()
-    with FootageBar("Indexing") as bar:
+    with FootageBar("Indexing") as bar, Bar("Reading words", unit="videos") as words:
 
         def follow(progress: SyncProgress) -> None:
             outcome.footage_seconds = progress.footage_seconds
             bar.follow(progress)
+
+        def count_heard(done: int, total: int) -> None:
+            bar.close()
+            words.advance(done, total)
 
         def finish(finished: Finished) -> None:
             outcome.finished = finished
@@ -120,8 +133,10 @@ def sync_once(
         options = SyncOptions(
             prune=wanted.prune,
             retry_failed=wanted.retry_failed,
+            recognizer=wanted.recognizer,
             wait_seconds=wanted.wait_seconds,
             on_progress=follow,
+            on_listen=count_heard,
             on_finish=finish,
             should_stop=lambda: bool(request),
         )
@@ -132,6 +147,10 @@ def sync_once(
                 outcome.states[result.state] += 1
                 if result.state == "failed":
                     outcome.failed.append(result)
+                elif result.state == "heard":
+                    outcome.heard += bool(result.cues)
+                    outcome.cues += result.cues
+                    outcome.unheard += [result] if result.reason else []
                 wanted.show(result)
     outcome.seconds = time.monotonic() - began
     return outcome
@@ -145,6 +164,8 @@ def report(wanted: Wanted, outcome: Outcome, *, stopped: bool = False) -> None:
         note(f"Stopped. The index contains {count(videos, 'video')}; run the same command to continue.")
     else:
         note(summary_of(outcome))
+    if outcome.cues:
+        note(f"Read what is said in {count(outcome.heard, 'video')}: {count(outcome.cues, 'cue')}.")
     if finished is not None:
         held = finished.stats
         note(
@@ -169,14 +190,20 @@ def _how(wanted: Wanted) -> str:
 
 
 def report_failures(outcome: Outcome) -> None:
-    """List the files that failed in a run."""
-    failed = outcome.failed
-    if failed:
-        note(f"{count(len(failed), 'file')} failed:", style="red")
-        for result in failed[:_LISTED]:
+    """List the files that failed in a run, and those of which not all words can be read."""
+    failed, unheard = outcome.failed, outcome.unheard
+    _list(failed, f"{count(len(failed), 'file')} failed:", "centerclip info lists them all")
+    _list(unheard, f"Not all words of {count(len(unheard), 'video')} can be read:", "--json shows them all")
+
+
+def _list(results: Sequence[FileResult], title: str, more: str) -> None:
+    """Print files and reasons; `more` says where to find the rest of a long list."""
+    if results:
+        note(title, style="red")
+        for result in results[:_LISTED]:
             note(f"{short_path(result.path)}: {result.reason}", indent=2)
-        if len(failed) > _LISTED:
-            note(f"... and {len(failed) - _LISTED:,} more; centerclip info lists them all", indent=2)
+        if len(results) > _LISTED:
+            note(f"... and {len(results) - _LISTED:,} more; {more}", indent=2)
 
 
 def summary_of(outcome: Outcome) -> str:

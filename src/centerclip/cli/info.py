@@ -75,6 +75,8 @@ def _index_rows(stats: Stats) -> list[tuple[str, str]]:
         f"{count(stats.videos, 'video')}, {duration(stats.footage_seconds)} of footage, "
         f"{count(stats.windows, 'window')}"
     )
+    if stats.cues:
+        held += f", {count(stats.cues, 'cue')} of speech"
     return [
         ("index", f"{short_path(stats.location)} ({size(stats.size_bytes)})"),
         ("contains", f"{held}, {count(stats.failed, 'failed file')}" if stats.failed else held),

@@ -22,8 +22,16 @@ if TYPE_CHECKING:
     from centerclip.model import CenterCLIP
     from centerclip.model.text import TextTower
     from centerclip.records import Sampling
+    from centerclip.speech import Recognizer
 
-__all__ = ["SentenceEncoder", "load_encoder", "load_model", "load_sentence_encoder", "model_name"]
+__all__ = [
+    "SentenceEncoder",
+    "load_encoder",
+    "load_model",
+    "load_recognizer",
+    "load_sentence_encoder",
+    "model_name",
+]
 
 
 def model_name(given: str | None, device: str = "auto") -> str:
@@ -132,6 +140,18 @@ def load_encoder(
         workers=workers,
         name=name,
     )
+
+
+def load_recognizer(name: str, device: str) -> Recognizer:
+    """Load a speech model with a spinner.
+
+    Raises:
+        ModelError: its package is missing, or it can't be found or loaded.
+    """
+    from centerclip.speech import Recognizer
+
+    with waiting(f"Loading {name}"):
+        return Recognizer(name, device=device)
 
 
 class SentenceEncoder:

@@ -12,18 +12,22 @@ from typer.core import TyperCommand
 
 from centerclip.cli import options, outlets
 from centerclip.cli.dates import facts_of
-from centerclip.cli.formats import clock, count, short_path, shorten
+from centerclip.cli.formats import clock, count, short_path, shorten, visible
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, stdout, table, write_json, write_paths, write_tabs
 from centerclip.records import SORTS
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from centerclip.search import Hit
 
 __all__ = ["SearchCommand", "search", "show_hits"]
 
 _BAR = 8
 """Width of the bar that shows a hit's strength, in characters."""
+_QUOTED = 3
+"""Cues of a hit that are shown on a terminal."""
 
 
 class SearchCommand(TyperCommand):
@@ -96,8 +100,11 @@ def search(
     A query is text, a picture or video file (./beach.jpg), or several of these joined by + and - with
     spaces around them. Each can have a weight (2:beach). The query is encoded by the index's model.
 
-    Scores are cosines. They rank the hits of one query; don't compare them across queries. The bar shows
-    where a hit lies between an unrelated video and the best hit.
+    Words are looked for in pictures and, if the index has subtitles, in what is said. spoken: before words
+    looks for them only in what is said, seen: only in pictures. Hits show the words that were said.
+
+    Scores are cosines, or for spoken words alone BM25. They rank the hits of one query; don't compare them
+    across queries. The bar shows where a hit lies between an unrelated video and the best hit.
 
     A video was recorded when its file says so; if it doesn't, the time counts when the file was changed.
     --sort orders the --top best results and doesn't change which ones they are. --after and --before include
@@ -109,8 +116,8 @@ def search(
     stands for any text, _ for one character. recorded and modified_seconds can be compared with a date:
     '2026-05-31'.
 
-    Piped output has one moment per line, tab-separated: path, start and end in seconds, score, and
-    strength from 0 to 1.
+    Piped output has one moment per line, tab-separated: path, start and end in seconds, score, strength
+    from 0 to 1, and if words were said, those words.
 
     --clips cuts the moments to files in full quality. They are copied if a key frame lies up to half a
     second before the moment, otherwise encoded with exactly its frames. --edl, --fcpxml, --otio and --csv
@@ -122,6 +129,7 @@ def search(
       centerclip search a dog catches a frisbee
       centerclip search "beach + sunset - people" --top 5
       centerclip search "2:cake + ./grandma.jpg" --moments
+      centerclip search 'spoken:"we are engaged" + seen:beach'
       centerclip search "a red car" --where "duration_seconds > 60 and path like '%/2024/%'"
       centerclip search birthday --after 2024-05-01 --before 2024-05-31 --sort date
       centerclip search "fireworks" --paths --null | xargs -0 mpv
@@ -203,7 +211,12 @@ def _described(hit: Hit) -> dict[str, Any]:
 
 def _fields(hit: Hit) -> tuple[object, ...]:
     times = (f"{hit.start:.2f}", f"{hit.end:.2f}")
-    return hit.path, *times, f"{hit.score:.4f}", f"{hit.strength:.2f}"
+    said = [" / ".join(_line(said.text) for said in hit.said)] if hit.said else []
+    return hit.path, *times, f"{hit.score:.4f}", f"{hit.strength:.2f}", *said
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def show_hits(
@@ -235,9 +248,22 @@ def show_hits(
             clock(hit.start),
             clock(hit.end),
             *([extras[place]] if last else []),
-            Text(name + mark, style=Style(link=hit.path.as_uri() if hit.path.is_absolute() else None)),
+            Text(name + mark, style=Style(link=hit.path.as_uri() if hit.path.is_absolute() else None))
+            + _quoted(hit, max(20, console.width - taken)),
         )
     console.print(rows)
+
+
+def _quoted(hit: Hit, width: int) -> Text:
+    """The words that are said in a hit's moment, with their times, on lines of their own."""
+    from rich.text import Text
+
+    quoted = Text(style="dim")
+    for said in hit.said[:_QUOTED]:
+        line = Text(f"{clock(said.start)} “{visible(_line(said.text))}”")
+        line.truncate(width, overflow="ellipsis")
+        quoted.append("\n").append_text(line)
+    return quoted
 
 
 def _bar(strength: float) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from centerclip.index.neighbors import contents_near, windows_of
     from centerclip.index.schema import StoredVideo, StoredWindow
     from centerclip.index.snapshot import EXACT_LIMIT, Matches
+    from centerclip.index.spoken import KnownTranscript, StoredCue
     from centerclip.index.summary import Stats, Summary, summarize
     from centerclip.index.video_index import VideoIndex
     from centerclip.index.writer import Finished, Writer
@@ -23,10 +24,12 @@ __all__ = [
     "Changes",
     "FileStamp",
     "Finished",
+    "KnownTranscript",
     "Matches",
     "ModelCard",
     "Moved",
     "Stats",
+    "StoredCue",
     "StoredVideo",
     "StoredWindow",
     "Summary",
@@ -49,6 +52,7 @@ __getattr__, __dir__ = lazy_names(
         "centerclip.index.neighbors": ("contents_near", "windows_of"),
         "centerclip.index.schema": ("StoredVideo", "StoredWindow"),
         "centerclip.index.snapshot": ("EXACT_LIMIT", "Matches"),
+        "centerclip.index.spoken": ("KnownTranscript", "StoredCue"),
         "centerclip.index.summary": ("Stats", "Summary", "summarize"),
         "centerclip.index.video_index": ("VideoIndex",),
         "centerclip.index.writer": ("Finished", "Writer"),

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from centerclip.errors import IndexStoreError
 from centerclip.index.binding import described
 from centerclip.index.contents import inspect_tables
+from centerclip.index.cues import inspect_transcripts
 from centerclip.index.head import HEAD, Meta, parse_head, read_head, read_values
 from centerclip.index.lock import writer_lock
 from centerclip.index.recovery import drop_pieces, recover, unreadable_pieces
-from centerclip.index.schema import KEYS
-from centerclip.index.sql import reason_of
+from centerclip.index.schema import ADDED, KEYS
+from centerclip.index.sql import equals, reason_of
 from centerclip.index.store import Store
 from centerclip.index.versions import STORE_ERRORS, damaged_manifests, find_good, manifests
 from centerclip.index.writer import Writer
@@ -59,6 +60,8 @@ class _Found:
 
     reports: list[TableReport]
     paths: set[str]
+    unsaid: set[str]
+    """The paths whose transcripts are damaged."""
 
 
 def examine(location: str | Path) -> list[TableReport]:
@@ -91,6 +94,7 @@ def repair(location: str | Path) -> list[TableReport]:
             store.describe(store.meta() or meta)
         writer = Writer(store, meta.card)
         writer.remove(map(Path, found.paths))
+        writer.forget_transcripts(map(Path, found.unsaid))
         writer.finish()
         after = _examine(*_existing(location)).reports
         for report in after:
@@ -125,8 +129,14 @@ def _existing(location: str | Path) -> tuple[Store, Meta]:
 
 
 def _examine(store: Store, meta: Meta) -> _Found:
-    reports, paths, tables = [], set(), {}
+    reports: list[TableReport] = []
+    tables: dict[str, Any] = {}
+    paths: set[str] = set()
+    unsaid: set[str] = set()
     for name in KEYS:
+        if name in ADDED and not store.has(name) and name not in meta.versions:
+            reports.append(TableReport(name, 0, "good"))  # an earlier version made this index
+            continue
         table, faults = _open(store, meta, name)
         rows = 0
         if table is not None:
@@ -140,7 +150,7 @@ def _examine(store: Store, meta: Meta) -> _Found:
             if bad:
                 faults.append(f"rows with damaged values: {len(bad)}")
                 rows -= len(bad)
-                paths.update(bad)
+                (unsaid if name in ADDED else paths).update(bad)
         reports.append(TableReport(name, rows, "damaged" if faults else "good", "; ".join(faults)))
     if {"pictures", "windows", "videos"} <= tables.keys():
         broken = inspect_tables(tables["pictures"], tables["windows"], tables["videos"]).broken - paths
@@ -150,7 +160,15 @@ def _examine(store: Store, meta: Meta) -> _Found:
             old = reports[at]
             reports[at] = replace(old, state="damaged", detail=_joined(old.detail, text))
             paths |= broken
-    return _Found(reports, paths)
+    if {"cues", "transcripts", "videos"} <= tables.keys():
+        encoded = tables["videos"].search().where(equals("state", "done").sql).select(["path", "video_id"])
+        broken = inspect_transcripts(tables["cues"], tables["transcripts"], encoded.to_arrow()).broken
+        if broken := broken - paths - unsaid:
+            at = list(KEYS).index("transcripts")
+            text = f"files with other cues than they should have: {len(broken)}"
+            reports[at] = replace(reports[at], state="damaged", detail=_joined(reports[at].detail, text))
+            unsaid |= broken
+    return _Found(reports, paths, unsaid)
 
 
 def _open(store: Store, meta: Meta, name: str) -> tuple[Any, list[str]]:
@@ -199,6 +217,10 @@ def _are_right(batch: pa.RecordBatch, name: str) -> NDArray[np.bool_]:
     """Return for each row whether its values are possible; a damaged disk tends to leave zeros."""
     if name == "videos":
         return np.array([state in {"done", "failed"} for state in batch["state"].to_pylist()], dtype=bool)
+    if name == "transcripts":
+        return np.array([cues >= 0 for cues in batch["cues"].to_pylist()], dtype=bool)
+    if name == "cues":
+        return np.array([text[:1] > "\0" for text in batch["text"].to_pylist()], dtype=bool)
     if name == "pictures":
         return np.array([jpeg[:1] > b"\0" for jpeg in batch["jpeg"].to_pylist()], dtype=bool)
     vectors = batch["vector"].flatten().to_numpy().reshape(batch.num_rows, -1)  # [N, E]

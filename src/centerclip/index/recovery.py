@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from centerclip.errors import IndexStoreError
-from centerclip.index.schema import KEYS
+from centerclip.index.schema import ADDED, KEYS
 from centerclip.index.store import Store
 from centerclip.index.versions import (
     STORE_ERRORS,
@@ -72,6 +72,10 @@ def recover(store: Store) -> dict[str, str]:
 def _recover_table(store: Store, name: str, wanted: int | None) -> str:
     """Return what was done about damage; "" if there was none."""
     newest = next(iter(manifests(store.location, name)), None)
+    meta = store.meta()
+    if newest is None and wanted is None and name in ADDED and meta is not None:
+        store.create_table(name, meta)
+        return ""
     for file in damaged_manifests(store.location, name):
         file.unlink()
     good = find_good(store.location, name, store.connection, wanted)
@@ -86,11 +90,11 @@ def _recover_table(store: Store, name: str, wanted: int | None) -> str:
             table.drop_index(index)
         drop_pieces(table, rest.pieces)
         dropped = f"rows dropped that can't be read: {sum(rest.pieces.values())}" if rest.pieces else ""
-        return dropped or f"ANN indices dropped that can't be read: {len(errors)}"
+        kind = "full-text" if name == "cues" else "ANN"
+        return dropped or f"{kind} indices dropped that can't be read: {len(errors)}"
     if good is not None:
         _put_on_top(store, good)
         return "an older state of it is used"
-    meta = store.meta()
     if meta is None:
         raise IndexStoreError(f"the index {store.location} was deleted meanwhile")
     with suppress(*STORE_ERRORS):

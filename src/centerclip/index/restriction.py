@@ -23,6 +23,11 @@ class Restriction:
     where: Condition | None = None
     deadline: float | None = None
 
+    @classmethod
+    def within(cls, where: Condition | None, seconds: float | None) -> Restriction:
+        """Return a restriction whose deadline is counted from now."""
+        return cls(where, None if seconds is None else time.monotonic() + seconds)
+
     def read(self, query: Any) -> pa.Table:
         """Return a query's rows.
 

@@ -1,8 +1,9 @@
 """The tables of an index, and the conversion between records and rows.
 
-`windows` has one row per window, `pictures` one per picture, `videos` one per path, `meta` one per property
-of the index. `windows` and `videos` share the columns that describe a file, so that conditions work on
-either. Times are integer milliseconds, because merging by a float key can duplicate rows (lance 4585).
+`windows` has one row per window, `pictures` one per picture, `videos` one per path, `cues` one per cue,
+`transcripts` one per path whose words were looked for, `meta` one per property of the index. `windows`,
+`videos` and `cues` share the columns that describe a file, so that conditions work on all of them. Times are
+integer milliseconds, because merging by a float key can duplicate rows (lance 4585).
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from centerclip.index.columns import FILE_COLUMNS, STATE_COLUMNS, TIME_COLUMNS
 from centerclip.records import EncodedVideo, Failed, Recorded, VideoInfo, Window
 
 __all__ = [
+    "ADDED",
     "KEYS",
     "WINDOW_READ",
     "StoredVideo",
     "StoredWindow",
+    "file_columns",
     "is_storable",
     "merge",
     "milliseconds",
@@ -43,9 +46,13 @@ KEYS = {
     "windows": ["path", "start_ms"],
     "pictures": ["path", "start_ms"],
     "videos": ["path"],
+    "cues": ["path", "source", "start_ms"],
+    "transcripts": ["path"],
     "meta": ["key"],
 }
 """The tables and their primary keys, which identify rows to merge."""
+ADDED = frozenset({"cues", "transcripts"})
+"""Tables that an index made by an earlier version lacks, until a writer adds them."""
 _ARRAYS = ("vector", "segments", "bounds_ms")
 WINDOW_READ = ("path", "video_id", "duration_seconds", "recorded_seconds", "start_ms", "end_ms", *_ARRAYS)
 """The columns of a `StoredWindow`. Each further column adds 1 to 7 ms to a search of 1,000,000 windows, even
@@ -69,6 +76,9 @@ def schemas(embed_size: int) -> dict[str, pa.Schema]:
         "windows": files | times | arrays,
         "pictures": {"path": "string", "video_id": "string", "start_ms": "int64", "jpeg": pa.binary()},
         "videos": files | states,
+        "cues": files | times | dict.fromkeys(("text", "language", "source"), "string"),
+        "transcripts": dict.fromkeys(("path", "video_id", "stamp", "model"), "string")
+        | {"cues": "int64", "problems": "string"},
         "meta": {"key": "string", "value": "string"},
     }
     return {
@@ -138,7 +148,7 @@ def milliseconds(seconds: float) -> int:
 def window_rows(videos: Sequence[EncodedVideo], embed_size: int) -> pa.Table:
     """Return one row per window."""
     pairs = [(video.info, encoded) for video in videos for encoded in video.windows]
-    columns = _info_columns([info for info, _ in pairs])
+    columns = file_columns([info for info, _ in pairs])
     columns["start_ms"] = [milliseconds(encoded.window.start_seconds) for _, encoded in pairs]
     columns["end_ms"] = [milliseconds(encoded.window.end_seconds) for _, encoded in pairs]
     columns["vector"] = [encoded.vector.astype(np.float32, copy=False) for _, encoded in pairs]
@@ -160,7 +170,7 @@ def picture_rows(videos: Sequence[EncodedVideo]) -> pa.Table:
 def video_rows(results: Sequence[EncodedVideo | Failed]) -> pa.Table:
     """Return one row per file, with the current time."""
     infos = [_describe(result) for result in results]
-    columns = _info_columns(infos)
+    columns = file_columns(infos)
     columns["state"] = ["failed" if isinstance(result, Failed) else "done" for result in results]
     columns["reason"] = [result.reason if isinstance(result, Failed) else "" for result in results]
     columns["windows"] = [0 if isinstance(result, Failed) else len(result.windows) for result in results]
@@ -246,7 +256,8 @@ def _describe(result: EncodedVideo | Failed) -> VideoInfo:
     return VideoInfo(result.path, "", 0.0, 0, 0, 0.0, "", *stamp)
 
 
-def _info_columns(infos: Sequence[VideoInfo]) -> dict[str, list[Any]]:
+def file_columns(infos: Sequence[VideoInfo]) -> dict[str, list[Any]]:
+    """Return the columns that describe files."""
     columns: dict[str, list[Any]] = {
         column.name: [getattr(info, column.name) for info in infos] for column in FILE_COLUMNS
     }

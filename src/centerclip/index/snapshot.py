@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -21,8 +22,8 @@ from numpy.typing import NDArray
 
 from centerclip.index.recorded import fitted, readable
 from centerclip.index.restriction import Restriction
-from centerclip.index.schema import WINDOW_READ, StoredWindow, to_windows
-from centerclip.index.sql import Condition
+from centerclip.index.schema import WINDOW_READ, StoredWindow, milliseconds, stored_path, to_windows
+from centerclip.index.sql import Condition, any_of
 from centerclip.index.vectors import descending, products
 
 __all__ = ["EXACT_LIMIT", "Matches", "Snapshot", "first_of_each"]
@@ -152,6 +153,29 @@ class Snapshot:
         rows = self._table.search().where(fitted(self._table, where)).select(self._columns).to_arrow()
         rows = rows.sort_by([("path", "ascending"), ("start_ms", "ascending")])
         return to_windows(rows)
+
+    def covering(self, spans: Sequence[tuple[Path, float, float]]) -> list[StoredWindow | None]:
+        """Return for each span of a file, in seconds, the window with most of it; None if there is none."""
+        paths = sorted({stored_path(path) for path, _, _ in spans})
+        query = self._table.search().where(any_of("path", paths).sql).select(["path", "start_ms", "end_ms"])
+        places: dict[str, list[tuple[int, int, int]]] = {}
+        for row in query.with_row_id(True).to_arrow().to_pylist():
+            places.setdefault(row["path"], []).append((row["start_ms"], row["end_ms"], row["_rowid"]))
+        chosen: list[int | None] = []
+        for path, start, end in spans:
+            first, last = milliseconds(start), milliseconds(end)
+            shared = [
+                (min(last, window_end) - max(first, window_start), -window_start, row_id)
+                for window_start, window_end, row_id in places.get(stored_path(path), ())
+                if window_start < last and window_end > first
+            ]
+            chosen.append(max(shared)[2] if shared else None)
+        row_ids = sorted({row_id for row_id in chosen if row_id is not None})
+        if not row_ids:
+            return [None] * len(spans)
+        read = self._table.take_row_ids(row_ids).select(list(WINDOW_READ)).with_row_id().to_arrow()
+        windows = dict(zip(read["_rowid"].to_pylist(), to_windows(read), strict=True))
+        return [None if row_id is None else windows[row_id] for row_id in chosen]
 
     def _search_memory(
         self, vectors: NDArray[np.float32], top: int, only: Restriction, per_video: int | None

@@ -10,12 +10,13 @@ import logging
 import os
 import shlex
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from threading import RLock
+from threading import BoundedSemaphore, RLock, local
 from typing import Any
 
 import pyarrow as pa
@@ -25,7 +26,7 @@ from centerclip.errors import IndexStoreError
 from centerclip.index.card import ModelCard
 from centerclip.index.durable import DurableTable
 from centerclip.index.head import FORMAT, Meta, parse_head, read_head, read_values, write_head
-from centerclip.index.schema import KEYS, merge, schemas
+from centerclip.index.schema import ADDED, KEYS, merge, schemas
 from centerclip.index.sql import store_errors
 from centerclip.index.summary import is_remote, local_bytes
 from centerclip.index.versions import find_good, manifests
@@ -55,6 +56,8 @@ class Store:
         self._good: dict[str, tuple[tuple[str, int], tuple[int, Any]]] = {}
         self._files: dict[str, DurableTable] = {}
         self._warned: set[str] = set()
+        self._turns = BoundedSemaphore(max(2, available_cores()))
+        self._here = local()
         self._refuse_foreign()
 
     def meta(self) -> Meta | None:
@@ -154,6 +157,23 @@ class Store:
         if wanted != self.meta():
             write_head(self.location, wanted)
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Wait for a turn to read a local index: one per core, which more readers would only share.
+
+        The store starts a thread for each of a reader's parts that wait, and ends it only after ten seconds
+        without work, so the number of threads becomes that of the busiest moment ever.
+        """
+        if self.remote or getattr(self._here, "reads", False):
+            yield
+            return
+        with self._turns:
+            self._here.reads = True
+            try:
+                yield
+            finally:
+                self._here.reads = False
+
     def sync(self, *names: str) -> None:
         """Wait until all that was written into these tables is on the disk."""
         if not self.remote:
@@ -173,6 +193,20 @@ class Store:
         """Return a handle for writing; it follows only its own writes, which readers see after `commit`."""
         with store_errors(self.location, f"opening its table {name}"):
             return self.connection.open_table(name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a table; an index made by an earlier version lacks those of `ADDED`."""
+        with store_errors(self.location, f"looking for its table {name}"):
+            if self.remote:
+                return name in self._latest or self._try_open(name) is not None
+            meta = self.meta()
+            return (meta is not None and name in meta.versions) or bool(manifests(self.location, name))
+
+    def add_tables(self, meta: Meta) -> None:
+        """Create the tables that an index of an earlier version lacks; the caller holds the lock."""
+        for name in sorted(ADDED):
+            if not self.has(name):
+                self.create_table(name, meta)
 
     def version(self, name: str) -> int:
         """Return the number of the table's current version."""

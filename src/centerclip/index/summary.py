@@ -21,14 +21,14 @@ from centerclip.index.head import read_head
 __all__ = ["Stats", "Summary", "is_remote", "load_summary", "local_bytes", "save_summary", "summarize"]
 
 _FILE = ".summary.json"
-_KEPT = ("videos", "windows", "failed", "footage_seconds", "search", "version")
+_KEPT = ("videos", "windows", "failed", "footage_seconds", "search", "version", "cues")
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
     """Figures of an index; `videos` and `footage_seconds` count the files that didn't fail.
 
-    `search` is `exact` or `ann`; `version` grows with every write.
+    `search` is `exact` or `ann`; `version` grows with every write; `cues` are the pieces of speech.
     """
 
     location: str
@@ -40,6 +40,7 @@ class Stats:
     size_bytes: int
     search: str
     version: int
+    cues: int = 0
 
 
 @dataclass(frozen=True, slots=True)

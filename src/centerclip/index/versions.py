@@ -30,6 +30,8 @@ _NOTHING = {
     "windows": "start_ms < 0",
     "pictures": "start_ms < 0",
     "videos": "windows < 0",
+    "cues": "start_ms < 0",
+    "transcripts": "cues < 0",
     "meta": "value = ''",
 }
 """A condition that no row meets. Evaluating it opens every data file and every list of deleted rows."""
@@ -60,19 +62,33 @@ def damaged_manifests(location: str, name: str, at_most: int | None = None) -> l
     """
     found = manifests(location, name).items()
     files = [file for number, file in found if at_most is None or number <= at_most]
-    return [file for file in files if file.read_bytes()[-4:] != _MAGIC]
+    return [file for file in files if not _is_whole(file)]
+
+
+def _is_whole(manifest: Path) -> bool:
+    """Whether a manifest was written to its end; the store may panic if it reads another one."""
+    try:
+        with manifest.open("rb") as file:
+            file.seek(-len(_MAGIC), os.SEEK_END)
+            return file.read() == _MAGIC
+    except OSError:  # it is shorter, or was deleted meanwhile
+        return False
 
 
 def find_good(location: str, name: str, connection: Any, at_most: int | None = None) -> Any:
     """Return a handle for reading the newest version up to `at_most` that is whole; None without one."""
     found = manifests(location, name)
-    for number in found:
-        if at_most is None or number <= at_most:
-            with suppress(*STORE_ERRORS):
-                table = connection.open_table(name, version=number)
-                check_table(table, number)
-                return table
-            if number != max(found):  # a newer one may be in the way
+    in_the_way = False
+    for number, manifest in found.items():
+        if not _is_whole(manifest):
+            in_the_way = True
+        elif at_most is None or number <= at_most:
+            if not in_the_way:
+                with suppress(*STORE_ERRORS):
+                    table = connection.open_table(name, version=number)
+                    check_table(table, number)
+                    return table
+            if number != max(found):
                 with suppress(*STORE_ERRORS):
                     table = open_alone(location, name, number)
                     check_table(table, number)
@@ -88,6 +104,9 @@ def open_alone(location: str, name: str, number: int) -> Any:
     """
     from centerclip.index.lance import lancedb
 
+    manifest = manifests(location, name)[number]
+    if not _is_whole(manifest):
+        raise ValueError(f"the manifest of version {number} is damaged")
     links = mkdtemp(prefix="centerclip-")
     connection = lancedb.connect(links)
     finalize(connection, shutil.rmtree, links, ignore_errors=True)  # the handle keeps the connection
@@ -96,7 +115,7 @@ def open_alone(location: str, name: str, number: int) -> Any:
     for entry in os.scandir(Path(location, folder.name)):
         if entry.name != MANIFESTS:
             os.symlink(os.path.abspath(entry.path), folder / entry.name)
-    shutil.copy(manifests(location, name)[number], folder / MANIFESTS)
+    shutil.copy(manifest, folder / MANIFESTS)
     table = connection.open_table(name, version=number)
     _check_manifest(table, number)
     return table
@@ -121,13 +140,18 @@ def check_table(table: Any, number: int) -> None:
 
 
 def index_errors(table: Any) -> dict[str, Exception]:
-    """Return the names of the ANN indices that can't be searched, and why."""
+    """Return the names of the ANN and full-text indices that can't be searched, and why."""
     errors: dict[str, Exception] = {}
     for index in table.list_indices():
-        size = table.schema.field("vector").type.list_size
-        vector = [1.0] + [0.0] * (size - 1)
-        query = table.search(vector, vector_column_name="vector").distance_type("cosine")
         try:
+            if table.name == "cues":
+                from lancedb.query import MatchQuery
+
+                table.search(MatchQuery("a", "text")).limit(1).select(["path", "_score"]).to_arrow()
+                continue
+            size = table.schema.field("vector").type.list_size
+            vector = [1.0] + [0.0] * (size - 1)
+            query = table.search(vector, vector_column_name="vector").distance_type("cosine")
             query.nprobes(1).fast_search().limit(1).select(["path", "_distance"]).to_arrow()
         except STORE_ERRORS as error:
             errors[index.name] = error

@@ -7,7 +7,6 @@ videos.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
@@ -32,6 +31,7 @@ from centerclip.index.recorded import fitted
 from centerclip.index.restriction import Restriction
 from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds, schemas, stored_path
 from centerclip.index.snapshot import Matches, Snapshot
+from centerclip.index.spoken import Spoken
 from centerclip.index.sql import Condition, all_of, equals, store_errors
 from centerclip.index.store import Meta, Store
 from centerclip.index.summary import Stats
@@ -60,6 +60,8 @@ class VideoIndex:
         self._snapshot: Snapshot | None = None
         self._snapshot_id = ""
         self._bound_id = ""
+        self.spoken = Spoken(self._store, self._twice)
+        """What is said in its files."""
         if self.id is None and not create:
             raise missing(self.location)
 
@@ -93,7 +95,7 @@ class VideoIndex:
         """
         if self.model is None:
             return 0
-        return self._store.version("windows") + self._store.version("videos")
+        return self._store.version("windows") + self._store.version("videos") + self.spoken.version
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -181,8 +183,7 @@ class VideoIndex:
             QueryError: a vector is zero, not finite or not of size E, the condition can't be used, or the
                 time is up.
         """
-        deadline = None if seconds is None else time.monotonic() + seconds
-        only = Restriction(parse_condition(where, WINDOW_COLUMNS), deadline)
+        only = Restriction.within(parse_condition(where, WINDOW_COLUMNS), seconds)
         if top < 1 or (per_video is not None and per_video < 1):
             raise QueryError(f"top is {top} and per_video {per_video}, but both must be at least 1")
         if self.model is None:
@@ -202,6 +203,12 @@ class VideoIndex:
         assert condition is not None
         found = self._read(lambda snapshot: snapshot.rows(condition))
         return [window for window in found if window.path == found[0].path]
+
+    def windows_at(self, spans: Sequence[tuple[Path, float, float]]) -> list[StoredWindow | None]:
+        """Return for each span of a file, in seconds, the window with most of it; None if there is none."""
+        if not spans or self.model is None:
+            return [None] * len(spans)
+        return self._read(lambda snapshot: snapshot.covering(spans))
 
     def picture(self, video_id: str, seconds: float) -> bytes | None:
         """Return the JPEG file of the picture that a content shows at an instant; None for unknown content.
@@ -287,6 +294,7 @@ class VideoIndex:
             size_bytes=self._store.size_bytes(),
             search=self._read(lambda snapshot: "exact" if snapshot.exact else "ann"),
             version=self.version,
+            cues=len(self.spoken),
         )
 
     def export(self, folder: str | Path) -> int:
@@ -310,10 +318,11 @@ class VideoIndex:
 
     def _twice(self, read: Callable[[], _T]) -> _T:
         """Read the newest version; once more if a writer deleted its files meanwhile."""
-        with suppress(IndexStoreError), store_errors(self.location, "being read"):
-            return read()
-        with store_errors(self.location, "being read"):
-            return read()
+        with self._store.reading():
+            with suppress(IndexStoreError), store_errors(self.location, "being read"):
+                return read()
+            with store_errors(self.location, "being read"):
+                return read()
 
     def _newest(self) -> Snapshot:
         with self._lock:

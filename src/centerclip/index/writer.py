@@ -27,6 +27,7 @@ from centerclip.index.ann import build_ann
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import FileStamp
 from centerclip.index.contents import Ledger, inspect_tables, side_by_side
+from centerclip.index.cues import CueTables, inspect_transcripts
 from centerclip.index.recorded import UNDATED, add_columns, dated_rows
 from centerclip.index.recovery import recover
 from centerclip.index.schema import (
@@ -42,7 +43,7 @@ from centerclip.index.snapshot import EXACT_LIMIT
 from centerclip.index.sql import any_of, equals, store_errors
 from centerclip.index.store import Store
 from centerclip.index.summary import Stats, Summary, save_summary
-from centerclip.records import EncodedVideo, Failed, Recorded
+from centerclip.records import EncodedVideo, Failed, Recorded, Transcript, VideoInfo
 
 __all__ = ["Finished", "Writer"]
 
@@ -85,13 +86,19 @@ class Writer:
             self._windows = store.newest("windows")
             self._videos = store.newest("videos")
             found = inspect_tables(self._pictures, self._windows, self._videos)
-            self._known = Ledger(found.files)
+            self._known = Ledger(found.files, "windows")
             meta = store.meta()
             self._id = meta.id if meta else ""
+            if meta:
+                store.add_tables(meta)
+            self._spoken = CueTables(store)
+            unsaid = self._spoken.check(found.encoded)
         with self._changing("being checked"):
             for table in (self._windows, self._videos):
                 add_columns(table)
             self._forget(sorted(found.broken))
+            self._spoken.drop(unsaid)
+            self._spoken.index_text()
             self._tidy()
 
     def add(self, results: Sequence[EncodedVideo | Failed]) -> list[EncodedVideo | Failed]:
@@ -121,6 +128,7 @@ class Writer:
             )
             self._removed += removed
             merge(self._videos, video_rows(batch), others)
+            self._spoken.forget(by_path)
         self._batches += 1
         if self._batches % _BATCHES == 0:
             with self._changing():
@@ -128,6 +136,26 @@ class Writer:
         for path, result in by_path.items():
             self._known.record(path, 0 if isinstance(result, Failed) else len(result.windows))
         return [by_path[path] for path in paths]
+
+    def add_transcripts(self, transcripts: Sequence[tuple[VideoInfo, Transcript]]) -> None:
+        """Record what is said in encoded files, replacing what was known about it.
+
+        Raises:
+            IndexStoreError: a file isn't in the index.
+        """
+        for info, _ in transcripts:
+            if not self._known.count(stored_path(info.path)):
+                raise IndexStoreError(
+                    f"{info.path} isn't in the index {self._store.location}, so its words can't be stored"
+                )
+        if transcripts:
+            with self._changing():
+                self._spoken.add(transcripts)
+
+    def forget_transcripts(self, paths: Iterable[Path]) -> None:
+        """Forget what is said in files, so that it is read again."""
+        with self._changing():
+            self._spoken.drop({stored_path(path) for path in paths})
 
     def add_roots(self, roots: Iterable[str | os.PathLike[str]]) -> None:
         """Store the files and folders that the owner asked to index; see `VideoIndex.roots`."""
@@ -164,6 +192,7 @@ class Writer:
             self._pictures.update(where=condition, values=path)
             self._removed += self._windows.update(where=condition, values=values).rows_updated
             self._videos.update(where=condition, values=values)
+            self._spoken.move(before, after, new.modified_seconds)
         self._known.record(before, None)
         self._known.record(after, windows)
 
@@ -193,6 +222,7 @@ class Writer:
             self._tidy()
             rows = int(self._windows.count_rows())
             built = rows > EXACT_LIMIT and build_ann(self._windows, self._embed_size, compact=self._compact)
+            self._spoken.index_text(finished=True)
         with store_errors(self._store.location, "being finished"):
             files = self._verify()
             done = files.filter(pc.equal(files["state"], "done"))
@@ -206,12 +236,18 @@ class Writer:
                 footage_seconds=float(done["duration_seconds"].to_numpy().sum()),
                 size_bytes=self._store.size_bytes(),
                 search="ann" if rows > EXACT_LIMIT else "exact",
-                version=int(self._windows.version) + int(self._videos.version),
+                version=sum(int(table.version) for table in self._shown),
+                cues=self._spoken.cues.count_rows(),
             )
             if not self._store.remote:
                 failures = zip(*(failed[name].to_pylist() for name in failed.column_names), strict=True)
                 save_summary(Summary(stats, tuple(sorted(failures))))
             return Finished(stats, built)
+
+    @property
+    def _shown(self) -> tuple[Any, ...]:
+        """The tables whose change searches notice."""
+        return self._windows, self._videos, self._spoken.cues
 
     @contextmanager
     def _changing(self, doing: str = "being written") -> Iterator[None]:
@@ -265,6 +301,7 @@ class Writer:
             self._pictures.delete(condition)
             self._removed += self._windows.delete(condition).num_deleted_rows
             self._videos.delete(condition)
+        self._spoken.forget(paths)
         for path in paths:
             self._known.record(path, None)
 
@@ -277,7 +314,7 @@ class Writer:
     def _compact(self) -> None:
         """Merge small pieces, and delete versions that became old once the newest are on the disk."""
         for age in (_FOREVER, _KEEP_VERSIONS):
-            for table in (self._pictures, self._windows, self._videos):
+            for table in (self._pictures, self._spoken.transcripts, *self._shown):
                 table.optimize(cleanup_older_than=age)
             self._store.commit()
         self._removed = 0
@@ -285,7 +322,9 @@ class Writer:
     def _verify(self) -> pa.Table:
         """Compare what was written with what a new reader would see; return the rows of `videos`."""
         found = inspect_tables(*map(self._store.table, ("pictures", "windows", "videos")))
+        said = inspect_transcripts(self._store.table("cues"), self._store.table("transcripts"), found.encoded)
         wrong = found.broken | self._known.differing(found.files)
+        wrong |= said.broken | self._spoken.known.differing(said.files)
         if wrong:
             raise IndexStoreError(
                 f"the index {self._store.location} doesn't hold what was written for {len(wrong)} files, "

@@ -21,9 +21,11 @@ from centerclip.index.schema import is_storable, stored_path
 from centerclip.indexing.attempts import VANISHED, Attempts
 from centerclip.indexing.dating import date_files
 from centerclip.indexing.footage import Footage
+from centerclip.indexing.listening import listen
 from centerclip.indexing.mounts import may_be_unmounted
 from centerclip.indexing.writing import BackgroundWriter
 from centerclip.records import EncodedVideo, Failed, Item, VideoInfo, Window
+from centerclip.speech import Recognizer
 from centerclip.video import content_id, find_videos
 
 __all__ = ["FileResult", "SyncOptions", "SyncProgress", "sync"]
@@ -40,14 +42,18 @@ class FileResult:
         state: `indexed`: encoded and written. `failed`: can't be encoded. `unchanged`: indexed before.
             `skipped`: failed before and hasn't changed since. `moved`: was indexed under another path.
             `missing`: indexed, but no longer there. `removed`: forgotten, because it is no longer there.
+            `heard`: its subtitles or its speech were read; such a file has another result too, about its
+            pictures.
         windows: number of windows written.
-        reason: why it failed, in words for the owner of the file.
+        reason: why it failed, in words for the owner of the file; of a `heard` one, what can't be read.
+        cues: number of cues written.
     """
 
     path: Path
-    state: Literal["indexed", "failed", "unchanged", "skipped", "moved", "missing", "removed"]
+    state: Literal["indexed", "failed", "unchanged", "skipped", "moved", "missing", "removed", "heard"]
     windows: int = 0
     reason: str = ""
+    cues: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,11 @@ class SyncOptions:
         prune: forget indexed files under the roots that no longer exist.
         careful: don't forget files whose folder is empty, which may be where a disk isn't mounted.
         retry_failed: encode only files that failed before.
+        recognizer: hears the files that have no subtitles; None to only read subtitles.
         wait_seconds: how long to wait for another writer; 0 doesn't wait, a negative number waits forever.
         on_progress: called in the consumer's thread whenever windows or files are finished, and at least
             twice per second while files are encoded.
+        on_listen: called with the number of files whose words are read, and of those to read.
         on_finish: called at the end, unless stopped, with the index's contents as read back from it.
         should_stop: called at least twice per second; once it returns true, everything encoded is written and
             yielded, and the run ends.
@@ -87,8 +95,10 @@ class SyncOptions:
     prune: bool = False
     careful: bool = False
     retry_failed: bool = False
+    recognizer: Recognizer | None = None
     wait_seconds: float = 0.0
     on_progress: Callable[[SyncProgress], None] | None = None
+    on_listen: Callable[[int, int], None] = lambda done, total: None
     on_finish: Callable[[Finished], None] | None = None
     should_stop: Callable[[], bool] = lambda: False
     is_growing: Callable[[FileStamp], bool] = lambda _: False
@@ -113,7 +123,8 @@ def sync(
 
     Yields:
         One result per file, once it is on disk: unchanged and skipped files, moved, removed, and then those
-        that had to be encoded, in the order of the walk; after them those that a killed run was decoding.
+        that had to be encoded, in the order of the walk; after them those that a killed run was decoding,
+        and those whose words were read (`heard`).
 
     Raises:
         VideoError: one of `roots` doesn't exist.
@@ -159,6 +170,8 @@ def sync(
         attempts = Attempts(index.location)
         todo = [file for file in files if file.path in wanted]
         yield from _encode(todo, encoder, writer, attempts, options)
+        if not options.should_stop():
+            yield from _listen(index, writer, files, options)
         if options.should_stop():
             return
         finished = writer.finish()
@@ -281,6 +294,23 @@ def _encode(
                 place += 1
     take_written()
     yield from (_file_result(path, written[path]) for path in paths[place:] if path in written)
+
+
+def _listen(
+    index: VideoIndex, writer: Writer, files: Sequence[FileStamp], options: SyncOptions
+) -> Iterator[FileResult]:
+    """Read the words of all files that need it."""
+    heard = listen(
+        index,
+        writer,
+        files,
+        options.recognizer,
+        retry_failed=options.retry_failed,
+        on_step=options.on_listen,
+        should_stop=options.should_stop,
+    )
+    for file in heard:
+        yield FileResult(file.path, "heard", reason="; ".join(file.problems), cues=file.cues)
 
 
 def _stamped(result: EncodedVideo | Failed, file: FileStamp) -> EncodedVideo | Failed:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from centerclip.search.encoders import QueryEncoder, QueryVectors
     from centerclip.search.languages import language_note
     from centerclip.search.query import Query, Term, parse_query
-    from centerclip.search.searcher import Curve, Hit, Searcher
+    from centerclip.search.searcher import Curve, Hit, Said, Searcher
 
 __all__ = [
     "Curve",
@@ -19,6 +19,7 @@ __all__ = [
     "Query",
     "QueryEncoder",
     "QueryVectors",
+    "Said",
     "Searcher",
     "Term",
     "language_note",
@@ -31,6 +32,6 @@ __getattr__, __dir__ = lazy_names(
         "centerclip.search.encoders": ("QueryEncoder", "QueryVectors"),
         "centerclip.search.languages": ("language_note",),
         "centerclip.search.query": ("Query", "Term", "parse_query"),
-        "centerclip.search.searcher": ("Curve", "Hit", "Searcher"),
+        "centerclip.search.searcher": ("Curve", "Hit", "Said", "Searcher"),
     },
 )

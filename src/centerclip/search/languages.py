@@ -39,10 +39,11 @@ def language_note(query: Query, model: str) -> str:
     """What to tell who asks a model in a language that it doesn't know; empty if there is nothing to tell.
 
     Args:
-        query: its words are judged together, its files not at all.
+        query: its words are judged together, its files and what is spoken not at all.
         model: name of the model, as an index stores it. Nothing is known of models outside the registry.
     """
-    if not looks_foreign(term.content for term in query.terms if isinstance(term.content, str)):
+    terms = query.seen.terms if query.seen else ()
+    if not looks_foreign(term.content for term in terms if isinstance(term.content, str)):
         return ""
     known = find_known(model)
     if known is None or not known.only_english:

@@ -1,14 +1,16 @@
 """The query language: words and files, added and subtracted.
 
     query     = [sign] term { " " sign " " term }      sign = "+" | "-"
-    term      = [weight ":"] ( quoted | file | words )
+    term      = [weight ":"] [sense ":"] ( quoted | file | words )
+    sense     = "seen" | "spoken"                      by default both: pictures, and words that are said
     weight    = a positive decimal number, by default 1; not before a digit (10:30 is a time)
     quoted    = '"' anything but '"' '"'               one term, even if it contains signs
 
 A sign between terms needs spaces around it, so `black-and-white` and `C++` are words; before the first term
 it doesn't (`-people`). A term is a file if it begins with `./`, `../`, `/` or `~` (then it must exist), or if
 it isn't quoted, has a folder or a suffix (`holiday/beach.jpg`, `beach.jpg`) and exists. Everything else is
-words. A query that as a whole is the name of such a file is that file, even with a sign in it (`Band -
+words. Words after `spoken:` are looked for only in what is said, after `seen:` only in pictures; a file is
+always seen. A query that as a whole is the name of such a file is that file, even with a sign in it (`Band -
 Song.mp4`). A query of negative terms alone finds what is least like them.
 """
 
@@ -21,37 +23,48 @@ from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from centerclip.errors import QueryError
 
 __all__ = ["Query", "Term", "parse_query"]
 
+Sense: TypeAlias = Literal["", "seen", "spoken"]
+
 _FIRST_SIGN = re.compile(r"\s*([+-]?)\s*")
 _TERM = re.compile(
     r"""\s* (?: (?P<weight> \d+(?:\.\d*)? | \.\d+ ) : (?!\d) )?
+        (?: (?P<sense> seen | spoken ) : )?
         \s* (?: "(?P<quoted>[^"]*)" | (?P<words>.*?) )
         \s* (?: \Z | (?<=\s) (?P<sign>[+-]) (?=\s|\Z) )""",
     re.VERBOSE | re.DOTALL,
 )
 """A term and the sign after it; matches any text, because words may continue to the end."""
 _PATH_STARTS = ("./", "../", "/", "~")
+_SENSES: dict[str, Sense] = {"": "", "seen": "seen", "spoken": "spoken"}
 _EMPTY = "the query is empty: give some words, or a picture or video file"
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Words (a `str`) or a picture or video file (a `Path`), with a weight, which is negative for `-`."""
+    """Words (a `str`) or a picture or video file (a `Path`), with a weight, which is negative for `-`.
+
+    `sense` says where to look: in pictures (`seen`), in what is said (`spoken`), or in both ("").
+    """
 
     content: str | Path
     weight: float = 1.0
+    sense: Sense = ""
 
     def __str__(self) -> str:
         text = self.content if isinstance(self.content, str) else _as_path(self.content)
         weight = f"{Decimal(repr(float(abs(self.weight)))):f}".removesuffix(".0")
+        sense = f"{self.sense}:" if self.sense else ""
         if '"' in text:  # can't be quoted; an explicit weight keeps it from being parsed as weight or quote
-            gap = " " if text[0].isdigit() else ""  # 1:30 would be a time
-            return f"{weight}:{gap}{text}"
-        return f'"{text}"' if weight == "1" else f'{weight}:"{text}"'
+            begins = text[0].isdigit() or text.startswith(("seen:", "spoken:"))
+            gap = " " if begins else ""  # 1:30 would be a time
+            return f"{weight}:{sense}{gap}{text}"
+        return f'{sense}"{text}"' if weight == "1" else f'{weight}:{sense}"{text}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,27 @@ class Query:
                 raise QueryError(
                     f"the weight {term.weight:g} of {_shown(str(term))} must be a positive number"
                 )
+            if term.sense == "spoken" and not isinstance(term.content, str):
+                raise QueryError(f"{_shown(str(term))} is a file, which can't be spoken: give words")
+
+    @property
+    def seen(self) -> Query | None:
+        """The part that is looked for in pictures; None if there is none."""
+        terms = tuple(term for term in self.terms if term.sense != "spoken")
+        return Query(terms) if terms else None
+
+    @property
+    def spoken(self) -> tuple[tuple[str, float], ...]:
+        """The words that are looked for in what is said, with their weights.
+
+        Beside a file, which is about pictures, only those that say so.
+        """
+        plain = all(isinstance(term.content, str) for term in self.terms)
+        return tuple(
+            (term.content, term.weight)
+            for term in self.terms
+            if isinstance(term.content, str) and (term.sense == "spoken" or (plain and not term.sense))
+        )
 
     def __str__(self) -> str:
         signs = ["-" if term.weight < 0 else "+" for term in self.terms]
@@ -105,11 +139,13 @@ def parse_query(text: str, *, files: bool = True) -> Query:
         words = term["quoted"] if quoted else term["words"]
         if not words.strip():
             raise QueryError(
-                f'each "+", "-" and weight in {text!r} needs words after it, e.g. beach + sunset'
+                f'each "+", "-", weight, seen: and spoken: in {text!r} needs words after it, '
+                "e.g. beach + sunset"
             )
-        content = _content(words, files and (_is_path(words) or not quoted))
+        sense = _SENSES[term["sense"] or ""]
+        content = _content(words, files and sense != "spoken" and (_is_path(words) or not quoted))
         weight = float(term["weight"] or 1)
-        terms.append(Term(content, -weight if sign == "-" else weight))
+        terms.append(Term(content, -weight if sign == "-" else weight, sense))
         if not term["sign"]:
             return Query(tuple(terms))
         sign, at = term["sign"], term.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,18 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from centerclip.errors import QueryError
-from centerclip.index import Matches, VideoIndex
+from centerclip.index import VideoIndex
 from centerclip.index.columns import WINDOW_COLUMNS
 from centerclip.index.conditions import parse_condition
+from centerclip.index.restriction import Restriction
 from centerclip.index.snapshot import first_of_each
 from centerclip.index.sql import Condition, all_of, differs
 from centerclip.index.vectors import unit_vectors
 from centerclip.records import Sort
 from centerclip.search.encoders import QueryVectors, as_query_encoder
-from centerclip.search.moments import Moment, is_related, join_moments
+from centerclip.search.fusion import fuse
+from centerclip.search.hits import Hit, Said, said_hit, seen_hits
+from centerclip.search.moments import join_moments
 from centerclip.search.query import Query, Term, parse_query
+from centerclip.search.spoken import SaidMoment, find_said
 
-__all__ = ["Curve", "Hit", "Searcher"]
+__all__ = ["Curve", "Hit", "Said", "Searcher"]
 
 _WINDOWS = 4
 """Windows to examine per hit: the best one, and neighbors into which its moment may continue."""
@@ -30,35 +35,9 @@ _CANDIDATES = 50
 """Minimum number of windows to examine, because a window of several scenes ranks below its best moment."""
 _IN_MEMORY = 3200
 """Windows of several queries to examine together: 32 MB at E = 512 and 4 segments."""
-_KNOWN_BACKGROUND = 20
-"""Number of windows from which their median score is a reliable background."""
 
 QueryLike: TypeAlias = str | Path | Query | NDArray[np.float32]
 """Text in the query language, a file, a parsed query, or an embedding [E]."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A moment that answers a query.
-
-    `start` and `end` are its seconds in the file at `path`; `window_start` and `window_end` those of its
-    window (if joined from several, the best one's). `score` is the cosine of the query with its best segment,
-    useful only for ranking. `strength` is the score's position between the background (0), which is what an
-    unrelated window scores, and the best hit (1). `rank` counts from 1, by score. `recorded_seconds` is when
-    the video was recorded, as far as known, since the epoch.
-    """
-
-    path: Path
-    start: float
-    end: float
-    score: float
-    rank: int
-    strength: float
-    video_id: str
-    window_start: float
-    window_end: float
-    duration_seconds: float
-    recorded_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +89,9 @@ class Searcher:
         background than to the best hit form an irrelevant tail, which is dropped if the index has enough
         windows (20) to determine the background.
 
+        If the index has cues, words of the query are also looked for in what is said, and both rankings are
+        fused (see `spoken`).
+
         Args:
             query: text in the query language (see `query`), a file, a parsed query, or an embedding [E].
             top: maximum number of hits.
@@ -124,7 +106,8 @@ class Searcher:
             Hits, by default in descending order of score; none while the index is empty.
 
         Raises:
-            QueryError: the query or the condition can't be understood.
+            QueryError: the query or the condition can't be understood, or spoken words are asked for and the
+                index has none.
             FingerprintError: the index was made by another model.
             VideoError: a file of the query can't be read.
         """
@@ -149,8 +132,58 @@ class Searcher:
         """
         self._check()
         only = parse_condition(where, WINDOW_COLUMNS)  # before anything is encoded
-        found = self._find(self._encode(queries, files), top, per_video, only, tail)
-        return [_sorted(hits, sort) for hits in found]
+        parsed = [query if isinstance(query, np.ndarray) else _parsed(query, files) for query in queries]
+        said = [self._said(query, top, per_video, only, tail) for query in parsed]
+        seen = [at for at, query in enumerate(parsed) if not isinstance(query, Query) or query.seen]
+        vectors = dict(zip(seen, self._encode([parsed[at] for at in seen], files), strict=True))
+        alone = [at for at in seen if not said[at]]
+        answers = dict(
+            zip(alone, self._find([vectors[at] for at in alone], top, per_video, only, tail), strict=True)
+        )
+        for at, moments in enumerate(said):
+            if at not in answers:
+                answers[at] = self._fuse(vectors.get(at), moments, top, per_video, only, tail)
+        return [_sorted(answers[at], sort) for at in range(len(parsed))]
+
+    def _said(
+        self,
+        query: Query | NDArray[np.float32],
+        top: int,
+        per_video: int | None,
+        where: Condition | None,
+        tail: bool,
+    ) -> list[SaidMoment]:
+        """Return the moments in which a query's words are said, best first."""
+        if isinstance(query, np.ndarray) or not query.spoken:
+            return []
+        asked = any(term.sense == "spoken" for term in query.terms)
+        if not len(self.index.spoken):
+            if asked and self.index.model is not None:
+                raise QueryError(
+                    "the index has no words to look for with spoken: put subtitles beside the videos "
+                    "(film.srt) and run `centerclip index PATH`, or add --speech MODEL to it"
+                )
+            return []
+        find = partial(find_said, self.index, query.spoken, strict=not asked, per_video=per_video, tail=tail)
+        return find(top=top, only=Restriction.within(where, self._seconds))
+
+    def _fuse(
+        self,
+        vector: NDArray[np.float32] | None,
+        said: Sequence[SaidMoment],
+        top: int,
+        per_video: int | None,
+        where: Condition | None,
+        tail: bool,
+    ) -> list[Hit]:
+        """Return the hits of a query that is said, and seen unless `vector` is None."""
+        spoken = [said_hit(moment, said[0].score, vector) for moment in said]
+        seen: list[Hit] = []
+        if vector is not None:
+            # More than `top`, because a moment that is also said may rank low.
+            each = None if per_video is None else _WINDOWS * per_video
+            seen = self._find([vector], max(_CANDIDATES, top), each, where, tail)[0]
+        return fuse(seen, spoken, top=top, per_video=per_video)
 
     def similar(
         self,
@@ -206,7 +239,10 @@ class Searcher:
     def _encode(self, queries: Sequence[QueryLike], files: bool) -> list[NDArray[np.float32]]:
         """Return each query's vector [E] of unit length; texts and files are encoded together."""
         parsed = [query if isinstance(query, np.ndarray) else _parsed(query, files) for query in queries]
-        encoded = iter(self.vectors.encode([query for query in parsed if isinstance(query, Query)]))
+        seen = [query.seen for query in parsed if isinstance(query, Query)]
+        if None in seen:
+            raise QueryError("the query has only spoken words, but pictures are asked for: give others")
+        encoded = iter(self.vectors.encode([query for query in seen if query is not None]))
         return [next(encoded) if isinstance(query, Query) else self._unit(query) for query in parsed]
 
     def _unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -237,7 +273,7 @@ class Searcher:
                     contents = [moment.window.video_id for moment in moments]
                     moments = [moments[kept] for kept in first_of_each(contents, per_video)]
                     if len(moments) >= top or len(matches.windows) < wanted:
-                        answers[place] = _hits(moments[:top], matches, tail)
+                        answers[place] = seen_hits(moments[:top], matches, tail)
             wanted *= 2
         return [answers[place] for place in range(len(vectors))]
 
@@ -248,36 +284,6 @@ def _parsed(query: str | Path | Query, files: bool) -> Query:
     if isinstance(query, Path):
         return Query((Term(query),))
     return parse_query(query, files=files)
-
-
-def _hits(moments: Sequence[Moment], matches: Matches, tail: bool) -> list[Hit]:
-    """Return ranked hits, without the tail unless requested."""
-    if not moments:
-        return []
-    best = moments[0].score
-    span = best - matches.background
-    known = matches.sampled >= _KNOWN_BACKGROUND and span > 0
-    hits = []
-    for rank, moment in enumerate(moments, start=1):
-        found = moment.window
-        share = (moment.score - matches.background) / span if span > 0 else float(moment.score >= best)
-        if known and not tail and not is_related(moment.score, best, matches.background):
-            break
-        hit = Hit(
-            path=found.path,
-            start=moment.start,
-            end=moment.end,
-            score=moment.score,
-            rank=rank,
-            strength=min(max(share, 0.0), 1.0),
-            video_id=found.video_id,
-            window_start=found.window.start_seconds,
-            window_end=found.window.end_seconds,
-            duration_seconds=found.duration_seconds,
-            recorded_seconds=found.recorded_seconds,
-        )
-        hits.append(hit)
-    return hits
 
 
 def _sorted(hits: list[Hit], sort: Sort) -> list[Hit]:

@@ -215,7 +215,7 @@ class _Run(Thread):
 
     def _on_result(self, result: FileResult) -> None:
         states, failures = self.job.states, self.job.failures
-        if result.state == "failed" and len(failures) < _FAILURES:
+        if result.reason and result.state in {"failed", "heard"} and len(failures) < _FAILURES:
             reason = self._library.hide_folders(result.reason)
             name = Path(stored_path(result.path)).name  # JSON holds no bytes that aren't UTF-8
             failures = [*failures, Failure(name=name, reason=reason)]

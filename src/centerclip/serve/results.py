@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from threading import Lock
 from urllib.parse import urlencode
@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from fastapi import HTTPException
 
 from centerclip import search
-from centerclip.api import FoundMoment, SearchResult
+from centerclip.api import FoundMoment, Said, SearchResult
 from centerclip.index import StoredVideo
 from centerclip.index.columns import WINDOW_COLUMNS
 from centerclip.index.conditions import parse_condition, recorded_between
@@ -156,11 +156,15 @@ class Results:
 
     def _hits(self, hits: Sequence[search.Hit]) -> list[FoundMoment]:
         videos = self._library.videos(hit.video_id for hit in hits)
+        heard = self._library.index.spoken.known(videos)
         # A file that was removed from the index since the search has nothing to show.
         known = [hit for hit in hits if hit.video_id in videos]
-        return [self._hit(hit, rank, videos[hit.video_id]) for rank, hit in enumerate(known, start=1)]
+        return [
+            self._hit(hit, rank, videos[hit.video_id], hit.video_id in heard)
+            for rank, hit in enumerate(known, start=1)
+        ]
 
-    def _hit(self, hit: search.Hit, rank: int, video: StoredVideo) -> FoundMoment:
+    def _hit(self, hit: search.Hit, rank: int, video: StoredVideo, is_heard: bool) -> FoundMoment:
         moment = urlencode({"start": round(hit.start, 3), "end": round(hit.end, 3)})
         return FoundMoment(
             rank=rank,
@@ -171,6 +175,8 @@ class Results:
             end=hit.end,
             score=hit.score,
             strength=hit.strength,
+            reasons=list(hit.reasons),
+            said=[Said(**asdict(said)) for said in hit.said],
             window_start=hit.window_start,
             window_end=hit.window_end,
             duration=hit.duration_seconds,
@@ -184,6 +190,7 @@ class Results:
             playable=is_playable(video),
             thumbnail=f"/thumbnails/{hit.video_id}?t={hit.start!r}",
             media=f"/media/{hit.video_id}",
+            subtitles=f"/media/{hit.video_id}/subtitles.vtt" if is_heard else "",
             excerpt=f"/excerpts/{hit.video_id}?{moment}",
             clip=f"/clips/{hit.video_id}?{moment}",
         )

@@ -11,6 +11,7 @@ from centerclip.lazy import lazy_names
 if TYPE_CHECKING:
     from centerclip.video.cuts import Cut, cut_clip, cut_excerpt, cut_part, join_parts, media_of
     from centerclip.video.files import VIDEO_SUFFIXES, content_id, find_videos
+    from centerclip.video.hearing import read_sidecar, read_streams, sound_pieces
     from centerclip.video.process import Decoders
     from centerclip.video.reader import VideoReader, read_recorded, read_still, stop_readers
     from centerclip.video.reading import Look, read_window, read_windows
@@ -34,9 +35,12 @@ __all__ = [
     "join_parts",
     "media_of",
     "read_recorded",
+    "read_sidecar",
     "read_still",
+    "read_streams",
     "read_window",
     "read_windows",
+    "sound_pieces",
     "stop_readers",
     "strides",
 ]
@@ -53,6 +57,7 @@ __getattr__, __dir__ = lazy_names(
             "media_of",
         ),
         "centerclip.video.files": ("VIDEO_SUFFIXES", "content_id", "find_videos"),
+        "centerclip.video.hearing": ("read_sidecar", "read_streams", "sound_pieces"),
         "centerclip.video.process": ("Decoders",),
         "centerclip.video.reader": (
             "VideoReader",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,16 @@ from centerclip.video.files import content_id
 from centerclip.video.process import BUDGET_SECONDS, BUDGET_SECONDS_PER_MEGABYTE, CrashError, Decoders, Worker
 from centerclip.video.windows import instants
 
-__all__ = ["VideoReader", "ask_once", "read_recorded", "read_still", "stop_readers"]
+__all__ = [
+    "VideoReader",
+    "ask_once",
+    "borrowed",
+    "named",
+    "place",
+    "read_recorded",
+    "read_still",
+    "stop_readers",
+]
 
 _SHARED = Decoders()
 _T = TypeVar("_T")
@@ -69,6 +79,17 @@ def _recorded(fact: Any) -> Recorded | None:
     return Recorded(float(seconds), None if zone is None else int(zone))
 
 
+@contextmanager
+def borrowed(decoders: Decoders | None = None) -> Iterator[Worker]:
+    """Take a worker, and give it back."""
+    decoders = decoders or _SHARED
+    worker = decoders.take()
+    try:
+        yield worker
+    finally:
+        decoders.give_back(worker)
+
+
 def ask_once(path: Path, ask: Callable[[Worker, dict[str, Any]], _T], decoders: Decoders | None = None) -> _T:
     """Ask a worker for something about a file.
 
@@ -82,14 +103,11 @@ def ask_once(path: Path, ask: Callable[[Worker, dict[str, Any]], _T], decoders: 
         VideoError: the worker crashes, breaks a limit or can't decode the file.
         StoppedError: `stop_readers` was called meanwhile.
     """
-    decoders = decoders or _SHARED
-    worker = decoders.take()
-    try:
-        return ask(worker, _place(path))
-    except (CrashError, VideoError) as error:
-        raise _named(path, error) from None
-    finally:
-        decoders.give_back(worker)
+    with borrowed(decoders) as worker:
+        try:
+            return ask(worker, place(path))
+        except (CrashError, VideoError) as error:
+            raise named(path, error) from None
 
 
 class VideoReader:
@@ -236,14 +254,14 @@ class VideoReader:
             except CrashError as error:
                 self._recover(error)
             except VideoError as error:
-                raise _named(self.path, error) from None
+                raise named(self.path, error) from None
 
     def _open(self) -> dict[str, Any]:
         while True:
             try:
-                return self._worker.ask({"do": "open", **_place(self.path)}, self._known)[0]
+                return self._worker.ask({"do": "open", **place(self.path)}, self._known)[0]
             except VideoError as error:
-                raise _named(self.path, error) from None
+                raise named(self.path, error) from None
             except CrashError as error:
                 self._replace(error)
 
@@ -253,7 +271,7 @@ class VideoReader:
             try:
                 return self._worker.ask(dict(message))
             except VideoError as error:
-                raise _named(self.path, error) from None
+                raise named(self.path, error) from None
             except CrashError as error:
                 self._recover(error)
 
@@ -265,12 +283,12 @@ class VideoReader:
         """Go on with another worker after the first crash; blame the file for the second."""
         self._crashes += 1
         if self._crashes > 1:
-            raise _named(self.path, error) from None
+            raise named(self.path, error) from None
         self._decoders.give_back(self._worker)
         self._worker = self._decoders.take()
 
 
-def _place(path: Path) -> dict[str, Any]:
+def place(path: Path) -> dict[str, Any]:
     """Return where a file is, and how long decoding it may keep a processor busy."""
     try:
         megabytes = os.stat(path).st_size >> 20
@@ -280,7 +298,7 @@ def _place(path: Path) -> dict[str, Any]:
     return {"path": os.path.abspath(path), "budget_seconds": budget}
 
 
-def _named(path: Path, error: Exception) -> VideoError:
+def named(path: Path, error: Exception) -> VideoError:
     """Return an error that names the file as the caller did."""
     reason = str(error).removeprefix(f"{os.path.abspath(path)}: ").removeprefix(f"{path}: ")
     return VideoError(f"{path}: {reason}")

@@ -6,14 +6,16 @@ long as the decoder runs outside of Python's lock.
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import astuple
 from fractions import Fraction
 from importlib import import_module
 from importlib.util import find_spec
@@ -26,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
-from centerclip.records import Sampling, Window
+from centerclip.records import Cue, Sampling, Track, Window
 from centerclip.video.channel import SECRET_BYTES, Channel, ClosedError, Message
 from centerclip.video.cued import Reader, open_reader
 from centerclip.video.packet_index import PacketIndex
@@ -87,6 +89,8 @@ class _Worker:
         self._slots = _Slots()
         self._asked: SimpleQueue[tuple[Message, bytes]] = SimpleQueue()
         self._reader: Reader | None = None
+        self._pieces: Iterator[NDArray[np.float32]] = iter(())
+        """Of the sound that is being read."""
         self._beat = time.monotonic()
         self._abandoned = False
         self._budget_ends: float | None = None
@@ -108,6 +112,10 @@ class _Worker:
             "join": self._join,
             "still": self._still,
             "recorded": self._recorded,
+            "sidecar": self._sidecar,
+            "subtitles": self._subtitles,
+            "sound": self._sound,
+            "more sound": self._more_sound,
         }
         while True:
             message, data = self._asked.get()
@@ -238,11 +246,38 @@ class _Worker:
             container.close()
         self._channel.send({"recorded": None if found is None else [found.seconds, found.zone_minutes]})
 
+    def _sidecar(self, data: bytes, path: str) -> None:
+        from centerclip.subtitles.sidecars import read_subtitle_file
+
+        self._channel.send({}, _written(read_subtitle_file(Path(path))))
+
+    def _subtitles(self, data: bytes, path: str) -> None:
+        from centerclip.video.streams import read_subtitle_streams
+
+        tracks = read_subtitle_streams(Path(path), self._tick)
+        self._channel.send({}, _written(tracks))
+
+    def _sound(self, data: bytes, path: str, piece_seconds: float) -> None:
+        from centerclip.video.streams import read_sound
+
+        self._pieces = read_sound(Path(path), piece_seconds, self._tick)
+        self._more_sound(data)
+
+    def _more_sound(self, data: bytes) -> None:
+        piece = next(self._pieces, None)
+        self._channel.send({"sound": piece is not None}, b"" if piece is None else piece.tobytes())
+
     def _close(self, data: bytes) -> None:
+        self._pieces = iter(())
         if self._reader is not None:
             self._reader.close()
             self._reader = None
         self._channel.send({})
+
+
+def _written(found: Sequence[Cue] | Sequence[Track]) -> bytes:
+    """Write cues as lists, which take less room than objects."""
+    return json.dumps([astuple(one) for one in found]).encode()
 
 
 def _limit_memory() -> None:

@@ -39,7 +39,14 @@ def test_a_good_index(index: VideoIndex, capsys: pytest.CaptureFixture[str]) -> 
     for check in ([], ["--check"], ["--dry-run"]):
         code, lines, err = run(capsys, "repair", "--index", index.location, *check)
         assert code == 0
-        assert lines == ["windows\t4\tgood\t", "pictures\t8\tgood\t", "videos\t2\tgood\t", "meta\t4\tgood\t"]
+        assert lines == [
+            "windows\t4\tgood\t",
+            "pictures\t8\tgood\t",
+            "videos\t2\tgood\t",
+            "cues\t0\tgood\t",
+            "transcripts\t0\tgood\t",
+            "meta\t4\tgood\t",
+        ]
         assert err == "The index is good: 18 rows read.\n"
 
 

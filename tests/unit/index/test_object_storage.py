@@ -70,7 +70,14 @@ def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, dict[str, 
     return code, {report["table"]: (report["rows"], report["state"]) for report in reports}, err
 
 
-GOOD = {"windows": (4, "good"), "pictures": (8, "good"), "videos": (2, "good"), "meta": (4, "good")}
+GOOD = {
+    "windows": (4, "good"),
+    "pictures": (8, "good"),
+    "videos": (2, "good"),
+    "cues": (0, "good"),
+    "transcripts": (0, "good"),
+    "meta": (4, "good"),
+}
 
 
 def test_a_good_index(bucket: Bucket, capsys: pytest.CaptureFixture[str]) -> None:

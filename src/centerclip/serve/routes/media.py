@@ -9,8 +9,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, HTTPException, Query, Response
 from fastapi.responses import FileResponse
 
+from centerclip.records import Cue
 from centerclip.serve.routes.windows import VideoId, open_video
 from centerclip.serve.services import Services, Use
+from centerclip.subtitles import write_webvtt
 
 __all__ = ["router"]
 
@@ -37,6 +39,23 @@ async def get_media(services: Use, video_id: VideoId) -> Response:
     # Not cached: when the file changes, its address stays the same, and the old content must not be shown.
     headers = {"Cache-Control": "private, no-cache"}
     return FileResponse(video.info.path, media_type=kind, headers=headers)
+
+
+@router.get(
+    "/media/{video_id}/subtitles.vtt",
+    response_class=Response,
+    responses={200: {"content": {"text/vtt": {}}, "description": "The subtitles."}},
+)
+async def get_subtitles(
+    services: Use,
+    video_id: VideoId,
+    source: Annotated[
+        str, Query(max_length=300, description="One of the sources in `cues`; by default the first.")
+    ] = "",
+) -> Response:
+    """Get what is said in a video as WebVTT, which browsers show as subtitles."""
+    text = await services.reading.run(partial(_subtitles, services, video_id, source))
+    return Response(text, media_type="text/vtt", headers={"Cache-Control": "private, no-cache"})
 
 
 @router.head("/thumbnails/{video_id}", include_in_schema=False)
@@ -79,6 +98,16 @@ async def get_excerpt(services: Use, video_id: VideoId, start: _Seconds, end: _S
         return FileResponse(path, media_type="video/mp4", headers=_KEEP)
 
     return await services.cutting.run(make)
+
+
+def _subtitles(services: Services, video_id: str, source: str) -> str:
+    cues = services.index.spoken.cues(video_id)
+    sources = sorted({cue.source for cue in cues})
+    if not cues or (source and source not in sources):
+        what = f"from {source}" if cues else "known"
+        raise HTTPException(404, f"nothing that is said in video {video_id} is {what}")
+    chosen = source or sources[0]
+    return write_webvtt(Cue(cue.start, cue.end, cue.text) for cue in cues if cue.source == chosen)
 
 
 def _picture(services: Services, video_id: str, seconds: float) -> bytes:

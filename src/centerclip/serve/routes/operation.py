@@ -81,6 +81,7 @@ def _stats(services: Services) -> api.LibraryStats:
     return api.LibraryStats(
         videos=stats.videos if stats else 0,
         windows=stats.windows if stats else 0,
+        cues=stats.cues if stats else 0,
         seconds=stats.footage_seconds if stats else 0.0,
         bytes=stats.size_bytes if stats else 0,
         failed=stats.failed if stats else 0,

@@ -28,7 +28,11 @@ router = APIRouter(prefix="/api", tags=["search"])
 
 Words = Annotated[
     str,
-    Query(description="Words to add and subtract: `beach + sunset - people`.", examples=["a red car"]),
+    Query(
+        description="Words to add and subtract: `beach + sunset - people`. They are looked for in pictures "
+        "and in what is said; `seen:` and `spoken:` before words choose one.",
+        examples=["a red car"],
+    ),
 ]
 Top = Annotated[int, Query(ge=1, le=100, description="Maximum number of hits per page.")]
 PerVideo = Annotated[int, Query(ge=1, le=100, description="Maximum number of hits per video.")]
@@ -170,7 +174,8 @@ def parse_words(services: Services, text: str) -> search.Query:
 
 async def prepare(services: Services, query: search.Query) -> None:
     """Encode the sentences of a query, together with those of other requests."""
-    await services.texts.prepare([term.content for term in query.terms if isinstance(term.content, str)])
+    terms = query.seen.terms if query.seen else ()
+    await services.texts.prepare([term.content for term in terms if isinstance(term.content, str)])
 
 
 def _note(services: Services, query: search.Query) -> str:

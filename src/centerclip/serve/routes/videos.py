@@ -42,7 +42,8 @@ async def list_videos(
         index, only = services.index, Filters(folder, after=after, before=before).condition(services.library)
         total = index.count_videos(only)
         found = index.videos(only, offset=offset, limit=limit, sort=sort) if offset < total else []
-        videos = [_describe(services, video) for video in found]
+        heard = index.spoken.known(video.info.video_id for video in found)
+        videos = [_describe(services, video, video.info.video_id in heard) for video in found]
         return api.VideoList(total=total, offset=offset, limit=limit, videos=videos)
 
     return await services.reading.run(read)
@@ -56,7 +57,25 @@ async def get_video(services: Use, video_id: VideoId) -> api.Video:
         video = services.index.video(video_id)
         if video is None:
             raise HTTPException(404, f"video {video_id} not found: take the id from a hit")
-        return _describe(services, video)
+        return _describe(services, video, bool(services.index.spoken.known([video_id])))
+
+    return await services.reading.run(read)
+
+
+@router.get("/{video_id}/cues")
+async def get_cues(services: Use, video_id: VideoId) -> api.CueList:
+    """Get what is said in a video, in order of time."""
+
+    def read() -> api.CueList:
+        window_at(services, video_id, 0.0)  # 404 unless there is one
+        cues = services.index.spoken.cues(video_id)
+        return api.CueList(
+            video_id=video_id,
+            cues=[
+                api.Said(start=c.start, end=c.end, text=c.text, language=c.language, source=c.source)
+                for c in cues
+            ],
+        )
 
     return await services.reading.run(read)
 
@@ -69,7 +88,10 @@ async def get_curve(
     like: Annotated[VideoId | None, Query(description="Instead of words: a moment of this video.")] = None,
     start: _Start = 0.0,
 ) -> api.ScoreCurve:
-    """Get a query's score for each segment of a video, and the moments that match the query."""
+    """Get a query's score for each segment of a video, and the moments that match the query.
+
+    A query of spoken words alone has no scores.
+    """
     if (like is None) == (not q.strip()):
         raise HTTPException(422, "give either words in `q` or a video in `like`")
     query = None if like is not None else parse_words(services, q)
@@ -80,13 +102,17 @@ async def get_curve(
         wanted = window_at(services, like, start).vector if like is not None else query
         assert wanted is not None
         window_at(services, video_id, 0.0)  # 404 unless there is one
-        curve = services.searcher.curve(wanted, video_id)
+        times, scores = [], []
+        if query is None or query.seen is not None:
+            curve = services.searcher.curve(wanted, video_id)
+            times = list(zip(curve.starts.tolist(), curve.ends.tolist(), strict=True))
+            scores = curve.scores.tolist()
         hits = services.searcher.search(
             wanted, top=_MOMENTS, per_video=None, where=equals("video_id", video_id)
         )
         return api.ScoreCurve(
-            times=list(zip(curve.starts.tolist(), curve.ends.tolist(), strict=True)),
-            scores=curve.scores.tolist(),
+            times=times,
+            scores=scores,
             moments=[api.CurveMoment(start=hit.start, end=hit.end, score=hit.score) for hit in hits],
         )
 
@@ -114,7 +140,7 @@ async def get_tokens(
     return Response(picture, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
 
-def _describe(services: Services, video: StoredVideo) -> api.Video:
+def _describe(services: Services, video: StoredVideo, is_heard: bool) -> api.Video:
     info, library = video.info, services.library
     done = video.state == "done"
     return api.Video(
@@ -131,6 +157,7 @@ def _describe(services: Services, video: StoredVideo) -> api.Video:
         missing=not is_there(video),
         playable=done and is_playable(video),
         media=f"/media/{info.video_id}" if done else "",
+        subtitles=f"/media/{info.video_id}/subtitles.vtt" if done and is_heard else "",
         state=video.state,
         reason=library.hide_folders(video.reason),
         size=info.size_bytes,
