@@ -48,7 +48,13 @@ class _File(BaseModel):
     width: int = Field(examples=[640])
     height: int = Field(examples=[360])
     modified: float = Field(description="When the file was changed, in seconds since 1970.")
-    playable: bool = Field(description="Whether browsers play the file itself; if not, use `/excerpts`.")
+    playable: bool = Field(
+        description="Whether all browsers play the file; if not, ask `canPlayType`, or use `/excerpts`."
+    )
+    media_type: str = Field(
+        description="Type of the file with its codec, for `canPlayType`; empty if no browser plays it.",
+        examples=['video/mp4; codecs="avc1.640028"'],
+    )
     media: str = Field(
         description="Address of the file; supports byte ranges.", examples=[f"/media/{_VIDEO_ID}"]
     )
@@ -64,9 +70,20 @@ class FoundMoment(_File):
     strength: float = Field(
         description="From 0, like an unrelated window, to 1, the best hit.", ge=0, le=1, examples=[1.0]
     )
+    weak: bool = Field(
+        False,
+        description="Whether half of a list of ordinary sentences have a better best hit in this library. "
+        "False where that can't be told, as for pictures.",
+    )
+    copies: list[str] = Field(
+        description="Other files with the same content.", examples=[["backup/four-seasons.mp4"]]
+    )
     window_start: float = Field(description="The window around the moment; use it as `start` with `like`.")
     window_end: float
-    thumbnail: str = Field(description="Address of a picture.", examples=[f"/thumbnails/{_VIDEO_ID}?t=6.5"])
+    thumbnail: str = Field(
+        description="Address of a picture of the moment, from the segment that matches best.",
+        examples=[f"/thumbnails/{_VIDEO_ID}?t=8.75"],
+    )
     excerpt: str = Field(
         description="Address of the moment as an MP4 that browsers play.",
         examples=[f"/excerpts/{_VIDEO_ID}?start=6.5&end=13"],
@@ -118,6 +135,8 @@ class ScoreCurve(BaseModel):
     moments: list[CurveMoment] = Field(
         description="The moments of this video that match the query, best first."
     )
+    low: float = Field(description="What an unrelated window scores: the bottom of a chart.")
+    high: float = Field(description="What the best hit in the library scores: the top of a chart.")
 
 
 class Model(BaseModel):
@@ -139,6 +158,11 @@ class LibraryStats(BaseModel):
     version: int
     examples: list[str] = Field(description="Example queries for this library.")
     folders: list[str] = Field(description="Values for the filter `folder`.")
+    command: str = Field(
+        description="The command that adds a folder to this index. If other machines can reach the server, "
+        "it doesn't say where the index is.",
+        examples=["centerclip index ~/Videos"],
+    )
     roots: list[str] = Field(
         description="Names of the folders and files that an index job looks into.", examples=[["Videos"]]
     )

@@ -12,7 +12,7 @@ import numpy as np
 from centerclip.index.schema import StoredVideo, milliseconds, to_video
 from centerclip.index.sql import Condition, equals
 
-__all__ = ["folders_of", "picture_at", "videos_of"]
+__all__ = ["count_of", "folders_of", "picture_at", "videos_of"]
 
 _SEPARATOR = re.escape(os.sep)
 
@@ -38,6 +38,11 @@ def videos_of(videos: Any, only: Condition | None, offset: int, limit: int | Non
     if only is not None:
         query = query.where(only.sql)
     return [to_video(row) for row in query.to_arrow().to_pylist()]
+
+
+def count_of(videos: Any, only: Condition | None) -> int:
+    """Return how many files meet a condition; None for all."""
+    return int(videos.count_rows(None if only is None else only.sql))
 
 
 def folders_of(paths: Any) -> list[Path]:

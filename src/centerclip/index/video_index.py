@@ -26,7 +26,7 @@ from centerclip.index.columns import VIDEO_COLUMNS, WINDOW_COLUMNS
 from centerclip.index.conditions import parse_condition
 from centerclip.index.export import write_export
 from centerclip.index.lock import writer_lock
-from centerclip.index.reading import folders_of, picture_at, videos_of
+from centerclip.index.reading import count_of, folders_of, picture_at, videos_of
 from centerclip.index.restriction import Restriction
 from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds
 from centerclip.index.snapshot import Matches, Snapshot
@@ -225,6 +225,11 @@ class VideoIndex:
         if self.model is None:
             return []
         return self._twice(lambda: videos_of(self._store.table("videos"), only, offset, limit))
+
+    def count_videos(self, where: str | Condition | None = None) -> int:
+        """Return how many files `videos` returns; raises as it does."""
+        only = parse_condition(where, VIDEO_COLUMNS)
+        return 0 if self.model is None else self._twice(lambda: count_of(self._store.table("videos"), only))
 
     def video(self, video_id: str) -> StoredVideo | None:
         """Return the encoded file with this content, the first path of several; None if there is none."""

@@ -21,7 +21,7 @@ from centerclip.search.encoders import QueryVectors, as_query_encoder
 from centerclip.search.moments import Moment, is_related, join_moments
 from centerclip.search.query import Query, Term, parse_query
 
-__all__ = ["Curve", "Hit", "Searcher"]
+__all__ = ["KNOWN_BACKGROUND", "Curve", "Hit", "Searcher", "best_score"]
 
 _WINDOWS = 4
 """Windows to examine per hit: the best one, and neighbors into which its moment may continue."""
@@ -29,7 +29,7 @@ _CANDIDATES = 50
 """Minimum number of windows to examine, because a window of several scenes ranks below its best moment."""
 _IN_MEMORY = 3200
 """Windows of several queries to examine together: 32 MB at E = 512 and 4 segments."""
-_KNOWN_BACKGROUND = 20
+KNOWN_BACKGROUND = 20
 """Number of windows from which their median score is a reliable background."""
 
 QueryLike: TypeAlias = str | Path | Query | NDArray[np.float32]
@@ -41,9 +41,10 @@ class Hit:
     """A moment that answers a query.
 
     `start` and `end` are its seconds in the file at `path`; `window_start` and `window_end` those of its
-    window (if joined from several, the best one's). `score` is the cosine of the query with its best segment,
-    useful only for ranking. `strength` is the score's position between the background (0), which is what an
-    unrelated window scores, and the best hit (1). `rank` counts from 1.
+    window (if joined from several, the best one's), and `peak` is the middle of its best segment. `score` is
+    the cosine of the query with that segment, useful only for ranking. `strength` is the score's position
+    between the background (0), which is what an unrelated window scores, and the best hit (1). `rank` counts
+    from 1.
     """
 
     path: Path
@@ -55,17 +56,23 @@ class Hit:
     video_id: str
     window_start: float
     window_end: float
+    peak: float
     duration_seconds: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """A query's scores along a file: `scores` [n] of the segments from `starts` [n] to `ends` [n]."""
+    """A query's scores along a file: `scores` [n] of the segments from `starts` [n] to `ends` [n].
+
+    `background` is what an unrelated window scores, and `best` the best score in the whole index.
+    """
 
     path: Path
     starts: NDArray[np.float64]
     ends: NDArray[np.float64]
     scores: NDArray[np.float32]
+    background: float
+    best: float
 
 
 class Searcher:
@@ -153,15 +160,29 @@ class Searcher:
         per_video: int | None = 1,
         where: str | Condition | None = None,
         tail: bool = False,
+        words: Query | None = None,
     ) -> list[Hit]:
         """Find windows in other videos that resemble a window of the index.
 
         Args:
             video_id, start_seconds: a hit's `video_id` and `window_start`.
             top, per_video, where, tail: as for `search`.
+            words: added to the window's embedding.
 
         Raises:
             QueryError: the index has no such window, or the condition can't be used.
+        """
+        vector = self.likeness(video_id, start_seconds, words)
+        others = all_of(parse_condition(where, WINDOW_COLUMNS), differs("video_id", video_id))
+        return self._find([vector], top, per_video, others, tail)[0]
+
+    def likeness(
+        self, video_id: str, start_seconds: float, words: Query | None = None
+    ) -> NDArray[np.float32]:
+        """Return the embedding [E] of a window of the index, with the terms of `words` added to it.
+
+        Raises:
+            QueryError: the index has no such window.
         """
         windows = self.index.windows(video_id, start_seconds)
         if not windows:
@@ -169,8 +190,8 @@ class Searcher:
                 f"the index has no window of video {video_id!r} that starts at {start_seconds:g} seconds: "
                 "take both from a hit"
             )
-        others = all_of(parse_condition(where, WINDOW_COLUMNS), differs("video_id", video_id))
-        return self._find([windows[0].vector], top, per_video, others, tail)[0]
+        vector = windows[0].vector
+        return vector if words is None else self.vectors.encode([words], beside=vector)[0]
 
     def curve(self, query: QueryLike, video_id: str, *, files: bool = True) -> Curve:
         """Score a query along all segments of a video.
@@ -183,11 +204,14 @@ class Searcher:
         if not windows:
             raise QueryError(f"the index has no video {video_id!r}: take it from a hit")
         (vector,) = self._encode([query], files)
+        (matches,) = self.index.search(vector, top=_CANDIDATES, seconds=self._seconds)
         return Curve(
             path=windows[0].path,
             starts=np.concatenate([window.bounds[:-1] for window in windows]),
             ends=np.concatenate([window.bounds[1:] for window in windows]),
             scores=np.concatenate([window.segments @ vector for window in windows]),
+            background=matches.background,
+            best=best_score(matches, vector),
         )
 
     def _check(self) -> None:
@@ -234,6 +258,11 @@ class Searcher:
         return [answers[place] for place in range(len(vectors))]
 
 
+def best_score(matches: Matches, vector: NDArray[np.float32]) -> float:
+    """Return the score of the best segment of the windows found, at least one."""
+    return max(float((window.segments @ vector).max()) for window in matches.windows)
+
+
 def _parsed(query: str | Path | Query, files: bool) -> Query:
     if isinstance(query, Query):
         return query
@@ -248,7 +277,7 @@ def _hits(moments: Sequence[Moment], matches: Matches, tail: bool) -> list[Hit]:
         return []
     best = moments[0].score
     span = best - matches.background
-    known = matches.sampled >= _KNOWN_BACKGROUND and span > 0
+    known = matches.sampled >= KNOWN_BACKGROUND and span > 0
     hits = []
     for rank, moment in enumerate(moments, start=1):
         found = moment.window
@@ -265,6 +294,7 @@ def _hits(moments: Sequence[Moment], matches: Matches, tail: bool) -> list[Hit]:
             video_id=found.video_id,
             window_start=found.window.start_seconds,
             window_end=found.window.end_seconds,
+            peak=moment.peak,
             duration_seconds=found.duration_seconds,
         )
         hits.append(hit)

@@ -16,7 +16,7 @@ from centerclip.index.schema import stored_path
 from centerclip.index.sql import Condition, all_of, any_of, begins, equals, shown_path
 from centerclip.serve.memory import return_freed_memory
 
-__all__ = ["GoneError", "Library", "is_playable"]
+__all__ = ["GoneError", "Library", "is_playable", "media_type"]
 
 # What current versions of Chromium, Firefox and Safari play. QuickTime files are sent as MP4, which is
 # derived from that format.
@@ -26,6 +26,15 @@ _PLAYABLE = {
     ".mov": {"h264"},
     ".webm": {"vp8", "vp9", "av1"},
 }
+_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
+_CODECS = {
+    "av1": "av01.0.08M.08",
+    "h264": "avc1.640028",
+    "hevc": "hvc1.1.6.L123.B0",
+    "vp8": "vp8",
+    "vp9": "vp09.00.41.08",
+}
+"""What browsers call a codec, at a common profile and level."""
 
 
 class GoneError(IndexStoreError):
@@ -93,13 +102,20 @@ class Library:
         wanted = folder.strip("/")
         return begins(self.shown_path(), f"{wanted}/") if wanted else None
 
-    def videos(self, video_ids: Iterable[str]) -> dict[str, StoredVideo]:
-        """The encoded files with these ids; of several copies, the first path."""
+    def copies(self, video_ids: Iterable[str]) -> dict[str, list[StoredVideo]]:
+        """The encoded files with these ids, each with its copies, ordered by path."""
         wanted = sorted(set(video_ids))
         if not wanted:
             return {}
-        found = self.index.videos(all_of(any_of("video_id", wanted), equals("state", "done")))
-        return {video.info.video_id: video for video in reversed(found)}
+        found: dict[str, list[StoredVideo]] = {}
+        for video in self.index.videos(all_of(any_of("video_id", wanted), equals("state", "done"))):
+            found.setdefault(video.info.video_id, []).append(video)
+        return found
+
+    def name_of(self, path: Path) -> str:
+        """A file's path as visitors know it."""
+        folder = self.folder_of(path)
+        return f"{folder}/{path.name}" if folder else path.name
 
     def open(self, video_id: str) -> StoredVideo | None:
         """The file with this id, still as it was indexed; None if the index doesn't have it.
@@ -160,6 +176,13 @@ class Library:
 def is_playable(video: StoredVideo) -> bool:
     """Whether browsers play the file itself, judging by its suffix and codec."""
     return video.info.codec in _PLAYABLE.get(video.info.path.suffix.lower(), ())
+
+
+def media_type(video: StoredVideo) -> str:
+    """The file's type with its codec, so that a browser can tell whether it plays it; empty if none does."""
+    kind = _TYPES.get(video.info.path.suffix.lower())
+    codec = _CODECS.get(video.info.codec)
+    return f'{kind}; codecs="{codec}"' if kind and codec else ""
 
 
 def _labelled(roots: Iterable[Path]) -> dict[str, Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import blake2b
@@ -21,10 +21,10 @@ from centerclip import search
 from centerclip.api import FoundMoment, SearchResult
 from centerclip.errors import QueryError
 from centerclip.index import StoredVideo
-from centerclip.index.columns import WINDOW_COLUMNS
+from centerclip.index.columns import WINDOW_COLUMNS, Column
 from centerclip.index.conditions import instant, parse_condition
 from centerclip.index.sql import Condition, all_of, compare
-from centerclip.serve.library import Library, is_playable
+from centerclip.serve.library import Library, is_playable, media_type
 
 __all__ = ["Filters", "Results"]
 
@@ -49,15 +49,15 @@ class Filters:
     before: str = ""
     where: str = ""
 
-    def condition(self, library: Library) -> Condition | None:
-        """As a condition on windows; None if there is none.
+    def condition(self, library: Library, columns: Mapping[str, Column] = WINDOW_COLUMNS) -> Condition | None:
+        """As a condition on windows, or on what else has these `columns`; None if there is none.
 
         In `where`, the path is the one that visitors see.
 
         Raises:
             QueryError: a date can't be parsed, or `where` can't be used.
         """
-        own = parse_condition(self.where, WINDOW_COLUMNS, {"path": library.shown_path()})
+        own = parse_condition(self.where, columns, {"path": library.shown_path()})
         parts = [library.within(self.folder), own]
         if self.min_duration is not None:
             parts.append(compare("duration_seconds", ">=", self.min_duration))
@@ -95,6 +95,7 @@ class Results:
         top: int,
         cursor: str,
         note: str = "",
+        ordinary_score: float | None = None,
     ) -> SearchResult:
         """Return a page of the list for a query; search if there is no such list yet.
 
@@ -105,6 +106,7 @@ class Results:
             top: hits per page.
             cursor: from the previous page, or empty.
             note: a remark on the query.
+            ordinary_score: hits that score less are weak; None if that isn't known.
 
         Raises:
             HTTPException: the cursor's list is gone, and the index has changed since (410).
@@ -117,7 +119,7 @@ class Results:
         if found is None:
             if name != current:
                 raise HTTPException(410, "the library has changed since this search: search again")
-            hits = self._hits(look())
+            hits = self._hits(look(), ordinary_score)
             found = SearchResult(query=query, version=version, hits=hits, next=None, note=note)
             self._keep(name, found)
         else:
@@ -150,13 +152,17 @@ class Results:
             while self._size > _KEPT_HITS and len(self._lists) > 1:
                 self._size -= _size(self._lists.popitem(last=False)[1])
 
-    def _hits(self, hits: Sequence[search.Hit]) -> list[FoundMoment]:
-        videos = self._library.videos(hit.video_id for hit in hits)
+    def _hits(self, hits: Sequence[search.Hit], ordinary: float | None) -> list[FoundMoment]:
+        videos = self._library.copies(hit.video_id for hit in hits)
         # A file that was removed from the index since the search has nothing to show.
         known = [hit for hit in hits if hit.video_id in videos]
-        return [self._hit(hit, rank, videos[hit.video_id]) for rank, hit in enumerate(known, start=1)]
+        return [
+            self._hit(hit, rank, videos[hit.video_id], weak=ordinary is not None and hit.score < ordinary)
+            for rank, hit in enumerate(known, start=1)
+        ]
 
-    def _hit(self, hit: search.Hit, rank: int, video: StoredVideo) -> FoundMoment:
+    def _hit(self, hit: search.Hit, rank: int, copies: Sequence[StoredVideo], *, weak: bool) -> FoundMoment:
+        video, *others = copies
         moment = urlencode({"start": round(hit.start, 3), "end": round(hit.end, 3)})
         return FoundMoment(
             rank=rank,
@@ -167,6 +173,8 @@ class Results:
             end=hit.end,
             score=hit.score,
             strength=hit.strength,
+            weak=weak,
+            copies=[self._library.name_of(other.info.path) for other in others],
             window_start=hit.window_start,
             window_end=hit.window_end,
             duration=hit.duration_seconds,
@@ -174,7 +182,8 @@ class Results:
             height=video.info.height,
             modified=video.info.modified_seconds,
             playable=is_playable(video),
-            thumbnail=f"/thumbnails/{hit.video_id}?t={hit.start!r}",
+            media_type=media_type(video),
+            thumbnail=f"/thumbnails/{hit.video_id}?t={round(hit.peak, 3)!r}",
             media=f"/media/{hit.video_id}",
             excerpt=f"/excerpts/{hit.video_id}?{moment}",
         )
