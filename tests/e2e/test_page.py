@@ -3,82 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browsing import (
-    Visit,
-    cards,
-    drop,
-    faults_by_axe,
-    names,
-    open_browser,
-    playing_at,
-    search,
-    sideways,
-)
-from page_server import draw_library, picture_of_a_rocket, serving
-from playwright.sync_api import Browser, Route, expect
-from serving import fill
+from browsing import PHONE, Open, cards, drop, faults_by_axe, names, playing_at, search, sideways
+from page_server import CAR_QUERY, ROCKET_QUERY, picture_of_a_rocket, serving
+from playwright.sync_api import Route, expect
 
 from centerclip.embedding import VideoEncoder
 from centerclip.index import VideoIndex
-from centerclip.model import CenterCLIP
 
 pytestmark = pytest.mark.browser
-
-expect.set_options(timeout=20_000)  # a busy machine takes its time
-DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-ROCKET_QUERY = "a white rocket rises in the night sky"
-CAR_QUERY = "a red car drives through the city"
-Open = Callable[..., Visit]
-
-
-@pytest.fixture(scope="module")
-def encoder() -> VideoEncoder:
-    return VideoEncoder(CenterCLIP.from_pretrained("nano"), name="nano", device="cpu", workers=1)
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draw_library(tmp_path_factory.mktemp("library") / "videos")
-
-
-@pytest.fixture(scope="module")
-def address(encoder: VideoEncoder, library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("page")
-    index = VideoIndex(folder / "index")
-    fill(encoder, index, library)
-    with serving(index, encoder, cache_folder=folder / "cache", folders=(library,)) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Open]:
-    """Open an address in a new tab, which must close without errors and without requests to other hosts."""
-    visits: list[Visit] = []
-
-    def visit(address: str, **options: object) -> Visit:
-        context = browser.new_context(**{"viewport": DESKTOP, **options})
-        context.set_default_timeout(20_000)
-        opened = Visit(context.new_page(), urlsplit(address).netloc)
-        opened.watch()
-        visits.append(opened)
-        opened.page.goto(address)
-        return opened
-
-    yield visit
-    for opened in visits:
-        opened.page.context.close()
-        opened.check()
 
 
 def one_a_page(url: str) -> str:

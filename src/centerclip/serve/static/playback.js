@@ -153,9 +153,11 @@ function tick() {
   report.tick();
 }
 
-function again() {
-  if (coming && Math.abs(coming.start - hit.start) < 0.01) swap();
-  else seek(hit.start);
+const again = () => goTo(hit.start);
+
+function goTo(start) {
+  if (coming && Math.abs(coming.start - start) < 0.01 && !spare.error) swap();
+  else seek(start);
 }
 
 // At the end of the file, or of a piece.
@@ -165,9 +167,7 @@ function goOn() {
     return;
   }
   const start = following();
-  if (start === null) return;
-  if (coming && Math.abs(coming.start - start) < 0.01) swap();
-  else seek(start);
+  if (start !== null) goTo(start);
 }
 
 function swap() {
