@@ -47,6 +47,7 @@ class _File(BaseModel):
     duration: float = Field(description="Length in seconds.", examples=[26.0])
     width: int = Field(examples=[640])
     height: int = Field(examples=[360])
+    frame_rate: float = Field(description="Frames per second.", examples=[30.0])
     modified: float = Field(description="When the file was changed, in seconds since 1970.")
     playable: bool = Field(
         description="Whether all browsers play the file; if not, ask `canPlayType`, or use `/excerpts`."
@@ -72,7 +73,7 @@ class FoundMoment(_File):
     )
     weak: bool = Field(
         False,
-        description="Whether half of a list of ordinary sentences have a better best hit in this library. "
+        description="Whether three quarters of a list of ordinary sentences have a better hit in this library. "
         "False where that can't be told, as for pictures.",
     )
     copies: list[str] = Field(
@@ -107,7 +108,6 @@ class Video(_File):
     state: Literal["done", "failed"]
     reason: str = Field(description="Why the file failed; empty if it didn't.")
     size: int = Field(description="Size in bytes.")
-    frame_rate: float
     codec: str = Field(examples=["h264"])
     windows: int = Field(description="Number of indexed windows.")
     indexed: float = Field(description="When it was indexed, in seconds since 1970.")

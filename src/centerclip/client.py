@@ -101,10 +101,20 @@ class Client:
         return self._get("/api/search", SearchResult, params)
 
     def similar(
-        self, video_id: str, start: float, *, top: int = 24, cursor: str = "", **filters: Any
+        self,
+        video_id: str,
+        start: float,
+        *,
+        words: str = "",
+        top: int = 24,
+        cursor: str = "",
+        **filters: Any,
     ) -> SearchResult:
-        """Find moments that resemble one of another video: a hit's `video_id` and `window_start`."""
-        params = {"like": video_id, "start": start, "top": top, "cursor": cursor, **filters}
+        """Find moments that resemble one of another video: a hit's `video_id` and `window_start`.
+
+        `words` are added to it or, after a minus, subtracted from it.
+        """
+        params = {"like": video_id, "start": start, "q": words, "top": top, "cursor": cursor, **filters}
         return self._get("/api/search", SearchResult, params)
 
     def search_file(
@@ -129,9 +139,9 @@ class Client:
             page = self.search(query, cursor=page.next, **filters)
             yield from page.hits
 
-    def videos(self, *, offset: int = 0, limit: int = 50) -> VideoList:
-        """The library's files, indexed and failed."""
-        return self._get("/api/videos", VideoList, {"offset": offset, "limit": limit})
+    def videos(self, *, offset: int = 0, limit: int = 50, **filters: Any) -> VideoList:
+        """The library's files, indexed and failed; `filters` are those of `search`, without per_video."""
+        return self._get("/api/videos", VideoList, {"offset": offset, "limit": limit, **filters})
 
     def video(self, video_id: str) -> Video:
         """Information about a video."""

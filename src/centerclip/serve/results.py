@@ -180,6 +180,7 @@ class Results:
             duration=hit.duration_seconds,
             width=video.info.width,
             height=video.info.height,
+            frame_rate=video.info.frame_rate,
             modified=video.info.modified_seconds,
             playable=is_playable(video),
             media_type=media_type(video),

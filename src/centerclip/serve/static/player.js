@@ -10,6 +10,7 @@ import { drawTimeline, markCurrent } from "./timeline.js";
 const NEAR = 0.05; // seconds within which two moments count as the same
 const STEP = 1; // seconds per arrow key
 const LONG_STEP = 5;
+const BRIEF = 5000; // ms that a note stays
 
 const dialog = byId("player");
 const scrub = byId("scrub");
@@ -19,6 +20,7 @@ let hit = null; // the hit that is playing
 let moments = []; // of the video, in time order
 let known = null; // the query's scores along the video
 let request = null; // for them
+let fading = 0; // the timer of a brief note
 let act = null; // { like(hit), moved(hit), closed() }
 
 export function setUp(actions) {
@@ -28,7 +30,7 @@ export function setUp(actions) {
   dialog.addEventListener("close", closed);
   addEventListener("keydown", (event) => dialog.open && keys(event));
   byId("like").addEventListener("click", () => act.like({ ...hit, window_start: hit.start }));
-  byId("copy-link").addEventListener("click", async () => note((await copy(location.href)) ? "Link copied" : "Copy the address of this page"));
+  byId("copy-link").addEventListener("click", async () => note((await copy(location.href)) ? "Link copied" : "Copy the address of this page", { brief: true }));
   byId("tokens").addEventListener("click", () => showTokens(byId("tokens-view").hidden));
   byId("tokens-image").addEventListener("error", () => note("Can't show what the model kept."));
   byId("play").addEventListener("click", playOrPause);
@@ -43,7 +45,7 @@ export function setUp(actions) {
     loops: () => byId("loop").checked,
     tick,
     state: showState,
-    converted: () => note("Converted, because this browser can't play the format"),
+    converted: () => note("Converted, because this browser can't play the format", { brief: true }),
     failed: () => note("Can't play this video: it may have been moved or changed after it was indexed."),
   });
 }
@@ -219,7 +221,10 @@ function showTokens(shown) {
   picture.addEventListener("load", () => byId("tokens-view").scrollIntoView({ block: "nearest" }), { once: true });
 }
 
-export function note(text) {
+// Says something over the picture; `brief` if it needn't stay.
+function note(text, { brief = false } = {}) {
+  clearTimeout(fading);
   byId("player-note").textContent = text;
   byId("player-note").hidden = !text;
+  if (brief) fading = setTimeout(note, BRIEF, "");
 }
