@@ -73,7 +73,7 @@ class FoundMoment(_File):
     )
     weak: bool = Field(
         False,
-        description="Whether three quarters of a list of ordinary sentences have a better hit in this library. "
+        description="Whether three quarters of a list of ordinary sentences have a better hit in the library. "
         "False where that can't be told, as for pictures.",
     )
     copies: list[str] = Field(

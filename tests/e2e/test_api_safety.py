@@ -71,6 +71,26 @@ def test_a_browser_sends_the_token_once(closed: Served, caplog: pytest.LogCaptur
     assert urlsplit(target).netloc == closed.http.base_url.netloc.decode()  # never to another site
 
 
+def test_browsers_get_a_form_for_the_token_and_programs_an_error(closed: Served) -> None:
+    page = {"Accept": "text/html,*/*", "Sec-Fetch-Site": "none"}
+    for path in ("/", "/docs?x=1"):
+        answer = closed.http.get(path, headers=page)
+        assert answer.status_code == 401
+        assert '<form method="post"' in answer.text
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert closed.http.get("/api/stats", headers=page).json()["error"]["code"] == "token_needed"
+    own = {"Sec-Fetch-Site": "same-origin"}
+    sent = httpx.post(f"{closed.http.base_url}/?q=a+dog", data={"token": TOKEN}, headers=own)
+    assert (sent.status_code, sent.headers["location"]) == (303, "./?q=a+dog")
+    assert "httponly" in sent.headers["set-cookie"].lower()
+    for wrong in ({"token": "wrong"}, {}, {"token": TOKEN + "x" * 100_000}):
+        answer = closed.http.post("/", data=wrong, headers=own)
+        assert answer.status_code == 401
+        assert "set-cookie" not in answer.headers
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}):
+        assert closed.http.post("/", data={"token": TOKEN}, headers=headers).status_code == 403
+
+
 def test_only_the_names_of_this_machine_are_accepted(served: Served) -> None:
     for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::1"):
         assert served.http.get("/api/stats", headers={"Host": host}).status_code in {400, 403}, host
@@ -142,7 +162,8 @@ def test_faults_of_the_server_restrict_the_browser_too(
         raise ZeroDivisionError
 
     def check() -> None:
-        answer = served.http.get("/api/stats")
+        # The server closes the connection after a fault, which a client may notice only at its next request.
+        answer = served.http.get("/api/stats", headers={"Connection": "close"})
         assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
         assert answer.headers["x-content-type-options"] == "nosniff"

@@ -1,8 +1,8 @@
 """Example queries: from a fixed list of ordinary sentences, those that this library answers best.
 
-The same sentences tell a strong match from a weak one. A hit of a sentence is weak if three quarters of them have
-a better best hit in this library. In the demo's library that holds for no caption of its 55 moments, for 3 of 16
-names of things in it such as "a ghost", and for 26 of 30 sentences that have nothing to do with it.
+The same sentences tell a strong match from a weak one. A hit of a sentence is weak if three quarters of them
+have a better best hit in this library. In the demo's library that holds for no caption of its 55 moments, for
+3 of 16 names of things in it such as "a ghost", and for 26 of 30 sentences that have nothing to do with it.
 """
 
 from __future__ import annotations

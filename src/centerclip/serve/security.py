@@ -121,10 +121,13 @@ class Guard:
         sent = scope["method"] == "POST"
         if sent:
             body = b""
-            async for part in Request(scope, receive).stream():
-                body += part
-                if len(body) > _LONGEST_FORM:
-                    break
+            try:
+                async for part in Request(scope, receive).stream():
+                    body += part
+                    if len(body) > _LONGEST_FORM:
+                        break
+            except HTTPException as error:
+                return error_response(error.status_code, error.detail)
             form = parse_qs(body.decode("latin-1"))
             if self._is_token(form.get("token", [""])[0].strip()):
                 return self._admit(scope["path"], parse_qs(scope["query_string"].decode("latin-1")))
