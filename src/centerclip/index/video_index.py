@@ -233,8 +233,7 @@ class VideoIndex:
 
     def video(self, video_id: str) -> StoredVideo | None:
         """Return the encoded file with this content, the first path of several; None if there is none."""
-        found = self.videos(equals("video_id", video_id), limit=1)
-        return found[0] if found else None
+        return next(iter(self.videos(equals("video_id", video_id), limit=1)), None)
 
     def folders(self) -> list[Path]:
         """Return the folders that contain files of the index, in no particular order."""

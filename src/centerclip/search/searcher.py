@@ -43,8 +43,7 @@ class Hit:
     `start` and `end` are its seconds in the file at `path`; `window_start` and `window_end` those of its
     window (if joined from several, the best one's), and `peak` is the middle of its best segment. `score` is
     the cosine of the query with that segment, useful only for ranking. `strength` is the score's position
-    between the background (0), which is what an unrelated window scores, and the best hit (1). `rank` counts
-    from 1.
+    between the background (0), an unrelated window's score, and the best hit (1). `rank` counts from 1.
     """
 
     path: Path
@@ -179,7 +178,7 @@ class Searcher:
     def likeness(
         self, video_id: str, start_seconds: float, words: Query | None = None
     ) -> NDArray[np.float32]:
-        """Return the embedding [E] of a window of the index, with the terms of `words` added to it.
+        """Return the embedding [E] of a window of the index with the terms of `words` added to it.
 
         Raises:
             QueryError: the index has no such window.
