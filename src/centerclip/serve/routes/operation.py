@@ -49,10 +49,11 @@ async def get_metrics(services: Use) -> Response:
 def _command(services: Services) -> str:
     """The command line that fills this index; on a machine of one's own, one that can be copied."""
     parts = ["centerclip", "index", "~/Videos"]
-    if services.settings.local:
+    own = services.settings.local and services.settings.token is None
+    if own:
         parts += ["--index", shlex.quote(services.index.location)]
     if services.index.model is None:  # later, the index knows its model
-        name = services.encoder.name if services.settings.local else Path(services.encoder.name).name
+        name = services.encoder.name if own else Path(services.encoder.name).name
         parts += ["--model", shlex.quote(name)]
     return " ".join(parts)
 
