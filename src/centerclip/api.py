@@ -159,8 +159,8 @@ class LibraryStats(BaseModel):
     examples: list[str] = Field(description="Example queries for this library.")
     folders: list[str] = Field(description="Values for the filter `folder`.")
     command: str = Field(
-        description="The command that adds a folder to this index. It says where the index is only on a server "
-        "for this machine without a token.",
+        description="The command that adds a folder to this index. It says where the index is only on a "
+        "server for this machine without a token.",
         examples=["centerclip index ~/Videos"],
     )
     roots: list[str] = Field(
