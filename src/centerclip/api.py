@@ -73,8 +73,8 @@ class FoundMoment(_File):
     )
     weak: bool = Field(
         False,
-        description="Whether three quarters of a list of ordinary sentences have a better hit in this "
-        "library. False where that can't be told, as for pictures.",
+        description="Whether the score is low beside the best hits of ordinary sentences in this library. "
+        "False where that can't be told, as for pictures.",
     )
     copies: list[str] = Field(
         description="Other files with the same content.", examples=[["backup/four-seasons.mp4"]]

@@ -126,6 +126,7 @@ def test_more_like_this_and_back(visit: Open, address: str) -> None:
     page.locator(".open").first.click()
     expect(page.locator("#curve .line")).to_have_count(1)
     page.keyboard.press("Escape")
+    page.wait_for_url(lambda url: "video=" not in url)
     page.go_back()
     expect(page.get_by_label("Describe the moment")).to_have_value(ROCKET_QUERY)
     expect(page.locator("#results .name")).to_have_text(before)

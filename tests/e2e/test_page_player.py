@@ -77,7 +77,7 @@ def test_the_player_has_an_address_that_back_leaves_and_others_can_open(visit: O
     expect(other.locator("#curve .line")).to_have_count(1)
     other.get_by_role("button", name="Close").click()
     expect(cards(other).first).to_be_visible()
-    assert "video=" not in other.url
+    other.wait_for_url(lambda url: "video=" not in url)
 
 
 def test_the_link_of_a_moment_is_copied(visit: Open, address: str) -> None:

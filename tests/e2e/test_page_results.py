@@ -115,6 +115,7 @@ def test_words_are_added_to_the_likeness(visit: Open, address: str) -> None:
     page.locator(".open").first.click()
     expect(page.locator("#curve .line")).to_have_count(1)
     page.keyboard.press("Escape")
+    page.wait_for_url(lambda url: "video=" not in url)
     page.get_by_role("button", name="Clear").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(f"“{ROCKET_QUERY}”")
 

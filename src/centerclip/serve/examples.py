@@ -1,8 +1,8 @@
 """Example queries: from a fixed list of ordinary sentences, those that this library answers best.
 
-The same sentences tell a strong match from a weak one. A hit of a sentence is weak if three quarters of them
-have a better best hit in this library. In the demo's library that holds for no caption of its 55 moments, for
-3 of 16 names of things in it such as "a ghost", and for 26 of 30 sentences that have nothing to do with it.
+The same sentences tell a strong match from a weak one. They give the library a scale: from what an unrelated
+window scores (the median of their backgrounds) to what the best-answered of them scores. A hit of a sentence is
+weak below `_STRONG` of that scale, so no cosine is compared with a constant.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from centerclip.search.searcher import KNOWN_BACKGROUND, best_score
 __all__ = ["Examples", "is_nano"]
 
 _COUNT = 6
-_QUARTER = 0.25
+_STRONG = 0.6
 _WINDOWS = 20
 """Windows to look for a sentence's best segment in."""
 _TOY_WORLD = (
@@ -95,7 +95,7 @@ class Examples:
         return self._look()[0]
 
     def ordinary_score(self) -> float | None:
-        """What the best hits of three quarters of the sentences exceed; None if there are too few windows."""
+        """The score from which a hit isn't weak; None if the index has too few windows to tell."""
         return self._look()[1]
 
     def _look(self) -> tuple[list[str], float | None]:
@@ -112,8 +112,9 @@ class Examples:
             self._vectors = self._encoder.encode_text(self._stock)
         found = self._index.search(self._vectors, top=_WINDOWS)
         scores = [best_score(match, vector) for match, vector in zip(found, self._vectors, strict=True)]
+        low, high = float(np.median([match.background for match in found])), max(scores)
         known = found[0].sampled >= KNOWN_BACKGROUND
-        return _best_of(self._stock, found), float(np.quantile(scores, _QUARTER)) if known else None
+        return _best_of(self._stock, found), low + _STRONG * (high - low) if known else None
 
 
 def _best_of(stock: Sequence[str], found: Sequence[Matches]) -> list[str]:
