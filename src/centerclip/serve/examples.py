@@ -1,8 +1,8 @@
 """Example queries: from a fixed list of ordinary sentences, those that this library answers best.
 
 The same sentences tell a strong match from a weak one. They give the library a scale: from what an unrelated
-window scores (the median of their backgrounds) to what the best-answered of them scores. A hit of a sentence is
-weak below `_STRONG` of that scale, so no cosine is compared with a constant.
+window scores (the median of their backgrounds) to what the best-answered of them scores. A hit of a sentence
+is weak below `_STRONG` of that scale, so no cosine is compared with a constant.
 """
 
 from __future__ import annotations
