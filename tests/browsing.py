@@ -6,7 +6,7 @@ import base64
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -27,6 +27,12 @@ DROP = """([data, name, type]) => {
   send("dragover");
   send("drop");
 }"""
+
+
+DESKTOP, LAPTOP = {"width": 1280, "height": 800}, {"width": 1280, "height": 720}
+PHONE, ZOOMED = {"width": 390, "height": 844}, {"width": 640, "height": 360}  # a laptop at 200 %
+
+expect.set_options(timeout=20_000)  # a busy machine takes its time
 
 
 def find_browser() -> str:
@@ -75,6 +81,10 @@ class Visit:
 
     def check(self) -> None:
         assert [fault for fault in self.faults if not re.search(self.expected, fault)] == []
+
+
+Open = Callable[..., Visit]
+"""Opens an address in a new tab, with options of the browser's context."""
 
 
 def search(page: Page, words: str) -> None:

@@ -24,6 +24,8 @@ from centerclip.lab.toy_world.scenes import draw, draw_frames
 from centerclip.lab.toy_world.staging import Role, stage
 from centerclip.serve import ServerSettings, create_app
 
+ROCKET_QUERY = "a white rocket rises in the night sky"
+CAR_QUERY = "a red car drives through the city"
 ROCKET = Role("rocket", "white", "rises", "big")
 UFO = Role("ufo", "green", "moves", "big")
 _FPS, _SIZE = 10, (180, 320)

@@ -56,6 +56,7 @@ class _File(BaseModel):
     duration: float = Field(description="Length in seconds.", examples=[26.0])
     width: int = Field(examples=[640])
     height: int = Field(examples=[360])
+    frame_rate: float = Field(description="Frames per second.", examples=[30.0])
     modified: float = Field(description="When the file was changed, in seconds since 1970.")
     recorded: float = Field(description="When it was recorded, as far as known, in seconds since 1970.")
     recorded_source: Literal["container", "modified"] = Field(
@@ -68,7 +69,13 @@ class _File(BaseModel):
     missing: bool = Field(
         description="Whether the file isn't there: moved, deleted, or on a disk that isn't connected."
     )
-    playable: bool = Field(description="Whether browsers play the file itself; if not, use `/excerpts`.")
+    playable: bool = Field(
+        description="Whether all browsers play the file; if not, ask `canPlayType`, or use `/excerpts`."
+    )
+    media_type: str = Field(
+        description="Type of the file with its codec, for `canPlayType`; empty if no browser plays it.",
+        examples=['video/mp4; codecs="avc1.640028"'],
+    )
     media: str = Field(
         description="Address of the file; supports byte ranges.", examples=[f"/media/{_VIDEO_ID}"]
     )
@@ -111,9 +118,20 @@ class FoundMoment(_File):
         description="Why it was found.", examples=[["seen", "said"]]
     )
     said: list[Said] = Field(description="The cues with words of the query, in order of time.")
+    weak: bool = Field(
+        False,
+        description="Whether the score is low beside the best hits of ordinary sentences in this library. "
+        "False where that can't be told, as for pictures.",
+    )
+    copies: list[str] = Field(
+        description="Other files with the same content.", examples=[["backup/four-seasons.mp4"]]
+    )
     window_start: float = Field(description="The window around the moment; use it as `start` with `like`.")
     window_end: float
-    thumbnail: str = Field(description="Address of a picture.", examples=[f"/thumbnails/{_VIDEO_ID}?t=6.5"])
+    thumbnail: str = Field(
+        description="Address of a picture of the moment, from the segment that matches best.",
+        examples=[f"/thumbnails/{_VIDEO_ID}?t=8.75"],
+    )
     excerpt: str = Field(
         description="Address of the moment as an MP4 that browsers play.",
         examples=[f"/excerpts/{_VIDEO_ID}?start=6.5&end=13"],
@@ -170,7 +188,6 @@ class Video(_File):
     state: Literal["done", "failed"]
     reason: str = Field(description="Why the file failed; empty if it didn't.")
     size: int = Field(description="Size in bytes.")
-    frame_rate: float
     codec: str = Field(examples=["h264"])
     windows: int = Field(description="Number of indexed windows.")
     indexed: float = Field(description="When it was indexed, in seconds since 1970.")
@@ -212,6 +229,8 @@ class ScoreCurve(BaseModel):
     moments: list[CurveMoment] = Field(
         description="The moments of this video that match the query, best first."
     )
+    low: float = Field(description="What an unrelated window scores: the bottom of a chart.")
+    high: float = Field(description="What the best hit in the library scores: the top of a chart.")
 
 
 class Model(BaseModel):
@@ -234,6 +253,11 @@ class LibraryStats(BaseModel):
     version: int
     examples: list[str] = Field(description="Example queries for this library.")
     folders: list[str] = Field(description="Values for the filter `folder`.")
+    command: str = Field(
+        description="The command that adds a folder to this index. It says where the index is only on a "
+        "server for this machine without a token.",
+        examples=["centerclip index ~/Videos"],
+    )
     roots: list[str] = Field(
         description="Names of the folders and files that an index job looks into.", examples=[["Videos"]]
     )

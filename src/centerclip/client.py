@@ -112,10 +112,20 @@ class Client:
         return self._get("/api/search", SearchResult, params)
 
     def similar(
-        self, video_id: str, start: float, *, top: int = 24, cursor: str = "", **filters: Any
+        self,
+        video_id: str,
+        start: float,
+        *,
+        words: str = "",
+        top: int = 24,
+        cursor: str = "",
+        **filters: Any,
     ) -> SearchResult:
-        """Find moments that resemble one of another video: a hit's `video_id` and `window_start`."""
-        params = {"like": video_id, "start": start, "top": top, "cursor": cursor, **filters}
+        """Find moments that resemble one of another video: a hit's `video_id` and `window_start`.
+
+        `words` are added to it or, after a minus, subtracted from it.
+        """
+        params = {"like": video_id, "start": start, "q": words, "top": top, "cursor": cursor, **filters}
         return self._get("/api/search", SearchResult, params)
 
     def search_file(

@@ -7,16 +7,23 @@ start their own.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from browsing import DESKTOP, Open, Visit, open_browser
 from command_line import Done, Run
+from page_server import draw_library, serving
+from playwright.sync_api import Browser
+from serving import fill
 from tiny_models import clip_model, clip_tokenizer
 from videos import make_audio, make_video
 
 from centerclip.cli import main
+from centerclip.embedding import VideoEncoder
+from centerclip.index import VideoIndex
 from centerclip.model import CenterCLIP
 
 
@@ -91,3 +98,51 @@ def indexed(tmp_path_factory: pytest.TempPathFactory, model: Path, footage: Path
     place = tmp_path_factory.mktemp("index") / "index"
     assert main(["index", str(footage), "--index", str(place), "--model", str(model)]) == 0
     return place
+
+
+@pytest.fixture(scope="session")
+def encoder() -> VideoEncoder:
+    """The bundled model."""
+    return VideoEncoder(CenterCLIP.from_pretrained("nano"), name="nano", device="cpu", workers=1)
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drawn library of `page_server`."""
+    return draw_library(tmp_path_factory.mktemp("library") / "videos")
+
+
+@pytest.fixture(scope="module")
+def address(encoder: VideoEncoder, library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server of the drawn library."""
+    folder = tmp_path_factory.mktemp("page")
+    index = VideoIndex(folder / "index")
+    fill(encoder, index, library)
+    with serving(index, encoder, cache_folder=folder / "cache", folders=(library,)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Open]:
+    """Open an address in a new tab, which must close without errors and without requests to other hosts."""
+    visits: list[Visit] = []
+
+    def visit(address: str, **options: object) -> Visit:
+        context = browser.new_context(**{"viewport": DESKTOP, **options})
+        context.set_default_timeout(20_000)
+        opened = Visit(context.new_page(), urlsplit(address).netloc)
+        opened.watch()
+        visits.append(opened)
+        opened.page.goto(address)
+        return opened
+
+    yield visit
+    for opened in visits:
+        opened.page.context.close()
+        opened.check()

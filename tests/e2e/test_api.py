@@ -135,7 +135,6 @@ def test_conditions_never_reach_the_functions_of_the_store(served: Served, where
         {"q": ""},
         {"q": "x" * 501},
         {"q": "beach +"},
-        {"q": "a", "like": "0" * 32},
         {"q": "a", "after": "yesterday"},
         {"q": "a", "before": "0001-01-01"},
         {"q": "a", "before": "10000-01-01"},
@@ -164,6 +163,11 @@ def test_more_like_this(served: Served) -> None:
     assert answer.status_code == 200
     assert blue not in {hit["video_id"] for hit in answer.json()["hits"]}
     assert served.http.get("/api/search", params={"like": "0" * 32}).status_code == 404
+    both = served.http.get("/api/search", params={"like": blue, "start": 0, "q": "a red car"}).json()
+    alone = search(served)
+    assert both["query"] == "more like blue.mp4 a red car"
+    assert [hit["score"] for hit in both["hits"]] != [hit["score"] for hit in alone["hits"]]
+    assert blue not in {hit["video_id"] for hit in both["hits"]}
 
 
 def test_all_pages_together_are_the_whole_list(served: Served) -> None:

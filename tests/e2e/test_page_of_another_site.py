@@ -44,7 +44,7 @@ window.done = Promise.all([
   element("img", { src: base + "/thumbnails/" + video + "?t=0" }),
   element("script", { src: search + "script" }),
   element("script", { src: base + "/static/app.js", type: "module" }),
-  element("link", { rel: "stylesheet", href: base + "/static/style.css" }),
+  element("link", { rel: "stylesheet", href: base + "/static/base.css" }),
   element("video", { src: base + "/media/" + video }),
   element("audio", { src: base + "/excerpts/" + video + "?start=0&end=1" }),
   attempt("fetch", () => fetch(search + "fetch").then(text)),

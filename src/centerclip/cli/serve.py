@@ -53,8 +53,9 @@ def serve(
 
     The address /docs describes the API. By default, only this machine can connect. Any other --host needs a
     token of at least 16 characters in CENTERCLIP_TOKEN. Programs send it as `Authorization: Bearer TOKEN`;
-    people open /?token=TOKEN once. The connection isn't encrypted: put a TLS proxy in front of it. To use
-    more processes or machines, run several servers behind that proxy.
+    people enter it on the page, or open /?token=TOKEN once. The connection isn't encrypted: put a TLS proxy
+    in front of it, which may put the page into a folder of its site. To use more processes or machines, run
+    several servers behind that proxy.
 
     The index can change while it is served, by `centerclip index` or from the page. With --watch, new and
     changed files are indexed once they haven't changed for two seconds. Ctrl-C stops the server after the
@@ -108,6 +109,8 @@ def serve(
         server = running.make_server(create_app(store, encoder, settings))
         address = running.address_of(settings, listening)
         note(f"Serving on {address} (Ctrl-C stops)")
+        if other := running.other_address_of(settings, listening):
+            note(f"From other machines: {other} (the page asks for the token)")
         if open_page:
             import webbrowser
 

@@ -237,14 +237,15 @@ class VideoIndex:
             return []
         return self._twice(lambda: videos_of(self._store.table("videos"), only, offset, limit, sort))
 
-    def count_videos(self, where: Condition | None = None) -> int:
-        """Return the number of files that meet a condition, done and failed."""
+    def count_videos(self, where: str | Condition | None = None) -> int:
+        """Return how many files `videos` returns; raises as it does."""
+        only = parse_condition(where, VIDEO_COLUMNS)
         if self.model is None:
             return 0
 
         def count() -> int:
             table = self._store.table("videos")
-            return int(table.count_rows(fitted(table, where)))
+            return int(table.count_rows(fitted(table, only)))
 
         return self._twice(count)
 
@@ -257,8 +258,7 @@ class VideoIndex:
 
     def video(self, video_id: str) -> StoredVideo | None:
         """Return the encoded file with this content, the first path of several; None if there is none."""
-        found = self.videos(equals("video_id", video_id), limit=1)
-        return found[0] if found else None
+        return next(iter(self.videos(equals("video_id", video_id), limit=1)), None)
 
     def folders(self) -> list[Path]:
         """Return the folders that contain files of the index, in no particular order."""

@@ -58,8 +58,14 @@ class QueryVectors:
         self._lock = Lock()
         self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
-    def encode(self, queries: Sequence[Query]) -> list[NDArray[np.float32]]:
+    def encode(
+        self, queries: Sequence[Query], beside: NDArray[np.float32] | None = None
+    ) -> list[NDArray[np.float32]]:
         """Return each query's vector [E] of unit length: the weighted sum of its terms' embeddings.
+
+        Args:
+            queries: what to encode.
+            beside: an embedding [E] that counts as one more term of each query.
 
         Raises:
             QueryError: the terms of a query cancel each other out.
@@ -67,14 +73,18 @@ class QueryVectors:
         """
         terms = [term for query in queries for term in query.terms]
         texts = self.encode_texts([term.content for term in terms if isinstance(term.content, str)])
-        return [self._sum(query, texts) for query in queries]
+        return [self._sum(query, texts, beside) for query in queries]
 
-    def _sum(self, query: Query, texts: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    def _sum(
+        self, query: Query, texts: dict[str, NDArray[np.float32]], beside: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
         vectors = [
             texts[term.content] if isinstance(term.content, str) else self._encode_file(term.content)
             for term in query.terms
         ]
         weights = np.array([term.weight for term in query.terms])
+        if beside is not None:
+            vectors, weights = [*vectors, beside], np.append(weights, 1.0)
         total = weights @ np.stack(vectors).astype(np.float64)  # [E]
         length = float(np.linalg.norm(total))
         # Equal terms' float32 embeddings differ by rounding, which leaves a sum without meaning.

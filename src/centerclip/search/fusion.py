@@ -57,6 +57,7 @@ def fuse(seen: Sequence[Hit], said: Sequence[Hit], *, top: int, per_video: int |
             start=min(before.start, hit.start) if joined else hit.start,
             end=max(before.end, hit.end) if joined else hit.end,
             strength=max(before.strength, hit.strength),
+            peak=before.peak if joined or hit.start <= before.peak <= hit.end else hit.peak,
             reasons=("seen", "said"),
             said=(*before.said, *hit.said),
         )

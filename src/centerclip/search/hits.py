@@ -14,9 +14,9 @@ from centerclip.index import Matches
 from centerclip.search.moments import Moment, is_related
 from centerclip.search.spoken import Said, SaidMoment
 
-__all__ = ["Hit", "Said", "said_hit", "seen_hits"]
+__all__ = ["KNOWN_BACKGROUND", "Hit", "Said", "said_hit", "seen_hits"]
 
-_KNOWN_BACKGROUND = 20
+KNOWN_BACKGROUND = 20
 """Number of windows from which their median score is a reliable background."""
 
 
@@ -25,12 +25,12 @@ class Hit:
     """A moment that answers a query.
 
     `start` and `end` are its seconds in the file at `path`; `window_start` and `window_end` those of its
-    window (if joined from several, the best one's). `score` is the cosine of the query with its best segment,
-    useful only for ranking; of a query of spoken words alone, their BM25. `strength` is the score's position
-    between the background (0), which is what an unrelated window scores, and the best hit (1); of words that
-    are said, their BM25 as a share of the best one's. `rank` counts from 1. `reasons` says why it was found,
-    and `said` has the cues with the words. `recorded_seconds` is when the video was recorded, as far as
-    known, since the epoch.
+    window (if joined from several, the best one's), and `peak` is the middle of its best segment. `score` is
+    the cosine of the query with that segment, useful only for ranking; of a query of spoken words alone,
+    their BM25. `strength` is the score's position between the background (0), which is what an unrelated
+    window scores, and the best hit (1); of words that are said, their BM25 as a share of the best one's.
+    `rank` counts from 1. `reasons` says why it was found, and `said` has the cues with the words.
+    `recorded_seconds` is when the video was recorded, as far as known, since the epoch.
     """
 
     path: Path
@@ -42,6 +42,7 @@ class Hit:
     video_id: str
     window_start: float
     window_end: float
+    peak: float
     duration_seconds: float
     recorded_seconds: float = 0.0
     reasons: tuple[Literal["seen", "said"], ...] = ("seen",)
@@ -54,7 +55,7 @@ def seen_hits(moments: Sequence[Moment], matches: Matches, tail: bool) -> list[H
         return []
     best = moments[0].score
     span = best - matches.background
-    known = matches.sampled >= _KNOWN_BACKGROUND and span > 0
+    known = matches.sampled >= KNOWN_BACKGROUND and span > 0
     hits = []
     for rank, moment in enumerate(moments, start=1):
         found = moment.window
@@ -71,6 +72,7 @@ def seen_hits(moments: Sequence[Moment], matches: Matches, tail: bool) -> list[H
             video_id=found.video_id,
             window_start=found.window.start_seconds,
             window_end=found.window.end_seconds,
+            peak=moment.peak,
             duration_seconds=found.duration_seconds,
             recorded_seconds=found.recorded_seconds,
         )
@@ -94,6 +96,7 @@ def said_hit(moment: SaidMoment, best: float, vector: NDArray[np.float32] | None
         video_id=window.video_id,
         window_start=window.window.start_seconds,
         window_end=window.window.end_seconds,
+        peak=(moment.start + moment.end) / 2,
         duration_seconds=window.duration_seconds,
         recorded_seconds=window.recorded_seconds,
         reasons=("said",),

@@ -25,13 +25,14 @@ class Moment:
     """A stretch of a file: the best run of one window, or touching runs of adjacent windows.
 
     `score` is its best segment's, so that what else a window shows doesn't lower it; `window` contains that
-    segment.
+    segment, and `peak` is its middle, in seconds.
     """
 
     window: StoredWindow
     start: float
     end: float
     score: float
+    peak: float
 
 
 def is_related(score: float, best: float, background: float) -> bool:
@@ -81,12 +82,14 @@ def join_moments(
         scores = window.segments @ query
         first, end = best_run(scores, background)
         start, stop = window.bounds[[first, end]].tolist()
-        moment = Moment(window, start, stop, float(scores.max()))
+        best_segment = int(scores.argmax())
+        peak = float(window.bounds[best_segment : best_segment + 2].mean())
+        moment = Moment(window, start, stop, float(scores.max()), peak)
         if first == 0 and open_end == (window.path, window.window.start_seconds):
             before = moments[-1]
             best = max(before, moment, key=lambda one: one.score)
             if is_related(min(before.score, moment.score), best.score, background):
-                moment = Moment(best.window, moments.pop().start, stop, best.score)
+                moment = Moment(best.window, moments.pop().start, stop, best.score, best.peak)
         moments.append(moment)
         open_end = (window.path, window.window.end_seconds) if end == len(window.segments) else None
     return sorted(moments, key=lambda one: -one.score)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from centerclip.errors import QueryError
-from centerclip.index import VideoIndex
+from centerclip.index import Matches, VideoIndex
 from centerclip.index.columns import WINDOW_COLUMNS
 from centerclip.index.conditions import parse_condition
 from centerclip.index.restriction import Restriction
@@ -27,7 +27,7 @@ from centerclip.search.moments import join_moments
 from centerclip.search.query import Query, Term, parse_query
 from centerclip.search.spoken import SaidMoment, find_said
 
-__all__ = ["Curve", "Hit", "Said", "Searcher"]
+__all__ = ["Curve", "Hit", "Said", "Searcher", "best_score"]
 
 _WINDOWS = 4
 """Windows to examine per hit: the best one, and neighbors into which its moment may continue."""
@@ -42,12 +42,17 @@ QueryLike: TypeAlias = str | Path | Query | NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """A query's scores along a file: `scores` [n] of the segments from `starts` [n] to `ends` [n]."""
+    """A query's scores along a file: `scores` [n] of the segments from `starts` [n] to `ends` [n].
+
+    `background` is what an unrelated window scores, and `best` the best score in the whole index.
+    """
 
     path: Path
     starts: NDArray[np.float64]
     ends: NDArray[np.float64]
     scores: NDArray[np.float32]
+    background: float
+    best: float
 
 
 class Searcher:
@@ -194,15 +199,29 @@ class Searcher:
         per_video: int | None = 1,
         where: str | Condition | None = None,
         tail: bool = False,
+        words: Query | None = None,
     ) -> list[Hit]:
         """Find windows in other videos that resemble a window of the index.
 
         Args:
             video_id, start_seconds: a hit's `video_id` and `window_start`.
             top, per_video, where, tail: as for `search`.
+            words: added to the window's embedding.
 
         Raises:
             QueryError: the index has no such window, or the condition can't be used.
+        """
+        vector = self.likeness(video_id, start_seconds, words)
+        others = all_of(parse_condition(where, WINDOW_COLUMNS), differs("video_id", video_id))
+        return self._find([vector], top, per_video, others, tail)[0]
+
+    def likeness(
+        self, video_id: str, start_seconds: float, words: Query | None = None
+    ) -> NDArray[np.float32]:
+        """Return the embedding [E] of a window of the index with the terms of `words` added to it.
+
+        Raises:
+            QueryError: the index has no such window.
         """
         windows = self.index.windows(video_id, start_seconds)
         if not windows:
@@ -210,8 +229,12 @@ class Searcher:
                 f"the index has no window of video {video_id!r} that starts at {start_seconds:g} seconds: "
                 "take both from a hit"
             )
-        others = all_of(parse_condition(where, WINDOW_COLUMNS), differs("video_id", video_id))
-        return self._find([windows[0].vector], top, per_video, others, tail)[0]
+        vector = windows[0].vector
+        if words is None:
+            return vector
+        if words.seen is None:
+            raise QueryError("spoken words can't be added to a moment: use words for what is seen")
+        return self.vectors.encode([words.seen], beside=vector)[0]
 
     def curve(self, query: QueryLike, video_id: str, *, files: bool = True) -> Curve:
         """Score a query along all segments of a video.
@@ -224,11 +247,14 @@ class Searcher:
         if not windows:
             raise QueryError(f"the index has no video {video_id!r}: take it from a hit")
         (vector,) = self._encode([query], files)
+        (matches,) = self.index.search(vector, top=_CANDIDATES, seconds=self._seconds)
         return Curve(
             path=windows[0].path,
             starts=np.concatenate([window.bounds[:-1] for window in windows]),
             ends=np.concatenate([window.bounds[1:] for window in windows]),
             scores=np.concatenate([window.segments @ vector for window in windows]),
+            background=matches.background,
+            best=best_score(matches, vector),
         )
 
     def _check(self) -> None:
@@ -276,6 +302,11 @@ class Searcher:
                         answers[place] = seen_hits(moments[:top], matches, tail)
             wanted *= 2
         return [answers[place] for place in range(len(vectors))]
+
+
+def best_score(matches: Matches, vector: NDArray[np.float32]) -> float:
+    """Return the score of the best segment of the windows found, at least one."""
+    return max(float((window.segments @ vector).max()) for window in matches.windows)
 
 
 def _parsed(query: str | Path | Query, files: bool) -> Query:

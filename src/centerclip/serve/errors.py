@@ -45,6 +45,15 @@ _STATUSES = {
 }
 """Any other error of this package is a temporary failure of the server: 503."""
 
+_RULES = {
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "float_parsing": "must be a number",
+    "int_parsing": "must be a whole number",
+    "string_too_long": "may have at most {max_length} characters",
+}
+"""What is wrong with a value, by pydantic's name of the fault; it is followed by the value."""
+
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody, "description": code.replace("_", " ").capitalize()}
     for status, code in _CODES.items()
@@ -89,4 +98,7 @@ def add_error_handlers(app: FastAPI, library: Library) -> None:
 
 def _explain(fault: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0])
-    return f"{place}: {fault['msg']}"
+    rule = _RULES.get(fault["type"])
+    if rule is None:
+        return f"{place}: {fault['msg']}"
+    return f"{place} {rule.format(**fault.get('ctx', {}))}, not {str(fault['input'])[:100]!r}"

@@ -1,4 +1,9 @@
-"""Example queries: from a fixed list, those that this library answers best."""
+"""Example queries: from a fixed list of ordinary sentences, those that this library answers best.
+
+The same sentences tell a strong match from a weak one. They give the library a scale: from what an unrelated
+window scores (the median of their backgrounds) to what the best-answered of them scores. A hit of a sentence
+is weak below `_STRONG` of that scale, so no cosine is compared with a constant.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +16,15 @@ from numpy.typing import NDArray
 from centerclip.embedding import VideoEncoder
 from centerclip.index import Matches, VideoIndex
 from centerclip.model.registry import models
+from centerclip.search.hits import KNOWN_BACKGROUND
+from centerclip.search.searcher import best_score
 
 __all__ = ["Examples", "is_nano"]
 
 _COUNT = 6
+_STRONG = 0.6
+_WINDOWS = 20
+"""Windows to look for a sentence's best segment in."""
 _TOY_WORLD = (
     "a red car drives through the city",
     "a white rocket rises in the night sky",
@@ -79,22 +89,33 @@ class Examples:
         self._stock = _TOY_WORLD if is_nano(encoder) else _REAL_WORLD
         self._lock = Lock()
         self._vectors: NDArray[np.float32] | None = None
-        self._chosen: tuple[object, list[str]] | None = None
+        self._known: tuple[object, list[str], float | None] | None = None
 
     def choose(self) -> list[str]:
         """The six queries whose best hits stand out most from the background, each in a different video."""
+        return self._look()[0]
+
+    def ordinary_score(self) -> float | None:
+        """The score from which a hit isn't weak; None if the index has too few windows to tell."""
+        return self._look()[1]
+
+    def _look(self) -> tuple[list[str], float | None]:
         with self._lock:
             state = self._index.id, self._index.version
-            if self._chosen is None or self._chosen[0] != state:
-                self._chosen = state, self._choose()
-            return self._chosen[1]
+            if self._known is None or self._known[0] != state:
+                self._known = (state, *self._search())
+            return self._known[1:]
 
-    def _choose(self) -> list[str]:
+    def _search(self) -> tuple[list[str], float | None]:
         if not len(self._index):
-            return list(self._stock[:_COUNT])
+            return list(self._stock[:_COUNT]), None
         if self._vectors is None:
             self._vectors = self._encoder.encode_text(self._stock)
-        return _best_of(self._stock, self._index.search(self._vectors, top=1))
+        found = self._index.search(self._vectors, top=_WINDOWS)
+        scores = [best_score(match, vector) for match, vector in zip(found, self._vectors, strict=True)]
+        low, high = float(np.median([match.background for match in found])), max(scores)
+        known = found[0].sampled >= KNOWN_BACKGROUND
+        return _best_of(self._stock, found), low + _STRONG * (high - low) if known else None
 
 
 def _best_of(stock: Sequence[str], found: Sequence[Matches]) -> list[str]:

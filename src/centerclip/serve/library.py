@@ -16,7 +16,7 @@ from centerclip.index.schema import stored_path
 from centerclip.index.sql import Condition, all_of, any_of, begins, equals, shown_path
 from centerclip.serve.memory import return_freed_memory
 
-__all__ = ["GoneError", "Library", "is_playable", "is_there"]
+__all__ = ["GoneError", "Library", "is_playable", "is_there", "media_type"]
 
 # What current versions of Chromium, Firefox and Safari play. QuickTime files are sent as MP4, which is
 # derived from that format.
@@ -26,6 +26,15 @@ _PLAYABLE = {
     ".mov": {"h264"},
     ".webm": {"vp8", "vp9", "av1"},
 }
+_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
+_CODECS = {
+    "av1": "av01.0.08M.08",
+    "h264": "avc1.640028",
+    "hevc": "hvc1.1.6.L123.B0",
+    "vp8": "vp8",
+    "vp9": "vp09.00.41.08",
+}
+"""What browsers call a codec, at a common profile and level."""
 
 
 class GoneError(IndexStoreError):
@@ -100,7 +109,22 @@ class Library:
 
     def videos(self, video_ids: Iterable[str]) -> dict[str, StoredVideo]:
         """The encoded files with these ids; of several copies, the first path."""
-        return {video.info.video_id: video for video in reversed(self._copies(video_ids))}
+        return {name: copies[0] for name, copies in self.copies(video_ids).items()}
+
+    def copies(self, video_ids: Iterable[str]) -> dict[str, list[StoredVideo]]:
+        """The encoded files with these ids, each with its copies, ordered by path."""
+        wanted = sorted(set(video_ids))
+        if not wanted:
+            return {}
+        found: dict[str, list[StoredVideo]] = {}
+        for video in self.index.videos(all_of(any_of("video_id", wanted), equals("state", "done"))):
+            found.setdefault(video.info.video_id, []).append(video)
+        return found
+
+    def name_of(self, path: Path) -> str:
+        """A file's path as visitors know it."""
+        folder = self.folder_of(path)
+        return f"{folder}/{path.name}" if folder else path.name
 
     def open(self, video_id: str) -> StoredVideo | None:
         """The file with this id, still as it was indexed; None if the index doesn't have it.
@@ -108,7 +132,7 @@ class Library:
         Raises:
             GoneError: it was moved, deleted or changed.
         """
-        copies = self._copies([video_id])
+        copies = self.copies([video_id]).get(video_id, [])
         for video in copies:
             try:
                 stamp = FileStamp.of(video.info.path)
@@ -128,17 +152,8 @@ class Library:
 
     def missing(self, video_ids: Iterable[str]) -> set[str]:
         """Those of these ids of which no file is there; looks at each file on the disk."""
-        there: dict[str, bool] = {}
-        for video in self._copies(video_ids):
-            name = video.info.video_id
-            there[name] = there.get(name, False) or is_there(video)
-        return {name for name, is_any in there.items() if not is_any}
-
-    def _copies(self, video_ids: Iterable[str]) -> list[StoredVideo]:
-        wanted = sorted(set(video_ids))
-        if not wanted:
-            return []
-        return self.index.videos(all_of(any_of("video_id", wanted), equals("state", "done")))
+        copies = self.copies(video_ids)
+        return {name for name, videos in copies.items() if not any(map(is_there, videos))}
 
     def hide_folders(self, text: str) -> str:
         """Remove the library's folders, and the index's location, from a message."""
@@ -180,6 +195,13 @@ def is_playable(video: StoredVideo) -> bool:
 def is_there(video: StoredVideo) -> bool:
     """Whether there is a file at a video's path."""
     return os.path.exists(video.info.path)
+
+
+def media_type(video: StoredVideo) -> str:
+    """The file's type with its codec, so that a browser can tell whether it plays it; empty if none does."""
+    kind = _TYPES.get(video.info.path.suffix.lower())
+    codec = _CODECS.get(video.info.codec)
+    return f'{kind}; codecs="{codec}"' if kind and codec else ""
 
 
 def _labelled(roots: Iterable[Path]) -> dict[str, Path]:

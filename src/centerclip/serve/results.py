@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from threading import Lock
@@ -19,11 +19,11 @@ from fastapi import HTTPException
 from centerclip import search
 from centerclip.api import FoundMoment, Said, SearchResult
 from centerclip.index import StoredVideo
-from centerclip.index.columns import WINDOW_COLUMNS
+from centerclip.index.columns import WINDOW_COLUMNS, Column
 from centerclip.index.conditions import parse_condition, recorded_between
 from centerclip.index.sql import Condition, all_of, compare
 from centerclip.records import Sort
-from centerclip.serve.library import Library, is_playable
+from centerclip.serve.library import Library, is_playable, media_type
 
 __all__ = ["Filters", "Results"]
 
@@ -45,15 +45,15 @@ class Filters:
     before: str = ""
     where: str = ""
 
-    def condition(self, library: Library) -> Condition | None:
-        """As a condition on windows; None if there is none.
+    def condition(self, library: Library, columns: Mapping[str, Column] = WINDOW_COLUMNS) -> Condition | None:
+        """As a condition on windows, or on what else has these `columns`; None if there is none.
 
         In `where`, the path is the one that visitors see.
 
         Raises:
             QueryError: a date can't be parsed, or `where` can't be used.
         """
-        own = parse_condition(self.where, WINDOW_COLUMNS, {"path": library.shown_path()})
+        own = parse_condition(self.where, columns, {"path": library.shown_path()})
         parts = [library.within(self.folder), own, recorded_between(self.after, self.before)]
         if self.min_duration is not None:
             parts.append(compare("duration_seconds", ">=", self.min_duration))
@@ -88,6 +88,7 @@ class Results:
         cursor: str,
         note: str = "",
         sort: Sort = "score",
+        ordinary_score: float | None = None,
     ) -> SearchResult:
         """Return a page of the list for a query; search if there is no such list yet.
 
@@ -99,6 +100,7 @@ class Results:
             cursor: from the previous page, or empty.
             note: a remark on the query.
             sort: the order of the whole list; ranks stay those by score.
+            ordinary_score: hits that score less are weak; None if that isn't known.
 
         Raises:
             HTTPException: the cursor's list is gone, and the index has changed since (410).
@@ -111,7 +113,7 @@ class Results:
         if found is None:
             if name != current:
                 raise HTTPException(410, "the library has changed since this search: search again")
-            hits = self._hits(look())
+            hits = self._hits(look(), ordinary_score)
             if sort != "score":
                 hits.sort(key=lambda hit: hit.recorded, reverse=sort == "date")
             found = SearchResult(query=query, version=version, hits=hits, next=None, note=note)
@@ -154,17 +156,26 @@ class Results:
             while self._size > _KEPT_HITS and len(self._lists) > 1:
                 self._size -= _size(self._lists.popitem(last=False)[1])
 
-    def _hits(self, hits: Sequence[search.Hit]) -> list[FoundMoment]:
-        videos = self._library.videos(hit.video_id for hit in hits)
+    def _hits(self, hits: Sequence[search.Hit], ordinary: float | None) -> list[FoundMoment]:
+        videos = self._library.copies(hit.video_id for hit in hits)
         heard = self._library.index.spoken.known(videos)
         # A file that was removed from the index since the search has nothing to show.
         known = [hit for hit in hits if hit.video_id in videos]
         return [
-            self._hit(hit, rank, videos[hit.video_id], hit.video_id in heard)
+            self._hit(
+                hit,
+                rank,
+                videos[hit.video_id],
+                weak=ordinary is not None and hit.score < ordinary and hit.reasons == ("seen",),
+                is_heard=hit.video_id in heard,
+            )
             for rank, hit in enumerate(known, start=1)
         ]
 
-    def _hit(self, hit: search.Hit, rank: int, video: StoredVideo, is_heard: bool) -> FoundMoment:
+    def _hit(
+        self, hit: search.Hit, rank: int, copies: Sequence[StoredVideo], *, weak: bool, is_heard: bool
+    ) -> FoundMoment:
+        video, *others = copies
         moment = urlencode({"start": round(hit.start, 3), "end": round(hit.end, 3)})
         return FoundMoment(
             rank=rank,
@@ -177,18 +188,22 @@ class Results:
             strength=hit.strength,
             reasons=list(hit.reasons),
             said=[Said(**asdict(said)) for said in hit.said],
+            weak=weak,
+            copies=[self._library.name_of(other.info.path) for other in others],
             window_start=hit.window_start,
             window_end=hit.window_end,
             duration=hit.duration_seconds,
             width=video.info.width,
             height=video.info.height,
+            frame_rate=video.info.frame_rate,
             modified=video.info.modified_seconds,
             recorded=video.info.recorded_seconds,
             recorded_source=video.info.recorded_source,
             recorded_zone=video.info.recorded_zone,
             missing=False,
             playable=is_playable(video),
-            thumbnail=f"/thumbnails/{hit.video_id}?t={hit.start!r}",
+            media_type=media_type(video),
+            thumbnail=f"/thumbnails/{hit.video_id}?t={round(hit.peak, 3)!r}",
             media=f"/media/{hit.video_id}",
             subtitles=f"/media/{hit.video_id}/subtitles.vtt" if is_heard else "",
             excerpt=f"/excerpts/{hit.video_id}?{moment}",

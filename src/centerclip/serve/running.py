@@ -12,8 +12,10 @@ from centerclip.errors import ConfigError
 from centerclip.serve.connections import Connections, SparseWarnings, connection_limit, protocol_for
 from centerclip.serve.settings import ServerSettings
 
-__all__ = ["address_of", "listen", "log_requests", "make_server"]
+__all__ = ["address_of", "listen", "log_requests", "make_server", "other_address_of"]
 
+_ALL = {"0.0.0.0": (socket.AF_INET, "192.0.2.1"), "::": (socket.AF_INET6, "2001:db8::1")}
+"""Hosts that mean every address of this machine, and for each an address beyond it, reserved for examples."""
 _GRACE_SECONDS = 10
 """How long requests in progress may take when the server is asked to stop."""
 _BACKLOG = 2048
@@ -41,9 +43,27 @@ def listen(settings: ServerSettings) -> socket.socket:
 
 
 def address_of(settings: ServerSettings, listening: socket.socket) -> str:
-    """The address of a server to open in a browser."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{listening.getsockname()[1]}"
+    """The address of a server to open in a browser on this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    return _address(host, listening)
+
+
+def other_address_of(settings: ServerSettings, listening: socket.socket) -> str:
+    """The address for other machines if the server listens on all addresses; empty if none is known."""
+    if settings.host not in _ALL:
+        return ""
+    family, beyond = _ALL[settings.host]
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((beyond, 9))  # sends nothing: it only chooses the address to send from
+        except OSError:
+            return ""  # there is no network
+        return _address(probe.getsockname()[0], listening)
+
+
+def _address(host: str, listening: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening.getsockname()[1]}"
 
 
 def make_server(app: FastAPI) -> uvicorn.Server:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Iterable
+from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import RedirectResponse, Response
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from centerclip.serve.errors import error_response
@@ -24,6 +26,11 @@ __all__ = ["Guard", "SecurityHeaders"]
 _COOKIE = "centerclip"
 _OPEN = frozenset({"/healthz", "/readyz"})
 """These reveal nothing about the library; monitoring asks for them without a token."""
+_OPEN_FOLDER = "/static/"
+"""The program's own files, which the page that asks for the token needs."""
+_TOKEN_PAGE = Path(__file__).with_name("static") / "token.html"
+_WRONG_TOKEN = '<p role="alert">This token is wrong. It is what CENTERCLIP_TOKEN was set to.</p>'
+_LONGEST_FORM = 4096
 _PAGES = frozenset({"/", "/docs"})
 """What other sites may link to. Everything else answers only these pages, and programs."""
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -82,6 +89,8 @@ class Guard:
             return
         headers = Headers(scope=scope)
         refused = self._refuse(scope, headers)
+        if refused is not None and refused.status_code == 401 and _wants_page(scope, headers):
+            refused = await self._ask(scope, self._limited(headers, receive))
         if refused is not None:
             await refused(scope, receive, send)
         else:
@@ -94,21 +103,43 @@ class Guard:
             return error_response(403, f"this server isn't {host[:100]!r}: use http://127.0.0.1")
         if _is_foreign(headers, host) and not _is_link(scope, headers):
             return error_response(403, "pages of other sites can't use this server: use its own page")
-        if scope["path"] in _OPEN or self._token is None:
+        path = scope["path"]
+        if path in _OPEN or path.startswith(_OPEN_FOLDER) or self._token is None:
             return None
         query = parse_qs(scope["query_string"].decode("latin-1"))
         if scope["method"] == "GET" and "token" in query and self._is_token(query["token"][0]):
-            return self._admit(scope["path"], query)
+            return self._admit(path, query)
         if self._has_token(headers):
             return None
-        message = "token missing: send `Authorization: Bearer TOKEN`, or open /?token=TOKEN once in a browser"
+        message = (
+            "token missing: send `Authorization: Bearer TOKEN`, or open the page in a browser and enter it"
+        )
         return error_response(401, message, {"WWW-Authenticate": "Bearer"})
+
+    async def _ask(self, scope: Scope, receive: Receive) -> Response:
+        """The page that asks for the token, or what follows if the request is its form with the right one."""
+        sent = scope["method"] == "POST"
+        if sent:
+            body = b""
+            try:
+                async for part in Request(scope, receive).stream():
+                    body += part
+                    if len(body) > _LONGEST_FORM:
+                        break
+            except HTTPException as error:
+                return error_response(error.status_code, error.detail)
+            form = parse_qs(body.decode("latin-1"))
+            if self._is_token(form.get("token", [""])[0].strip()):
+                return self._admit(scope["path"], parse_qs(scope["query_string"].decode("latin-1")))
+        page = _TOKEN_PAGE.read_text(encoding="utf-8")
+        page = page.replace("<!-- alert -->", _WRONG_TOKEN if sent else "")
+        return HTMLResponse(page, 401, {"WWW-Authenticate": "Bearer"})
 
     def _admit(self, path: str, query: dict[str, list[str]]) -> Response:
         """Set the cookie, and redirect to an address without the token, to keep it out of the history."""
         rest = urlencode({name: values for name, values in query.items() if name != "token"}, doseq=True)
-        # Two slashes at the start would make it the address of another host.
-        target = "/" + path.lstrip("/\\") + (f"?{rest}" if rest else "")
+        # Relative, because only a proxy knows the folder that the page is in; and never another host's.
+        target = "./" + path.rpartition("/")[2] + (f"?{rest}" if rest else "")
         response = RedirectResponse(target, 303)
         response.set_cookie(_COOKIE, self._pass, httponly=True, samesite="strict", max_age=30 * 86400)
         return response
@@ -167,10 +198,19 @@ def _host_name(host: str) -> str:
 
 def _is_foreign(headers: Headers, host: str) -> bool:
     """Whether the browser says that the request comes from another site's page."""
-    if headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
-        return True
+    if site := headers.get("sec-fetch-site"):  # no page can forge it, and no proxy changes it
+        return site not in {"same-origin", "none"}
     origin = headers.get("origin")
     return origin is not None and origin.partition("://")[2] != host
+
+
+def _wants_page(scope: Scope, headers: Headers) -> bool:
+    """Whether a browser opens one of the pages, or sends the form of the page that asks for the token."""
+    if scope["path"] not in _PAGES:
+        return False
+    if scope["method"] == "POST":
+        return headers.get("content-type", "").partition(";")[0] == "application/x-www-form-urlencoded"
+    return scope["method"] == "GET" and "text/html" in headers.get("accept", "")
 
 
 def _is_link(scope: Scope, headers: Headers) -> bool:

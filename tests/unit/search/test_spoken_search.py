@@ -201,7 +201,8 @@ def hit(video: str, start: float, end: float, reason: Any) -> Hit:
     from centerclip.search import Said
 
     said = (Said(start, end, "x", "", ""),) if reason == "said" else ()
-    return Hit(Path(video), start, end, 0.5, 0, 0.5, video, 0.0, 12.0, 60.0, reasons=(reason,), said=said)
+    times = 0.0, 12.0, start, 60.0
+    return Hit(Path(video), start, end, 0.5, 0, 0.5, video, *times, reasons=(reason,), said=said)
 
 
 def test_ranks_are_fused_by_their_reciprocals() -> None:

@@ -20,7 +20,7 @@ def results(monkeypatch: pytest.MonkeyPatch) -> Results:
     monkeypatch.setattr(module, "_KEPT_HITS", 100)
     library: Any = SimpleNamespace(missing=lambda ids: set(), index=SimpleNamespace(id="i", version=1))
     made = Results(library)
-    monkeypatch.setattr(made, "_hits", lambda hits: hits)
+    monkeypatch.setattr(made, "_hits", lambda hits, ordinary: hits)
     monkeypatch.setattr(module, "SearchResult", module.SearchResult.model_construct)
     return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from calendar import monthrange
 from pathlib import Path
 
@@ -66,6 +67,18 @@ async def get_metrics(services: Use) -> Response:
     return Response(services.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
+def _command(services: Services) -> str:
+    """The command line that fills this index; on a machine of one's own, one that can be copied."""
+    parts = ["centerclip", "index", "~/Videos"]
+    own = services.settings.local and services.settings.token is None
+    if own:
+        parts += ["--index", shlex.quote(services.index.location)]
+    if services.index.model is None:  # later, the index knows its model
+        name = services.encoder.name if own else Path(services.encoder.name).name
+        parts += ["--model", shlex.quote(name)]
+    return " ".join(parts)
+
+
 def _stats(services: Services) -> api.LibraryStats:
     stats, card = services.library.stats(), services.encoder.card()
     # The name may be the path of the model's folder, which visitors must not see.
@@ -89,6 +102,7 @@ def _stats(services: Services) -> api.LibraryStats:
         version=stats.version if stats else 0,
         examples=services.examples.choose(),
         folders=services.library.folders(),
+        command=_command(services),
         roots=[services.library.root_name(root) for root in services.library.roots()],
         watching=services.watch is not None,
     )

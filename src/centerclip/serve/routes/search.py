@@ -22,7 +22,7 @@ from centerclip.serve.routes.windows import VideoId, window_at
 from centerclip.serve.services import Services, Use
 from centerclip.serve.uploads import kind_of
 
-__all__ = ["Day", "Folder", "Words", "parse_words", "prepare", "router"]
+__all__ = ["Wanted", "Words", "ordinary_score", "parse_words", "prepare", "router"]
 
 router = APIRouter(prefix="/api", tags=["search"])
 
@@ -87,35 +87,39 @@ async def search_words(
     sort: Order = "score",
     cursor: Annotated[str, Query(max_length=60, description="`next` of the previous page.")] = "",
 ) -> SearchResult:
-    """Find the moments that match a sentence (`q`) or resemble another moment (`like` and `start`).
+    """Find the moments that match a sentence (`q`), resemble another moment (`like` and `start`), or both.
 
     The pages of a search don't change while the library grows: `next` continues the list of the first page.
     """
-    if cursor and not q.strip() and like is None:
-        return await services.reading.run(partial(services.results.resume, cursor, top))
-    if (like is None) == (not q.strip()):
-        raise HTTPException(422, "give either words in `q` or a video in `like`")
+    if not q.strip() and like is None:
+        if cursor:
+            return await services.reading.run(partial(services.results.resume, cursor, top))
+        raise HTTPException(422, "give words in `q`, a video in `like`, or both")
     most, find = services.settings.max_hits, services.results.find
 
-    def find_like(video_id: str) -> SearchResult:
+    def find_like(video_id: str, words: search.Query | None) -> SearchResult:
         window = window_at(services, video_id, start)
         begin, where = window.window.start_seconds, filters.condition(services.library)
-        key = ["like", video_id, begin, per_video, str(where)]
+        key = ["like", video_id, begin, str(words), per_video, str(where)]
         similar = services.searcher.similar
-        look = partial(similar, video_id, begin, top=most, per_video=per_video, where=where)
-        return find(f"more like {window.path.name}", key, look, top=top, cursor=cursor, sort=sort)
+        look = partial(similar, video_id, begin, top=most, per_video=per_video, where=where, words=words)
+        name = f"more like {window.path.name} {q}".strip()
+        note = _note(services, words) if words else ""
+        return find(name, key, look, top=top, cursor=cursor, note=note, sort=sort)
 
     def find_words(query: search.Query) -> SearchResult:
         where = filters.condition(services.library)
         key = ["words", str(query), per_video, str(where)]
         look = partial(services.searcher.search, query, top=most, per_video=per_video, where=where)
-        note = _note(services, query)
-        return find(q, key, look, top=top, cursor=cursor, note=note, sort=sort)
+        note, ordinary = _note(services, query), ordinary_score(services, query)
+        return find(q, key, look, top=top, cursor=cursor, note=note, sort=sort, ordinary_score=ordinary)
 
+    query = parse_words(services, q) if q.strip() else None
+    if query is not None:
+        await prepare(services, query)
     if like is not None:
-        return await services.reading.run(partial(find_like, like))
-    query = parse_words(services, q)
-    await prepare(services, query)
+        return await services.reading.run(partial(find_like, like, query))
+    assert query is not None
     return await services.reading.run(partial(find_words, query))
 
 
@@ -181,6 +185,14 @@ async def prepare(services: Services, query: search.Query) -> None:
 def _note(services: Services, query: search.Query) -> str:
     """A remark on a query for the visitor."""
     return search.language_note(query, services.encoder.name)
+
+
+def ordinary_score(services: Services, query: search.Query) -> float | None:
+    """What an ordinary sentence scores; None for words that are said, and for a query that subtracts, whose
+    scores are lower anyway."""
+    if query.seen is None or any(term.weight < 0 for term in query.terms):
+        return None
+    return services.examples.ordinary_score()
 
 
 def _query_text(file: Any, words: str) -> str:

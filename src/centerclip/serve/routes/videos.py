@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Response
+import numpy as np
+from fastapi import APIRouter, HTTPException, Response
+from fastapi import Query as Parameter
+from numpy.typing import NDArray
 
 from centerclip import api
 from centerclip.index import StoredVideo
+from centerclip.index.columns import VIDEO_COLUMNS
 from centerclip.index.reading import VideoSort
 from centerclip.index.sql import equals
-from centerclip.serve.library import is_playable, is_there
-from centerclip.serve.results import Filters
-from centerclip.serve.routes.search import Day, Folder, Words, parse_words, prepare
+from centerclip.search import Query
+from centerclip.serve.library import is_playable, is_there, media_type
+from centerclip.serve.routes.search import Wanted, Words, ordinary_score, parse_words, prepare
 from centerclip.serve.routes.windows import VideoId, open_video, window_at
 from centerclip.serve.services import Services, Use
 
@@ -21,27 +25,26 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/videos", tags=["videos"])
 
 _MOMENTS = 50
-_Start = Annotated[float, Query(ge=0, le=1e9, description="Seconds from the start of the file.")]
+_Start = Annotated[float, Parameter(ge=0, le=1e9, description="Seconds from the start of the file.")]
 
 
 @router.get("")
 async def list_videos(
     services: Use,
-    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    folder: Folder = "",
-    after: Day = "",
-    before: Day = "",
+    filters: Wanted,
+    offset: Annotated[int, Parameter(ge=0, le=10**9)] = 0,
+    limit: Annotated[int, Parameter(ge=1, le=200)] = 50,
     sort: Annotated[
-        VideoSort, Query(description="By `path`, or by when they were recorded: `date` or `oldest` first.")
+        VideoSort,
+        Parameter(description="By `path`, or by when they were recorded: `date` or `oldest` first."),
     ] = "path",
 ) -> api.VideoList:
-    """List files, indexed and failed."""
+    """List the files that meet the filters, indexed and failed."""
 
     def read() -> api.VideoList:
-        index, only = services.index, Filters(folder, after=after, before=before).condition(services.library)
-        total = index.count_videos(only)
-        found = index.videos(only, offset=offset, limit=limit, sort=sort) if offset < total else []
+        index, where = services.index, filters.condition(services.library, VIDEO_COLUMNS)
+        total = index.count_videos(where)
+        found = index.videos(where, offset=offset, limit=limit, sort=sort) if offset < total else []
         heard = index.spoken.known(video.info.video_id for video in found)
         videos = [_describe(services, video, video.info.video_id in heard) for video in found]
         return api.VideoList(total=total, offset=offset, limit=limit, videos=videos)
@@ -85,35 +88,43 @@ async def get_curve(
     services: Use,
     video_id: VideoId,
     q: Words = "",
-    like: Annotated[VideoId | None, Query(description="Instead of words: a moment of this video.")] = None,
+    like: Annotated[
+        VideoId | None, Parameter(description="A moment of this video, instead of words or beside them.")
+    ] = None,
     start: _Start = 0.0,
 ) -> api.ScoreCurve:
     """Get a query's score for each segment of a video, and the moments that match the query.
 
     A query of spoken words alone has no scores.
     """
-    if (like is None) == (not q.strip()):
-        raise HTTPException(422, "give either words in `q` or a video in `like`")
-    query = None if like is not None else parse_words(services, q)
+    if like is None and not q.strip():
+        raise HTTPException(422, "give words in `q`, a video in `like`, or both")
+    query = parse_words(services, q) if q.strip() else None
     if query is not None:
         await prepare(services, query)
 
     def score() -> api.ScoreCurve:
-        wanted = window_at(services, like, start).vector if like is not None else query
-        assert wanted is not None
+        if like is not None:
+            begin = window_at(services, like, start).window.start_seconds
+            wanted: Query | NDArray[np.float32] = services.searcher.likeness(like, begin, query)
+        else:
+            assert query is not None
+            wanted = query
         window_at(services, video_id, 0.0)  # 404 unless there is one
-        times, scores = [], []
-        if query is None or query.seen is not None:
-            curve = services.searcher.curve(wanted, video_id)
-            times = list(zip(curve.starts.tolist(), curve.ends.tolist(), strict=True))
-            scores = curve.scores.tolist()
         hits = services.searcher.search(
             wanted, top=_MOMENTS, per_video=None, where=equals("video_id", video_id)
         )
+        moments = [api.CurveMoment(start=hit.start, end=hit.end, score=hit.score) for hit in hits]
+        if like is None and query is not None and query.seen is None:
+            return api.ScoreCurve(times=[], scores=[], low=0.0, high=1.0, moments=moments)
+        curve = services.searcher.curve(wanted, video_id)
+        ordinary = ordinary_score(services, query) if query is not None and like is None else None
         return api.ScoreCurve(
-            times=times,
-            scores=scores,
-            moments=[api.CurveMoment(start=hit.start, end=hit.end, score=hit.score) for hit in hits],
+            times=list(zip(curve.starts.tolist(), curve.ends.tolist(), strict=True)),
+            scores=curve.scores.tolist(),
+            low=curve.background,
+            high=max(curve.best, ordinary or curve.best),
+            moments=moments,
         )
 
     return await services.reading.run(score)
@@ -128,7 +139,7 @@ async def get_tokens(
     services: Use,
     video_id: VideoId,
     start: _Start = 0.0,
-    end: Annotated[float | None, Query(ge=0, le=1e9, description="Ignored: the window decides.")] = None,
+    end: Annotated[float | None, Parameter(ge=0, le=1e9, description="Ignored: the window decides.")] = None,
 ) -> Response:
     """Get a picture of the window around `start` with the patches that the model drops dimmed."""
 
@@ -156,6 +167,7 @@ def _describe(services: Services, video: StoredVideo, is_heard: bool) -> api.Vid
         recorded_zone=info.recorded_zone,
         missing=not is_there(video),
         playable=done and is_playable(video),
+        media_type=media_type(video) if done else "",
         media=f"/media/{info.video_id}" if done else "",
         subtitles=f"/media/{info.video_id}/subtitles.vtt" if done and is_heard else "",
         state=video.state,

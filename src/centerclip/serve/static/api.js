@@ -1,4 +1,5 @@
-// Talks to the server: every call returns parsed JSON or throws a Trouble with a message for the visitor.
+// Talks to the server: every call returns parsed JSON or throws a Trouble with a message for the visitor. Addresses
+// are relative to the page, which a proxy may have put into a folder.
 
 export class Trouble extends Error {
   constructor(message, { status = 0, code = "", retryAfter = 0 } = {}) {
@@ -7,15 +8,21 @@ export class Trouble extends Error {
   }
 }
 
-async function call(path, options = {}) {
+const ROOT = new URL("../", import.meta.url);
+
+// The full address of one that the server gave, such as "/media/ID".
+export const at = (address) => new URL(address.replace(/^\//, ""), ROOT).href;
+
+async function call(address, options = {}) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(at(address), options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Trouble("The server doesn't answer. Is centerclip serve still running?", { code: "gone" });
   }
   const body = response.status === 204 ? null : await response.json().catch(() => null);
+  if (response.status === 401) location.reload(); // the server asks for the token then
   if (!response.ok) {
     throw new Trouble(body?.error?.message ?? `The server answered ${response.status}.`, {
       status: response.status,
@@ -31,7 +38,8 @@ const query = (values) =>
 const path = (...parts) => `/${parts.map(encodeURIComponent).join("/")}`;
 
 export const stats = () => call("/api/stats");
-export const videos = (offset, limit) => call(`/api/videos?${query({ offset, limit })}`);
+export const videos = (values, signal) => call(`/api/videos?${query(values)}`, { signal });
+export const video = (id) => call(path("api", "videos", id));
 export const search = (values, signal) => call(`/api/search?${query(values)}`, { signal });
 export const curve = (id, values, signal) => call(`${path("api", "videos", id, "curve")}?${query(values)}`, { signal });
 
@@ -46,8 +54,9 @@ export const startIndexing = () =>
   call("/api/index", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
 export const indexJob = (job) => call(path("api", "index", job));
 export const cancelIndexing = (job) => call(path("api", "index", job), { method: "DELETE" });
-export const followIndexing = (job) => new EventSource(`${path("api", "index", job)}/events`);
+export const followIndexing = (job) => new EventSource(at(`${path("api", "index", job)}/events`));
 
-export const excerpt = (id, start, end) => `${path("excerpts", id)}?${query({ start: start.toFixed(2), end: end.toFixed(2) })}`;
-export const thumbnail = (id, seconds) => `${path("thumbnails", id)}?${query({ t: seconds })}`;
-export const tokensPicture = (id, seconds) => `${path("api", "videos", id, "tokens")}?${query({ start: seconds })}`;
+export const excerpt = (id, start, end) =>
+  at(`${path("excerpts", id)}?${query({ start: start.toFixed(2), end: end.toFixed(2) })}`);
+export const thumbnail = (id, seconds) => at(`${path("thumbnails", id)}?${query({ t: seconds })}`);
+export const tokensPicture = (id, seconds) => at(`${path("api", "videos", id, "tokens")}?${query({ start: seconds })}`);

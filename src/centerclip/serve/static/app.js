@@ -2,8 +2,10 @@
 
 import * as address from "./address.js";
 import * as api from "./api.js";
-import { byId, length, make, plural } from "./format.js";
+import * as filters from "./filters.js";
+import { byId, make, plural } from "./format.js";
 import * as jobs from "./jobs.js";
+import * as libraryPanel from "./library.js";
 import * as notices from "./notices.js";
 import * as past from "./past.js";
 import * as player from "./player.js";
@@ -12,7 +14,8 @@ import * as sample from "./sample.js";
 
 const PAGE = 24;
 const FOOTAGE_PAGE = 48;
-const ROOTS = 3; // named in the footer
+const EXCERPT = 12; // seconds of a video that a preview plays
+const NO_SEARCH = { q: "", file: null, like: "", start: "", moment: null };
 
 let view = address.read();
 let library = null;
@@ -20,43 +23,80 @@ let more = null; // fetches and shows the next page
 let running = new AbortController(); // of the current request
 
 const act = {
-  open: (hit) => player.open(hit, hit.strength == null ? null : queryOf(hit)),
+  open(hit) {
+    view = { ...view, moment: momentOf(hit) };
+    address.write(view);
+    player.open(hit, queryOf(hit));
+  },
   like(hit) {
-    go({ ...view, q: "", file: null, like: hit.video_id, start: String(hit.window_start) });
+    go({ ...view, ...NO_SEARCH, like: hit.video_id, start: String(hit.window_start) });
+    player.close();
     byId("results").focus({ preventScroll: true });
-    scrollTo({ top: 0 });
   },
 };
 
+const momentOf = ({ video_id, start, end }) => ({ video_id, start, end });
+
 // The query to draw the curve along a hit's video for. An uploaded file is gone; its best hit takes its place.
 function queryOf(hit) {
-  if (view.file) return { like: hit.video_id, start: hit.window_start };
-  return view.like ? { like: view.like, start: view.start } : { q: view.q };
+  if (!isSearching()) return null;
+  if (view.file) return { q: view.q, like: hit.video_id, start: hit.window_start };
+  return { q: view.q, like: view.like, start: view.start };
 }
 
 const isSearching = () => Boolean(view.file || view.q || view.like);
+const isFiltered = () => address.narrowing(view).length > 0;
+const filterValues = () => Object.fromEntries(address.FILTERS.map((name) => [name, view[name]]));
 
-function go(changed) {
-  address.write(changed);
-  turnTo(changed);
+// Shows another view because the visitor asked for it, from its top.
+async function go(changed) {
+  view = { ...changed, moment: null };
+  address.write(view);
+  scrollTo({ top: 0, behavior: "instant" });
+  byId("query").value = view.q; // only here and below, so that what is being typed is kept when the library has changed
+  await show();
 }
 
-// Shows another view because the visitor asked for it. Only this replaces the text in the search field; showing the
-// same view again, when the library has changed, keeps what is being typed.
-function turnTo(changed) {
+// Shows the view of another entry of the history, which may differ only in the player.
+async function turnTo(changed) {
+  const same = address.sameSearch(view, changed);
   view = changed;
-  byId("query").value = view.q;
-  show();
+  if (!same) {
+    byId("query").value = view.q;
+    await show();
+  }
+  await showMoment();
+}
+
+// Opens or closes the player, as the address says.
+async function showMoment() {
+  if (!view.moment) return player.close();
+  const { video_id: id, start, end } = view.moment;
+  try {
+    const video = await api.video(id);
+    if (view.moment?.video_id !== id) return; // the visitor has gone on
+    const hit = { ...asHit(video), start, end: end > start ? Math.min(end, video.duration) : video.duration, window_start: start };
+    await player.open(hit, queryOf(hit));
+  } catch (error) {
+    if (error.name !== "AbortError") byId("status").textContent = error.message;
+  }
+}
+
+// The player was closed: so the address loses the moment, and Back doesn't open it again.
+function closed() {
+  if (!address.read().moment) return;
+  view = { ...view, moment: null };
+  if (address.wasOpened()) history.back();
+  else address.write(view, { replace: true });
 }
 
 async function show() {
   const searching = isSearching();
+  byId("heading").textContent = heading();
   document.title = view.q ? `${view.q} · CenterCLIP` : "CenterCLIP";
-  byId("filters").hidden = !searching;
-  byId("failures").hidden = true;
   byId("remark").hidden = true;
   byId("welcome").hidden = searching || !library?.videos;
-  fillFilters();
+  filters.show(view, { searching });
   sample.show(view, () => go({ ...view, file: null, like: "", start: "" }));
   running.abort();
   running = new AbortController();
@@ -73,9 +113,16 @@ async function show() {
   byId("results").classList.remove("stale");
 }
 
+function heading() {
+  const words = view.q ? `“${view.q}”` : "";
+  if (view.file) return `Moments like ${view.file.name} ${words}`.trim();
+  if (view.like) return `More like this moment ${words}`.trim();
+  return words || (view.folder ? `Videos in ${view.folder}` : "All videos");
+}
+
 async function search(signal) {
   byId("status").textContent = "Searching…";
-  const values = { ...Object.fromEntries(address.FILTERS.map((name) => [name, view[name]])), top: PAGE };
+  const values = { ...filterValues(), top: PAGE };
   const found = view.file
     ? await api.searchByFile(view.file, view.q, values, signal)
     : await api.search({ ...values, ...queryOf() }, signal);
@@ -83,11 +130,10 @@ async function search(signal) {
   notices.hide();
   if (view.q && !view.file) remember(view.q);
   showHits(found);
-  byId("remark").textContent = found.note;
-  byId("remark").hidden = !found.note;
-  if (found.hits.length) return;
-  const filtered = address.narrowing(view).length > 0;
-  notices.nothing({ filtered, clearFilters: () => byId("filter-form").reset() });
+  const remarks = [found.note, results.onlyWeak() ? "Nothing matches well. These moments are the least different." : ""].filter(Boolean);
+  byId("remark").textContent = remarks.join(" ");
+  byId("remark").hidden = !remarks.length;
+  if (!found.hits.length) notices.nothing({ filtered: isFiltered(), searching: true, clearFilters: filters.clear });
 }
 
 function showHits(found) {
@@ -100,30 +146,27 @@ function showHits(found) {
 
 // Without a query, the page shows the library itself.
 async function browse(offset = 0) {
-  byId("status").textContent = "";
   const { signal } = running;
-  const found = await api.videos(offset, FOOTAGE_PAGE);
-  if (signal.aborted) return;
+  const found = await api.videos({ ...filterValues(), offset, limit: FOOTAGE_PAGE }, signal);
   if (!offset) results.clear();
-  if (!found.total) return notices.emptyLibrary(start);
-  notices.hide();
-  results.append(found.videos.filter((video) => video.state === "done").map(asHit), act);
-  showFailures(found.videos.filter((video) => video.state === "failed"), { fresh: !offset });
+  if (found.total) notices.hide();
+  byId("status").textContent = found.total ? plural(found.total, "file") : "";
+  if (!found.total && isFiltered()) return notices.nothing({ filtered: true, searching: false, clearFilters: filters.clear });
+  if (!found.total) return notices.emptyLibrary({ ...library, index: jobs.start, again: start });
+  results.append(found.videos.filter((video) => video.state === "done").map(asHit), act, { whole: true });
+  libraryPanel.showFailures(found.videos.filter((video) => video.state === "failed"), { fresh: !offset });
   const end = offset + found.videos.length;
   setMore(end < found.total ? () => browse(end) : null);
 }
 
 const asHit = (video) => ({
-  ...video, start: 0, end: video.duration, window_start: 0, excerpt: api.excerpt(video.video_id, 0, Math.min(video.duration, 12)),
+  ...video,
+  start: 0,
+  end: video.duration,
+  window_start: 0,
+  copies: [],
+  excerpt: api.excerpt(video.video_id, 0, Math.min(video.duration, EXCERPT)),
 });
-
-function showFailures(failed, { fresh }) {
-  const list = byId("failures").querySelector("ul");
-  if (fresh) list.replaceChildren();
-  list.append(...failed.map((video) => make("li", {}, [make("b", { text: video.name }), `: ${video.reason}`])));
-  byId("failures").hidden = !list.childElementCount;
-  byId("failures").querySelector("summary").textContent = `${plural(list.childElementCount, "file")} can't be read`;
-}
 
 const nearEnd = new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && showMore(), { rootMargin: "400px" });
 
@@ -147,21 +190,6 @@ async function showMore() {
   }
 }
 
-function fillFilters() {
-  const form = byId("filter-form");
-  for (const name of address.FILTERS) form.elements[name].value = view[name];
-  const count = address.narrowing(view).length;
-  byId("filter-count").hidden = !count;
-  byId("filter-count").textContent = String(count);
-}
-
-function readFilters() {
-  const form = byId("filter-form");
-  const typed = byId("query").value;
-  go({ ...view, ...Object.fromEntries(address.FILTERS.map((name) => [name, form.elements[name].value])) });
-  byId("query").value = typed; // it may not have been searched for yet
-}
-
 function remember(words) {
   past.remember(words);
   showPast();
@@ -182,36 +210,23 @@ async function loadLibrary() {
   } catch {
     return; // the next request reports it
   }
-  const toy = library.model.nano ? ", a toy model that only knows drawn videos" : "";
-  byId("library").textContent = `${plural(library.videos, "video")}, ${length(library.seconds)} · model ${library.model.name}${toy}`;
-  showRoots(library.roots);
+  libraryPanel.show(library);
+  filters.showFolders(library.folders);
   byId("examples").replaceChildren(...library.examples.map((text) =>
-    make("button", { type: "button", className: "quiet", text, on: { click: () => go({ ...view, q: text, file: null, like: "", start: "" }) } })));
-  const option = (value, text) => make("option", { value, text });
-  byId("filter-form").elements.folder.replaceChildren(option("", "all"), ...library.folders.map((name) => option(name, name)));
-}
-
-// What "Look for new videos" looks into.
-function showRoots(roots) {
-  const more = roots.length - ROOTS;
-  byId("roots").textContent = roots.length ? `Folders: ${roots.slice(0, ROOTS).join(", ")}${more > 0 ? ` and ${more} more` : ""}` : "";
-  byId("roots").title = roots.join("\n");
+    make("button", { type: "button", className: "quiet", text, on: { click: () => go({ ...view, ...NO_SEARCH, q: text }) } })));
 }
 
 function setUpSearch() {
   byId("search").addEventListener("submit", (event) => {
     event.preventDefault();
-    const q = byId("query").value.trim();
-    go({ ...view, q, like: "", start: "" });
+    go({ ...view, q: byId("query").value.trim() });
   });
-  byId("filter-form").addEventListener("change", readFilters);
-  byId("filter-form").addEventListener("submit", (event) => event.preventDefault());
-  byId("filter-form").addEventListener("reset", () => setTimeout(readFilters)); // after the fields have been emptied
   byId("more").addEventListener("click", showMore);
-  addEventListener("popstate", () => {
-    player.close();
-    turnTo(address.read());
+  addEventListener("popstate", async () => {
+    await turnTo(address.read());
+    if (!view.moment) scrollTo({ top: address.scrolled(), behavior: "instant" });
   });
+  addEventListener("pagehide", address.keepScroll);
   addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input:not([type=checkbox]), select, dialog");
     if (event.key !== "/" || typing || event.ctrlKey || event.metaKey) return;
@@ -221,21 +236,33 @@ function setUpSearch() {
   });
 }
 
+history.scrollRestoration = "manual"; // the results have to arrive first
 if (view.q) byId("query").value = view.q;
 setUpSearch();
 showPast();
 results.setUp();
-player.setUp(act);
+filters.setUp(async (values) => {
+  const typed = byId("query").value;
+  const shown = go({ ...view, ...values });
+  byId("query").value = typed; // it may not have been searched for yet
+  await shown;
+});
+player.setUp({
+  like: act.like,
+  moved(hit) {
+    view = { ...view, moment: momentOf(hit) };
+    address.write(view, { replace: true });
+  },
+  closed,
+});
 sample.setUp({
-  search: (file) => go({ ...view, q: "", file, like: "", start: "" }),
+  search: (file) => go({ ...view, ...NO_SEARCH, file }),
   refuse: (reason) => (byId("status").textContent = reason),
 });
 await start();
-await jobs.setUp({
-  async finished(job) {
-    await loadLibrary();
-    if (!isSearching()) await show(); // don't replace results that the visitor is reading
-    byId("status").textContent = jobs.describe(job);
-  },
-  failed: (error) => (byId("status").textContent = error.message),
+scrollTo({ top: address.scrolled(), behavior: "instant" });
+if (view.moment) await showMoment();
+await jobs.setUp(async () => {
+  await loadLibrary();
+  if (!isSearching()) await show(); // don't replace results that the visitor is reading
 });

@@ -1,6 +1,8 @@
 // One card per video: its best moment, a preview while it is pointed at, and its other moments folded below.
 
+import * as api from "./api.js";
 import { clock, draw, length, make, plural, span } from "./format.js";
+import { plays } from "./formats.js";
 
 const PREVIEW_AFTER = 250; // ms, so that a passing pointer starts nothing
 const SIMILAR = "M4 5h9v9H4zM17 10h3v10H10v-3"; // two frames, one behind the other
@@ -9,63 +11,63 @@ const SIMILAR = "M4 5h9v9H4zM17 10h3v10H10v-3"; // two frames, one behind the ot
 export function card(hits, act) {
   const [best, ...others] = hits;
   const whole = best.strength == null; // a video of the library, not a search result
-  const button = make(
-    "button",
-    {
-      type: "button",
-      className: "open",
-      on: { click: () => act.open(best) },
-      set: { "aria-label": whole ? `Play ${best.name}` : `Play ${best.name} from ${clock(best.start)} to ${clock(best.end)}` },
-    },
-    [
-      make("img", { src: best.thumbnail, alt: "", loading: "lazy", decoding: "async" }),
-      make("span", { className: "span", text: whole ? clock(best.duration) : span(best) }),
-      ...(whole ? [] : [strength(best)]),
-    ],
-  );
-  preview(button, best);
-  const item = make("li", { className: "card" }, [button, about(best, act)]);
+  const label = whole ? `Play ${best.name}` : `Play ${best.name} from ${clock(best.start)} to ${clock(best.end)}`;
+  const item = make("li", { className: "card" }, [picture(best, label, act), about(best, act)]);
   if (others.length) item.append(...folded(others, act));
   return item;
 }
 
+// The button with a hit's picture, time and strength.
+function picture(hit, label, act) {
+  const whole = hit.strength == null;
+  const button = make("button", { type: "button", className: "open", on: { click: () => act.open(hit) }, set: { "aria-label": label } }, [
+    make("img", { src: api.at(hit.thumbnail), alt: "", loading: "lazy", decoding: "async" }),
+    make("span", { className: "span", text: whole ? clock(hit.duration) : span(hit) }),
+    ...(whole ? [] : strength(hit)),
+  ]);
+  preview(button, hit);
+  return button;
+}
+
 function about(hit, act) {
-  const place = [hit.folder, length(hit.duration)].filter(Boolean).join(" · ");
   return make("div", { className: "about" }, [
     make("div", {}, [
       make("p", { className: "name", text: hit.name, title: hit.name }),
-      make("p", { className: "folder", text: place }),
+      make("p", { className: "soft", text: facts(hit).join(" · ") }),
+      ...hit.copies.map((name) => make("p", { className: "soft copy", text: `also ${name}`, title: name })),
     ]),
-    make(
-      "button",
-      {
-        type: "button",
-        className: "quiet round",
-        title: "More like this",
-        set: { "aria-label": `More like this: ${hit.name} at ${clock(hit.start)}` },
-        on: { click: () => act.like(hit) },
-      },
-      [draw("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, [draw("path", { d: SIMILAR })])],
-    ),
+    ...actions(hit, act),
   ]);
 }
 
+// What a card says about its file.
+const facts = (hit) => [hit.folder, length(hit.duration)].filter(Boolean);
+
+// The buttons beside it.
+function actions(hit, act) {
+  const icon = draw("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, [draw("path", { d: SIMILAR })]);
+  const like = make("button", {
+    type: "button",
+    className: "quiet round",
+    title: "More like this",
+    set: { "aria-label": `More like this: ${hit.name} at ${clock(hit.start)}` },
+    on: { click: () => act.like(hit) },
+  }, [icon]);
+  return [like];
+}
+
+// A weak match gets a word instead of a bar, whose length is relative to the best hit, however weak that is.
 function strength(hit) {
+  if (hit.weak) return [make("span", { className: "weak", text: "weak match", title: `Ordinary sentences have better hits in this library (cosine ${hit.score.toFixed(3)})` })];
   const percent = Math.round(100 * Math.min(1, Math.max(0, hit.strength)));
   const bar = make("i");
   bar.style.setProperty("--part", `${percent}%`);
-  return make("span", { className: "strength", title: `Relative strength ${percent}%, cosine ${hit.score.toFixed(3)}` }, [bar]);
+  return [make("span", { className: "strength", title: `Relative strength ${percent}%, cosine ${hit.score.toFixed(3)}` }, [bar])];
 }
 
 function folded(hits, act) {
   const list = make("div", { className: "others", hidden: true }, hits.map((hit) =>
-    make("button", {
-      type: "button",
-      className: "quiet",
-      text: span(hit),
-      set: { "aria-label": `Play ${hit.name} from ${clock(hit.start)} to ${clock(hit.end)}` },
-      on: { click: () => act.open(hit) },
-    })));
+    picture(hit, `Play ${hit.name} from ${clock(hit.start)} to ${clock(hit.end)}`, act)));
   const toggle = make("button", {
     type: "button",
     className: "folded",
@@ -106,15 +108,16 @@ function preview(button, hit) {
   button.addEventListener("click", stop);
 }
 
-// Loops a hit's moment. If browsers can't play the file, an excerpt with just the moment takes its place.
+// Loops a hit's moment. If this browser can't play the file, an excerpt with just the moment takes its place.
 function loopMoment(video, hit) {
-  const from = hit.playable ? hit.start : 0;
-  const until = hit.playable ? hit.end : hit.end - hit.start;
+  const direct = plays(hit);
+  const from = direct ? hit.start : 0;
+  const until = direct ? hit.end : hit.end - hit.start;
   const again = () => {
     video.currentTime = from;
     video.play().catch(() => {}); // if playing is refused, the preview stays a still picture
   };
-  video.src = hit.playable ? hit.media : hit.excerpt;
+  video.src = api.at(direct ? hit.media : hit.excerpt);
   video.addEventListener("loadedmetadata", again);
   video.addEventListener("ended", again);
   video.addEventListener("timeupdate", () => video.currentTime >= until && again());

@@ -9,6 +9,11 @@ export function clock(seconds) {
   return shown.map((part, place) => (place ? String(part).padStart(2, "0") : part)).join(":");
 }
 
+// With tenths of a second.
+export const exact = (seconds) => `${clock(seconds + 0.05)}.${Math.floor((seconds + 0.05) * 10) % 10}`;
+
+export const nameOf = ({ folder, name }) => (folder ? `${folder}/${name}` : name);
+
 export const span = ({ start, end }) => `${clock(start)} – ${clock(end)}`;
 
 export function length(seconds) {

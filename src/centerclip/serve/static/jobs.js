@@ -1,26 +1,28 @@
-// Indexing from the page: live progress and a stop button. A job continues when the page is closed, and the page
-// follows it again when it is opened.
+// Indexing from the page: a bar at the bottom of the window with live progress, a stop button and the outcome. A job
+// continues when the page is closed, and the page follows it again when it is opened.
 
 import * as api from "./api.js";
 import { byId, plural } from "./format.js";
 import { keep, recall } from "./past.js";
 
-let report = null; // { finished(job), failed(error) }
+let finished = null; // called with a job that has ended
 let source = null;
 
-export async function setUp(callbacks) {
-  report = callbacks;
+export async function setUp(whenFinished) {
+  finished = whenFinished;
   byId("reindex").addEventListener("click", start);
-  byId("job-cancel").addEventListener("click", () => api.cancelIndexing(recall("job", "")).catch(report.failed));
+  byId("job-cancel").addEventListener("click", () => api.cancelIndexing(recall("job", "")).catch(report));
+  byId("job-dismiss").addEventListener("click", () => (byId("job").hidden = true));
   const last = recall("job", "");
   if (last) await resume(last);
 }
 
-async function start() {
+export async function start() {
+  if (source) return; // one is running
   try {
     follow((await api.startIndexing()).job);
   } catch (error) {
-    report.failed(error);
+    report(error);
   }
 }
 
@@ -45,29 +47,38 @@ function follow(id) {
       show(known ? `${job.files} of ${plural(job.total, "new file")}` : "Looking for new files…", known ? job.files / job.total : null);
       return;
     }
-    end();
-    report.finished(job);
+    end(describe(job));
+    finished(job);
   });
   // The browser reconnects by itself unless the server answers that there is no such job.
-  source.addEventListener("error", () => source.readyState === EventSource.CLOSED && end());
+  source.addEventListener("error", () => source.readyState === EventSource.CLOSED && end("The server has stopped this job."));
 }
 
-function end() {
-  source.close();
+const report = (error) => end(error.message);
+
+function end(outcome) {
+  source?.close();
+  source = null;
   keep("job", "");
-  byId("job").hidden = true;
-  byId("reindex").hidden = false;
+  show(outcome, 1);
+  byId("job").classList.add("ended");
+  byId("job-cancel").hidden = true;
+  byId("job-dismiss").hidden = false;
+  byId("reindex").disabled = false;
 }
 
 function show(text, part) {
   byId("job").hidden = false;
-  byId("reindex").hidden = true;
+  byId("job").classList.remove("ended");
+  byId("job-cancel").hidden = false;
+  byId("job-dismiss").hidden = true;
+  byId("reindex").disabled = true;
   byId("job-text").textContent = text;
   if (part === null) byId("job-bar").removeAttribute("value");
   else byId("job-bar").value = part;
 }
 
-export function describe(job) {
+function describe(job) {
   if (job.state === "failed") return job.message;
   const failed = job.states.failed ? `, ${job.states.failed} can't be read` : "";
   const stopped = job.state === "canceled" ? "Stopped: " : "";

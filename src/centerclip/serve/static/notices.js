@@ -17,20 +17,27 @@ export function hide() {
   byId("notice").hidden = true;
 }
 
-// Looks again by itself, so that a library that is being filled appears.
-export function emptyLibrary(again) {
+// Looks again by itself, so that a library that is being filled appears. `roots` are folders that can be indexed from
+// here, with `index`.
+export function emptyLibrary({ command = "centerclip index ~/Videos", roots = [], index, again }) {
+  const here = roots.length > 0;
+  if (!byId("notice").hidden && byId("notice").querySelector("pre")?.textContent === command) {
+    timer = setTimeout(again, AGAIN_AFTER); // and the focus stays where it is
+    return;
+  }
   show(
     "This library is empty",
-    make("p", { text: "Index a folder of videos in a terminal. They appear here one by one:" }),
-    make("pre", { text: "centerclip index ~/Videos" }),
+    ...(here ? [make("button", { type: "button", text: "Look for new videos", on: { click: index } })] : []),
+    make("p", { text: `${here ? "Or index" : "Index"} a folder of videos in a terminal. They appear here one by one:` }),
+    make("pre", { text: command, tabIndex: 0 }),
   );
   timer = setTimeout(again, AGAIN_AFTER);
 }
 
-export function nothing({ filtered, clearFilters }) {
+export function nothing({ filtered, searching, clearFilters }) {
   show(
-    "No moments found",
-    make("p", { text: filtered ? "No results match these filters." : "Try other words, or a picture." }),
+    searching ? "No moments found" : "No videos found",
+    make("p", { text: filtered ? `No ${searching ? "results" : "videos"} match these filters.` : "Try other words, or a picture." }),
     ...(filtered ? [make("button", { type: "button", text: "Clear filters", on: { click: clearFilters } })] : []),
   );
 }

@@ -1,66 +1,77 @@
-// The player: jumps to a moment and loops it, and shows the query's scores along the video under the picture. If
-// browsers can't play the file, it plays excerpts that the server makes.
+// The player: jumps to a moment and loops it, and shows the query's scores along the video under the picture.
 
 import * as api from "./api.js";
-import { byId, clock, make, span } from "./format.js";
+import { byId, clock, exact, make, nameOf, span } from "./format.js";
+import * as playback from "./playback.js";
+import { copy } from "./sharing.js";
+import * as shuttle from "./shuttle.js";
 import { drawTimeline, markCurrent } from "./timeline.js";
 
-const EXCERPT_SECONDS = 12; // of an excerpt outside the moment
 const NEAR = 0.05; // seconds within which two moments count as the same
+const STEP = 1; // seconds per arrow key
+const LONG_STEP = 5;
+const BRIEF = 5000; // ms that a note stays
 
 const dialog = byId("player");
-const video = byId("video");
 const scrub = byId("scrub");
 const chart = byId("curve");
 
 let hit = null; // the hit that is playing
 let moments = []; // of the video, in time order
-let offset = 0; // where in the file `video` begins, in seconds: 0, or the start of an excerpt
-let request = null; // for the curve
+let known = null; // the query's scores along the video
+let request = null; // for them
+let fading = 0; // the timer of a brief note
+let act = null; // { like(hit), moved(hit), closed() }
 
-export function setUp({ like }) {
+export function setUp(actions) {
+  act = actions;
   byId("close").addEventListener("click", close);
   dialog.addEventListener("click", (event) => event.target === dialog && close());
-  dialog.addEventListener("close", clear);
-  dialog.addEventListener("keydown", keys);
-  byId("like").addEventListener("click", () => {
-    const wanted = { ...hit, window_start: hit.start };
-    close();
-    like(wanted);
-  });
-  byId("tokens").addEventListener("click", toggleTokens);
+  dialog.addEventListener("close", closed);
+  addEventListener("keydown", (event) => dialog.open && keys(event));
+  byId("like").addEventListener("click", () => act.like({ ...hit, window_start: hit.start }));
+  byId("copy-link").addEventListener("click", async () => note((await copy(location.href)) ? "Link copied" : "Copy the address of this page", { brief: true }));
+  byId("tokens").addEventListener("click", () => showTokens(byId("tokens-view").hidden));
   byId("tokens-image").addEventListener("error", () => note("Can't show what the model kept."));
   byId("play").addEventListener("click", playOrPause);
-  byId("mute").addEventListener("click", () => (video.muted = !video.muted));
+  byId("mute").addEventListener("click", () => playback.mute(!playback.muted()));
   byId("full").addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : byId("screen").requestFullscreen()));
-  scrub.addEventListener("input", () => seek(Number(scrub.value), { leave: true }));
-  video.addEventListener("click", playOrPause);
-  video.addEventListener("timeupdate", tick);
-  video.addEventListener("ended", goOn);
-  video.addEventListener("error", () => video.hasAttribute("src") && failed());
-  for (const name of ["play", "pause", "volumechange"]) video.addEventListener(name, showState);
+  byId("set-in").addEventListener("click", setIn);
+  byId("set-out").addEventListener("click", setOut);
+  scrub.addEventListener("input", () => go(Number(scrub.value)));
+  byId("screen").addEventListener("click", playOrPause);
+  shuttle.setUp((speed) => (byId("speed").textContent = speed && speed !== 1 ? `${speed}×`.replace("-", "−") : ""));
+  playback.setUp({
+    loops: () => byId("loop").checked,
+    tick,
+    state: showState,
+    converted: () => note("Converted, because this browser can't play the format", { brief: true }),
+    failed: () => note("Can't play this video: it may have been moved or changed after it was indexed."),
+  });
 }
+
+export const isOpen = () => dialog.open;
 
 // `values` is the query for the curve, or null if there is none.
 export async function open(chosen, values) {
   clear();
   hit = { ...chosen };
   moments = [{ start: hit.start, end: hit.end }];
-  byId("player-title").textContent = hit.folder ? `${hit.folder}/${hit.name}` : hit.name;
+  byId("player-title").textContent = nameOf(hit);
   scrub.max = String(hit.duration);
   byId("loop").checked = true;
   chart.classList.toggle("empty", !values);
-  dialog.showModal();
+  if (!dialog.open) dialog.showModal();
   byId("play").focus();
-  seek(hit.start);
-  showMoments(null);
+  playback.open(hit);
+  showMoments();
   if (!values) return;
   request = new AbortController();
   try {
-    const found = await api.curve(hit.video_id, values, request.signal);
-    const known = found.moments.some((moment) => Math.abs(moment.start - hit.start) < NEAR);
-    moments = [...found.moments, ...(known ? [] : moments)].sort((one, other) => one.start - other.start);
-    showMoments(found);
+    known = await api.curve(hit.video_id, values, request.signal);
+    const among = known.moments.some((moment) => same(moment, hit));
+    moments = [...known.moments, ...(among ? [] : moments)].sort((one, other) => one.start - other.start);
+    showMoments();
   } catch (error) {
     if (error.name !== "AbortError") note(error.message);
   }
@@ -68,115 +79,137 @@ export async function open(chosen, values) {
 
 export const close = () => dialog.close();
 
+function closed() {
+  clear();
+  act.closed();
+}
+
 function clear() {
   request?.abort();
-  video.pause();
-  video.removeAttribute("src");
-  video.load();
+  known = null;
+  shuttle.stop();
+  playback.stop();
   showTokens(false);
   note("");
 }
 
-// Jumps to a second of the file. With `leave`, playback may continue outside the moment.
-function seek(seconds, { leave = false } = {}) {
-  if (leave && !inside(seconds)) byId("loop").checked = false;
-  if (hit.playable) load(hit.media, 0);
-  else if (!video.hasAttribute("src") || seconds < offset || seconds >= offset + (video.duration || 0)) loadExcerpt(seconds);
-  const arrive = () => {
-    video.currentTime = Math.max(0, seconds - offset);
-    video.play().catch(() => {}); // if autoplay is refused, there is the button
-  };
-  if (video.readyState >= 1) arrive();
-  else video.addEventListener("loadedmetadata", arrive, { once: true });
-}
-
-function loadExcerpt(seconds) {
-  const [start, end] = inside(seconds) ? [hit.start, hit.end] : [seconds, Math.min(hit.duration, seconds + EXCERPT_SECONDS)];
-  load(api.excerpt(hit.video_id, start, end), start);
-  note("Converted, because browsers can't play this format");
-}
-
-function load(source, begins) {
-  if (video.getAttribute("src") === source) return;
-  offset = begins;
-  video.src = source;
-}
-
+const same = (one, other) => Math.abs(one.start - other.start) < NEAR && Math.abs(one.end - other.end) < NEAR;
 const inside = (seconds) => seconds >= hit.start - NEAR && seconds < hit.end;
 
+// Goes to a second of the file, as it was: playing or not. Outside of the moment, it isn't looped any more.
+function go(seconds, { still = playback.paused() } = {}) {
+  shuttle.stop();
+  const target = Math.max(0, Math.min(seconds, hit.duration));
+  if (!inside(target)) byId("loop").checked = false;
+  playback.seek(target, { still });
+}
+
 function tick() {
-  if (!hit || !dialog.open || !video.readyState) return;
-  const now = offset + video.currentTime;
-  if (byId("loop").checked && now >= hit.end) {
-    seek(hit.start);
-    return;
-  }
+  if (!hit || !dialog.open || !playback.ready()) return;
+  const now = playback.now();
   scrub.value = String(now);
   scrub.setAttribute("aria-valuetext", `${clock(now)} of ${clock(hit.duration)}`);
   byId("player-time").textContent = `${clock(now)} / ${clock(hit.duration)}`;
 }
 
-// At the end of the file, or of an excerpt.
-function goOn() {
-  const now = offset + video.duration;
-  if (byId("loop").checked) seek(hit.start);
-  else if (!hit.playable && now < hit.duration - 0.2) seek(now);
+function playOrPause() {
+  const paused = playback.paused();
+  shuttle.stop();
+  if (paused) playback.play();
+  else playback.pause();
 }
 
-function playOrPause() {
-  if (video.paused) video.play().catch(() => {});
-  else video.pause();
+function pauseShuttle() {
+  shuttle.stop();
+  playback.pause();
 }
 
 function showState() {
-  dialog.classList.toggle("paused", video.paused);
-  dialog.classList.toggle("muted", video.muted);
-  byId("play").setAttribute("aria-label", video.paused ? "Play" : "Pause");
-  byId("mute").setAttribute("aria-pressed", String(video.muted));
+  dialog.classList.toggle("paused", playback.paused());
+  dialog.classList.toggle("muted", playback.muted());
+  byId("play").setAttribute("aria-label", playback.paused() ? "Play" : "Pause");
+  byId("mute").setAttribute("aria-pressed", String(playback.muted()));
 }
 
+// Plays another moment of the video.
 function jump(moment) {
   if (!moment) return;
-  hit = { ...hit, start: moment.start, end: moment.end };
+  shuttle.stop();
   byId("loop").checked = true;
+  change(moment.start, moment.end);
+  playback.seek(hit.start);
+}
+
+function change(start, end) {
+  Object.assign(hit, { start, end });
+  playback.narrow(start, end);
   showTokens(false);
   mark();
-  seek(hit.start);
+  act.moved(hit);
 }
 
-const place = () => moments.findIndex((moment) => Math.abs(moment.start - hit.start) < NEAR);
+// Like the in and out points of an editor: a point beyond the other one moves that to the end of the file.
+function setIn() {
+  const now = playback.now();
+  change(now, now < hit.end - NEAR ? hit.end : hit.duration);
+}
+
+function setOut() {
+  const now = Math.max(playback.now(), 2 * NEAR);
+  change(now > hit.start + NEAR ? hit.start : 0, now);
+}
+
+const place = () => moments.findIndex((moment) => same(moment, hit));
+const next = () => moments.find((moment) => moment.start > hit.start + NEAR);
+const previous = () => moments.findLast((moment) => moment.start < hit.start - NEAR);
 
 function keys(event) {
-  const pressed = event.target.matches("button, input") && event.key === " ";
-  if (pressed || event.ctrlKey || event.metaKey || event.altKey) return;
-  const act = {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === " " && event.target.matches("button, input:not([type=range])")) return;
+  const step = event.shiftKey ? LONG_STEP : STEP;
+  const frame = 1 / (hit.frame_rate || 25);
+  const chosen = {
     " ": playOrPause,
-    n: () => jump(moments[place() + 1]),
-    p: () => jump(moments[place() - 1]),
-    l: () => byId("loop").click(),
+    ArrowLeft: () => go(playback.now() - step),
+    ArrowRight: () => go(playback.now() + step),
+    ArrowUp: () => jump(previous()),
+    ArrowDown: () => jump(next()),
+    ",": () => go(playback.now() - frame, { still: true }),
+    ".": () => go(playback.now() + frame, { still: true }),
+    Home: () => go(hit.start),
+    End: () => go(hit.end - frame),
+    j: shuttle.backward,
+    k: pauseShuttle,
+    l: shuttle.forward,
+    i: setIn,
+    o: setOut,
+    n: () => jump(next()),
+    p: () => jump(previous()),
+    r: () => byId("loop").click(),
     m: () => byId("mute").click(),
     f: () => byId("full").click(),
-  }[event.key];
-  if (!act) return;
+  }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!chosen) return;
   event.preventDefault();
-  act();
+  chosen();
 }
 
-function showMoments(curve) {
-  drawTimeline(chart, { duration: hit.duration, moments: curve ? moments : [], curve });
+function showMoments() {
   byId("moments").hidden = moments.length < 2;
   byId("moments").replaceChildren(...moments.map((moment) =>
     make("button", { type: "button", className: "quiet", text: span(moment), set: { "aria-label": `Moment ${span(moment)}` }, on: { click: () => jump(moment) } })));
   mark();
 }
 
+// Shows which moment is current; it may be one that the visitor has chosen.
 function mark() {
   const at = place();
-  markCurrent(chart, moments[at]?.start);
+  const drawn = at < 0 ? [...moments, hit] : moments;
+  drawTimeline(chart, { duration: hit.duration, moments: known || at < 0 ? drawn : [], curve: known });
+  markCurrent(chart, hit.start);
+  byId("player-range").textContent = `${exact(hit.start)} – ${exact(hit.end)}`;
   for (const [number, button] of [...byId("moments").children].entries()) button.setAttribute("aria-pressed", String(number === at));
 }
-
-const toggleTokens = () => showTokens(byId("tokens-view").hidden);
 
 function showTokens(shown) {
   byId("tokens-view").hidden = !shown;
@@ -188,18 +221,10 @@ function showTokens(shown) {
   picture.addEventListener("load", () => byId("tokens-view").scrollIntoView({ block: "nearest" }), { once: true });
 }
 
-// If this browser lacks the codec after all, it gets excerpts.
-function failed() {
-  if (!hit.playable) {
-    note("Can't play this video: it may have been moved or changed after it was indexed.");
-    return;
-  }
-  hit.playable = false;
-  video.removeAttribute("src");
-  seek(hit.start);
-}
-
-function note(text) {
+// Says something over the picture; `brief` if it needn't stay.
+function note(text, { brief = false } = {}) {
+  clearTimeout(fading);
   byId("player-note").textContent = text;
   byId("player-note").hidden = !text;
+  if (brief) fading = setTimeout(note, BRIEF, "");
 }

@@ -1,14 +1,14 @@
-// The grid of cards, one per video even if its moments are on several pages; arrow keys move through it.
+// The grid of cards, one per content even if its moments are on several pages; arrow keys move through it.
 
 import { card } from "./cards.js";
-import { byId } from "./format.js";
+import { byId, nameOf } from "./format.js";
 
 const grid = byId("results");
 let shown = new Map(); // video id -> its hits and its card
 
 export function setUp() {
   grid.addEventListener("keydown", (event) => {
-    const cards = [...grid.querySelectorAll(".open")];
+    const cards = [...grid.querySelectorAll(".card > .open")];
     const at = cards.indexOf(event.target);
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() }[event.key];
     if (at < 0 || !step) return;
@@ -22,22 +22,28 @@ export function clear() {
   shown = new Map();
 }
 
-export function append(hits, act) {
+// Adds moments, or with `whole` videos, of which those with the same content are copies.
+export function append(hits, act, { whole = false } = {}) {
   const groups = new Map();
   for (const hit of hits) groups.set(hit.video_id, [...(groups.get(hit.video_id) ?? []), hit]);
   for (const [id, found] of groups) {
     const before = shown.get(id);
     const all = [...(before?.hits ?? []), ...found];
-    const element = card(all, act);
+    const element = card(whole ? [withCopies(all)] : all, act);
     if (before) before.element.replaceWith(element);
     else grid.append(element);
     shown.set(id, { hits: all, element });
   }
 }
 
+const withCopies = ([first, ...others]) => ({ ...first, copies: others.map(nameOf) });
+
 export const counts = () => ({
   videos: shown.size,
   moments: [...shown.values()].reduce((total, { hits }) => total + hits.length, 0),
 });
+
+// Whether there is a hit, and none is more than a weak one.
+export const onlyWeak = () => shown.size > 0 && [...shown.values()].every(({ hits }) => hits.every((hit) => hit.weak));
 
 const columns = () => getComputedStyle(grid).gridTemplateColumns.split(" ").length;

@@ -4,8 +4,9 @@ import { draw } from "./format.js";
 
 const WIDTH = 1000;
 const HEIGHT = 70;
+const MARGIN = 4; // above the highest and below the lowest score
 
-// Scaled from the video's lowest to its highest score, since cosines of different queries aren't comparable.
+// One scale for all videos of a query: from what an unrelated window scores up to the best hit in the library.
 export function drawTimeline(chart, { duration, moments, curve }) {
   const x = (seconds) => ((WIDTH * Math.min(seconds, duration)) / duration).toFixed(1);
   const bands = moments.map(({ start, end }) =>
@@ -13,10 +14,9 @@ export function drawTimeline(chart, { duration, moments, curve }) {
   chart.replaceChildren(...bands, ...(curve?.scores.length ? lines(curve, x) : []));
 }
 
-function lines({ times, scores }, x) {
-  const low = Math.min(...scores);
-  const range = Math.max(...scores) - low || 1;
-  const y = (score) => (HEIGHT - 10 - ((HEIGHT - 20) * (score - low)) / range).toFixed(1);
+function lines({ times, scores, low, high }, x) {
+  const part = (score) => Math.min(1, Math.max(0, (score - low) / (high - low || 1)));
+  const y = (score) => (HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * part(score)).toFixed(1);
   const steps = times.map(([start, end], place) => `${x(start)},${y(scores[place])} ${x(end)},${y(scores[place])}`).join(" ");
   return [
     draw("polygon", { class: "area", points: `0,${HEIGHT} ${steps} ${WIDTH},${HEIGHT}` }),

@@ -83,7 +83,7 @@ function operation(path, method, described, all) {
 
 const main = document.querySelector("#operations");
 try {
-  const api = await (await fetch("/openapi.json")).json();
+  const api = await (await fetch("openapi.json")).json();
   document.querySelector("#about").textContent = api.info.description;
   const all = api.components.schemas;
   const sections = new Map();

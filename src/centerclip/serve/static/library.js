@@ -1,0 +1,25 @@
+// The panel about the library: its figures, its folders, what can't be read.
+
+import { byId, length, make, plural } from "./format.js";
+
+const ROOTS = 3; // that are named
+
+export function show(library) {
+  const { model } = library;
+  const toy = model.nano ? ", a toy model that only knows drawn videos" : "";
+  byId("library-figures").textContent = `${plural(library.videos, "video")}, ${length(library.seconds)}. Model ${model.name}${toy}.`;
+  const more = library.roots.length - ROOTS;
+  const named = library.roots.slice(0, ROOTS).join(", ");
+  byId("library-roots").textContent = named ? `Folders: ${named}${more > 0 ? ` and ${more} more` : ""}` : "";
+  byId("library-roots").title = library.roots.join("\n");
+}
+
+export const hide = () => byId("library").matches(":popover-open") && byId("library").hidePopover();
+
+export function showFailures(failed, { fresh }) {
+  const list = byId("failures").querySelector("ul");
+  if (fresh) list.replaceChildren();
+  list.append(...failed.map((video) => make("li", {}, [make("b", { text: video.name }), `: ${video.reason}`])));
+  byId("failures").hidden = !list.childElementCount;
+  byId("failures").querySelector("summary").textContent = `${plural(list.childElementCount, "file")} can't be read`;
+}
