@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import filecmp
+import mmap
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,7 +15,7 @@ from centerclip.clips.looking import failed
 from centerclip.clips.moment import Moment, clip_name
 from centerclip.errors import VideoError
 from centerclip.records import Failed
-from centerclip.video import Cut, cut_clip
+from centerclip.video import Cut, content_id, cut_clip
 
 __all__ = ["Clip", "cut", "cut_moments"]
 
@@ -53,8 +53,8 @@ def cut(path: Path, start: float, end: float, target: Path) -> Cut:
 def cut_moments(moments: Sequence[Moment], folder: Path) -> Iterator[Clip | Failed]:
     """Cut each moment to a file in a folder, named by `clip_name`.
 
-    A file that is there stays as it is: if it is the same clip, it counts as the clip's own; otherwise the
-    clip gets a number. A moment that can't be cut doesn't stop the others.
+    A file that is there stays as it is: if it is a clip of the same moment, by its metadata, it counts as the
+    clip's own; otherwise the clip gets a number. A moment that can't be cut doesn't stop the others.
 
     Args:
         moments: the name of a clip has the moment's rank.
@@ -79,16 +79,33 @@ def cut_moments(moments: Sequence[Moment], folder: Path) -> Iterator[Clip | Fail
 
 def _cut_into(folder: Path, moment: Moment, name: str) -> Clip:
     first = folder / name
+    mark = _mark(moment)
     with _part_of(first) as part:
-        made = cut_clip(moment.path, part, start=moment.start, end=moment.end)
+        made = cut_clip(moment.path, part, start=moment.start, end=moment.end, comment=mark)
         for number in count(1):
             target = first if number == 1 else first.with_stem(f"{first.stem} ({number})")
             with suppress(FileExistsError):
                 give_name(part, target)
                 return Clip(moment, target, made)
-            if target.is_file() and filecmp.cmp(part, target, shallow=False):
+            if _contains(target, mark):
                 return Clip(moment, target, made)
     raise AssertionError("unreachable")
+
+
+def _mark(moment: Moment) -> str:
+    """What tells that a clip is of this moment: encoding it again doesn't always give the same bytes."""
+    try:
+        return f"{content_id(moment.path)} {moment.start:.3f} {moment.end:.3f}"
+    except VideoError:
+        return ""  # cutting it will tell why it can't be read
+
+
+def _contains(file: Path, text: str) -> bool:
+    try:
+        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content.find(text.encode()) >= 0
+    except (OSError, ValueError):  # a folder, or an empty file
+        return False
 
 
 @contextmanager

@@ -54,6 +54,7 @@ class _Cut:
     media: Media
     times: NDArray[np.float64]
     kind: str
+    comment: str
 
     @property
     def start(self) -> float:
@@ -65,7 +66,13 @@ class _Cut:
 
 
 def encode_clip(
-    source: Path, target: Path, *, start: float, end: float, tick: Callable[[], None] = lambda: None
+    source: Path,
+    target: Path,
+    *,
+    start: float,
+    end: float,
+    comment: str = "",
+    tick: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Cut a clip in this process; see `centerclip.video.cut_clip`, and `DirectReader` for `tick`.
 
@@ -75,7 +82,7 @@ def encode_clip(
     try:
         with open_reader(source, tick=tick) as reader:
             times = reader.times(start, end)
-            cut = _Cut(reader, read_media(reader), times, _FORMATS[target.suffix.lower()])
+            cut = _Cut(reader, read_media(reader), times, _FORMATS[target.suffix.lower()], comment)
             begin = None
             if reader.facts.codec in _PICTURES[cut.kind]:
                 begin = _try_copy(cut, target)
@@ -112,6 +119,8 @@ def _write(cut: _Cut, target: Path, known: Known | None = None) -> tuple[float, 
             video = opened.enter_context(copied)
         sound = Sound(path, written, _SOUNDS[cut.kind])
         _tag(cut.media, written, video.begin)
+        if cut.comment:
+            written.metadata["comment"] = cut.comment
         heard = sound.packets(video.origin, video.begin, cut.end)
         for _, packet in merge(video.packets, heard, key=itemgetter(0)):
             written.mux(packet)

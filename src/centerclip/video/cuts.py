@@ -40,7 +40,7 @@ def cut_excerpt(path: Path, target: Path, *, start: float, end: float) -> None:
     _ask(path, {"do": "excerpt", **_span(target, start, end)})
 
 
-def cut_clip(path: Path, target: Path, *, start: float, end: float) -> Cut:
+def cut_clip(path: Path, target: Path, *, start: float, end: float, comment: str = "") -> Cut:
     """Write a clip in full quality: the frames shown from `start` to `end`, with all sound tracks.
 
     Pictures are copied if a key frame lies at the start or up to half a second before it, where the clip then
@@ -53,6 +53,7 @@ def cut_clip(path: Path, target: Path, *, start: float, end: float) -> Cut:
         target: written over if it exists. Ends with .mp4, or with .mov, into which professional formats and
             uncompressed sound can be copied.
         start, end: seconds from the first frame, start < end.
+        comment: is noted in the clip's metadata.
 
     Raises:
         VideoError: the file can't be decoded, or the clip can't be written.
@@ -62,7 +63,7 @@ def cut_clip(path: Path, target: Path, *, start: float, end: float) -> Cut:
         raise ValueError(f"a clip is an .mp4 or .mov file, not {target.name!r}")
     if not 0 <= start < end:
         raise ValueError(f"a clip must have a start >= 0 and a later end, not {start} and {end}")
-    return Cut(**_ask(path, {"do": "clip", **_span(target, start, end)}))
+    return Cut(**_ask(path, {"do": "clip", **_span(target, start, end), "comment": comment}))
 
 
 def cut_part(

@@ -191,10 +191,12 @@ class _Worker:
         encode_excerpt(Path(path), Path(target), start=start, end=end, tick=self._tick)
         self._channel.send({})
 
-    def _clip(self, data: bytes, path: str, target: str, start: float, end: float) -> None:
+    def _clip(self, data: bytes, path: str, target: str, start: float, end: float, comment: str) -> None:
         from centerclip.video.clip import encode_clip
 
-        self._channel.send(encode_clip(Path(path), Path(target), start=start, end=end, tick=self._tick))
+        span: dict[str, Any] = {"start": start, "end": end}
+        made = encode_clip(Path(path), Path(target), **span, comment=comment, tick=self._tick)
+        self._channel.send(made)
 
     def _media(self, data: bytes, path: str) -> None:
         from centerclip.video.describing import read_media

@@ -85,7 +85,7 @@ def test_a_clip_that_fails_costs_only_itself_and_leaves_nothing(tmp_path: Path) 
 def test_a_clip_appears_only_once_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     film = make_video(tmp_path / "film.mp4")
 
-    def full(path: Path, target: Path, *, start: float, end: float) -> None:
+    def full(path: Path, target: Path, **_: object) -> None:
         target.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
