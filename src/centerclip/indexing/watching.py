@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 from centerclip.index import FileStamp
 from centerclip.index.schema import stored_path
 from centerclip.indexing.mounts import is_on_network
+from centerclip.subtitles import SUBTITLE_SUFFIXES
 from centerclip.video import VIDEO_SUFFIXES
 
 if TYPE_CHECKING:
@@ -167,7 +168,8 @@ class FolderWatch:
         if any(part.startswith(".") for part in inside):
             return False
         suffix = os.path.splitext(path)[1].lower()
-        return not inside or suffix in VIDEO_SUFFIXES or not suffix or not os.path.isfile(path)
+        counts = suffix in VIDEO_SUFFIXES or suffix in SUBTITLE_SUFFIXES
+        return not inside or counts or not suffix or not os.path.isfile(path)
 
     def _roots_changed(self) -> bool:
         """Notice roots that vanished, came back or were replaced, of which there are no reliable events."""

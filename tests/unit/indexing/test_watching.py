@@ -100,6 +100,7 @@ def test_an_endless_burst_is_acted_on(folder: Path, clock: Clock) -> None:
         ("a.mp4", True),
         ("a.MKV", True),
         ("notes.txt", False),
+        ("film.en.srt", True),
         (".hidden/a.mp4", False),
         (".a.mp4.part", False),
         ("index/windows.lance/x.mp4", False),
@@ -113,7 +114,7 @@ def test_an_endless_burst_is_acted_on(folder: Path, clock: Clock) -> None:
 def test_only_changes_that_may_concern_videos_count(
     folder: Path, clock: Clock, name: str, counts: bool
 ) -> None:
-    if name == "notes.txt":
+    if name in ("notes.txt", "film.en.srt"):
         write(folder / name)
     clock.at(1.0, lambda: Path(os.path.normpath(folder / name)))
     clock.at(30.0, lambda: setattr(clock, "is_stopped", True))
