@@ -43,6 +43,8 @@ export const video = (id) => call(path("api", "videos", id));
 export const search = (values, signal) => call(`/api/search?${query(values)}`, { signal });
 export const curve = (id, values, signal) => call(`${path("api", "videos", id, "curve")}?${query(values)}`, { signal });
 
+export const cues = (id, signal) => call(path("api", "videos", id, "cues"), { signal });
+
 export function searchByFile(file, words, values, signal) {
   const form = new FormData();
   form.append("file", file);

@@ -14,6 +14,7 @@ import * as sample from "./sample.js";
 
 const PAGE = 24;
 const FOOTAGE_PAGE = 48;
+const PLACEHOLDER = byId("query").placeholder;
 const EXCERPT = 12; // seconds of a video that a preview plays
 const NO_SEARCH = { q: "", file: null, like: "", start: "", moment: null };
 
@@ -33,6 +34,7 @@ const act = {
     player.close();
     byId("results").focus({ preventScroll: true });
   },
+  heard: () => Boolean(library?.cues),
 };
 
 const momentOf = ({ video_id, start, end }) => ({ video_id, start, end });
@@ -212,6 +214,8 @@ async function loadLibrary() {
   }
   libraryPanel.show(library);
   filters.showFolders(library.folders);
+  byId("spoken-help").hidden = !library.cues;
+  byId("query").placeholder = library.cues ? 'Describe the moment, or spoken:"what is said"' : PLACEHOLDER;
   byId("examples").replaceChildren(...library.examples.map((text) =>
     make("button", { type: "button", className: "quiet", text, on: { click: () => go({ ...view, ...NO_SEARCH, q: text }) } })));
 }

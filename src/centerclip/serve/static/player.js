@@ -6,6 +6,7 @@ import * as playback from "./playback.js";
 import { copy } from "./sharing.js";
 import * as shuttle from "./shuttle.js";
 import { drawTimeline, markCurrent } from "./timeline.js";
+import * as words from "./words.js";
 
 const NEAR = 0.05; // seconds within which two moments count as the same
 const STEP = 1; // seconds per arrow key
@@ -41,10 +42,12 @@ export function setUp(actions) {
   scrub.addEventListener("input", () => go(Number(scrub.value)));
   byId("screen").addEventListener("click", playOrPause);
   shuttle.setUp((speed) => (byId("speed").textContent = speed && speed !== 1 ? `${speed}×`.replace("-", "−") : ""));
+  words.setUp({ go: (seconds) => go(seconds), failed: note });
   playback.setUp({
     loops: () => byId("loop").checked,
     tick,
     state: showState,
+    placed: words.place,
     converted: () => note("Converted, because this browser can't play the format", { brief: true }),
     failed: () => note("Can't play this video: it may have been moved or changed after it was indexed."),
   });
@@ -64,11 +67,13 @@ export async function open(chosen, values) {
   if (!dialog.open) dialog.showModal();
   byId("play").focus();
   playback.open(hit);
+  words.open(hit);
   showMoments();
   if (!values) return;
   request = new AbortController();
   try {
     known = await api.curve(hit.video_id, values, request.signal);
+    chart.classList.toggle("empty", !known.scores.length); // words have no curve
     const among = known.moments.some((moment) => same(moment, hit));
     moments = [...known.moments, ...(among ? [] : moments)].sort((one, other) => one.start - other.start);
     showMoments();
@@ -87,6 +92,7 @@ function closed() {
 function clear() {
   request?.abort();
   known = null;
+  words.clear();
   shuttle.stop();
   playback.stop();
   showTokens(false);
@@ -185,6 +191,7 @@ function keys(event) {
     o: setOut,
     n: () => jump(next()),
     p: () => jump(previous()),
+    c: words.toggle,
     r: () => byId("loop").click(),
     m: () => byId("mute").click(),
     f: () => byId("full").click(),
@@ -207,6 +214,7 @@ function mark() {
   const drawn = at < 0 ? [...moments, hit] : moments;
   drawTimeline(chart, { duration: hit.duration, moments: known || at < 0 ? drawn : [], curve: known });
   markCurrent(chart, hit.start);
+  words.list(hit);
   byId("player-range").textContent = `${exact(hit.start)} – ${exact(hit.end)}`;
   for (const [number, button] of [...byId("moments").children].entries()) button.setAttribute("aria-pressed", String(number === at));
 }
