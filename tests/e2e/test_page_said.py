@@ -63,7 +63,7 @@ def test_cards_and_player_show_the_words_that_were_found(visit: Open, talking: s
     page.evaluate("video.currentTime = 22")
     page.wait_for_function("() => !video.seeking && document.getElementById('scrub').value > 21.9")
     page.keyboard.press("o")
-    expect(page.locator("#words-title")).to_have_text("Said in this moment")
+    expect(page.locator("#words-title")).to_have_text("Said in this moment:")
     expect(page.locator("#words-list button")).to_have_count(2)
     assert faults_by_axe(page) == []
 

@@ -11,6 +11,7 @@ import * as past from "./past.js";
 import * as player from "./player.js";
 import * as results from "./results.js";
 import * as sample from "./sample.js";
+import * as selection from "./selection.js";
 
 const PAGE = 24;
 const FOOTAGE_PAGE = 48;
@@ -245,6 +246,7 @@ if (view.q) byId("query").value = view.q;
 setUpSearch();
 showPast();
 results.setUp();
+selection.setUp({ title: () => view.q });
 filters.setUp(async (values) => {
   const typed = byId("query").value;
   const shown = go({ ...view, ...values });

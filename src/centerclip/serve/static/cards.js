@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { clock, draw, length, make, plural, span } from "./format.js";
 import { plays } from "./formats.js";
 import * as reasons from "./reasons.js";
+import * as selection from "./selection.js";
 
 const PREVIEW_AFTER = 250; // ms, so that a passing pointer starts nothing
 const SIMILAR = "M4 5h9v9H4zM17 10h3v10H10v-3"; // two frames, one behind the other
@@ -13,7 +14,7 @@ export function card(hits, act) {
   const [best, ...others] = hits;
   const whole = best.strength == null; // a video of the library, not a search result
   const label = whole ? `Play ${best.name}` : `Play ${best.name} from ${clock(best.start)} to ${clock(best.end)}`;
-  const item = make("li", { className: "card" }, [picture(best, label, act), about(best, act)]);
+  const item = make("li", { className: "card" }, [picture(best, label, act), selection.box(best), about(best, act)]);
   if (others.length) item.append(...folded(others, act));
   return item;
 }
@@ -73,7 +74,10 @@ const measure = ({ reasons: why, score }) => `${why.includes("seen") ? "cosine" 
 
 function folded(hits, act) {
   const list = make("div", { className: "others", hidden: true }, hits.map((hit) =>
-    picture(hit, `Play ${hit.name} from ${clock(hit.start)} to ${clock(hit.end)}`, act)));
+    make("div", { className: "cell" }, [
+      picture(hit, `Play ${hit.name} from ${clock(hit.start)} to ${clock(hit.end)}`, act),
+      selection.box(hit),
+    ])));
   const toggle = make("button", {
     type: "button",
     className: "folded",

@@ -1,7 +1,8 @@
 // The player: jumps to a moment and loops it, and shows the query's scores along the video under the picture.
 
 import * as api from "./api.js";
-import { byId, clock, exact, make, nameOf, span } from "./format.js";
+import { saveClip } from "./downloads.js";
+import { byId, clock, exact, make, nameOf, span, timestamp } from "./format.js";
 import * as playback from "./playback.js";
 import { copy } from "./sharing.js";
 import * as shuttle from "./shuttle.js";
@@ -31,7 +32,10 @@ export function setUp(actions) {
   dialog.addEventListener("close", closed);
   addEventListener("keydown", (event) => dialog.open && keys(event));
   byId("like").addEventListener("click", () => act.like({ ...hit, window_start: hit.start }));
-  byId("copy-link").addEventListener("click", async () => note((await copy(location.href)) ? "Link copied" : "Copy the address of this page", { brief: true }));
+  byId("download").addEventListener("click", download);
+  offer("copy-link", () => location.href, "Link copied");
+  offer("copy-path", () => nameOf(hit), "Path copied, as it is in the library");
+  offer("copy-times", () => `${timestamp(hit.start)} – ${timestamp(hit.end)}`, "Start and end copied");
   byId("tokens").addEventListener("click", () => showTokens(byId("tokens-view").hidden));
   byId("tokens-image").addEventListener("error", () => note("Can't show what the model kept."));
   byId("play").addEventListener("click", playOrPause);
@@ -85,6 +89,7 @@ export async function open(chosen, values) {
 export const close = () => dialog.close();
 
 function closed() {
+  if (dialog.open) return; // it was opened again before the event arrived
   clear();
   act.closed();
 }
@@ -192,6 +197,7 @@ function keys(event) {
     n: () => jump(next()),
     p: () => jump(previous()),
     c: words.toggle,
+    d: () => byId("download").click(),
     r: () => byId("loop").click(),
     m: () => byId("mute").click(),
     f: () => byId("full").click(),
@@ -199,6 +205,23 @@ function keys(event) {
   if (!chosen) return;
   event.preventDefault();
   chosen();
+}
+
+function offer(id, text, done) {
+  byId(id).addEventListener("click", async () => note((await copy(text())) ? done : "This browser doesn't let pages copy", { brief: true }));
+}
+
+// Saves the moment as it is set now.
+async function download() {
+  byId("download").disabled = true;
+  note("Cutting the clip…");
+  try {
+    await saveClip(hit);
+    note("The clip is cut, and being saved", { brief: true });
+  } catch (error) {
+    note(error.message);
+  }
+  byId("download").disabled = false;
 }
 
 function showMoments() {

@@ -95,9 +95,14 @@ export function list(chosen) {
   const heard = cues.filter((cue) => cue.end > moment.start && cue.start < moment.end);
   panel.hidden = !heard.length;
   const same = found && Math.abs(found.start - moment.start) < NEAR && Math.abs(found.end - moment.end) < NEAR;
-  byId("words-title").textContent = (same && label(found.reasons ?? [])) || "Said in this moment";
+  byId("words-title").textContent = title((same && found.reasons) || []);
   byId("words-list").replaceChildren(...heard.slice(0, MOST).map(item));
   if (heard.length > MOST) byId("words-list").append(make("li", { className: "soft", text: `and ${heard.length - MOST} more` }));
+}
+
+function title(reasons) {
+  if (reasons.includes("said")) return label(reasons);
+  return reasons.length ? "Seen. Said in this moment:" : "Said in this moment:";
 }
 
 function item(cue) {
