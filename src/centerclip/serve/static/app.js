@@ -2,6 +2,7 @@
 
 import * as address from "./address.js";
 import * as api from "./api.js";
+import * as dates from "./dates.js";
 import * as filters from "./filters.js";
 import { byId, make, plural } from "./format.js";
 import * as jobs from "./jobs.js";
@@ -49,7 +50,7 @@ function queryOf(hit) {
 
 const isSearching = () => Boolean(view.file || view.q || view.like);
 const isFiltered = () => address.narrowing(view).length > 0;
-const filterValues = () => Object.fromEntries(address.FILTERS.map((name) => [name, view[name]]));
+const filterValues = () => Object.fromEntries(["sort", ...address.FILTERS].map((name) => [name, view[name]]));
 
 // Shows another view because the visitor asked for it, from its top.
 async function go(changed) {
@@ -100,6 +101,7 @@ async function show() {
   byId("remark").hidden = true;
   byId("welcome").hidden = searching || !library?.videos;
   filters.show(view, { searching });
+  dates.show(view, { searching, choose: (days) => go({ ...view, ...days }) });
   sample.show(view, () => go({ ...view, file: null, like: "", start: "" }));
   running.abort();
   running = new AbortController();
@@ -209,7 +211,7 @@ async function start() {
 
 async function loadLibrary() {
   try {
-    library = await api.stats();
+    [library] = await Promise.all([api.stats(), dates.load()]);
   } catch {
     return; // the next request reports it
   }

@@ -1,6 +1,7 @@
 // One card per video: its best moment, a preview while it is pointed at, and its other moments folded below.
 
 import * as api from "./api.js";
+import { day } from "./dates.js";
 import { clock, draw, length, make, plural, span } from "./format.js";
 import { plays } from "./formats.js";
 import * as reasons from "./reasons.js";
@@ -35,7 +36,7 @@ function about(hit, act) {
   return make("div", { className: "about" }, [
     make("div", {}, [
       make("p", { className: "name", text: hit.name, title: hit.name }),
-      make("p", { className: "soft", text: facts(hit, act).join(" · ") }),
+      make("p", { className: "soft facts", text: facts(hit, act).join(" · ") }),
       ...reasons.line(hit),
       ...hit.copies.map((name) => make("p", { className: "soft copy", text: `also ${name}`, title: name })),
     ]),
@@ -44,7 +45,7 @@ function about(hit, act) {
 }
 
 // What a card says about its file. Where nobody speaks in the whole library, all hits are seen.
-const facts = (hit, act) => [hit.folder, length(hit.duration), act.heard() && onlySeen(hit) && "seen"].filter(Boolean);
+const facts = (hit, act) => [hit.folder, length(hit.duration), day(hit), act.heard() && onlySeen(hit) && "seen"].filter(Boolean);
 const onlySeen = ({ reasons: why = [] }) => why.includes("seen") && why.length === 1;
 
 // The buttons beside it.
