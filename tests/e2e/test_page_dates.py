@@ -1,4 +1,4 @@
-"""Dates of recording on the page, and files that aren't there any more."""
+"""Dates of recording on the page, and files that are not there any more."""
 
 from __future__ import annotations
 
@@ -93,3 +93,38 @@ def test_dates_fit_on_a_phone(visit: Open, dated: str) -> None:
     assert sideways(page) == 0
     search(page, "a long sentence about a video that many people may know, and see")
     assert sideways(page) == 0
+
+
+def test_missing_files_say_so_and_can_be_forgotten(visit: Open, small: VideoEncoder, tmp_path: Path) -> None:
+    videos, index = make_dated(tmp_path / "videos"), VideoIndex(tmp_path / "index")
+    fill(small, index, videos)
+    with serving(index, small, cache_folder=tmp_path / "cache", folders=(videos,)) as address:
+        (videos / "may.mp4").unlink()
+        opened = visit(address)
+        opened.expected = "410"
+        page = opened.page
+        card = cards(page).filter(has_text="may.mp4")
+        expect(card).to_contain_text("file missing")
+        assert cards(page).filter(has_text="file missing").count() == 1
+        assert faults_by_axe(page) == []
+        card.locator(".open").click()
+        expect(page.locator("#player-note")).to_contain_text("may.mp4 isn't there")
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Library").click()
+        page.get_by_role("button", name="Look for new videos").click()
+        expect(page.locator("#job-text")).to_have_text("Nothing new, 1 file missing.")
+        page.get_by_role("button", name="Forget missing files").click()
+        expect(page.locator("#job-text")).to_have_text("Nothing new, 1 file forgotten.")
+        expect(cards(page)).to_have_count(2)
+        page.goto("about:blank")
+
+
+def test_the_panel_says_that_the_library_is_watched(visit: Open, small: VideoEncoder, tmp_path: Path) -> None:
+    videos, index = make_dated(tmp_path / "videos"), VideoIndex(tmp_path / "index")
+    fill(small, index, videos)
+    watched = serving(index, small, cache_folder=tmp_path / "cache", folders=(videos,), watch=True)
+    with watched as address:
+        page = visit(address).page
+        page.get_by_role("button", name="Library").click()
+        expect(page.locator("#library-watching")).to_contain_text("by itself")
+        page.goto("about:blank")

@@ -64,7 +64,7 @@ export function searchByFile(file, words, values, signal) {
   return call(`/api/search?${query(values)}`, { method: "POST", body: form, signal });
 }
 
-export const startIndexing = () => call("/api/index", withJson({}));
+export const startIndexing = (wanted) => call("/api/index", withJson(wanted));
 export const indexJob = (job) => call(path("api", "index", job));
 export const cancelIndexing = (job) => call(path("api", "index", job), { method: "DELETE" });
 export const followIndexing = (job) => new EventSource(at(`${path("api", "index", job)}/events`));
@@ -80,3 +80,6 @@ export const tokensPicture = (id, seconds) => at(`${path("api", "videos", id, "t
 export async function prepare(address) {
   await ask(address, { method: "HEAD" }).catch(() => ask(address));
 }
+
+// Why the server doesn't give a file; empty if it does.
+export const whyNot = (address) => ask(address, { headers: { Range: "bytes=0-0" } }).then(() => "", (error) => error.message);

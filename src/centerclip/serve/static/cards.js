@@ -15,7 +15,7 @@ export function card(hits, act) {
   const [best, ...others] = hits;
   const whole = best.strength == null; // a video of the library, not a search result
   const label = whole ? `Play ${best.name}` : `Play ${best.name} from ${clock(best.start)} to ${clock(best.end)}`;
-  const item = make("li", { className: "card" }, [picture(best, label, act), selection.box(best), about(best, act)]);
+  const item = make("li", { className: best.missing ? "card missing" : "card" }, [picture(best, label, act), selection.box(best), about(best, act)]);
   if (others.length) item.append(...folded(others, act));
   return item;
 }
@@ -26,9 +26,9 @@ function picture(hit, label, act) {
   const button = make("button", { type: "button", className: "open", on: { click: () => act.open(hit) }, set: { "aria-label": label } }, [
     make("img", { src: api.at(hit.thumbnail), alt: "", loading: "lazy", decoding: "async" }),
     make("span", { className: "span", text: whole ? clock(hit.duration) : span(hit) }),
-    ...(whole ? [] : strength(hit)),
+    ...mark(hit),
   ]);
-  preview(button, hit);
+  if (!hit.missing) preview(button, hit);
   return button;
 }
 
@@ -59,6 +59,11 @@ function actions(hit, act) {
     on: { click: () => act.like(hit) },
   }, [icon]);
   return [like];
+}
+
+function mark(hit) {
+  if (hit.missing) return [make("span", { className: "gone", text: "file missing", title: "Moved, deleted, or on a disk that isn't connected" })];
+  return hit.strength == null ? [] : strength(hit);
 }
 
 // A weak match gets a word instead of a bar, whose length is relative to the best hit, however weak that is.

@@ -53,7 +53,7 @@ export function setUp(actions) {
     state: showState,
     placed: words.place,
     converted: () => note("Converted, because this browser can't play the format", { brief: true }),
-    failed: () => note("Can't play this video: it may have been moved or changed after it was indexed."),
+    failed: explain,
   });
 }
 
@@ -250,6 +250,13 @@ function showTokens(shown) {
   picture.alt = `Frames around ${clock(hit.start)}, with the patches that the model dropped dimmed`;
   picture.src = api.tokensPicture(hit.video_id, hit.start);
   picture.addEventListener("load", () => byId("tokens-view").scrollIntoView({ block: "nearest" }), { once: true });
+}
+
+// Says why the video doesn't play.
+async function explain() {
+  const { media } = hit;
+  const reason = await api.whyNot(media);
+  if (media === hit.media && dialog.open) note(reason || "This browser can't play the video.");
 }
 
 // Says something over the picture; `brief` if it needn't stay.
