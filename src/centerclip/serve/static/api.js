@@ -76,9 +76,10 @@ export const exportMoments = (wanted, signal) => ask("/api/export", withJson(wan
 export const thumbnail = (id, seconds) => at(`${path("thumbnails", id)}?${query({ t: seconds })}`);
 export const tokensPicture = (id, seconds) => at(`${path("api", "videos", id, "tokens")}?${query({ start: seconds })}`);
 
-// Has the server make a file. An answer without a body can't say why it failed, so another one is asked for then.
+// Has the server make a file. An answer without a body can't say why it failed, so another one is asked for then, which
+// may also come in time, since the server goes on with what takes long.
 export async function prepare(address) {
-  await ask(address, { method: "HEAD" }).catch(() => ask(address));
+  await ask(address, { method: "HEAD" }).catch(async () => (await ask(address)).body.cancel());
 }
 
 // Why the server doesn't give a file; empty if it does.

@@ -83,6 +83,7 @@ function folded(hits, act) {
     make("div", { className: "cell" }, [
       picture(hit, `Play ${hit.name} from ${clock(hit.start)} to ${clock(hit.end)}`, act),
       selection.box(hit),
+      ...reasons.line(hit),
     ])));
   const toggle = make("button", {
     type: "button",
