@@ -116,7 +116,7 @@ def test_the_page_works_in_a_folder_behind_a_proxy(
         (folder / "garden" / "kite.avi").unlink()
         page.get_by_role("button", name="Library").click()
         page.get_by_role("button", name="Look for new videos").click()
-        expect(page.locator("#job-text")).to_have_text("Nothing new.")
+        expect(page.locator("#job-text")).to_have_text("Nothing new, 1 file missing.")
         page.get_by_role("link", name="REST API").click()
         page.wait_for_url(f"{outside}docs")
         expect(page.locator("#operations")).to_contain_text("/api/search")

@@ -3,7 +3,7 @@
 // how far the page was scrolled.
 
 export const FILTERS = ["folder", "min_duration", "max_duration", "after", "before", "per_video"];
-const SEARCH = ["q", "like", "start", ...FILTERS];
+const SEARCH = ["q", "like", "start", "sort", ...FILTERS];
 const DEFAULTS = { per_video: "3" };
 const MOMENT = /^(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/;
 

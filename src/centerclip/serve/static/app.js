@@ -2,6 +2,7 @@
 
 import * as address from "./address.js";
 import * as api from "./api.js";
+import * as dates from "./dates.js";
 import * as filters from "./filters.js";
 import { byId, make, plural } from "./format.js";
 import * as jobs from "./jobs.js";
@@ -11,9 +12,11 @@ import * as past from "./past.js";
 import * as player from "./player.js";
 import * as results from "./results.js";
 import * as sample from "./sample.js";
+import * as selection from "./selection.js";
 
 const PAGE = 24;
 const FOOTAGE_PAGE = 48;
+const PLACEHOLDER = byId("query").placeholder;
 const EXCERPT = 12; // seconds of a video that a preview plays
 const NO_SEARCH = { q: "", file: null, like: "", start: "", moment: null };
 
@@ -33,6 +36,7 @@ const act = {
     player.close();
     byId("results").focus({ preventScroll: true });
   },
+  heard: () => Boolean(library?.cues),
 };
 
 const momentOf = ({ video_id, start, end }) => ({ video_id, start, end });
@@ -46,7 +50,7 @@ function queryOf(hit) {
 
 const isSearching = () => Boolean(view.file || view.q || view.like);
 const isFiltered = () => address.narrowing(view).length > 0;
-const filterValues = () => Object.fromEntries(address.FILTERS.map((name) => [name, view[name]]));
+const filterValues = () => Object.fromEntries(["sort", ...address.FILTERS].map((name) => [name, view[name]]));
 
 // Shows another view because the visitor asked for it, from its top.
 async function go(changed) {
@@ -97,6 +101,7 @@ async function show() {
   byId("remark").hidden = true;
   byId("welcome").hidden = searching || !library?.videos;
   filters.show(view, { searching });
+  dates.show(view, { searching, choose: (days) => go({ ...view, ...days }) });
   sample.show(view, () => go({ ...view, file: null, like: "", start: "" }));
   running.abort();
   running = new AbortController();
@@ -152,7 +157,7 @@ async function browse(offset = 0) {
   if (found.total) notices.hide();
   byId("status").textContent = found.total ? plural(found.total, "file") : "";
   if (!found.total && isFiltered()) return notices.nothing({ filtered: true, searching: false, clearFilters: filters.clear });
-  if (!found.total) return notices.emptyLibrary({ ...library, index: jobs.start, again: start });
+  if (!found.total) return notices.emptyLibrary({ ...library, index: () => jobs.start(), again: start });
   results.append(found.videos.filter((video) => video.state === "done").map(asHit), act, { whole: true });
   libraryPanel.showFailures(found.videos.filter((video) => video.state === "failed"), { fresh: !offset });
   const end = offset + found.videos.length;
@@ -206,12 +211,14 @@ async function start() {
 
 async function loadLibrary() {
   try {
-    library = await api.stats();
+    [library] = await Promise.all([api.stats(), dates.load()]);
   } catch {
     return; // the next request reports it
   }
   libraryPanel.show(library);
   filters.showFolders(library.folders);
+  byId("spoken-help").hidden = !library.cues;
+  byId("query").placeholder = library.cues ? 'Describe the moment, or spoken:"what is said"' : PLACEHOLDER;
   byId("examples").replaceChildren(...library.examples.map((text) =>
     make("button", { type: "button", className: "quiet", text, on: { click: () => go({ ...view, ...NO_SEARCH, q: text }) } })));
 }
@@ -241,6 +248,7 @@ if (view.q) byId("query").value = view.q;
 setUpSearch();
 showPast();
 results.setUp();
+selection.setUp({ title: () => view.q });
 filters.setUp(async (values) => {
   const typed = byId("query").value;
   const shown = go({ ...view, ...values });

@@ -1,18 +1,21 @@
 // One card per video: its best moment, a preview while it is pointed at, and its other moments folded below.
 
 import * as api from "./api.js";
+import { day } from "./dates.js";
 import { clock, draw, length, make, plural, span } from "./format.js";
 import { plays } from "./formats.js";
+import * as reasons from "./reasons.js";
+import * as selection from "./selection.js";
 
 const PREVIEW_AFTER = 250; // ms, so that a passing pointer starts nothing
 const SIMILAR = "M4 5h9v9H4zM17 10h3v10H10v-3"; // two frames, one behind the other
 
-// `act` has the actions on a hit: open(hit) and like(hit).
+// `act` has the actions on a hit, open(hit) and like(hit), and heard(): whether words are known in the library.
 export function card(hits, act) {
   const [best, ...others] = hits;
   const whole = best.strength == null; // a video of the library, not a search result
   const label = whole ? `Play ${best.name}` : `Play ${best.name} from ${clock(best.start)} to ${clock(best.end)}`;
-  const item = make("li", { className: "card" }, [picture(best, label, act), about(best, act)]);
+  const item = make("li", { className: best.missing ? "card missing" : "card" }, [picture(best, label, act), selection.box(best), about(best, act)]);
   if (others.length) item.append(...folded(others, act));
   return item;
 }
@@ -23,9 +26,9 @@ function picture(hit, label, act) {
   const button = make("button", { type: "button", className: "open", on: { click: () => act.open(hit) }, set: { "aria-label": label } }, [
     make("img", { src: api.at(hit.thumbnail), alt: "", loading: "lazy", decoding: "async" }),
     make("span", { className: "span", text: whole ? clock(hit.duration) : span(hit) }),
-    ...(whole ? [] : strength(hit)),
+    ...mark(hit),
   ]);
-  preview(button, hit);
+  if (!hit.missing) preview(button, hit);
   return button;
 }
 
@@ -33,15 +36,17 @@ function about(hit, act) {
   return make("div", { className: "about" }, [
     make("div", {}, [
       make("p", { className: "name", text: hit.name, title: hit.name }),
-      make("p", { className: "soft", text: facts(hit).join(" · ") }),
+      make("p", { className: "soft facts", text: facts(hit, act).join(" · ") }),
+      ...reasons.line(hit),
       ...hit.copies.map((name) => make("p", { className: "soft copy", text: `also ${name}`, title: name })),
     ]),
     ...actions(hit, act),
   ]);
 }
 
-// What a card says about its file.
-const facts = (hit) => [hit.folder, length(hit.duration)].filter(Boolean);
+// What a card says about its file. Where nobody speaks in the whole library, all hits are seen.
+const facts = (hit, act) => [hit.folder, length(hit.duration), day(hit), act.heard() && onlySeen(hit) && "seen"].filter(Boolean);
+const onlySeen = ({ reasons: why = [] }) => why.includes("seen") && why.length === 1;
 
 // The buttons beside it.
 function actions(hit, act) {
@@ -56,18 +61,30 @@ function actions(hit, act) {
   return [like];
 }
 
+function mark(hit) {
+  if (hit.missing) return [make("span", { className: "gone", text: "file missing", title: "Moved, deleted, or on a disk that isn't connected" })];
+  return hit.strength == null ? [] : strength(hit);
+}
+
 // A weak match gets a word instead of a bar, whose length is relative to the best hit, however weak that is.
 function strength(hit) {
-  if (hit.weak) return [make("span", { className: "weak", text: "weak match", title: `Ordinary sentences have better hits in this library (cosine ${hit.score.toFixed(3)})` })];
+  if (hit.weak) return [make("span", { className: "weak", text: "weak match", title: `Ordinary sentences have better hits in this library (${measure(hit)})` })];
   const percent = Math.round(100 * Math.min(1, Math.max(0, hit.strength)));
   const bar = make("i");
   bar.style.setProperty("--part", `${percent}%`);
-  return [make("span", { className: "strength", title: `Relative strength ${percent}%, cosine ${hit.score.toFixed(3)}` }, [bar])];
+  return [make("span", { className: "strength", title: `Relative strength ${percent}%, ${measure(hit)}` }, [bar])];
 }
+
+// A score is a cosine, unless the hit was found by its words alone.
+const measure = ({ reasons: why, score }) => `${why.includes("seen") ? "cosine" : "BM25"} ${score.toFixed(3)}`;
 
 function folded(hits, act) {
   const list = make("div", { className: "others", hidden: true }, hits.map((hit) =>
-    picture(hit, `Play ${hit.name} from ${clock(hit.start)} to ${clock(hit.end)}`, act)));
+    make("div", { className: "cell" }, [
+      picture(hit, `Play ${hit.name} from ${clock(hit.start)} to ${clock(hit.end)}`, act),
+      selection.box(hit),
+      ...reasons.line(hit),
+    ])));
   const toggle = make("button", {
     type: "button",
     className: "folded",

@@ -1,13 +1,15 @@
-// The form of filters: what it shows, and what is wrong with it in words that people use.
+// The form of filters, and the order beside it: what they show, and what is wrong with it in words that people use.
 
 import { FILTERS, narrowing } from "./address.js";
 import { byId, make } from "./format.js";
 
 const form = byId("filter-form");
+const order = byId("sort");
 const field = (name) => form.elements[name];
 
 export function setUp(changed) {
   form.addEventListener("change", () => valid() && changed(values()));
+  order.addEventListener("change", () => changed({ sort: order.value }));
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(() => valid() && changed(values()))); // after the fields have been emptied
 }
@@ -16,6 +18,8 @@ export const clear = () => form.reset();
 
 export function show(view, { searching }) {
   for (const name of FILTERS) field(name).value = view[name];
+  order.value = view.sort;
+  order.options[0].text = searching ? "best first" : "by name";
   byId("per-video").hidden = !searching;
   const count = narrowing(view).length;
   byId("filter-count").hidden = !count;

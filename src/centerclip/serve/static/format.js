@@ -12,6 +12,9 @@ export function clock(seconds) {
 // With tenths of a second.
 export const exact = (seconds) => `${clock(seconds + 0.05)}.${Math.floor((seconds + 0.05) * 10) % 10}`;
 
+// As editing programs and FFmpeg read it: hours, minutes, seconds, milliseconds.
+export const timestamp = (seconds) => new Date(Math.round(seconds * 1000)).toISOString().slice(11, 23);
+
 export const nameOf = ({ folder, name }) => (folder ? `${folder}/${name}` : name);
 
 export const span = ({ start, end }) => `${clock(start)} – ${clock(end)}`;

@@ -10,17 +10,19 @@ let source = null;
 
 export async function setUp(whenFinished) {
   finished = whenFinished;
-  byId("reindex").addEventListener("click", start);
+  byId("reindex").addEventListener("click", () => start());
+  byId("prune").addEventListener("click", () => start({ prune: true }));
   byId("job-cancel").addEventListener("click", () => api.cancelIndexing(recall("job", "")).catch(report));
   byId("job-dismiss").addEventListener("click", () => (byId("job").hidden = true));
   const last = recall("job", "");
   if (last) await resume(last);
 }
 
-export async function start() {
+// With `prune`, the job also takes files that aren't there any more out of the index.
+export async function start({ prune = false } = {}) {
   if (source) return; // one is running
   try {
-    follow((await api.startIndexing()).job);
+    follow((await api.startIndexing({ prune })).job);
   } catch (error) {
     report(error);
   }
@@ -64,7 +66,7 @@ function end(outcome) {
   byId("job").classList.add("ended");
   byId("job-cancel").hidden = true;
   byId("job-dismiss").hidden = false;
-  byId("reindex").disabled = false;
+  byId("reindex").disabled = byId("prune").disabled = false;
 }
 
 function show(text, part) {
@@ -72,7 +74,7 @@ function show(text, part) {
   byId("job").classList.remove("ended");
   byId("job-cancel").hidden = false;
   byId("job-dismiss").hidden = true;
-  byId("reindex").disabled = true;
+  byId("reindex").disabled = byId("prune").disabled = true;
   byId("job-text").textContent = text;
   if (part === null) byId("job-bar").removeAttribute("value");
   else byId("job-bar").value = part;
@@ -80,8 +82,15 @@ function show(text, part) {
 
 function describe(job) {
   if (job.state === "failed") return job.message;
-  const failed = job.states.failed ? `, ${job.states.failed} can't be read` : "";
+  const { indexed, moved, removed, missing: gone, failed } = job.states;
+  const others = [
+    moved && `${moved} moved`,
+    removed && `${plural(removed, "file")} forgotten`,
+    gone && `${plural(gone, "file")} missing`,
+    failed && `${failed} can't be read`,
+  ].filter(Boolean);
+  const done = [indexed ? `${plural(indexed, "video")} indexed` : "Nothing new", ...others].join(", ");
   const stopped = job.state === "canceled" ? "Stopped: " : "";
   const missing = job.missing.length ? ` Not found: ${job.missing.join(", ")}.` : "";
-  return `${stopped}${job.states.indexed ? `${plural(job.states.indexed, "video")} indexed` : "Nothing new"}${failed}.${missing}`;
+  return `${stopped}${done}.${missing}`;
 }

@@ -11,6 +11,8 @@ export function show(library) {
   const more = library.roots.length - ROOTS;
   const named = library.roots.slice(0, ROOTS).join(", ");
   byId("library-roots").textContent = named ? `Folders: ${named}${more > 0 ? ` and ${more} more` : ""}` : "";
+  byId("library-watching").hidden = !library.watching;
+  byId("prune").hidden = !library.roots.length;
   byId("library-roots").title = library.roots.join("\n");
 }
 

@@ -17,7 +17,7 @@ let direct = true; // whether the file itself is played
 let piece = null; // what `video` plays of the file, as { start, end, early }, unless it plays the file
 let coming = null; // what `spare` holds
 let loops = () => true; // whether the moment is repeated
-let report = null; // { tick(), state(), converted(), failed() }
+let report = null; // { tick(), state(), placed(video, start), converted(), failed() }
 
 export function setUp(callbacks) {
   ({ loops, ...report } = callbacks);
@@ -119,9 +119,10 @@ function begin(wanted) {
 
 // A piece that was copied begins at the key frame before its start; how long before is known from its length.
 function settle() {
-  if (direct || !piece || !Number.isFinite(video.duration)) return;
-  const extra = video.duration - (piece.end - piece.start);
-  piece.early = extra > EARLY && extra < 1 ? extra : 0;
+  if (direct || !piece) return report.placed(video, 0);
+  const extra = video.duration - (piece.end - piece.start); // not a number if the length isn't known
+  if (Number.isFinite(extra)) piece.early = extra > EARLY && extra < 1 ? extra : 0;
+  return report.placed(video, piece.start - piece.early);
 }
 
 function load(source) {

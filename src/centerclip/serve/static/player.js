@@ -1,11 +1,13 @@
 // The player: jumps to a moment and loops it, and shows the query's scores along the video under the picture.
 
 import * as api from "./api.js";
-import { byId, clock, exact, make, nameOf, span } from "./format.js";
+import { saveClip } from "./downloads.js";
+import { byId, clock, exact, make, nameOf, span, timestamp } from "./format.js";
 import * as playback from "./playback.js";
 import { copy } from "./sharing.js";
 import * as shuttle from "./shuttle.js";
 import { drawTimeline, markCurrent } from "./timeline.js";
+import * as words from "./words.js";
 
 const NEAR = 0.05; // seconds within which two moments count as the same
 const STEP = 1; // seconds per arrow key
@@ -30,7 +32,10 @@ export function setUp(actions) {
   dialog.addEventListener("close", closed);
   addEventListener("keydown", (event) => dialog.open && keys(event));
   byId("like").addEventListener("click", () => act.like({ ...hit, window_start: hit.start }));
-  byId("copy-link").addEventListener("click", async () => note((await copy(location.href)) ? "Link copied" : "Copy the address of this page", { brief: true }));
+  byId("download").addEventListener("click", download);
+  offer("copy-link", () => location.href, "Link copied");
+  offer("copy-path", () => nameOf(hit), "Path copied, as it is in the library");
+  offer("copy-times", () => `${timestamp(hit.start)} – ${timestamp(hit.end)}`, "Start and end copied");
   byId("tokens").addEventListener("click", () => showTokens(byId("tokens-view").hidden));
   byId("tokens-image").addEventListener("error", () => note("Can't show what the model kept."));
   byId("play").addEventListener("click", playOrPause);
@@ -41,12 +46,14 @@ export function setUp(actions) {
   scrub.addEventListener("input", () => go(Number(scrub.value)));
   byId("screen").addEventListener("click", playOrPause);
   shuttle.setUp((speed) => (byId("speed").textContent = speed && speed !== 1 ? `${speed}×`.replace("-", "−") : ""));
+  words.setUp({ go: (seconds) => go(seconds), failed: note });
   playback.setUp({
     loops: () => byId("loop").checked,
     tick,
     state: showState,
+    placed: words.place,
     converted: () => note("Converted, because this browser can't play the format", { brief: true }),
-    failed: () => note("Can't play this video: it may have been moved or changed after it was indexed."),
+    failed: explain,
   });
 }
 
@@ -64,11 +71,13 @@ export async function open(chosen, values) {
   if (!dialog.open) dialog.showModal();
   byId("play").focus();
   playback.open(hit);
+  words.open(hit);
   showMoments();
   if (!values) return;
   request = new AbortController();
   try {
     known = await api.curve(hit.video_id, values, request.signal);
+    chart.classList.toggle("empty", !known.scores.length); // words have no curve
     const among = known.moments.some((moment) => same(moment, hit));
     moments = [...known.moments, ...(among ? [] : moments)].sort((one, other) => one.start - other.start);
     showMoments();
@@ -80,6 +89,7 @@ export async function open(chosen, values) {
 export const close = () => dialog.close();
 
 function closed() {
+  if (dialog.open) return; // it was opened again before the event arrived
   clear();
   act.closed();
 }
@@ -87,6 +97,7 @@ function closed() {
 function clear() {
   request?.abort();
   known = null;
+  words.clear();
   shuttle.stop();
   playback.stop();
   showTokens(false);
@@ -185,6 +196,8 @@ function keys(event) {
     o: setOut,
     n: () => jump(next()),
     p: () => jump(previous()),
+    c: words.toggle,
+    d: () => byId("download").click(),
     r: () => byId("loop").click(),
     m: () => byId("mute").click(),
     f: () => byId("full").click(),
@@ -192,6 +205,23 @@ function keys(event) {
   if (!chosen) return;
   event.preventDefault();
   chosen();
+}
+
+function offer(id, text, done) {
+  byId(id).addEventListener("click", async () => note((await copy(text())) ? done : "This browser doesn't let pages copy", { brief: true }));
+}
+
+// Saves the moment as it is set now.
+async function download() {
+  byId("download").disabled = true;
+  note("Cutting the clip…");
+  try {
+    await saveClip(hit);
+    note("The clip is cut, and being saved", { brief: true });
+  } catch (error) {
+    note(error.message);
+  }
+  byId("download").disabled = false;
 }
 
 function showMoments() {
@@ -207,6 +237,7 @@ function mark() {
   const drawn = at < 0 ? [...moments, hit] : moments;
   drawTimeline(chart, { duration: hit.duration, moments: known || at < 0 ? drawn : [], curve: known });
   markCurrent(chart, hit.start);
+  words.list(hit);
   byId("player-range").textContent = `${exact(hit.start)} – ${exact(hit.end)}`;
   for (const [number, button] of [...byId("moments").children].entries()) button.setAttribute("aria-pressed", String(number === at));
 }
@@ -219,6 +250,13 @@ function showTokens(shown) {
   picture.alt = `Frames around ${clock(hit.start)}, with the patches that the model dropped dimmed`;
   picture.src = api.tokensPicture(hit.video_id, hit.start);
   picture.addEventListener("load", () => byId("tokens-view").scrollIntoView({ block: "nearest" }), { once: true });
+}
+
+// Says why the video doesn't play.
+async function explain() {
+  const { media } = hit;
+  const reason = await api.whyNot(media);
+  if (media === hit.media && dialog.open) note(reason || "This browser can't play the video.");
 }
 
 // Says something over the picture; `brief` if it needn't stay.

@@ -1,4 +1,5 @@
-// The grid of cards, one per content even if its moments are on several pages; arrow keys move through it.
+// The grid of cards, one per content even if its moments are on several pages; arrow keys move through it, and x
+// selects.
 
 import { card } from "./cards.js";
 import { byId, nameOf } from "./format.js";
@@ -8,6 +9,9 @@ let shown = new Map(); // video id -> its hits and its card
 
 export function setUp() {
   grid.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() === "x" && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.target.closest(".cell, .card")?.querySelector(":scope > .choose input").click();
+    }
     const cards = [...grid.querySelectorAll(".card > .open")];
     const at = cards.indexOf(event.target);
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() }[event.key];

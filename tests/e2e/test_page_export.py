@@ -1,0 +1,143 @@
+"""Moments out of the page: a clip from the player, and several moments by the bar of the selection."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+from browsing import PHONE, Open, cards, faults_by_axe, playing_at, search, sideways
+from page_server import ROCKET_QUERY, serving
+from playwright.sync_api import Page, expect
+from proxying import in_a_folder
+from serving import fill
+
+from centerclip.embedding import VideoEncoder
+from centerclip.index import VideoIndex
+
+pytestmark = pytest.mark.browser
+
+THERE = "at => !video.seeking && Math.abs(document.getElementById('scrub').value - at) < 0.1"
+TOKEN = "a-token-of-our-own-123"
+
+
+@pytest.fixture(scope="module")
+def outside(encoder: VideoEncoder, library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The drawn library with a token, in a folder behind a proxy: both matter to downloads."""
+    folder = tmp_path_factory.mktemp("exports")
+    index = VideoIndex(folder / "index")
+    fill(encoder, index, library)
+    served = serving(index, encoder, cache_folder=folder / "cache", folders=(library,), token=TOKEN)
+    with served as address, in_a_folder(address, "/films") as (outside, strays):
+        yield outside
+        assert strays == []
+
+
+def enter(visit: Open, outside: str, **options: object) -> Page:
+    """Open the page with the token."""
+    page = visit(f"{outside}?token={TOKEN}", **options).page
+    expect(cards(page)).to_have_count(5)
+    return page
+
+
+def test_the_moment_as_it_is_set_is_downloaded(visit: Open, outside: str, tmp_path: Path) -> None:
+    page = enter(visit, outside, permissions=["clipboard-read", "clipboard-write"])
+    search(page, ROCKET_QUERY)
+    page.locator(".open").first.click()
+    playing_at(page)
+    page.keyboard.press("k")
+    page.evaluate("video.currentTime = 2")
+    page.wait_for_function(
+        "() => !video.seeking && Math.abs(document.getElementById('scrub').value - 2) < 0.1"
+    )
+    page.keyboard.press("i")
+    page.evaluate("video.currentTime = 4")
+    page.wait_for_function(
+        "() => !video.seeking && Math.abs(document.getElementById('scrub').value - 4) < 0.1"
+    )
+    page.keyboard.press("o")
+    page.get_by_role("button", name="Copy times").click()
+    expect(page.locator("#player-note")).to_contain_text("copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "00:00:02.000 – 00:00:04.000"
+    page.get_by_role("button", name="Copy path").click()
+    page.wait_for_function("async () => await navigator.clipboard.readText() === 'night/sky.mp4'")
+    with page.expect_download() as begun:
+        page.get_by_role("button", name="Download").click()
+    assert begun.value.suggested_filename == "01_sky_00-00-02.000.mp4"
+    begun.value.save_as(tmp_path / "clip.mp4")
+    with av.open(tmp_path / "clip.mp4") as clip:
+        assert abs(clip.duration / 1e6 - 2) < 0.6
+    expect(page.get_by_role("button", name="Download")).to_be_enabled()
+
+
+def test_a_clip_that_fails_says_why(visit: Open, outside: str) -> None:
+    opened = visit(f"{outside}?token={TOKEN}")
+    opened.expected = "410"
+    page = opened.page
+    gone = '{"error": {"code": "gone", "message": "sky.mp4 is not there"}}'
+    page.route(
+        "**/clips/**", lambda route: route.fulfill(status=410, content_type="application/json", body=gone)
+    )
+    page.locator(".open").first.click()
+    playing_at(page)
+    page.keyboard.press("d")
+    expect(page.locator("#player-note")).to_have_text("sky.mp4 is not there")
+
+
+def test_selected_moments_are_saved_as_clips_and_as_a_list(visit: Open, outside: str, tmp_path: Path) -> None:
+    page = enter(visit, outside)
+    bar = page.locator("#selection")
+    expect(bar).to_be_hidden()
+    page.locator(".open").nth(0).focus()
+    page.keyboard.press("x")
+    cards(page).nth(1).hover()
+    cards(page).nth(1).locator("> .choose").click()
+    expect(bar).to_contain_text("2 moments selected")
+    assert faults_by_axe(page) == []
+    search(page, "rockets")  # the selection stays
+    with page.expect_download() as begun:
+        page.get_by_role("button", name="Clips").click()
+    begun.value.save_as(tmp_path / "clips.zip")
+    assert begun.value.suggested_filename == "rockets.zip"
+    with zipfile.ZipFile(tmp_path / "clips.zip") as clips:
+        assert sum(name.endswith(".mp4") for name in clips.namelist()) == 2
+    expect(bar).to_contain_text("Saved rockets.zip")
+    with page.expect_download() as begun:
+        page.get_by_role("button", name="EDL").click()
+    assert Path(begun.value.path()).read_text(encoding="utf-8").startswith("TITLE:")
+    page.go_back()
+    expect(cards(page).nth(0).locator("> .choose input")).to_be_checked()
+    page.get_by_role("button", name="Clear", exact=True).last.click()
+    expect(bar).to_be_hidden()
+    expect(cards(page).nth(0).locator("> .choose input")).not_to_be_checked()
+
+
+def test_what_could_not_be_exported_is_named_and_a_run_can_be_stopped(visit: Open, outside: str) -> None:
+    page = enter(visit, outside)
+    lost = "%5B%7B%22name%22%3A%20%22boat.mp4%22%2C%20%22reason%22%3A%20%22it%20is%20gone%22%7D%5D"
+    headers = {"Centerclip-Failed": lost, "Content-Disposition": "attachment; filename*=utf-8''m%C3%A4r.csv"}
+    page.route("**/api/export", lambda route: route.fulfill(status=200, headers=headers, body="a,b"))
+    page.locator(".open").first.focus()
+    page.keyboard.press("x")
+    with page.expect_download() as begun:
+        page.get_by_role("button", name="CSV").click()
+    assert begun.value.suggested_filename == "mär.csv"
+    expect(page.locator("#selection-text")).to_contain_text("Saved mär.csv without boat.mp4: it is gone")
+    page.unroute("**/api/export")
+    page.route("**/api/export", lambda _: None)  # which never answers
+    page.get_by_role("button", name="Reel").click()
+    expect(page.get_by_role("button", name="Clips")).to_be_disabled()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#selection-text")).to_contain_text("Stopped")
+    expect(page.get_by_role("button", name="Clips")).to_be_enabled()
+
+
+def test_boxes_are_always_there_on_a_phone(visit: Open, outside: str) -> None:
+    page = enter(visit, outside, viewport=PHONE, has_touch=True, is_mobile=True)
+    choose = cards(page).first.locator("> .choose")
+    assert choose.evaluate("box => getComputedStyle(box).opacity") == "1"
+    choose.tap()
+    expect(page.locator("#selection-clear")).to_be_in_viewport(ratio=1)
+    assert sideways(page) == 0
