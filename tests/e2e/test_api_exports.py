@@ -185,7 +185,7 @@ def test_what_is_gone_or_damaged_costs_its_own_moment(
         with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
             assert archive.namelist() == ["03_blue_00-00-00.500.mp4", "failed.txt"]
             reasons = archive.read("failed.txt").decode().splitlines()
-        assert reasons[0].startswith("film.mkv: film.mkv was moved, deleted or changed")
+        assert reasons[0].startswith("film.mkv: film.mkv isn't there")
         assert reasons[1].startswith("old.avi: ")
         assert str(tmp_path) not in "".join(reasons)
         for kind in ("reel", "csv"):

@@ -16,7 +16,7 @@ from centerclip.index.schema import stored_path
 from centerclip.index.sql import Condition, all_of, any_of, begins, equals, shown_path
 from centerclip.serve.memory import return_freed_memory
 
-__all__ = ["GoneError", "Library", "is_playable", "is_there", "media_type"]
+__all__ = ["TYPES", "GoneError", "Library", "is_playable", "is_there", "media_type"]
 
 # What current versions of Chromium, Firefox and Safari play. QuickTime files are sent as MP4, which is
 # derived from that format.
@@ -26,7 +26,7 @@ _PLAYABLE = {
     ".mov": {"h264"},
     ".webm": {"vp8", "vp9", "av1"},
 }
-_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
+TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
 _CODECS = {
     "av1": "av01.0.08M.08",
     "h264": "avc1.640028",
@@ -199,7 +199,7 @@ def is_there(video: StoredVideo) -> bool:
 
 def media_type(video: StoredVideo) -> str:
     """The file's type with its codec, so that a browser can tell whether it plays it; empty if none does."""
-    kind = _TYPES.get(video.info.path.suffix.lower())
+    kind = TYPES.get(video.info.path.suffix.lower())
     codec = _CODECS.get(video.info.codec)
     return f'{kind}; codecs="{codec}"' if kind and codec else ""
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, HTTPException, Query, Response
 from fastapi.responses import FileResponse
 
 from centerclip.records import Cue
+from centerclip.serve.library import TYPES
 from centerclip.serve.routes.windows import VideoId, open_video
 from centerclip.serve.services import Services, Use
 from centerclip.subtitles import write_webvtt
@@ -18,13 +19,12 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["media"])
 
-# Browsers play QuickTime files, from which MP4 is derived, only if they are sent as MP4.
-_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
 _OTHER_TYPE = "application/octet-stream"
 _KEEP = {"Cache-Control": "private, max-age=3600"}
+_CONTENT: dict[str, Any] = {kind: {} for kind in (*sorted(set(TYPES.values())), _OTHER_TYPE)}
 _RANGES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"video/mp4": {}}, "description": "The whole file."},
-    206: {"content": {"video/mp4": {}}, "description": "The requested ranges."},
+    200: {"content": _CONTENT, "description": "The whole file."},
+    206: {"content": _CONTENT, "description": "The requested ranges."},
     416: {"description": "The file has no such range."},
 }
 _Seconds = Annotated[float, Query(ge=0, le=1e9)]
@@ -35,7 +35,7 @@ _Seconds = Annotated[float, Query(ge=0, le=1e9)]
 async def get_media(services: Use, video_id: VideoId) -> Response:
     """Get a video file, or ranges of its bytes."""
     video = await services.reading.run(partial(open_video, services, video_id))
-    kind = _TYPES.get(video.info.path.suffix.lower(), _OTHER_TYPE)
+    kind = TYPES.get(video.info.path.suffix.lower(), _OTHER_TYPE)
     # Not cached: when the file changes, its address stays the same, and the old content must not be shown.
     headers = {"Cache-Control": "private, no-cache"}
     return FileResponse(video.info.path, media_type=kind, headers=headers)
