@@ -33,7 +33,7 @@ const act = {
   },
   like(hit) {
     go({ ...view, ...NO_SEARCH, like: hit.video_id, start: String(hit.window_start) });
-    player.close();
+    player.hide();
     byId("results").focus({ preventScroll: true });
   },
   heard: () => Boolean(library?.cues),
@@ -74,7 +74,7 @@ async function turnTo(changed) {
 
 // Opens or closes the player, as the address says.
 async function showMoment() {
-  if (!view.moment) return player.close();
+  if (!view.moment) return player.hide();
   const { video_id: id, start, end } = view.moment;
   try {
     const video = await api.video(id);

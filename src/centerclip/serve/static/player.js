@@ -24,6 +24,7 @@ let known = null; // the query's scores along the video
 let request = null; // for them
 let fading = 0; // the timer of a brief note
 let act = null; // { like(hit), moved(hit), closed() }
+let hiding = false;
 
 export function setUp(actions) {
   act = actions;
@@ -86,12 +87,22 @@ export async function open(chosen, values) {
   }
 }
 
-export const close = () => dialog.close();
+const close = () => dialog.close();
 
+// Closes the player because the address has changed, so that closing it doesn't change the address.
+export function hide() {
+  if (!dialog.open) return;
+  hiding = true;
+  close();
+}
+
+// The event arrives later than it happened: the player may be open again, or about to be.
 function closed() {
-  if (dialog.open) return; // it was opened again before the event arrived
+  const byVisitor = !hiding;
+  hiding = false;
+  if (dialog.open) return;
   clear();
-  act.closed();
+  if (byVisitor) act.closed();
 }
 
 function clear() {
