@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from xml.etree.ElementTree import Element, SubElement, indent, tostring  # nosec B405: only writes
 
 from centerclip.clips.edit_list import EditList, Entry
 from centerclip.video.timecode import Timecode

@@ -14,7 +14,7 @@ from centerclip.serve.settings import ServerSettings
 
 __all__ = ["address_of", "listen", "log_requests", "make_server", "other_address_of"]
 
-_ALL = {"0.0.0.0": (socket.AF_INET, "192.0.2.1"), "::": (socket.AF_INET6, "2001:db8::1")}
+_ALL = {"0.0.0.0": (socket.AF_INET, "192.0.2.1"), "::": (socket.AF_INET6, "2001:db8::1")}  # nosec B104
 """Hosts that mean every address of this machine, and for each an address beyond it, reserved for examples."""
 _GRACE_SECONDS = 10
 """How long requests in progress may take when the server is asked to stop."""
@@ -44,7 +44,7 @@ def listen(settings: ServerSettings) -> socket.socket:
 
 def address_of(settings: ServerSettings, listening: socket.socket) -> str:
     """The address of a server to open in a browser on this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # nosec B104
     return _address(host, listening)
 
 
