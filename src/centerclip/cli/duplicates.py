@@ -126,4 +126,4 @@ def _summary(pairs: Sequence[Pair], found: Duplicates, windows: int) -> str:
         return f"No duplicates found; {count(found.compared, 'similar pair')} compared."
     groups = len({pair.group for pair in pairs})
     found_pairs = f"{count(len(pairs), 'pair')} in {count(groups, 'group')}"
-    return f"{found_pairs}; look at weak ones before you delete a file."
+    return f"{found_pairs}; check weak ones before deleting a file."

@@ -1,4 +1,4 @@
-"""`centerclip mcp`: an index as tools for programs that think."""
+"""`centerclip mcp`: an index as tools for AI agents."""
 
 from __future__ import annotations
 
