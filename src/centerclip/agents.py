@@ -1,4 +1,4 @@
-"""An index as tools for programs that think: a server of the Model Context Protocol.
+"""An index as tools for AI agents: a server of the Model Context Protocol.
 
 It gives away only what is in the index, and writes only new files into one folder, if its owner names one.
 """

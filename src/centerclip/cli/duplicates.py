@@ -46,7 +46,7 @@ def duplicates(
 
     What is shown must change in the same way in both files. So two days of a fixed camera aren't a pair,
     and copies of footage that doesn't change are found only if they have the same bytes. Strength, from 0 to
-    1, says how much alike two files are; look at weak pairs before you delete anything.
+    1, says how much alike two files are; check weak pairs before deleting anything.
 
     Piped output has one pair per line, tab-separated: group, kind, strength, speed, then path, start and
     end in seconds of the first file, and the same of the second. A speed of 0.5 means that the second file
