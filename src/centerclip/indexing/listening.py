@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -129,13 +129,13 @@ def _tasks(
             stored_path(video.info.path): video.info
             for video in index.videos(all_of(any_of("path", paths), equals("state", "done")))
         }
-        for path, (_, sidecars), before in zip(paths, some, known.of(paths), strict=True):
+        for path, (given, sidecars), before in zip(paths, some, known.of(paths), strict=True):
             if (info := described.get(path)) is None:
                 continue
             stamp = json.dumps(
                 [[info.size_bytes, info.modified_seconds], [sidecar.stamp for sidecar in sidecars]]
             )
-            task = _Task(info, sidecars, stamp, before)
+            task = _Task(replace(info, path=given), sidecars, stamp, before)  # results name files as asked
             if retry_failed:
                 if before is not None and before.problems:
                     yield task

@@ -264,3 +264,12 @@ def test_copies_keep_their_own_words(encoder: VideoEncoder, folder: Path, index:
     assert (result.path.name, result.cues) == ("z.mp4", 1)
     (content,) = {video.info.video_id for video in index.videos("path like '%z.mp4'")}
     assert [cue.text for cue in index.spoken.cues(content, path=folder / "z.mp4")] == ["I am z"]
+
+
+def test_results_name_files_as_they_were_asked_for(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    results = list(sync(index, [folder.name], encoder))
+    assert {result.path.parent for result in results} == {Path(folder.name)}
+    assert any(result.state == "heard" for result in results)
