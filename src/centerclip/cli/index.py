@@ -58,15 +58,7 @@ def index(
     watch: Annotated[
         bool, option("Then go on: index what is added or changes, until Ctrl-C.", "--watch")
     ] = False,
-    poll: Annotated[
-        float | None,
-        option(
-            "With --watch: look at this interval instead of waiting for the system's events. Default: 30 on "
-            "network folders.",
-            metavar="SEC",
-            min=0.1,
-        ),
-    ] = None,
+    poll: options.Poll = None,
     speech: Annotated[
         str | None,
         option(

@@ -22,6 +22,7 @@ __all__ = [
     "IndexModel",
     "Json",
     "Model",
+    "Poll",
     "Precision",
     "SearchModel",
     "argument",
@@ -92,6 +93,15 @@ Backend = Annotated[
         "of index the one that is faster here.",
         metavar="NAME",
         envvar="CENTERCLIP_BACKEND",
+    ),
+]
+Poll = Annotated[
+    float | None,
+    option(
+        "With --watch: look for changes at this interval instead of waiting for the system's events. "
+        "Default: 30 on network folders.",
+        metavar="SEC",
+        min=0.1,
     ),
 ]
 Json = Annotated[bool, option("Print JSON, one object per line.", "--json")]

@@ -31,15 +31,7 @@ def serve(
         ),
     ] = None,
     watch: Annotated[bool, option("Index changes in the folders without being asked to.", "--watch")] = False,
-    poll: Annotated[
-        float | None,
-        option(
-            "With --watch: look at this interval instead of waiting for the system's events. Default: 30 on "
-            "network folders.",
-            metavar="SEC",
-            min=0.1,
-        ),
-    ] = None,
+    poll: options.Poll = None,
     open_page: Annotated[bool, option("Open the page in a browser.", "--open")] = False,
     log: Annotated[bool, option("Log each request to stderr.", "--log")] = False,
     index: options.IndexLocation = None,
