@@ -176,7 +176,7 @@ class _Tools:
     ) -> dict[str, Any]:
         """Cut a stretch of a video to a new MP4 file in the folder that the owner has chosen.
 
-        An existing file is never written over.
+        Existing files are never overwritten.
         """
         assert self._clips is not None
         video = self._index.video(video_id)
@@ -196,7 +196,9 @@ class _Tools:
         try:
             made = clips.cut(video.info.path, start, end, target)
         except FileExistsError:
-            raise QueryError(f"{target} exists and isn't written over: choose another name") from None
+            raise QueryError(
+                f"{target} already exists and won't be overwritten: choose another name"
+            ) from None
         size_bytes = target.stat().st_size
         return {"path": str(target), **asdict(made), "size_bytes": size_bytes}
 

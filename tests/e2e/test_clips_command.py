@@ -32,7 +32,7 @@ def test_clips_are_cut_named_and_reported(run: Run, library: tuple[Path, Path]) 
     args = ("search", "a", "car", "--tail", "--index", place, "--clips", "out/clips")
     done = run(*args, "--json")
     assert done.code == 0, done.err
-    assert "Cut 2 clips in out/clips" in done.err
+    assert "Cut 2 clips into out/clips" in done.err
     clips = [Path(hit["clip"]) for hit in done.records]
     assert sorted(Path("out/clips").iterdir()) == clips
     assert [clip.name[:3] for clip in clips] == ["01_", "02_"]

@@ -110,7 +110,7 @@ def test_mistakes_are_tool_errors(films_index: Path, tmp_path: Path) -> None:
             ("search", {"query": "x", "top": 0}, "greater than or equal to 1"),
             ("picture", {"video_id": "none", "seconds": 0}, "the index has no video 'none'"),
             ("cut", {**clip, "video_id": "none", "name": "a.mp4"}, "the index has no video 'none'"),
-            ("cut", {**clip, "name": "taken.mp4"}, "exists and isn't written over"),
+            ("cut", {**clip, "name": "taken.mp4"}, "already exists and won't be overwritten"),
             ("cut", {**clip, "name": "../out.mp4"}, "can't be the name of a clip"),
             ("cut", {**clip, "name": ".hidden.mp4"}, "can't be the name of a clip"),
             ("cut", {**clip, "name": "a.mkv"}, "can't be the name of a clip"),

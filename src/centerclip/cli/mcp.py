@@ -27,15 +27,15 @@ def mcp(
     precision: options.Precision = "auto",
     backend: options.Backend = "auto",
 ) -> None:
-    """Serve an index to a program over stdin and stdout, by the Model Context Protocol.
+    """Serve an index to an AI agent over stdin and stdout, with the Model Context Protocol.
 
-    Tools: search, picture, videos and library, and with --clips also cut. The program sees the paths, the
-    pictures and the figures of the index, and reads no other file. Clips are new files in one folder.
+    Tools: search, picture, videos and library, and with --clips also cut. The agent sees the paths, pictures
+    and figures of the index, and reads no other file. Clips are new files in one folder.
 
     The model is loaded at the first search. Messages for people go to stderr.
 
     \b
-    Example, in the settings of such a program:
+    Example, in the agent's settings:
       {"mcpServers": {"videos": {"command": "centerclip", "args": ["mcp", "--clips", "/home/me/clips"]}}}
     """
     try:

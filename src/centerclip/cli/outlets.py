@@ -118,7 +118,7 @@ class Outlets:
                     self.failed.append(outcome)
         done = sum(clip["clip"] is not None for clip in made.values())
         how = f"{copied} copied, {done - copied} encoded"
-        note(f"Cut {count(done, 'clip')} in {short_path(self.clips)}: {how}.")
+        note(f"Cut {count(done, 'clip')} into {short_path(self.clips)}: {how}.")
         return made
 
     def finish(self, hits: Sequence[Hit], *, title: str) -> int:

@@ -67,4 +67,4 @@ def remove(
     kept = [root for root in store.roots if root in above and root not in roots]
     if kept and any(os.path.exists(path) for path in found):
         names = ", ".join(map(short_path, kept))
-        note(f"Files that are still there come back with the next run over {names}.")
+        note(f"Files that still exist will be indexed again by the next run over {names}.")
