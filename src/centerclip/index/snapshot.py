@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from centerclip.index.matrix import VectorMatrix
 from centerclip.index.recorded import fitted, readable
 from centerclip.index.restriction import Restriction
 from centerclip.index.schema import WINDOW_READ, StoredWindow, milliseconds, stored_path, to_windows
@@ -60,17 +61,6 @@ class Matches:
 
 
 @dataclass(frozen=True, slots=True)
-class _Vectors:
-    """Vectors in memory: [N, E] float32, their row ids [N] ascending, and the number of each one's content in
-    `contents`."""
-
-    matrix: NDArray[np.float32]
-    row_ids: NDArray[np.int64]
-    videos: NDArray[np.int64]
-    contents: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Candidates:
     """Windows near a query, nearest first: row ids, scores and contents [C], and their rows if already
     read."""
@@ -95,11 +85,13 @@ class Snapshot:
     Args:
         table: a handle at that version that nobody else uses.
         embed_size: E.
+        before: vectors of an earlier version of the same index, which needn't be read again.
     """
 
-    def __init__(self, table: Any, embed_size: int) -> None:
+    def __init__(self, table: Any, embed_size: int, before: VectorMatrix | None = None) -> None:
         self._table = table
         self._embed_size = embed_size
+        self._before = before
         self._lock = Lock()
         self.version = int(table.version)
 
@@ -141,11 +133,7 @@ class Snapshot:
         for start in range(0, len(vectors), _TOGETHER):
             for hits, _, _ in look(vectors[start : start + _TOGETHER], top, Restriction(), 1):
                 numbered = hits.videos.dtype.kind == "i"
-                found.append(
-                    [self._vectors.contents[number] for number in hits.videos]
-                    if numbered
-                    else hits.videos.tolist()
-                )
+                found.append(self.vectors.names(hits.videos) if numbered else hits.videos.tolist())
         return found
 
     def rows(self, where: Condition) -> list[StoredWindow]:
@@ -180,8 +168,8 @@ class Snapshot:
     def _search_memory(
         self, vectors: NDArray[np.float32], top: int, only: Restriction, per_video: int | None
     ) -> list[_Found]:
-        stored = self._vectors
-        scores = products(vectors, stored.matrix)  # [Q, N]
+        stored = self.vectors
+        scores = products(vectors, stored.vectors)  # [Q, N]
         allowed = self._allowed(stored.row_ids, only)
         found = []
         for row in scores:
@@ -190,7 +178,7 @@ class Snapshot:
             def best(wanted: int, chosen: NDArray[np.float32] = chosen) -> _Candidates:
                 order = descending(chosen, wanted)
                 places = order if allowed is None else allowed[order]
-                return _Candidates(stored.row_ids[places], chosen[order], stored.videos[places])
+                return _Candidates(stored.row_ids[places], chosen[order], stored.numbers[places])
 
             found.append((_rank(best, top, per_video, len(chosen)), float(np.median(row)), len(row)))
         return found
@@ -198,7 +186,7 @@ class Snapshot:
     def _search_store(
         self, vectors: NDArray[np.float32], top: int, only: Restriction, per_video: int | None
     ) -> list[_Found]:
-        sample = self._vectors.matrix
+        sample = self.vectors.vectors
         backgrounds = np.median(products(vectors, sample), axis=1)  # [Q]
 
         def look(vector: NDArray[np.float32], background: float) -> _Found:
@@ -259,33 +247,26 @@ class Snapshot:
         return matches
 
     @property
-    def _vectors(self) -> _Vectors:
+    def vectors(self) -> VectorMatrix:
         """All vectors of a small collection, or a fixed sample of a large one; read once."""
         with self._lock:
             return self._read
 
+    @property
+    def known(self) -> VectorMatrix | None:
+        """The vectors in memory, maybe those of an earlier version; None if there are none."""
+        read: VectorMatrix | None = self.__dict__.get("_read")
+        return read or self._before
+
     @cached_property
-    def _read(self) -> _Vectors:
-        columns, count = ["vector", "video_id"], self.count
-        if count <= EXACT_LIMIT:
-            batches = self._table.search().select(columns).with_row_id(True).to_batches(8192)
-        else:
+    def _read(self) -> VectorMatrix:
+        count, offsets = self.count, None
+        if count > EXACT_LIMIT:
             count = min(_SAMPLE, count)
-            places = np.sort(np.random.default_rng(0).choice(self.count, size=count, replace=False))
-            batches = self._table.take_offsets(places.tolist()).select(columns).with_row_id().to_batches()
-        # Copied into arrays made beforehand, so that only one copy of the vectors is in memory.
-        matrix = np.empty((count, self._embed_size), dtype=np.float32)
-        row_ids = np.empty(count, dtype=np.int64)
-        videos = np.empty(count, dtype=np.int64)
-        numbers: dict[str, int] = {}
-        at = 0
-        for batch in batches:
-            here = slice(at, at + batch.num_rows)
-            matrix[here] = batch["vector"].flatten().to_numpy().reshape(-1, self._embed_size)
-            row_ids[here] = batch["_rowid"].to_numpy()
-            videos[here] = [numbers.setdefault(name, len(numbers)) for name in batch["video_id"].to_pylist()]
-            at += batch.num_rows
-        return _Vectors(matrix, row_ids, videos, tuple(numbers))
+            offsets = np.sort(np.random.default_rng(0).choice(self.count, size=count, replace=False))
+        read = VectorMatrix.read(self._table, count, self._embed_size, offsets=offsets, before=self._before)
+        self._before = None
+        return read
 
 
 def _rank(best: Callable[[int], _Candidates], top: int, per_video: int | None, total: int) -> _Candidates:

@@ -329,7 +329,9 @@ class VideoIndex:
             meta = self._described()
             version = self._store.version("windows")
             if self._snapshot is None or (self._snapshot_id, self._snapshot.version) != (meta.id, version):
-                snapshot = Snapshot(self._store.table("windows"), meta.card.embed_size)
+                old = self._snapshot if self._snapshot_id == meta.id else None
+                table = self._store.table("windows")
+                snapshot = Snapshot(table, meta.card.embed_size, old.known if old else None)
                 if self.id != meta.id:
                     raise IndexStoreError(f"the index {self.location} is being created again: try again")
                 self._snapshot, self._snapshot_id = snapshot, meta.id
