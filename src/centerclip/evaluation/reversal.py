@@ -1,4 +1,4 @@
-"""Is a video told from its reverse? Compares each caption with its video and with the same frames backwards."""
+"""Is a video told from its reverse? Compares each caption with both: the same frames, backwards."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def _announce(plan: StudyConfig, found: Budget, *, json: bool) -> None:
     lines = [
         f"{found.runs} runs of {steps} steps: {len(plan.arms)} variants, {len(plan.seeds)} seeds",
         f"{found.passes} passes over a split to measure them",
-        f"{found.start_hours:.1f} hours for the starts, {found.hours:.1f} hours for the runs, one at a time",
+        f"{found.start_hours:.1f} hours for the starts, {found.hours:.1f} hours for the runs, of one core",
         f"{found.tests} comparisons, corrected for their number"
         + (f"; as good means within {found.margin:g} points" if found.margin else ""),
     ]

@@ -29,8 +29,8 @@ class Budget:
     Attributes:
         runs: models to train, or without training to measure.
         passes: times that a split is encoded.
-        start_hours: of training the starts.
-        hours: of all runs one after the other, without the starts.
+        start_hours: of training the starts, on one core of this machine.
+        hours: of all runs, on one core, without the starts.
         tests: comparisons that p-values are corrected for.
         margin: of equivalence, in points.
         detectable: smallest true difference, in points, that is found with a power of 80 %.
@@ -52,7 +52,7 @@ class Budget:
 def budget(config: StudyConfig) -> Budget:
     """Time one step and one video of every variant, and add up what the study takes. Nothing is written.
 
-    Starts that are trained already still count. Times are of the processor as it is now, with all its cores.
+    Starts and runs that are finished still count. Hours are processor time, as of one core without a GPU.
 
     Raises:
         ConfigError, ModelError, ScheduleError: something in the plan can't be used.
@@ -69,8 +69,8 @@ def budget(config: StudyConfig) -> Budget:
         others = [each for each in config.others() if each != variant]
         encoded = [variant, *others]
         videos = _videos(config, choosing=bool(others))
-        seconds += steps * size * costs[variant.name].step_seconds
-        seconds += videos * sum(costs[each.name].video_seconds for each in encoded)
+        seconds += steps * size * costs[variant.name].step_core_seconds
+        seconds += videos * sum(costs[each.name].video_core_seconds for each in encoded)
         passes += len(encoded) * (2 if others else 1)
     seeds = len(config.seeds)
     error, freedom, tests = config.assumed_error, max(seeds - 1, 1), max(len(pairs), 1)
@@ -103,7 +103,7 @@ def _start_seconds(start: str, config: StudyConfig, costs: dict[str, Cost]) -> f
         return 0.0
     recipe = load_config(start)
     share = (recipe.model.frames or config.frames) / config.frames
-    step = costs[_PLAIN.name].step_seconds * share * recipe.optimization.batch_size / _BATCH
+    step = costs[_PLAIN.name].step_core_seconds * share * recipe.optimization.batch_size / _BATCH
     return step * (recipe.optimization.steps or 0)
 
 

@@ -27,12 +27,15 @@ class Cost:
         saved_bytes: what a training step of the batch saves for its backward pass.
         step_seconds: median time of the batch's forward and backward pass.
         video_seconds: median time to encode a video in the batch.
+        step_core_seconds, video_core_seconds: the same in processor time, which other programs disturb less.
     """
 
     multiply_adds: int
     saved_bytes: int
     step_seconds: float
     video_seconds: float
+    step_core_seconds: float
+    video_core_seconds: float
 
 
 def measure_costs(
@@ -74,6 +77,8 @@ def measure_costs(
             saved_activations(each, batches[name], captions),
             steps[name].wall.median,
             videos[name].wall.median / len(frames),
+            steps[name].cpu.median,
+            videos[name].cpu.median / len(frames),
         )
         for name, each in models.items()
     }
