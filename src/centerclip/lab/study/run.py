@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from centerclip.errors import ConfigError
 from centerclip.lab.study.config import StudyConfig, Variant
 from centerclip.lab.study.costs import measure_costs
 from centerclip.lab.study.measure import measure, open_split
@@ -87,15 +88,16 @@ def run_study(
         on_progress: called with the stage (`draw`, `start` or `compare`), the finished units and the total.
 
     Raises:
-        ConfigError, DatasetError, ModelError, ScheduleError: something in the plan can't be used.
+        ConfigError, DatasetError, ModelError, ScheduleError: something in the plan can't be used, or nothing is
+            `finished`.
     """
     report = on_progress or (lambda stage, done, total: None)
     config.pairs()  # finds comparisons of variants that are not in the plan
-    if config.world is not None:
+    if config.world is not None and not finished:
         render_toy_world(
             config.data.videos, **config.world.model_dump(), workers=jobs, progress=partial(report, "draw")
         )
-    folders = _train_starts(config, device, report)
+    folders = _find_starts(config) if finished else _train_starts(config, device, report)
     models = {
         start: CenterCLIP.from_pretrained(folder, schedule="none", frames=config.frames)
         for start, folder in folders.items()
@@ -116,6 +118,19 @@ def run_study(
     results = tuple(result for result in collected if result.runs)
     model = next(iter(models.values()))
     return Study(config, results, measure_costs(model, config.expand(), *_batch(config, model)))
+
+
+def _find_starts(config: StudyConfig) -> Mapping[str, str]:
+    """The folders of the starts, of which none is trained here."""
+    folders = {}
+    for name, start in config.starts.items():
+        folder = load_config(start).output / "best" if start.endswith(".toml") else None
+        if folder is not None and not folder.is_dir():
+            raise ConfigError(
+                f"no runs are finished: the start {name!r} isn't trained yet, {folder} is missing"
+            )
+        folders[name] = start if folder is None else str(folder)
+    return folders
 
 
 def _train_starts(

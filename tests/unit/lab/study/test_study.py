@@ -185,6 +185,9 @@ def test_mistakes_are_found_before_training(shared: Path, tmp_path: Path) -> Non
         ConfigError, match="'Both\\?' needs 'kmedoids_B2-2,3' from 'plain', .* variants: none"
     ):
         run_study(plan(shared, tmp_path, variants=[{"schedules": ["none"]}]))
+    starts = {"base": str(Path(__file__).parents[4] / "configs" / "study-base.toml")}
+    with pytest.raises(ConfigError, match="no runs are finished: the start 'base' isn't trained yet"):
+        run_study(plan(shared, tmp_path, starts=starts), finished=True)
     assert not list(tmp_path.rglob("seed-*.json"))
     file = tmp_path / "study.toml"
     rest = "\ntitle='x'\noutput='o'\ndata={dataset='toy-world', videos='v'}\nvariants=[{schedules=['none']}]"
