@@ -116,7 +116,9 @@ def _announce(plan: StudyConfig, found: Budget, *, json: bool) -> None:
     if found.equivalence_power is not None:
         lines.append(f"power of {100 * found.equivalence_power:.0f} % to find equal variants as good")
     if found.detectable is None:
-        lines.append("power unknown: give assumed_error, the standard error of a difference to expect")
+        lines.append(
+            "power unknown: give assumed_errors, what seeds and videos contribute to a standard error"
+        )
     for line in lines:
         typer.echo(line)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Budget:
         detectable: smallest true difference, in points, that is found with a power of 80 %.
         equivalence_power: probability that equal variants are found equivalent.
 
-    The last two are None unless the plan says which standard error to expect.
+    The last two are None unless the plan says which standard errors to expect.
     """
 
     runs: int
@@ -73,7 +74,7 @@ def budget(config: StudyConfig) -> Budget:
         seconds += videos * sum(costs[each.name].video_core_seconds for each in encoded)
         passes += len(encoded) * (2 if others else 1)
     seeds = len(config.seeds)
-    error, freedom, tests = config.assumed_error, max(seeds - 1, 1), max(len(pairs), 1)
+    expected, tests = _expected(config), max(len(pairs), 1)
     return Budget(
         runs=len(config.arms) * seeds,
         passes=passes * seeds,
@@ -81,14 +82,24 @@ def budget(config: StudyConfig) -> Budget:
         hours=seconds * seeds / 3600,
         tests=len(pairs),
         margin=config.margin,
-        detectable=None if error is None else detectable(error, freedom, tests=tests),
+        detectable=None if expected is None else detectable(*expected, tests=tests),
         equivalence_power=None
-        if error is None or config.margin is None
-        else equivalence_power(error, freedom, config.margin, tests=tests),
+        if expected is None or config.margin is None
+        else equivalence_power(*expected, config.margin, tests=tests),
     )
 
 
 _PLAIN = Variant(reducer="kmedoids", schedule="none")
+
+
+def _expected(config: StudyConfig) -> tuple[float, float] | None:
+    """The standard error that the plan expects of a difference, and its degrees of freedom."""
+    if config.assumed_errors is None:
+        return None
+    by_seed, by_video = config.assumed_errors.seeds**2, config.assumed_errors.videos**2
+    videos = _videos(config, choosing=False)
+    spread = by_seed**2 / max(len(config.seeds) - 1, 1) + by_video**2 / max(videos - 1, 1)
+    return math.sqrt(by_seed + by_video), (by_seed + by_video) ** 2 / spread
 
 
 def _videos(config: StudyConfig, *, choosing: bool) -> int:

@@ -43,6 +43,13 @@ class Comparison(Section):
     starts: tuple[str, ...] = ()
 
 
+class AssumedErrors(Section):
+    """What seeds and videos are expected to contribute to a difference's standard error, in points."""
+
+    seeds: float = Field(gt=0)
+    videos: float = Field(gt=0)
+
+
 class StudyConfig(Section):
     """A whole study.
 
@@ -69,8 +76,8 @@ class StudyConfig(Section):
     """Compared: text-to-video R@1, or how often a caption is nearer to its video than its opposite."""
     margin: float | None = Field(None, gt=0)
     """Variants are as good as each other if they differ by less than this, in percentage points."""
-    assumed_error: float | None = Field(None, gt=0)
-    """Standard error of a difference to expect, in percentage points, to state the power before running."""
+    assumed_errors: AssumedErrors | None = None
+    """Standard errors of a difference to expect, to state the power before running."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

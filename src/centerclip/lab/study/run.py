@@ -88,8 +88,8 @@ def run_study(
         on_progress: called with the stage (`draw`, `start` or `compare`), the finished units and the total.
 
     Raises:
-        ConfigError, DatasetError, ModelError, ScheduleError: something in the plan can't be used, or nothing is
-            `finished`.
+        ConfigError, DatasetError, ModelError, ScheduleError: something in the plan can't be used, or nothing
+            is `finished`.
     """
     report = on_progress or (lambda stage, done, total: None)
     config.pairs()  # finds comparisons of variants that are not in the plan

@@ -226,7 +226,7 @@ def test_the_repository_has_valid_studies() -> None:
 
 
 def test_the_budget_is_said_before_anything_runs(shared: Path, tmp_path: Path) -> None:
-    found = budget(plan(shared, tmp_path / "out", assumed_error=0.5))
+    found = budget(plan(shared, tmp_path / "out", assumed_errors={"seeds": 0.3, "videos": 0.4}))
     assert (found.runs, found.tests, found.margin) == (14, 2, 2.0)
     assert found.passes == 2 * 2 * (2 + 2 + 5 * 3)  # seeds, splits, and variants with those they run under
     assert found.hours > 0
