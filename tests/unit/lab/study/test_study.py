@@ -12,6 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from centerclip.cli import main
 from centerclip.clustering import Reducer, Tokens
 from centerclip.datasets import load_dataset
 from centerclip.errors import ConfigError, ScheduleError
@@ -234,6 +235,37 @@ def test_the_budget_is_said_before_anything_runs(shared: Path, tmp_path: Path) -
     assert found.detectable is not None
     assert found.equivalence_power is not None
     assert not (tmp_path / "out").exists()
+
+
+def test_the_command_announces_runs_and_reports(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "toy.toml"
+    file.write_text(
+        f"""title = "t"
+output = "{tmp_path / "out"}"
+seeds = [0]
+frames = 4
+starts = {{ plain = "{shared / "start"}" }}
+margin = 2.0
+assumed_errors = {{ seeds = 0.3, videos = 0.4 }}
+world = {{ train = 6, val = 2, test = 6, narrow = true }}
+data = {{ dataset = "toy-world", videos = "{shared / "world"}", cache = "{shared}", workers = 1 }}
+variants = [{{ schedules = ["none", "B2-2,3"] }}]
+comparisons = [{{ question = "Both?", variant = "kmedoids_B2-2,3" }}]
+""",
+        encoding="utf-8",
+    )
+    assert main(["study", str(file), "--dry-run"]) == 0
+    announced = capsys.readouterr().out
+    assert announced.startswith("2 runs of 0 steps: 2 variants, 1 seeds\n2 passes over a split")
+    assert "1 comparisons, corrected for their number; as good means within 2 points" in announced
+    assert "power of 80 % for a difference of" in announced
+    assert not (tmp_path / "out").exists()
+    assert main(["study", str(file)]) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [line[:2] for line in lines] == [["plain", "none"], ["plain", "kmedoids_B2-2,3"]]
+    assert all(len(line) == 8 for line in lines)
 
 
 def test_a_matrix_is_chosen_by_validation_and_tested_with_all_comparisons() -> None:
