@@ -78,7 +78,7 @@ nano: $(READY) ## train the bundled model again, into runs/ (about two hours on 
 	  --schedule none --schedule B6-4,49
 
 study: $(READY) ## compare reducers and schedules on the toy world and write docs/study.md (hours on two cores)
-	for plan in reducers directions schedules; do \
+	for plan in reducers pairs directions schedules; do \
 	  $(BIN)/centerclip study configs/studies/$$plan.toml --jobs $(WORKERS) --document docs/study.md || exit; done
 
 clean: ## remove the virtual environment and generated files

@@ -79,6 +79,13 @@ def evaluate(
     cache: Annotated[
         Path | None, option("Folder that keeps embeddings for later evaluations.", metavar="FOLDER")
     ] = None,
+    reverse: Annotated[
+        bool,
+        option(
+            "Also measure whether captions are closer to their videos than to the same frames backwards.",
+            "--reverse",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(metavar="N", help="Random seed of the bootstrap.")] = 0,
     output: Annotated[
         Path | None,
@@ -98,6 +105,9 @@ def evaluate(
     --rescore corrects scores for videos that are near every caption. Transductive methods use all test
     queries at once; don't compare their figures with the others. qb-norm uses the captions of the training
     split instead, and corrects text-to-video only.
+
+    --reverse asks whether a video is told from its reverse; chance is 50 %. A model that averages frames
+    can't, and captions that fit both directions keep any model near chance.
 
     --reducer and --rescore also accept several names separated by commas.
 
@@ -152,6 +162,7 @@ def evaluate(
             bank=bank,
             cache=cache,
             allow_missing=allow_missing,
+            reverse=reverse,
             seed=seed,
             progress=bar.advance,
         )

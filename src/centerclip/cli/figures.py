@@ -32,6 +32,9 @@ def write_figures(report: Report) -> None:
                 write_tabs(
                     (result.schedule, result.reducer, result.rescoring, direction, LABELS[name], *values)
                 )
+        if (found := result.against_reverse) is not None:
+            values = (f"{value:.2f}" for value in (found.value, found.low, found.high))
+            write_tabs((result.schedule, result.reducer, result.rescoring, "reverse", "closer", *values))
 
 
 def show_report(report: Report) -> None:
@@ -62,6 +65,12 @@ def show_report(report: Report) -> None:
             )
             cell = ""
     stdout().print(rows)
+    for result in report.results:
+        if (found := result.against_reverse) is not None:
+            share = f"{found.value:.1f} % ({found.low:.1f}–{found.high:.1f})"
+            note(
+                f"{result.name}: {share} of captions closer to their video than to its reverse; chance is 50."
+            )
     if any(result.transductive for result in report.results):
         marked = dict.fromkeys(result.rescoring for result in report.results if result.transductive)
         names = ", ".join(marked)

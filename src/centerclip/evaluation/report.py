@@ -62,6 +62,7 @@ class Result(_Record):
     video_to_text: dict[str, Interval] | None
     text_to_video_ranks: tuple[float, ...]
     video_to_text_ranks: tuple[float, ...] | None
+    against_reverse: Interval | None = None
 
     @property
     def name(self) -> str:
@@ -164,7 +165,14 @@ def _result(evaluation: Evaluation, ranked: Evaluation | Rescored) -> Result:
         video_to_text=None if backward is None else _figures(backward),
         text_to_video_ranks=tuple(ranked.text_to_video_ranks.tolist()),
         video_to_text_ranks=None if backward_ranks is None else tuple(backward_ranks.tolist()),
+        against_reverse=_reversal(evaluation, rescored),
     )
+
+
+def _reversal(evaluation: Evaluation, rescored: Rescored | None) -> Interval | None:
+    """Re-scoring compares queries with each other, so it says nothing about a video and its reverse."""
+    found = evaluation.against_reverse
+    return None if rescored or found is None else Interval(**asdict(found))
 
 
 def _figures(summary: Summary) -> dict[str, Interval]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from centerclip.datasets import Dataset
-from centerclip.metrics import Summary
+from centerclip.metrics import Estimate, Summary
 from centerclip.records import Failed
 
 __all__ = ["Evaluation", "Rescored"]
@@ -59,5 +59,7 @@ class Evaluation:
     video_to_text_ranks: NDArray[np.float64]
     """[videos with a caption], in the order of `dataset.videos`."""
     rescored: tuple[Rescored, ...]
+    against_reverse: Estimate | None = None
+    """How often a caption is closer to its video than to the reversed one, in percent; chance is 50."""
     dataset: Dataset = field(repr=False)
     """The data set without the missing videos."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from centerclip import metrics
 from centerclip.clustering import Reducer, parse_reducer
 from centerclip.datasets import Dataset
 from centerclip.embedding import embed, encode_texts
@@ -16,6 +17,7 @@ from centerclip.embedding.device import precision_of
 from centerclip.embedding.store import EmbeddingStore, caption_key, video_key
 from centerclip.errors import ConfigError, VideoError
 from centerclip.evaluation.results import Evaluation
+from centerclip.evaluation.reversal import against_reverse
 from centerclip.evaluation.scoring import rank_text_to_video, rank_video_to_text, rescore
 from centerclip.model import CenterCLIP
 from centerclip.records import Failed
@@ -40,6 +42,7 @@ def evaluate(
     decode: Decode | None = None,
     cache: Path | None = None,
     allow_missing: bool = False,
+    reverse: bool = False,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Evaluation]:
@@ -61,6 +64,8 @@ def evaluate(
         decode: returns the frames of videos; None decodes the data set's files.
         cache: folder that stores embeddings by fingerprint and file; None stores nothing.
         allow_missing: leave out videos that can't be decoded, and list them.
+        reverse: also measure whether captions are closer to their videos than to the reversed videos, which
+            are decoded again.
         seed: seed of the bootstrap, and of drawing the bank.
         progress: called with (videos done, videos in total).
 
@@ -87,8 +92,11 @@ def evaluate(
     kept = [row for row, caption in enumerate(dataset.captions) if caption.video not in failed]
     captions, bank_captions = embedded[kept], embedded[len(dataset.captions) :]
     owner = ranked.video_of_caption()
+    reversals: list[metrics.Estimate | None] = [None] * len(variants)
+    if reverse:
+        reversals = [*against_reverse(variants, ranked, captions, videos, decode=decode, seed=seed)]
     results = []
-    for variant, vectors in zip(variants, videos, strict=True):
+    for variant, vectors, reversal in zip(variants, videos, reversals, strict=True):
         similarity, banked_similarity = captions @ vectors.T, bank_captions @ vectors.T  # [C, V], [N, V]
         text_to_video, text_to_video_ranks = rank_text_to_video(similarity, owner, seed=seed)
         video_to_text, video_to_text_ranks = rank_video_to_text(
@@ -116,6 +124,7 @@ def evaluate(
                 text_to_video_ranks=text_to_video_ranks,
                 video_to_text_ranks=video_to_text_ranks,
                 rescored=tuple(rescored),
+                against_reverse=reversal,
                 dataset=ranked,
             )
         )

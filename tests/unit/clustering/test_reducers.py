@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
@@ -209,6 +209,19 @@ def test_sample_takes_the_middle_of_each_stride_or_in_training_any() -> None:
     drawn = torch.cat([kept_of(reduced, PATCHES) for reduced in runs])
     for stride, (start, end) in enumerate(pairwise([0, 7, 15, 22, 30])):
         assert drawn[:, stride].unique().tolist() == list(range(start, end))
+
+
+@pytest.mark.parametrize(
+    ("frames", "patches", "k"), [(3, 196, 147), (3, 49, 12), (3, 49, 49), (2, 49, 24), (6, 49, 49)]
+)
+def test_sample_keeps_other_places_in_every_frame(frames: int, patches: int, k: int) -> None:
+    # At 196 patches and K = 147, and at 49 patches and K = 12, the middles of the strides are the same places
+    # in all three frames.
+    tokens = as_tokens(torch.randn(1, frames, patches, WIDTH), torch.randn(1, frames, WIDTH))
+    kept = kept_of(run("sample", tokens, k), patches)[0]
+    places = [set((kept[kept // patches == frame] % patches).tolist()) for frame in range(frames)]
+    assert len(kept.unique()) == k
+    assert all(not first & second for first, second in combinations(places, 2))
 
 
 def test_temporal_shift_takes_channels_from_the_neighboring_frames() -> None:

@@ -245,3 +245,36 @@ def test_caches_that_cant_be_used(model: CenterCLIP, filmed: Callable[..., Datas
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="file"):
         evaluate(model, filmed("a.mp4"), cache=tmp_path / "file")
+
+
+def test_only_a_model_that_sees_the_order_tells_a_video_from_its_reverse(model: CenterCLIP) -> None:
+    plain = model.with_(schedule="none")
+    (ignoring,) = evaluate(plain, data(), decode=Noise(), reverse=True)
+    assert ignoring.against_reverse == metrics.Estimate(50.0, 50.0, 50.0)
+    assert evaluate(plain, data(), decode=Noise())[0].against_reverse is None
+
+    seeing = plain.with_(temporal=True)
+    assert seeing.temporal is not None
+    torch.manual_seed(0)
+    torch.nn.init.normal_(seeing.temporal.table)
+    (found,) = evaluate(seeing, data(), decode=Noise(), reverse=True)
+
+    def backwards(item: Item) -> Windows:
+        for window in Noise()(item):
+            yield DecodedWindow(window.info, window.window, window.frames.flip(0), window.bounds)
+
+    text = encode_texts(seeing, TEXTS, max_tokens=12)
+    pairs = [embed_all(data().videos, seeing, decode=decode)[OWNERS] for decode in (Noise(), backwards)]
+    own, reverse = ((text * videos).sum(1) for videos in pairs)
+    assert found.against_reverse is not None
+    assert found.against_reverse.value == pytest.approx(100 * np.mean(own > reverse))
+    assert found.against_reverse.low < found.against_reverse.high
+
+
+def test_reversed_videos_are_decoded_from_files(model: CenterCLIP, tmp_path: Path) -> None:
+    videos = tuple(Item(make_video(tmp_path / f"{name}.mp4"), id=name) for name in ("a", "b"))
+    dataset = Dataset("set", "test", videos, (Caption("a cat", 0), Caption("a dog", 1)), max_text_tokens=12)
+    (found,) = evaluate(model.with_(schedule="none"), dataset, reverse=True)
+    assert found.against_reverse == metrics.Estimate(50.0, 50.0, 50.0)
+    with pytest.raises(VideoError, match="is empty"):
+        evaluate(model, data(), decode=Noise(3), reverse=True)

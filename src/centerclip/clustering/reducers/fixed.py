@@ -1,5 +1,6 @@
 """Reducers that ignore token values, as baselines for clustering."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -35,11 +36,25 @@ class Pool(Reducer):
 
 @dataclass(frozen=True)
 class Sample(Reducer):
-    """Keeps one token of each of K equal strides: the middle one, or a random one in training."""
+    """Keeps one token of each of K equal strides: near the middle, or a random one in training.
+
+    The frames of a segment keep different places. The middles alone would do so only if K and the number of
+    frames have no common divisor: with three frames and K = 12, every frame would keep the same four places.
+    """
+
+    @property
+    def revision(self) -> int:
+        return 1  # 0 kept the middle of each stride
 
     def choose(self, tokens: Tokens, k: int) -> Tensor:
+        _, frames, patches, _ = tokens.patches.shape
         starts, widths = _strides(tokens, k)
-        return (starts + widths // 2).expand(len(tokens.x), -1)  # [G, K]
+        middles = widths // 2
+        # A frame has K / n strides, so middles lie in n / gcd(K, n) different places of the strides. After
+        # that many frames they would repeat: move on by one n-th of a stride.
+        rounds = (starts + middles) // patches * math.gcd(k, frames) // frames
+        within = (middles + rounds * widths // frames) % widths
+        return (starts + within).expand(len(tokens.x), -1)  # [G, K]
 
     def choose_in_training(self, tokens: Tokens, k: int) -> Tensor:
         starts, widths = _strides(tokens, k)

@@ -23,6 +23,9 @@ def toy_world(
         bool, typer.Option("--directions", help="Add motions that differ only in the order of frames.")
     ] = False,
     narrow: Annotated[bool, typer.Option("--narrow", help="Use only such motions, and few things.")] = False,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Show which thing turns into which, which no single frame shows.")
+    ] = False,
 ) -> None:
     """Render the toy world: short videos of drawn things that move, with captions.
 
@@ -34,7 +37,11 @@ def toy_world(
       centerclip toy-world toy-world --train 0 --val 0
       centerclip evaluate --dataset toy-world --videos toy-world --model nano
     """
+    from centerclip.errors import ConfigError
     from centerclip.lab.toy_world import render_toy_world
+
+    if pairs and (directions or narrow):
+        raise ConfigError("--pairs is a world of its own: leave out --directions and --narrow")
 
     with Bar("Drawing", unit="videos") as bar:
         render_toy_world(
@@ -45,6 +52,7 @@ def toy_world(
             seed=seed,
             directions=directions,
             narrow=narrow,
+            pairs=pairs,
             progress=bar.advance,
         )
     write_paths([folder], null=False)

@@ -1,28 +1,29 @@
-"""The results of one run: ranks both ways, and whether the model recognizes directions."""
+"""The results of one trained model: ranks both ways under each variant, and captions against opposites."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from centerclip import metrics
 from centerclip.datasets import Dataset, load_dataset
 from centerclip.embedding import embed_all, encode_texts
 from centerclip.embedding.frames import FrameSource, decode_from, open_frames
 from centerclip.lab.study.config import StudyConfig, Variant
-from centerclip.lab.study.results import RunResult
-from centerclip.lab.toy_world import reversed_caption
+from centerclip.lab.study.results import Ranks, RunResult
+from centerclip.lab.toy_world import opposite_caption
 from centerclip.model import CenterCLIP
 from centerclip.preprocessing import Preprocessing
 
-__all__ = ["measure", "open_test"]
+__all__ = ["measure", "open_split"]
 
 
-def open_test(config: StudyConfig, preprocessing: Preprocessing) -> tuple[Dataset, FrameSource]:
-    """Load the test split, with its frames preprocessed for a model."""
+def open_split(config: StudyConfig, split: str, preprocessing: Preprocessing) -> tuple[Dataset, FrameSource]:
+    """Load a split, with its frames preprocessed for a model."""
     data = config.data
     dataset = load_dataset(
         data.dataset,
-        "test",
+        split,
         videos=data.videos,
         annotations=data.annotations,
         allow_missing=data.allow_missing,
@@ -33,29 +34,55 @@ def open_test(config: StudyConfig, preprocessing: Preprocessing) -> tuple[Datase
     )
 
 
-def measure(model: CenterCLIP, config: StudyConfig, variant: Variant, seed: int, plan: str) -> RunResult:
-    """Rank the test split, and each caption that names a direction against its opposite."""
-    dataset, source = open_test(config, model.preprocessing)
-    video = embed_all(dataset.videos, model, decode=decode_from(source, model.frames))  # [V, E]
+def measure(
+    model: CenterCLIP, config: StudyConfig, *, plan: str, start: str, variant: Variant, seed: int
+) -> RunResult:
+    """Rank the test split under the model's own variant and under those of `run_under`.
+
+    If there are several, the val split is ranked too, so that one can be chosen without the test split.
+    """
+    variants = list(dict.fromkeys((variant, *config.others())))
+    models = {each.name: model.with_(**each.settings(config.frames)) for each in variants}
+    dataset, source = open_split(config, "test", model.preprocessing)
+    owner = dataset.video_of_caption()
     captions = [caption.text for caption in dataset.captions]
     text = encode_texts(model, captions, max_tokens=dataset.max_text_tokens)  # [C, E]
+    opposites = {i: opposite for i, caption in enumerate(captions) if (opposite := opposite_caption(caption))}
+    opposed = list(opposites)
+    reverse = encode_texts(model, list(opposites.values()), max_tokens=dataset.max_text_tokens)
+    recalls: dict[str, float] = {}
+    if len(models) > 1:
+        recalls = _recalls(models, *open_split(config, config.data.val_split, model.preprocessing))
+    under: dict[str, Ranks] = {}
+    for name, each in models.items():
+        video = embed_all(dataset.videos, each, decode=decode_from(source, each.frames))  # [V, E]
+        similarity = text @ video.T
+        under[name] = Ranks(
+            forward=metrics.ranks(similarity, owner).tolist(),
+            backward=metrics.video_to_text_ranks(similarity, owner).tolist(),
+            opposite=_against(text[opposed], reverse, video[owner[opposed]]),
+            validation=recalls.get(name),
+        )
+    return RunResult(plan, start, variant.name, seed, owner.tolist(), opposed, under)
+
+
+def _against(
+    own: NDArray[np.float32], opposite: NDArray[np.float32], videos: NDArray[np.float32]
+) -> list[float]:
+    """Rank each caption among itself and its opposite, for its video; all [captions, E]."""
+    if not len(own):
+        return []
+    both = np.stack([np.einsum("ce,ce->c", side, videos) for side in (own, opposite)], axis=1)
+    return list(map(float, metrics.ranks(both, np.zeros(len(both), np.int64))))
+
+
+def _recalls(models: dict[str, CenterCLIP], dataset: Dataset, source: FrameSource) -> dict[str, float]:
+    """Text-to-video R@1 of each model in percent."""
+    captions = [caption.text for caption in dataset.captions]
+    text = encode_texts(next(iter(models.values())), captions, max_tokens=dataset.max_text_tokens)
     owner = dataset.video_of_caption()
-    similarity = text @ video.T
-    opposites = {i: opposite for i, caption in enumerate(captions) if (opposite := reversed_caption(caption))}
-    directed = list(opposites)
-    direction_ranks: list[float] = []
-    if directed:
-        reverse = encode_texts(model, list(opposites.values()), max_tokens=dataset.max_text_tokens)
-        both = [np.einsum("ce,ce->c", side, video[owner[directed]]) for side in (text[directed], reverse)]
-        pairs = np.stack(both, axis=1)  # [directed, 2]
-        direction_ranks = metrics.ranks(pairs, np.zeros(len(directed), np.int64)).tolist()
-    return RunResult(
-        plan=plan,
-        variant=variant.name,
-        seed=seed,
-        ranks=metrics.ranks(similarity, owner).tolist(),
-        reverse_ranks=metrics.video_to_text_ranks(similarity, owner).tolist(),
-        video_of_caption=owner.tolist(),
-        directed=directed,
-        direction_ranks=direction_ranks,
-    )
+    recalls = {}
+    for name, model in models.items():
+        video = embed_all(dataset.videos, model, decode=decode_from(source, model.frames))
+        recalls[name] = 100 * float((metrics.ranks(text @ video.T, owner) <= 1).mean())
+    return recalls

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from centerclip.lab.bench.plot import check_plots
-from centerclip.lab.study.results import Study
+from centerclip.lab.study.results import Study, VariantResult
 from centerclip.naming import REDUCERS
 
 __all__ = ["plot"]
@@ -33,25 +33,37 @@ def plot(study: Study, path: Path) -> None:
     costs = study.costs
     figure = Figure(figsize=(8.4, 4.8), dpi=130, layout="constrained")
     axes = figure.add_subplot()
-    labels = list(dict.fromkeys(result.variant.label for result in study.results))
+    first, *rest = study.config.starts
+
+    def label_of(result: VariantResult) -> str:
+        return f"{result.variant.label} ({result.start})" if rest else result.variant.label
+
+    labels = list(dict.fromkeys(map(label_of, study.results)))
     marks = _marks([result.variant.kind for result in study.results])
     highest = max(cost.multiply_adds for cost in costs.values()) / 1e9
-    several = "none + temporal" in labels  # variants without a reduction
+    plain = sum(label.startswith("none") for label in labels)  # variants without a reduction
     for place, label in enumerate(labels):
-        own = [result for result in study.results if result.variant.label == label]
+        own = [result for result in study.results if label_of(result) == label]
         variant = own[0].variant
         color, marker = marks[variant.kind]
-        shift = (place - (len(labels) - 1) / 2) * _SPREAD * highest if label != "none" or several else 0.0
+        shift = (
+            (place - (len(labels) - 1) / 2) * _SPREAD * highest
+            if variant.kind != "none" or plain > 1
+            else 0.0
+        )
         x = [costs[result.variant.name].multiply_adds / 1e9 + shift for result in own]
-        recalls = [result.summary().recall_at_1 for result in own]
-        y = [recall.value for recall in recalls]
-        spread = [[r.value - r.low for r in recalls], [r.high - r.value for r in recalls]]
+        recalls = [found for result in own if (found := result.level())]
+        y = [found.value for found in recalls]
+        spread = [
+            [found.value - found.low for found in recalls],
+            [found.high - found.value for found in recalls],
+        ]
         axes.errorbar(
             x, y, yerr=spread, fmt=marker, color=color, ecolor=color, elinewidth=0.8, alpha=0.9, capsize=0,
             markersize=11 if variant.kind == "none" else 6, label=label,
-            markerfacecolor="white" if variant.temporal else color,
+            markerfacecolor="white" if variant.temporal or own[0].start != first else color,
         )  # fmt: skip
-        if label == "none":
+        if variant.name == "none":
             axes.axhline(y[0], color=color, linewidth=0.7, linestyle=":")
     _label_schedules(axes, study)
     axes.set_xlabel("multiply-adds of the vision tower per video, G")

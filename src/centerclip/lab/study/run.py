@@ -1,11 +1,11 @@
-"""Runs a study: the common checkpoint, then each variant with each seed, in parallel; resumable."""
+"""Runs a study: the starts, then each variant with each seed, in parallel; resumable."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +15,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from centerclip.errors import ConfigError
 from centerclip.lab.study.config import StudyConfig, Variant
 from centerclip.lab.study.costs import measure_costs
-from centerclip.lab.study.measure import measure, open_test
+from centerclip.lab.study.measure import measure, open_split
 from centerclip.lab.study.results import RunResult, Study, VariantResult, read_result, write_result
 from centerclip.lab.toy_world import render_toy_world
 from centerclip.model import CenterCLIP
@@ -32,17 +33,24 @@ _BATCH = 8
 
 @dataclass(frozen=True)
 class _Job:
-    """One variant with one seed, to be sent to a process."""
+    """One variant from one start with one seed, to be sent to a process.
+
+    Attributes:
+        folder: of the model to start from.
+        fingerprint: of that model.
+    """
 
     config: StudyConfig
+    start: str
     variant: Variant
     seed: int
-    start: str
+    folder: str
     fingerprint: str
+    device: str
 
     @property
     def result(self) -> Path:
-        return self.config.output / self.variant.name / f"seed-{self.seed}.json"
+        return self.config.output / self.start / self.variant.name / f"seed-{self.seed}.json"
 
     @property
     def plan(self) -> str:
@@ -53,7 +61,8 @@ class _Job:
             exclude={"data": {"cache", "workers"}},
             exclude_defaults=True,
         )
-        text = json.dumps([self.variant.model_dump(), self.seed, self.fingerprint, settings], sort_keys=True)
+        variants = [variant.model_dump() for variant in (self.variant, *self.config.others())]
+        text = json.dumps([variants, self.seed, self.fingerprint, settings], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -61,45 +70,82 @@ def run_study(
     config: StudyConfig,
     *,
     jobs: int = 1,
+    device: str = "cpu",
+    finished: bool = False,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Study:
     """Run the missing runs of a study, and measure what each variant costs.
 
-    A run depends on the plan, its variant and its seed, not on the number of processes. An interrupted study
-    can be resumed: only missing runs are made, each from its last checkpoint.
+    A run depends on the plan, its start, variant and seed, not on the number of processes. An interrupted
+    study can be resumed: only missing runs are made, each from its last checkpoint. Seeds come one after the
+    other, so that a study which stops early has whole seeds.
 
     Args:
         config: the plan.
         jobs: number of processes, each on one core.
+        device: of training and measuring.
+        finished: train nothing, and return the runs that are there.
         on_progress: called with the stage (`draw`, `start` or `compare`), the finished units and the total.
 
     Raises:
-        ConfigError, DatasetError, ModelError, ScheduleError: something in the plan can't be used.
+        ConfigError, DatasetError, ModelError, ScheduleError: something in the plan can't be used, or nothing
+            is `finished`.
     """
     report = on_progress or (lambda stage, done, total: None)
-    if config.world is not None:
+    config.pairs()  # finds comparisons of variants that are not in the plan
+    if config.world is not None and not finished:
         render_toy_world(
             config.data.videos, **config.world.model_dump(), workers=jobs, progress=partial(report, "draw")
         )
-    start = config.start
-    if start is None:
-        assert config.base is not None
-        recipe = load_config(config.base)
-        start = str(train(recipe, on_progress=lambda at: report("start", at.step, at.steps)))
-    model = CenterCLIP.from_pretrained(start, schedule="none", frames=config.frames)
-    variants = config.expand()
-    for variant in variants:  # finds mistakes before anything is trained
-        model.with_(schedule=variant.schedule, reducer=variant.reducer)
-    fingerprint = model.fingerprint()
+    folders = _find_starts(config) if finished else _train_starts(config, device, report)
+    models = {
+        start: CenterCLIP.from_pretrained(folder, schedule="none", frames=config.frames)
+        for start, folder in folders.items()
+    }
+    for start, variant in [*config.arms, *((start, each) for start in models for each in config.others())]:
+        models[start].with_(**variant.settings(config.frames))  # finds mistakes before anything is trained
     planned = [
-        _Job(config, variant, seed, start, fingerprint) for seed in config.seeds for variant in variants
+        _Job(config, start, variant, seed, folders[start], models[start].fingerprint(), device)
+        for seed in config.seeds
+        for start, variant in config.arms
     ]
     waiting = [job for job in planned if read_result(job.result, job.plan) is None]
     report("compare", len(planned) - len(waiting), len(planned))
-    for done, _ in enumerate(_in_processes(waiting, jobs), len(planned) - len(waiting) + 1):
-        report("compare", done, len(planned))
-    results = tuple(_collect(variant, planned) for variant in variants)
-    return Study(config, results, measure_costs(model, variants, *_batch(config, model)))
+    if not finished:
+        for done, _ in enumerate(_in_processes(waiting, jobs), len(planned) - len(waiting) + 1):
+            report("compare", done, len(planned))
+    collected = [_collect(start, variant, planned) for start, variant in config.arms]
+    results = tuple(result for result in collected if result.runs)
+    model = next(iter(models.values()))
+    return Study(config, results, measure_costs(model, config.expand(), *_batch(config, model)))
+
+
+def _find_starts(config: StudyConfig) -> Mapping[str, str]:
+    """The folders of the starts, of which none is trained here."""
+    folders = {}
+    for name, start in config.starts.items():
+        folder = load_config(start).output / "best" if start.endswith(".toml") else None
+        if folder is not None and not folder.is_dir():
+            raise ConfigError(
+                f"no runs are finished: the start {name!r} isn't trained yet, {folder} is missing"
+            )
+        folders[name] = start if folder is None else str(folder)
+    return folders
+
+
+def _train_starts(
+    config: StudyConfig, device: str, report: Callable[[str, int, int], None]
+) -> Mapping[str, str]:
+    """Train the starts that are recipes, in order; a finished one is only opened."""
+    folders = {}
+    for name, start in config.starts.items():
+        if start.endswith(".toml"):
+            recipe = load_config(start)
+            start = str(
+                train(recipe, device=device, on_progress=lambda at: report("start", at.step, at.steps))
+            )
+        folders[name] = start
+    return folders
 
 
 def _in_processes(jobs: Sequence[_Job], processes: int) -> Iterator[RunResult]:
@@ -123,28 +169,31 @@ def _run(job: _Job) -> RunResult:
     """Train a variant, if the study trains, and measure it."""
     config, variant = job.config, job.variant
     job.result.parent.mkdir(parents=True, exist_ok=True)
+    folder = None
     if config.optimization is None:
-        model = CenterCLIP.from_pretrained(
-            job.start, schedule=variant.schedule, reducer=variant.reducer, frames=config.frames
-        )
-        result = measure(model, config, variant, job.seed, job.plan)
+        model = CenterCLIP.from_pretrained(job.folder, **variant.settings(config.frames))
     else:
         folder = job.result.parent / f"run-{job.seed}-{job.plan}"
-        best = train(config.recipe(variant, job.seed, job.start, folder))
-        result = measure(CenterCLIP.from_pretrained(best), config, variant, job.seed, job.plan)
+        best = train(config.recipe(variant, job.seed, job.folder, folder), device=job.device)
+        model = CenterCLIP.from_pretrained(best)
+    result = measure(
+        model.to(job.device).eval(), config, plan=job.plan, start=job.start, variant=variant, seed=job.seed
+    )
+    if folder is not None:
         shutil.rmtree(folder)  # only the ranks are kept, not the checkpoints
     write_result(job.result, result)
     return result
 
 
-def _collect(variant: Variant, jobs: Sequence[_Job]) -> VariantResult:
-    results = (read_result(job.result, job.plan) for job in jobs if job.variant == variant)
-    return VariantResult(variant, tuple(result for result in results if result is not None))
+def _collect(start: str, variant: Variant, jobs: Sequence[_Job]) -> VariantResult:
+    own = (job for job in jobs if (job.start, job.variant) == (start, variant))
+    results = (read_result(job.result, job.plan) for job in own)
+    return VariantResult(start, variant, tuple(result for result in results if result is not None))
 
 
 def _batch(config: StudyConfig, model: CenterCLIP) -> tuple[Tensor, list[str]]:
     """Videos of the test split, each with a caption, for measuring costs."""
-    dataset, source = open_test(config, model.preprocessing)
+    dataset, source = open_split(config, "test", model.preprocessing)
     caption_of = {caption.video: caption.text for caption in dataset.captions}
     videos = sorted(caption_of)[:_BATCH]
     read = [(source.read(dataset.videos[video], config.frames), caption_of[video]) for video in videos]

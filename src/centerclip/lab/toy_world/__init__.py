@@ -3,7 +3,7 @@
 With it, rendering, training, evaluation, indexing and search run anywhere: no download, no license to obtain.
 """
 
-from centerclip.lab.toy_world.grammar import captions, reversed_caption
+from centerclip.lab.toy_world.grammar import captions, opposite_caption, pair_captions
 from centerclip.lab.toy_world.library import LibraryMoment, library_moments, render_library
 from centerclip.lab.toy_world.render import render_toy_world
 from centerclip.lab.toy_world.sampling import sample_clip, sample_scene
@@ -16,9 +16,10 @@ __all__ = [
     "captions",
     "draw",
     "library_moments",
+    "opposite_caption",
+    "pair_captions",
     "render_library",
     "render_toy_world",
-    "reversed_caption",
     "sample_clip",
     "sample_scene",
 ]

@@ -16,7 +16,7 @@ from centerclip.lab.toy_world.places import PLACES
 from centerclip.lab.toy_world.scenes import Actor, Scene
 from centerclip.lab.toy_world.things import THINGS
 
-__all__ = ["captions", "reversed_caption"]
+__all__ = ["captions", "opposite_caption", "pair_captions"]
 
 Verb = tuple[str, str]
 """A verb's finite form and its participle: spins, spinning."""
@@ -62,6 +62,10 @@ _HEADINGS = {
     -1: ("from right to left", "to the left"),
 }
 
+_TURNS = ("turns into", "becomes", "changes into")
+_LINKS = (" and ", " while ")
+_TURN, _LINK = f"({'|'.join(_TURNS)})", f"({'|'.join(_LINKS)})"
+
 
 def captions(
     scenes: Scene | Sequence[Scene], rng: np.random.Generator, n: int = 4, *, short: bool = False
@@ -94,11 +98,26 @@ def captions(
     return list(made) or [min(too_long, key=lambda text: len(text.split()))]
 
 
-def reversed_caption(caption: str) -> str | None:
-    """Write the caption of the video played backwards, or return None if it names no direction.
+def pair_captions(scenes: Sequence[Scene], rng: np.random.Generator, n: int = 2) -> list[str]:
+    """Write n different captions of four scenes with one thing each: who turns into whom."""
+    made: dict[str, None] = {}
+    while len(made) < n:
+        nouns = [_noun(scene.actors[0], rng, size=False) for scene in scenes]
+        both = [f"{nouns[at]} {_one(rng, _TURNS)} {nouns[at + 1]}" for at in (0, 2)]
+        made[_one(rng, _LINKS).join(both[at] for at in rng.permutation(2))] = None
+    return list(made)
 
-    Every direction is replaced by its opposite: left and right, rising and sinking, growing and shrinking.
+
+def opposite_caption(caption: str) -> str | None:
+    """Write the caption of a video that shows the same in other frames, or return None if there is none.
+
+    Every direction is replaced by its opposite, as if the video were played backwards: left and right, rising
+    and sinking, growing and shrinking. In a caption of pairs, the two things that others turn into are
+    exchanged.
     """
+    if found := re.fullmatch(f"(.+?) {_TURN} (.+?){_LINK}(.+?) {_TURN} (.+)", caption):
+        first, turns, second, link, third, turn, fourth = found.groups()
+        return f"{first} {turns} {fourth}{link}{third} {turn} {second}"
     words, opposites = _opposites()
     reverse = words.sub(lambda found: opposites[found.group()], caption)
     return None if reverse == caption else reverse

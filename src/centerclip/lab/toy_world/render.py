@@ -22,7 +22,7 @@ from centerclip.atomic import write_atomically
 from centerclip.cores import available_cores
 from centerclip.errors import DatasetError
 from centerclip.lab.toy_world.encode import write_video
-from centerclip.lab.toy_world.grammar import captions
+from centerclip.lab.toy_world.grammar import captions, pair_captions
 from centerclip.lab.toy_world.sampling import SPLITS, sample_clip
 from centerclip.lab.toy_world.scenes import draw_frames
 
@@ -41,7 +41,7 @@ _VERSION = 1
 def render_toy_world(
     folder: str | Path, *, train: int = 10_000, val: int = 500, test: int = 500, seed: int = 0,
     workers: int | None = None, directions: bool = False, narrow: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    pairs: bool = False, progress: Callable[[int, int], None] | None = None,
 ) -> Path:  # fmt: skip
     """Render the toy world's splits as short H.264 videos with captions.
 
@@ -58,6 +58,7 @@ def render_toy_world(
             call this under `if __name__ == "__main__":`.
         directions: add motions that differ only in the order of frames (see `sampling.sample_scene`).
         narrow: show only such motions, with few things (see there).
+        pairs: show things that turn into others, so that captions need two frames of one segment (see there).
         progress: called after every video with the number of finished videos and the total.
 
     Returns:
@@ -65,15 +66,19 @@ def render_toy_world(
 
     Raises:
         DatasetError: the folder contains a toy world with another seed, kind or version.
+        ValueError: both `pairs` and another kind.
     """
+    if pairs and (directions or narrow):
+        raise ValueError("pairs can't be combined with directions or narrow: choose one kind of world")
     folder = Path(folder)
     kind = {"directions": directions or narrow} | ({"narrow": True} if narrow else {})
+    kind |= {"pairs": True} if pairs else {}
     settle(folder, {"version": _VERSION, "seed": seed, **kind})
     counts = {split: count for split, count in zip(SPLITS, (train, val, test), strict=True) if count}
     jobs = [(split, i) for split, count in counts.items() for i in range(count)]
     for split in counts:
         (folder / split).mkdir(exist_ok=True)
-    make = partial(_render_clip, folder, seed, directions, narrow)
+    make = partial(_render_clip, folder, seed, {**kind, "narrow": narrow, "pairs": pairs})
     lines = dict.fromkeys(counts, "")
     records = in_processes(make, jobs, workers, progress=progress)
     for (split, _), record in zip(jobs, records, strict=True):
@@ -126,15 +131,14 @@ def settle(folder: Path, settings: dict[str, Any]) -> None:
         )
 
 
-def _render_clip(
-    folder: Path, seed: int, directions: bool, narrow: bool, job: tuple[str, int]
-) -> dict[str, Any]:
+def _render_clip(folder: Path, seed: int, kind: dict[str, bool], job: tuple[str, int]) -> dict[str, Any]:
     """Render one video unless it exists, and return its line of the annotation file."""
     split, index = job
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
-    scenes = sample_clip(rng, split, directions=directions, narrow=narrow)
+    scenes = sample_clip(rng, split, **kind)
     train = split == "train"
-    texts = captions(scenes, rng, 4 if train else 2, short=train)
+    count = 4 if train else 2
+    texts = pair_captions(scenes, rng, count) if kind["pairs"] else captions(scenes, rng, count, short=train)
     name = f"{split}/{index:06d}.mp4"
     if not (folder / name).exists():
         write_video(folder / name, (draw_frames(scene, FPS, SIZE) for scene in scenes), fps=FPS, size=SIZE)

@@ -12,12 +12,19 @@ color, place and motion, but omits about two in seven of each thing's pairs. The
 
 In a narrow world, videos differ mostly in the order of their frames, so a model that ignores the order can't
 distinguish the videos of a batch.
+
+In a world of pairs, a video shows four looks (a thing in a color), one in each quarter, and its caption says
+which one turns into which: the first into the second, the third into the fourth. Frames alone show the four
+looks, but not who belongs together. With two segments, each contains a pair, so attention across the frames
+of a segment can see it. Training shows every look; the pair of looks number `a` and `b` belongs to
+
+    test if (a + 3 b) % 7 == 0,    val if (a + 3 b) % 7 == 1,    all splits otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -49,6 +56,8 @@ _DIRECTIONS = _Cast(tuple(THINGS), tuple(COLORS), tuple(PLACES), MOTIONS + TIMED
 _NARROW = _Cast(
     tuple(THINGS)[:8], tuple(COLORS)[:4], ("city",), ("moves", "rises", "sinks", "grows", "shrinks")
 )
+_PAIRED = tuple((thing, color) for thing in ("car", "cat", "ball", "cup") for color in ("red", "blue"))
+"""The looks of a world of pairs. Few, so that many batches contain videos that differ only in their pairs."""
 _REVERSED = {"sinks": "rises", "shrinks": "grows"}
 
 
@@ -101,14 +110,34 @@ def sample_scene(
 
 
 def sample_clip(
-    rng: np.random.Generator, split: str = "train", *, directions: bool = False, narrow: bool = False
+    rng: np.random.Generator,
+    split: str = "train",
+    *,
+    directions: bool = False,
+    narrow: bool = False,
+    pairs: bool = False,
 ) -> tuple[Scene, ...]:
-    """Make the random scenes of one short video: usually one, sometimes two."""
+    """Make the random scenes of one short video: usually one, sometimes two, in a world of pairs four."""
+    if pairs:
+        return _sample_pairs(rng, split)
     if narrow:
         return (sample_scene(rng, split, narrow=True),)
     if rng.random() < 0.1:
         return tuple(sample_scene(rng, split, things=1, seconds=2.5, directions=directions) for _ in range(2))
     return (sample_scene(rng, split, directions=directions),)
+
+
+def _sample_pairs(rng: np.random.Generator, split: str) -> tuple[Scene, ...]:
+    """Make four scenes of a second in front of one background; see the module docstring."""
+    while True:
+        looks = rng.choice(len(_PAIRED), size=4, replace=False)
+        owners = {(int(a) + 3 * int(b)) % 7 for a, b in looks.reshape(2, 2)}
+        names = {{0: "test", 1: "val"}.get(owner) for owner in owners} - {None}
+        if names <= {split} and (names or split == "train"):
+            break
+    shown = [_PAIRED[look] for look in looks.tolist()]
+    scenes = [stage(rng, "city", [Role(thing, color, "stays", "big")], seconds=1.0) for thing, color in shown]
+    return tuple(replace(scene, seed=scenes[0].seed) for scene in scenes)
 
 
 def _pick(rng: np.random.Generator, words: Sequence[str]) -> str:

@@ -12,13 +12,23 @@ import pytest
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from centerclip.cli import main
 from centerclip.clustering import Reducer, Tokens
 from centerclip.datasets import load_dataset
 from centerclip.errors import ConfigError, ScheduleError
 from centerclip.evaluation import evaluate
 from centerclip.lab.bench.subjects import random_subject
-from centerclip.lab.study import StudyConfig, Variant, load_study, run_study, write_into, write_report
+from centerclip.lab.study import (
+    StudyConfig,
+    Variant,
+    budget,
+    load_study,
+    run_study,
+    write_into,
+    write_report,
+)
 from centerclip.model import CenterCLIP
+from centerclip.training.config import load_config
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ def plan(shared: Path, output: Path, **changes: object) -> StudyConfig:
             "output": output,
             "seeds": [0, 1],
             "frames": 4,
-            "start": str(shared / "start"),
+            "starts": {"plain": str(shared / "start")},
             "world": {"train": 6, "val": 2, "test": 6, "narrow": True},
             "data": {"dataset": "toy-world", "videos": shared / "world", "cache": shared, "workers": 1},
             "optimization": {"steps": 2, "batch_size": 3, "learning_rate": 1e-3},
@@ -59,6 +69,13 @@ def plan(shared: Path, output: Path, **changes: object) -> StudyConfig:
                 {"schedules": ["none"]},
                 {"reducers": ["kmedoids"], "schedules": ["B2-2,3"], "temporal": [False, True]},
                 {"reducers": ["spectral(graph=knn,sigma=2.0)", OWN, OTHER_OWN], "schedules": ["B2-2,3"]},
+                {"frames": [2]},
+            ],
+            "run_under": [{"schedules": ["none", "B2-2,3"]}],
+            "margin": 2.0,
+            "comparisons": [
+                {"question": "Both?", "variant": "kmedoids_B2-2,3"},
+                {"question": "Fewer?", "variant": "none_2-frames", "baseline": "kmedoids_B2-2,3"},
             ],
             **changes,
         }
@@ -79,32 +96,33 @@ def test_a_study_runs_resumes_and_reports(
 ) -> None:
     config = plan(shared, tmp_path / "out")
     names = [variant.name for variant in config.expand()]
-    labels = ["none", "kmedoids", "kmedoids + temporal", SPECTRAL, OWN, OTHER_OWN]
+    labels = ["none", "kmedoids", "kmedoids + temporal", SPECTRAL, OWN, OTHER_OWN, "none, 2 frames"]
     calls: list[tuple[str, int, int]] = []
     study = run_study(config, on_progress=lambda *stage: calls.append(stage))
     assert [result.variant.name for result in study.results] == names
-    assert calls[-1] == ("compare", 12, 12)
+    assert calls[-1] == ("compare", 14, 14)
     files = sorted((tmp_path / "out").rglob("seed-*.json"))
-    assert len(files) == 12
+    assert len(files) == 14
     assert not list((tmp_path / "out").rglob("run-*"))
 
     # Interrupted: only the missing run is made, with the same result.
-    gone = tmp_path / "out" / "kmedoids_B2-2,3" / "seed-1.json"
+    gone = tmp_path / "out" / "plain" / "kmedoids_B2-2,3" / "seed-1.json"
     content, kept = gone.read_text(encoding="utf-8"), files[0].stat().st_mtime_ns
     gone.unlink()
     calls.clear()
     again = run_study(config, on_progress=lambda *stage: calls.append(stage))
-    assert [stage for stage in calls if stage[0] == "compare"] == [("compare", 11, 12), ("compare", 12, 12)]
+    assert [stage for stage in calls if stage[0] == "compare"] == [("compare", 13, 14), ("compare", 14, 14)]
     assert gone.read_text(encoding="utf-8") == content
     assert files[0].stat().st_mtime_ns == kept
-    assert [r.summary() for r in again.results] == [r.summary() for r in study.results]
+    assert [r.level() for r in again.results] == [r.level() for r in study.results]
 
     # Another budget is another plan.
     assert config.optimization is not None
     shorter = config.optimization.model_copy(update={"steps": 1})
     other = config.model_copy(update={"optimization": shorter, "seeds": (0,)})
+    assert not run_study(other, finished=True).results
     run_study(other, on_progress=lambda *stage: calls.append(stage))
-    assert ("compare", 0, 6) in calls
+    assert ("compare", 0, 7) in calls
 
     drawn: list[Figure] = []
     save = Figure.savefig
@@ -116,11 +134,14 @@ def test_a_study_runs_resumes_and_reports(
     before, results, after = re.split("<!-- (?:study|end) toy -->\n", document.read_text(encoding="utf-8"))
     assert (before, after) == ("before\n", "after\n")
     assert "old" not in results
-    assert re.findall(r"^\| (.+?) \|", results, re.MULTILINE) == ["reducer", *labels]
+    assert re.findall(r"^\| (.+?) \|", results, re.MULTILINE)[:8] == ["variant", *labels]
+    assert "| Both? | `kmedoids_B2-2,3` | `none` |" in results
+    assert "| trained under | its own | `none` | `kmedoids_B2-2,3` |" in results
+    assert "Unfinished" not in results
     bars, legend = drawn[0].axes[0].get_legend_handles_labels()
     assert legend == labels
     marks = {(bar[0].get_color(), bar[0].get_marker()) for bar in bars}
-    assert len(marks) == len(labels) - 1  # with and without the temporal embedding share one
+    assert len(marks) == len(labels) - 2  # those of a reducer share one
     assert (tmp_path / "images" / "study-toy.png").stat().st_size > 10_000
     figures = json.loads((tmp_path / "out" / "study.json").read_text(encoding="utf-8"))
     assert [variant["name"] for variant in figures["variants"]] == names
@@ -131,16 +152,20 @@ def test_a_study_runs_resumes_and_reports(
 
 def test_without_training_results_equal_those_of_evaluate(shared: Path, tmp_path: Path) -> None:
     variants = [{"reducers": ["kmedoids"], "schedules": ["none", "B2-2,3"]}]
-    config = plan(shared, tmp_path, variants=variants, seeds=[0], optimization=None)
+    changes = {"seeds": [0], "optimization": None, "run_under": [], "comparisons": []}
+    config = plan(shared, tmp_path, variants=variants, **changes)
     study = run_study(config)
     model = CenterCLIP.from_pretrained(shared / "start", schedule="none", frames=4)
     dataset = load_dataset("toy-world", "test", videos=shared / "world")
     expected = evaluate(model, dataset, schedules=["none", "B2-2,3"])
     for result, reference in zip(study.results, expected, strict=True):
-        np.testing.assert_array_equal(result.runs[0].ranks, reference.text_to_video_ranks)
-        np.testing.assert_array_equal(result.runs[0].reverse_ranks, reference.video_to_text_ranks)
-        assert set(result.runs[0].direction_ranks) <= {1.0, 1.5, 2.0}
-        assert len(result.runs[0].directed) == len(reference.text_to_video_ranks)  # all captions
+        ranks = result.runs[0].under[result.variant.name]
+        np.testing.assert_array_equal(ranks.forward, reference.text_to_video_ranks)
+        np.testing.assert_array_equal(ranks.backward, reference.video_to_text_ranks)
+        assert set(ranks.opposite) <= {1.0, 1.5, 2.0}
+        assert len(ranks.opposite) == len(reference.text_to_video_ranks)  # all captions
+        assert ranks.validation is None
+        assert result.table().mean() == pytest.approx(reference.text_to_video.recall_at_1.value)
         assert study.costs[result.variant.name].multiply_adds > 0
     none, reduced = (study.costs[result.variant.name] for result in study.results)
     assert reduced.multiply_adds < none.multiply_adds
@@ -148,18 +173,35 @@ def test_without_training_results_equal_those_of_evaluate(shared: Path, tmp_path
 
 
 def test_mistakes_are_found_before_training(shared: Path, tmp_path: Path) -> None:
+    variants = [{"reducers": ["kmeans"], "schedules": ["B2-2,3"]}]
     with pytest.raises(ConfigError, match="reducer 'kmeans' is unknown"):
-        run_study(plan(shared, tmp_path, variants=[{"reducers": ["kmeans"], "schedules": ["B2-2,3"]}]))
+        run_study(plan(shared, tmp_path, variants=variants, comparisons=[]))
     with pytest.raises(ScheduleError, match="the model has 4 blocks"):
-        run_study(plan(shared, tmp_path, variants=[{"schedules": ["B6-2,3"]}]))
+        run_study(plan(shared, tmp_path, variants=[{"schedules": ["B6-2,3"]}], comparisons=[]))
+    with pytest.raises(
+        ConfigError, match="'Both\\?' needs 'kmedoids_B2-2,3' from 'plain', .* variants: none"
+    ):
+        run_study(plan(shared, tmp_path, variants=[{"schedules": ["none"]}]))
+    starts = {"base": str(Path(__file__).parents[4] / "configs" / "study-base.toml")}
+    with pytest.raises(ConfigError, match="no runs are finished: the start 'base' isn't trained yet"):
+        run_study(plan(shared, tmp_path, starts=starts), finished=True)
     assert not list(tmp_path.rglob("seed-*.json"))
     file = tmp_path / "study.toml"
     rest = "\ntitle='x'\noutput='o'\ndata={dataset='toy-world', videos='v'}\nvariants=[{schedules=['none']}]"
     for text, message in (
         ("title = 'x'", "output: Field required"),
-        (f"base='b'\nstart='s'{rest}", "either start .* or base"),
-        (f"start='s'{rest}", "nothing depends on the seed"),
-        (f"start='s'\nsteps=1{rest}", "steps: unknown key"),
+        (f"starts={{}}{rest}", "starts: Dictionary should have at least 1 item"),
+        (f"starts={{a='s'}}{rest}", "nothing depends on the seed"),
+        (f"starts={{a='s'}}\nseeds=[0]\nrun_under=[{{starts=['a']}}]{rest}", "run_under runs trained models"),
+        (
+            f"starts={{a='s'}}\nseeds=[0]\ncomparisons=[{{question='?', variant='none'}}]{rest}",
+            "need a margin",
+        ),
+        (
+            f"starts={{a='s'}}\nseeds=[0]{rest[:-1]}, {{starts=['b']}}]",
+            "unknown start 'b': choose one of a",
+        ),
+        (f"starts={{a='s'}}\nsteps=1{rest}", "steps: unknown key"),
     ):
         file.write_text(text, encoding="utf-8")
         with pytest.raises(ConfigError, match=message):
@@ -168,10 +210,55 @@ def test_mistakes_are_found_before_training(shared: Path, tmp_path: Path) -> Non
 
 def test_the_repository_has_valid_studies() -> None:
     files = sorted((Path(__file__).parents[4] / "configs" / "studies").glob("*.toml"))
-    assert len(files) >= 3
+    assert len(files) >= 4
     for file in files:
         config = load_study(file)
         assert len(config.expand()) == len({variant.name for variant in config.expand()})
         header = file.read_text(encoding="utf-8").partition("\ntitle")[0]
         assert "# expected:" in header
         assert "# command:" in header
+        for start in config.starts.values():
+            if start.endswith(".toml"):
+                load_config(file.parents[2] / start)
+
+
+def test_the_budget_is_said_before_anything_runs(shared: Path, tmp_path: Path) -> None:
+    found = budget(plan(shared, tmp_path / "out", assumed_errors={"seeds": 0.3, "videos": 0.4}))
+    assert (found.runs, found.tests, found.margin) == (14, 2, 2.0)
+    assert found.passes == 2 * 2 * (2 + 2 + 5 * 3)  # seeds, splits, and variants with those they run under
+    assert found.hours > 0
+    assert found.start_hours == 0
+    assert found.detectable is not None
+    assert found.equivalence_power is not None
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_announces_runs_and_reports(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "toy.toml"
+    file.write_text(
+        f"""title = "t"
+output = "{tmp_path / "out"}"
+seeds = [0]
+frames = 4
+starts = {{ plain = "{shared / "start"}" }}
+margin = 2.0
+assumed_errors = {{ seeds = 0.3, videos = 0.4 }}
+world = {{ train = 6, val = 2, test = 6, narrow = true }}
+data = {{ dataset = "toy-world", videos = "{shared / "world"}", cache = "{shared}", workers = 1 }}
+variants = [{{ schedules = ["none", "B2-2,3"] }}]
+comparisons = [{{ question = "Both?", variant = "kmedoids_B2-2,3" }}]
+""",
+        encoding="utf-8",
+    )
+    assert main(["study", str(file), "--dry-run"]) == 0
+    announced = capsys.readouterr().out
+    assert announced.startswith("2 runs of 0 steps: 2 variants, 1 seeds\n2 passes over a split")
+    assert "1 comparisons, corrected for their number; as good means within 2 points" in announced
+    assert "power of 80 % for a difference of" in announced
+    assert not (tmp_path / "out").exists()
+    assert main(["study", str(file)]) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [line[:2] for line in lines] == [["plain", "none"], ["plain", "kmedoids_B2-2,3"]]
+    assert all(len(line) == 8 for line in lines)

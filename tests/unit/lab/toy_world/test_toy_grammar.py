@@ -7,7 +7,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from centerclip.lab.toy_world import captions, grammar, reversed_caption, sample_clip, sample_scene
+from centerclip.lab.toy_world import (
+    captions,
+    grammar,
+    opposite_caption,
+    pair_captions,
+    sample_clip,
+    sample_scene,
+)
 from centerclip.lab.toy_world.grammar import _COLOR_WORDS, _VERBS, WAYS
 from centerclip.lab.toy_world.places import PLACES
 from centerclip.lab.toy_world.scenes import Actor, Scene
@@ -79,7 +86,7 @@ def test_directions_are_named_only_on_request() -> None:
         assert f"to {goal} " in f"{text} " or f"to the {goal} " in f"{text} "
 
 
-def test_a_reversed_caption_names_the_opposite_directions() -> None:
+def test_an_opposite_caption_names_the_opposite_directions() -> None:
     for caption, reverse in (
         ("a red car drives to the left in a town", "a red car drives to the right in a town"),
         ("a cup floats up, a hat rolls to the right", "a cup floats down, a hat rolls to the left"),
@@ -87,16 +94,36 @@ def test_a_reversed_caption_names_the_opposite_directions() -> None:
         ("a dog jumps up and down", None),
         ("a smaller ball spins", None),
     ):  # fmt: skip
-        assert reversed_caption(caption) == reverse
-        assert reverse is None or reversed_caption(reverse) == caption
+        assert opposite_caption(caption) == reverse
+        assert reverse is None or opposite_caption(reverse) == caption
 
     rng = np.random.default_rng(3)
     for _ in range(300):
         (scene,) = sample_clip(rng, narrow=True)
         for caption in captions(scene, rng, 2):
-            reverse = reversed_caption(caption)
+            reverse = opposite_caption(caption)
             assert reverse is not None
-            assert reversed_caption(reverse) == caption
+            assert opposite_caption(reverse) == caption
+
+
+def test_the_opposite_of_a_caption_of_pairs_exchanges_the_partners() -> None:
+    caption = "a red cat becomes a blue cup while a red ball turns into a blue car"
+    exchanged = "a red cat becomes a blue car while a red ball turns into a blue cup"
+    assert opposite_caption(caption) == exchanged
+    assert opposite_caption(exchanged) == caption
+    rng = np.random.default_rng(4)
+    for _ in range(100):
+        scenes = sample_clip(rng, pairs=True)
+        looks = [
+            f"{actor.color} {grammar.THINGS[actor.thing].names[0]}" for (actor,) in (s.actors for s in scenes)
+        ]
+        assert len(set(looks)) == 4
+        made = pair_captions(scenes, rng, 3)
+        assert len(set(made)) == 3
+        for text in made:
+            opposite = opposite_caption(text)
+            assert opposite not in (None, text)
+            assert sorted(opposite.split()) == sorted(text.split())
 
 
 def test_if_all_captions_are_too_long_the_shortest_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

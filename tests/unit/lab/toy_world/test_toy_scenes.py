@@ -102,3 +102,22 @@ def test_a_narrow_world_has_few_things_and_only_directed_motions(split: str) -> 
         assert actor.motion in ("moves", "rises", "sinks", "grows", "shrinks")
         assert owners(scene, actor) <= {None, split}
     assert 4 <= len({scene.actors[0].thing for scene in narrow}) <= 8
+
+
+def test_a_world_of_pairs_shows_one_look_per_quarter_and_holds_out_pairs() -> None:
+    seen: dict[str, set[tuple[str, str]]] = {}
+    for split in ("train", "val", "test"):
+        rng = np.random.default_rng(0)
+        for _ in range(150):
+            clip = sample_clip(rng, split, pairs=True)
+            assert [scene.seconds for scene in clip] == [1.0] * 4
+            assert len({scene.seed for scene in clip}) == 1  # one background
+            looks = [f"{actor.color} {actor.thing}" for scene in clip for actor in scene.actors]
+            seen.setdefault(split, set()).update({(looks[0], looks[1]), (looks[2], looks[3])})
+    assert {look for pair in seen["train"] for look in pair} == {
+        look for pair in seen["test"] for look in pair
+    }
+    only = {split: seen[split] - seen["train"] for split in ("val", "test")}
+    assert only["val"]
+    assert only["test"]
+    assert not only["val"] & only["test"]
