@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from centerclip.index.columns import FILE_COLUMNS, STATE_COLUMNS, TIME_COLUMNS
 from centerclip.records import EncodedVideo, Failed, Recorded, VideoInfo, Window
+from centerclip.remote import as_place, is_address
 
 __all__ = [
     "ADDED",
@@ -132,12 +133,15 @@ class StoredVideo:
 
 def stored_path(path: str | Path) -> str:
     r"""Return a path as rows store it: absolute, links unresolved; bytes that aren't UTF-8 as \xff."""
-    return os.fsencode(os.path.abspath(path)).decode("utf-8", "backslashreplace")
+    place = as_place(path)
+    text = str(place) if is_address(place) else os.path.abspath(path)
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def is_storable(path: str | Path) -> bool:
     """Whether a path is valid UTF-8, so that the stored path opens the file."""
-    return stored_path(path) == os.path.abspath(path)
+    place = as_place(path)
+    return stored_path(place) == (str(place) if is_address(place) else os.path.abspath(path))
 
 
 def milliseconds(seconds: float) -> int:
@@ -211,7 +215,7 @@ def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[S
     bounds = _rows_of(table["bounds_ms"], np.float64)
     return [
         StoredWindow(
-            path=Path(row["path"]),
+            path=as_place(row["path"]),
             video_id=row["video_id"],
             duration_seconds=row["duration_seconds"],
             recorded_seconds=row.get("recorded_seconds", row.get("modified_seconds")) or 0.0,
@@ -238,7 +242,7 @@ def to_video(row: dict[str, Any]) -> StoredVideo:
     recorded = None
     if row.get("recorded_source") == "container":
         recorded = Recorded(row["recorded_seconds"], row["recorded_zone"])
-    info = VideoInfo(**{**known, "path": Path(row["path"])}, recorded=recorded)
+    info = VideoInfo(**{**known, "path": as_place(row["path"])}, recorded=recorded)
     return StoredVideo(info, row["state"], row["reason"], row["windows"], row["indexed_seconds"])
 
 
@@ -249,7 +253,7 @@ def _describe(result: EncodedVideo | Failed) -> VideoInfo:
     stamp = result.stamp
     if stamp is None:
         try:
-            stat = os.stat(result.path)
+            stat = as_place(result.path).stat()
             stamp = stat.st_size, stat.st_mtime
         except OSError:
             stamp = 0, 0.0
