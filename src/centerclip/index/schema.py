@@ -18,9 +18,11 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from centerclip.index.columns import FILE_COLUMNS, STATE_COLUMNS, TIME_COLUMNS
+from centerclip.index.sql import any_of
 from centerclip.records import EncodedVideo, Failed, Recorded, VideoInfo, Window
 from centerclip.remote import as_place, is_address
 
@@ -30,6 +32,7 @@ __all__ = [
     "WINDOW_READ",
     "StoredVideo",
     "StoredWindow",
+    "copied_rows",
     "file_columns",
     "is_storable",
     "merge",
@@ -203,6 +206,27 @@ def merge(table: Any, rows: pa.Table, gone: str | None = None) -> int:
         builder = builder.when_not_matched_by_source_delete(gone)
     done = builder.execute(rows)
     return int(done.num_updated_rows + done.num_deleted_rows)
+
+
+def copied_rows(table: Any, pairs: Sequence[tuple[str, str, float]]) -> pa.Table:
+    """Return rows of files for other paths.
+
+    Args:
+        table: with the column `path`.
+        pairs: stored path, the other one, and the time of modification there.
+    """
+    rows = table.search().where(any_of("path", {old for old, _, _ in pairs}).sql).to_arrow()
+    made = []
+    for old, new, modified in pairs:
+        some = rows.filter(pc.equal(rows["path"], old))
+        values: dict[str, pa.Array] = {"path": pa.array([new] * len(some), pa.string())}
+        if "modified_seconds" in rows.column_names:
+            values["modified_seconds"] = pa.array([modified] * len(some), pa.float64())
+        for name, column in values.items():
+            at = rows.schema.get_field_index(name)
+            some = some.set_column(at, rows.schema.field(at), column)
+        made.append(some)
+    return pa.concat_tables(made)
 
 
 def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[StoredWindow]:

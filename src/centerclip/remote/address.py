@@ -207,10 +207,12 @@ def _web_address(text: str) -> str:
         raise VideoError(f"{_without_password(text)}: isn't a web address ({error})") from None
     if not host:
         raise VideoError(f"{_without_password(text)}: names no host")
+    if parts.path.endswith("/") or not parts.path:
+        raise VideoError(f"{_without_password(text)}: a web server's folder can't be listed: name its files")
     host = f"[{host}]" if ":" in host else host
     if port not in {None, 80 if parts.scheme.lower() == "http" else 443}:
         host = f"{host}:{port}"
-    path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
+    path = quote(parts.path, safe="/%:@!$&'()*+,;=~-._")
     kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not _SECRET.match(pair[0])]
     return urlunsplit((parts.scheme.lower(), host, path, urlencode(kept), ""))
 

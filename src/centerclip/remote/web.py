@@ -70,9 +70,10 @@ class Web:
                 _check(answer)
                 _compare(answer, status)
                 span = _RANGE.fullmatch(answer.headers.get("content-range", ""))
-                if answer.status_code != 206 or span is None:
+                whole = answer.status_code == 200 and (start, length) == (0, status.size_bytes)
+                if not whole and (answer.status_code != 206 or span is None):
                     raise NoRangesError
-                if (int(span[1]), int(span[2]) + 1) != (start, start + length):
+                if span and (int(span[1]), int(span[2]) + 1) != (start, start + length):
                     raise OSError(5, "its server sends other ranges than it is asked for")
                 data = bytearray()
                 for piece in answer.iter_raw(_PIECE):

@@ -35,7 +35,10 @@ _WHOLE_BYTES = 4 * _MEBIBYTE
 
 
 def find_videos(
-    paths: Iterable[str | os.PathLike[str]], *, on_error: Callable[[OSError], None] | None = None
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    on_error: Callable[[OSError], None] | None = None,
+    is_known: Callable[[Path], bool] = lambda _: False,
 ) -> Iterator[Path]:
     """Walk files and folders, and yield the videos among them.
 
@@ -48,6 +51,7 @@ def find_videos(
         paths: files and folders, in the order in which to walk them.
         on_error: called with the error of each folder that can't be listed; its `filename` is the folder. By
             default such folders are skipped.
+        is_known: whether an address at which nothing is any more was indexed before, so that it isn't wrong.
 
     Yields:
         Paths as given, or below the given folder; sorted by name within each folder.
@@ -57,20 +61,24 @@ def find_videos(
     """
     seen: set[str] = set()
     for path in map(as_place, paths):
-        for video in _videos_at(path, on_error):
+        for video in _videos_at(path, on_error, is_known):
             identity = _identity(video)
             if identity not in seen:
                 seen.add(identity)
                 yield video
 
 
-def _videos_at(path: Path, on_error: Callable[[OSError], None] | None) -> Iterable[Path]:
+def _videos_at(
+    path: Path, on_error: Callable[[OSError], None] | None, is_known: Callable[[Path], bool]
+) -> Iterable[Path]:
     if isinstance(path, Address):
-        return _objects_at(path, on_error)
+        return _objects_at(path, on_error, is_known)
     return _walk(path, on_error) if _is_folder(path) else (path,)
 
 
-def _objects_at(address: Address, on_error: Callable[[OSError], None] | None) -> Iterator[Path]:
+def _objects_at(
+    address: Address, on_error: Callable[[OSError], None] | None, is_known: Callable[[Path], bool]
+) -> Iterator[Path]:
     """Yield an object, or the videos among those below an address; what can't be looked at counts as one."""
     try:
         if _names_video(address) or not address.listable:
@@ -78,9 +86,10 @@ def _objects_at(address: Address, on_error: Callable[[OSError], None] | None) ->
             yield address
             return
     except FileNotFoundError as error:
+        if not (address.listable or is_known(address)):
+            raise VideoError(f"{address}: {error.strerror}; check the spelling") from error
         if not address.listable:
-            hint = "" if _names_video(address) else "; a web server's folder can't be listed: name its files"
-            raise VideoError(f"{address}: {error.strerror}{hint}") from error
+            return
     except OSError:
         yield address
         return
@@ -94,7 +103,8 @@ def _objects_at(address: Address, on_error: Callable[[OSError], None] | None) ->
             address.status()
             yield address
     except FileNotFoundError as error:
-        raise VideoError(f"{address}: there is no object here or below; check the spelling") from error
+        if not is_known(address):
+            raise VideoError(f"{address}: there is no object here or below; check the spelling") from error
     except OSError as error:
         if on_error is not None:
             on_error(OSError(error.errno, error.strerror, str(address)))
