@@ -66,7 +66,8 @@ def check_videos(paths: Sequence[Path]) -> None:
 class Wanted:
     """What to bring up to date, and how.
 
-    `recognizer` hears videos without subtitles; `show` is called with each result.
+    `recognizer` hears videos without subtitles; `show` is called with each result; `spool` is where videos at
+    addresses are downloaded.
     """
 
     encoder: VideoEncoder
@@ -76,6 +77,7 @@ class Wanted:
     retry_failed: bool = False
     wait_seconds: float = 0.0
     show: Callable[[FileResult], None] = lambda _: None
+    spool: Path | None = None
 
 
 @dataclass(slots=True)
@@ -135,6 +137,7 @@ def sync_once(
             retry_failed=wanted.retry_failed,
             recognizer=wanted.recognizer,
             wait_seconds=wanted.wait_seconds,
+            spool_folder=wanted.spool,
             on_progress=follow,
             on_listen=count_heard,
             on_finish=finish,
@@ -212,7 +215,9 @@ def summary_of(outcome: Outcome) -> str:
     took = f"{duration(outcome.footage_seconds)} of footage in {duration(outcome.seconds)}"
     if outcome.footage_seconds and outcome.seconds:
         took += f" ({multiple(outcome.footage_seconds / outcome.seconds)})"
-    parts = [f"{states[state]:,} {state}" for state in ("failed", "moved", "removed") if states[state]]
+    parts = [
+        f"{states[state]:,} {state}" for state in ("failed", "moved", "copied", "removed") if states[state]
+    ]
     unchanged = count(states["unchanged"], "video") + " unchanged"
     if not (states["indexed"] or parts):
         return f"Up to date: {unchanged}." if states["unchanged"] else "Nothing to encode."

@@ -17,7 +17,7 @@ from centerclip.remote.blocks import Blocks
 
 __all__ = ["Access", "ChangedError", "NoRangesError", "Source", "current", "source_of", "use"]
 
-_KEPT = 8
+_KEPT = 4
 """Objects whose blocks are kept."""
 
 

@@ -13,8 +13,8 @@ BLOCK_BYTES = 256 << 10
 """The least that is fetched. A window of 12 seconds takes a few of them."""
 _AHEAD = 4
 """Blocks that are fetched at once where reading goes on, which saves requests."""
-_KEPT = 128
-"""Blocks in memory per object: 32 MiB."""
+_KEPT = 64
+"""Blocks in memory per object: 16 MiB."""
 
 
 class Blocks:
