@@ -12,7 +12,7 @@ __all__ = ["BLOCK_BYTES", "Blocks", "RangeFile"]
 BLOCK_BYTES = 256 << 10
 """The least that is fetched. A window of 12 seconds takes a few of them."""
 _AHEAD = 4
-"""Blocks that are fetched at once where reading goes on, which saves requests."""
+"""Blocks that are fetched at once where reading goes on and on, which saves requests."""
 _KEPT = 64
 """Blocks in memory per object: 16 MiB."""
 
@@ -32,6 +32,8 @@ class Blocks:
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._next = -1
         """The block after those that were fetched last."""
+        self._run = 1
+        """How many blocks to fetch at once, if reading goes on there."""
 
     def read(self, offset: int, length: int) -> bytes:
         """Return the bytes of a range, as far as the object has them.
@@ -62,7 +64,8 @@ class Blocks:
     def _load(self, number: int, last: int) -> None:
         """Fetch the missing blocks from one on: those that are wanted, or more where reading goes on."""
         wanted = min(last - number + 1, _KEPT // 2)
-        count = max(wanted, _AHEAD) if number == self._next else wanted
+        self._run = min(_AHEAD, 2 * self._run) if number == self._next else 1
+        count = max(wanted, self._run)
         end = number + 1
         total = -(-self.size_bytes // BLOCK_BYTES)
         while end < min(number + count, total) and end not in self._kept:

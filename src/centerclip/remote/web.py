@@ -223,15 +223,19 @@ def _may_follow(first: Any, target: Any, answer: Any = None) -> bool:
         return True  # maybe by https instead of http, each at its default port
     if answer is None:
         try:
-            found = socket.getaddrinfo(target.host, None)
+            found = _look_up(target.host)
         except (OSError, UnicodeError):
             return bool(getproxies())  # a proxy may know the name; nothing else can reach it
-        return all(_is_public(str(each[4][0])) for each in found)
+        return all(map(_is_public, found))
     if getproxies():
         return True  # the connection is the proxy's
     stream = answer.extensions.get("network_stream")
     peer = stream.get_extra_info("server_addr") if stream is not None else None
     return peer is not None and _is_public(str(peer[0]))
+
+
+def _look_up(host: str) -> list[str]:
+    return [str(each[4][0]) for each in socket.getaddrinfo(host, None)]
 
 
 def _is_public(address: str) -> bool:

@@ -277,7 +277,7 @@ def test_folder_of_a_killed_run_is_deleted(site: WebFiles, tmp_path: Path) -> No
 def test_subtitles_in_a_file_are_read_while_it_is_there(
     index: VideoIndex, site: WebFiles, encoder: VideoEncoder, tmp_path: Path
 ) -> None:
-    plain = make_video(tmp_path / "plain.mkv")
+    plain = make_video(tmp_path / "plain.mp4")
     add_subtitles(site.folder / "said.mkv", plain, [(0.5, 1.5, "a seagull cries")])
     run(index, addresses(site, "said.mkv"), encoder, tmp_path / "spool")
     (video,) = index.videos()
