@@ -5,6 +5,7 @@ Credentials, region and endpoint are those of the environment, as for an index i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -98,7 +99,9 @@ class Buckets:
         with self._lock:
             if bucket not in self._stores:
                 url = f"{address.scheme}://{address.container}"
-                self._stores[bucket] = from_url(url, client_options=_CLIENT, retry_config=_RETRY)  # type: ignore[call-overload]
+                plain = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
+                client: dict[str, Any] = {**_CLIENT, "allow_http": plain}
+                self._stores[bucket] = from_url(url, client_options=client, retry_config=_RETRY)  # type: ignore[call-overload]
             return self._stores[bucket]
 
 
@@ -137,10 +140,14 @@ def _errors(address: Address) -> Iterator[None]:
         raise FileNotFoundError(2, "it isn't there", str(address)) from None
     except exceptions.BaseError as error:
         said = str(error)
-        if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
+        if "NoSuchBucket" in said:
+            reason = f"there is no bucket {address.container}"
+        elif isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
             reason = f"the store refuses access: check {_VARIABLES[address.scheme]}"
         elif "169.254.169.254" in said or "redential" in said or "metadata" in said:
             reason = f"no credentials: set {_VARIABLES[address.scheme]}"
         else:
+            if "builder error" in said:
+                said = "an endpoint without https needs AWS_ALLOW_HTTP=true"
             reason = f"the store can't be reached, or failed: {' '.join(said.split())[:200]}"
         raise OSError(5, reason) from None
