@@ -158,7 +158,7 @@ def index(
         note("No failed files to retry.")
         return
     if not (watch or (prune and store.model)):  # with --prune, a folder may have become empty
-        check_videos(wanted_paths)
+        check_videos(wanted_paths, store)
     elif not any(map(may_exist, wanted_paths)):
         names = ", ".join(map(str, wanted_paths))
         raise VideoError(f"{names}: there is no such file or folder; check the spelling")

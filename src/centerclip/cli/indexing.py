@@ -43,8 +43,12 @@ _LISTED = 20
 """Maximum number of failed files that are listed."""
 
 
-def check_videos(paths: Sequence[Path]) -> None:
+def check_videos(paths: Sequence[Path], store: VideoIndex | None = None) -> None:
     """Check, before a model is loaded, that there is something to index.
+
+    Args:
+        paths: files, folders and addresses.
+        store: addresses that it has need not be there any more.
 
     Raises:
         VideoError: a path doesn't exist, or there is no video at any of them.
@@ -52,7 +56,11 @@ def check_videos(paths: Sequence[Path]) -> None:
     from centerclip.video import find_videos
 
     errors: list[OSError] = []
-    found = [next(find_videos([path], on_error=errors.append), None) for path in paths]
+
+    def is_known(path: Path) -> bool:
+        return store is not None and bool(store.below([path]))
+
+    found = [next(find_videos([path], on_error=errors.append, is_known=is_known), None) for path in paths]
     if not any(found):
         if errors:
             raise VideoError(f"{errors[0].filename}: can't be listed ({errors[0].strerror})")

@@ -329,14 +329,21 @@ def _encode(files: Sequence[FileStamp], run: _Run) -> Iterator[FileResult]:
 
     def begin(some: Iterable[FileStamp]) -> Iterator[Item]:
         for file in some:
-            attempts.begin(file)
+            if spool is None:
+                attempts.begin(file)
             yield Item(file.path)
+
+    def locate(path: Path) -> Path:
+        place = run.local(path)
+        if spool is not None:  # while it was downloaded, nothing that is in it could end the run
+            attempts.begin(stamps[path])
+        return place
 
     def encode() -> Generator[EncodedVideo | Failed, None, None]:
         yield from (Failed(file.path, VANISHED) for file in hopeless)
         for some in [fresh, *([file] for file in suspects)]:
             embedded = run.encoder.embed(
-                begin(some), ordered=False, on_step=on_step, should_stop=run.should_stop, locate=run.local
+                begin(some), ordered=False, on_step=on_step, should_stop=run.should_stop, locate=locate
             )
             with closing(embedded), nullcontext() if spool is None else spool.stopping():
                 for result in embedded:
