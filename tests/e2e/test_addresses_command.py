@@ -62,7 +62,7 @@ def test_command_line(
     assert run("search", "x", "--index", place, "--play").code == 0
     assert played[0][-1] == address
 
-    assert_refused(run, f"{address} can't be watched", *command, address, "--watch")
+    assert_refused(run, f"{address} can't be watched", *command, address, "--watch", code=2)
     assert_refused(run, "a web server's folder can't be listed", *command, f"{site.url}/")
     gone = run("remove", address, "--index", place)
     assert (gone.code, gone.out) == (0, f"{address}\n")

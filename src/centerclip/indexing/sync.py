@@ -301,9 +301,10 @@ def _bring_in(run: _Run, files: Sequence[FileStamp]) -> Iterator[FileResult]:
                 yield from _listen(batch, run)
                 run.spool.release(file.path for file in batch)
         run.spool = None
-    if not run.options.should_stop():
-        done = {file.path for file in (*here, *elsewhere)}
-        yield from _listen([file for file in files if file.path not in done], run)
+    done = {file.path for file in (*here, *elsewhere)}
+    others = [file for file in files if file.path not in done]
+    if others and not run.options.should_stop():
+        yield from _listen(others, run)
 
 
 def _encode(files: Sequence[FileStamp], run: _Run) -> Iterator[FileResult]:
