@@ -136,7 +136,7 @@ def test_prefix(
 
 
 def test_unreachable_store_removes_nothing(
-    client: Any, bucket: str, encoder: VideoEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: Any, bucket: str, encoder: VideoEncoder, tmp_path: Path
 ) -> None:
     index = VideoIndex(tmp_path / "index")
     place = f"s3://{bucket}/videos/a.mp4"
@@ -149,6 +149,9 @@ def test_unreachable_store_removes_nothing(
     found = run(index, f"s3://{bucket}/videos", encoder, tmp_path, prune=True)
     assert f"can't be listed (there is no bucket {bucket})" in found[""].reason
     assert len(index.videos()) == 1
+    with pytest.raises(OSError, match="there is no bucket") as error:
+        Address(place).status()
+    assert not isinstance(error.value, FileNotFoundError)
 
 
 def test_windows_and_messages(bucket: str, originals: Path, tmp_path: Path) -> None:
