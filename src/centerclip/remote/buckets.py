@@ -123,6 +123,12 @@ def _status(meta: Any) -> Status:
     return Status(int(meta["size"]), meta["last_modified"].timestamp(), tag)
 
 
+def _short(said: str) -> str:
+    """The useful part of the package's message, on one line."""
+    text = " ".join(said.partition("Debug source")[0].split())
+    return text.partition(" error: ")[2][:200] if text.startswith("Generic ") else text[:200]
+
+
 @contextmanager
 def _errors(address: Address) -> Iterator[None]:
     """Turn errors of the package into those of `centerclip.remote.access`."""
@@ -149,5 +155,5 @@ def _errors(address: Address) -> Iterator[None]:
         else:
             if "builder error" in said:
                 said = "an endpoint without https needs AWS_ALLOW_HTTP=true"
-            reason = f"the store can't be reached, or failed: {' '.join(said.split())[:200]}"
+            reason = f"the store can't be reached, or failed: {_short(said)}"
         raise OSError(5, reason) from None
