@@ -20,6 +20,7 @@ LEVELS = {
     "naming": 0,
     "lazy": 0,
     "records": 0,
+    "remote": 0,
     "schedule": 1,
     "clustering": 1,
     "index": 1,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from centerclip.remote import may_exist
 
 if TYPE_CHECKING:
     from centerclip.index import VideoIndex
@@ -38,7 +39,7 @@ def facts_of(store: VideoIndex, paths: Iterable[Path]) -> Mapping[Path, FileFact
 
     wanted = list(dict.fromkeys(paths))
     known = store.videos(any_of("path", map(stored_path, wanted))) if wanted else []
-    found = {path: FileFacts(missing=not os.path.exists(path)) for path in wanted}
+    found = {path: FileFacts(missing=not may_exist(path)) for path in wanted}
     for video in known:
         info = video.info
         if info.path in found:

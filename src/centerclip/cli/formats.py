@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from centerclip.remote import as_place
+
 __all__ = ["about", "clock", "count", "duration", "multiple", "short_path", "shorten", "size", "visible"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -65,7 +67,7 @@ def visible(text: str) -> str:
 
 def short_path(path: str | os.PathLike[str]) -> str:
     """Shorten a path as its owner would type it: relative to the working folder, or `~` for home."""
-    path = Path(path)
+    path = as_place(path)
     for folder, prefix in ((Path.cwd(), Path()), (Path.home(), Path("~"))):
         if path.is_absolute() and path.is_relative_to(folder):
             return visible(str(prefix / path.relative_to(folder)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -13,11 +12,12 @@ import typer
 
 from centerclip.cli import options
 from centerclip.cli.indexing import Wanted, check_videos, run_indexing
-from centerclip.cli.options import argument, option
+from centerclip.cli.options import option, places
 from centerclip.cli.output import note, on_terminal, write_json, write_tabs
 from centerclip.cli.watching import watch_indexing
 from centerclip.errors import VideoError
 from centerclip.records import SAMPLINGS
+from centerclip.remote import is_address, may_exist
 from centerclip.schedule import check_schedule
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ __all__ = ["index"]
 
 def index(
     ctx: typer.Context,
-    paths: Annotated[list[Path] | None, argument("PATH")] = None,
+    paths: Annotated[list[Path] | None, places("PATH")] = None,
     index: options.IndexLocation = None,
     model: options.IndexModel = None,
     schedule: Annotated[
@@ -59,6 +59,14 @@ def index(
         bool, option("Then go on: index what is added or changes, until Ctrl-C.", "--watch")
     ] = False,
     poll: options.Poll = None,
+    spool: Annotated[
+        Path | None,
+        option(
+            "Folder where videos at addresses are downloaded, to be deleted once they are encoded. Default: "
+            "one in your cache folder.",
+            metavar="FOLDER",
+        ),
+    ] = None,
     speech: Annotated[
         str | None,
         option(
@@ -104,9 +112,14 @@ def index(
     with --speech what a speech model hears in the others. Changed subtitles are read again without encoding
     the video. Subtitles that can't be read are listed, and the video is indexed all the same.
 
+    A PATH may also be an address: s3://, gs:// and az:// name an object or what is below it, http:// and
+    https:// a file. Such videos are downloaded whole to be indexed, a few at a time, and deleted again; later
+    runs read only what is new. Credentials are those of the environment (AWS_ACCESS_KEY_ID...). --watch
+    doesn't watch addresses.
+
     Piped output has one file per line, written as soon as it is done, tab-separated: state (indexed, failed,
-    skipped because it failed before, moved, missing, removed), path, windows, reason. Unchanged files are
-    left out. A video whose words were read has a line with the state heard, its number of cues, and what
+    skipped because it failed before, moved, copied, missing, removed), path, windows, reason. Unchanged files
+    are left out. A video whose words were read has a line with the state heard, its number of cues, and what
     can't be read.
 
     \b
@@ -116,6 +129,7 @@ def index(
       centerclip index ~/Videos --watch          # keep it up to date
       centerclip index --retry-failed            # after repairing files
       centerclip index ~/Videos --speech small   # also recognize speech
+      centerclip index s3://bucket/videos/ https://example.org/film.mp4
       centerclip index clips/ --index s3://bucket/clips --model openai/clip-vit-base-patch16
     """
     # Find mistakes before loading a model and the packages that it needs.
@@ -124,6 +138,9 @@ def index(
     if (watch and retry_failed) or (poll is not None and not watch):
         rule = "--watch and --retry-failed exclude each other" if watch else "--poll needs --watch"
         raise typer.BadParameter(rule, ctx, param_hint="--watch" if watch else "--poll")
+    if watch and (unwatched := next(filter(is_address, paths or ()), None)):
+        rule = f"{unwatched} can't be watched: run the command without --watch every now and then"
+        raise typer.BadParameter(rule, ctx, param_hint="--watch")
     if schedule is not None:
         check_schedule(schedule)
     chosen = next((known for known in SAMPLINGS if known == sampling), None)
@@ -136,20 +153,20 @@ def index(
     store = VideoIndex(options.index_location(index))
     failed = (video.info.path for video in store.failed())
     unheard = store.spoken.transcripts().with_problems()
-    places = paths or list(dict.fromkeys(path for path in (*failed, *unheard) if os.path.exists(path)))
-    if not places:
+    wanted_paths = paths or list(dict.fromkeys(filter(may_exist, (*failed, *unheard))))
+    if not wanted_paths:
         note("No failed files to retry.")
         return
     if not (watch or (prune and store.model)):  # with --prune, a folder may have become empty
-        check_videos(places)
-    elif not any(map(os.path.exists, places)):
-        names = ", ".join(map(str, places))
+        check_videos(wanted_paths, store)
+    elif not any(map(may_exist, wanted_paths)):
+        names = ", ".join(map(str, wanted_paths))
         raise VideoError(f"{names}: there is no such file or folder; check the spelling")
 
     from centerclip.cli.loading import load_encoder, load_recognizer
     from centerclip.indexing import estimate_windows
 
-    there = [path for path in places if os.path.exists(path)] if watch else places
+    there = list(filter(may_exist, wanted_paths)) if watch else wanted_paths
 
     recognizer = load_recognizer(speech, device) if speech is not None else None
     length = window or (store.model.window_seconds if store.model else 12.0)
@@ -179,7 +196,7 @@ def index(
             write_tabs((result.state, result.path, result.windows or result.cues, result.reason))
         sys.stdout.flush()  # readers of a pipe wait for each file
 
-    wanted = Wanted(encoder, store, recognizer, prune, retry_failed, wait, show)
+    wanted = Wanted(encoder, store, recognizer, prune, retry_failed, wait, show, spool)
     if watch:
-        raise typer.Exit(watch_indexing(wanted, places, poll_seconds=poll))
-    raise typer.Exit(run_indexing(wanted, places))
+        raise typer.Exit(watch_indexing(wanted, wanted_paths, poll_seconds=poll))
+    raise typer.Exit(run_indexing(wanted, wanted_paths))

@@ -43,8 +43,12 @@ _LISTED = 20
 """Maximum number of failed files that are listed."""
 
 
-def check_videos(paths: Sequence[Path]) -> None:
+def check_videos(paths: Sequence[Path], store: VideoIndex | None = None) -> None:
     """Check, before a model is loaded, that there is something to index.
+
+    Args:
+        paths: files, folders and addresses.
+        store: addresses that it has need not be there any more.
 
     Raises:
         VideoError: a path doesn't exist, or there is no video at any of them.
@@ -52,7 +56,11 @@ def check_videos(paths: Sequence[Path]) -> None:
     from centerclip.video import find_videos
 
     errors: list[OSError] = []
-    found = [next(find_videos([path], on_error=errors.append), None) for path in paths]
+
+    def is_known(path: Path) -> bool:
+        return store is not None and bool(store.below([path]))
+
+    found = [next(find_videos([path], on_error=errors.append, is_known=is_known), None) for path in paths]
     if not any(found):
         if errors:
             raise VideoError(f"{errors[0].filename}: can't be listed ({errors[0].strerror})")
@@ -66,7 +74,8 @@ def check_videos(paths: Sequence[Path]) -> None:
 class Wanted:
     """What to bring up to date, and how.
 
-    `recognizer` hears videos without subtitles; `show` is called with each result.
+    `recognizer` hears videos without subtitles; `show` is called with each result; `spool` is where videos at
+    addresses are downloaded.
     """
 
     encoder: VideoEncoder
@@ -76,6 +85,7 @@ class Wanted:
     retry_failed: bool = False
     wait_seconds: float = 0.0
     show: Callable[[FileResult], None] = lambda _: None
+    spool: Path | None = None
 
 
 @dataclass(slots=True)
@@ -135,6 +145,7 @@ def sync_once(
             retry_failed=wanted.retry_failed,
             recognizer=wanted.recognizer,
             wait_seconds=wanted.wait_seconds,
+            spool_folder=wanted.spool,
             on_progress=follow,
             on_listen=count_heard,
             on_finish=finish,
@@ -212,7 +223,9 @@ def summary_of(outcome: Outcome) -> str:
     took = f"{duration(outcome.footage_seconds)} of footage in {duration(outcome.seconds)}"
     if outcome.footage_seconds and outcome.seconds:
         took += f" ({multiple(outcome.footage_seconds / outcome.seconds)})"
-    parts = [f"{states[state]:,} {state}" for state in ("failed", "moved", "removed") if states[state]]
+    parts = [
+        f"{states[state]:,} {state}" for state in ("failed", "moved", "copied", "removed") if states[state]
+    ]
     unchanged = count(states["unchanged"], "video") + " unchanged"
     if not (states["indexed"] or parts):
         return f"Up to date: {unchanged}." if states["unchanged"] else "Nothing to encode."

@@ -39,6 +39,18 @@ def argument(name: str) -> Any:
     return typer.Argument(metavar=name, hidden=True)
 
 
+def places(name: str) -> Any:
+    """An argument like `argument`: paths, and addresses of videos."""
+    return typer.Argument(metavar=name, hidden=True, parser=read_place)
+
+
+def read_place(text: str) -> Path:
+    """Read a path or an address; see `parse_place`."""
+    from centerclip.remote import parse_place
+
+    return parse_place(text)
+
+
 def option(text: str, *names: str, metavar: str | None = None, **more: Any) -> Any:
     """An option whose help text states the default."""
     return typer.Option(*names, help=text, metavar=metavar, show_default=False, **more)

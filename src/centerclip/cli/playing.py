@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from centerclip.errors import ConfigError, VideoError
+from centerclip.remote import Address, is_address
 
 __all__ = ["find_player", "play_moment"]
 
 _PLAYERS = ("mpv", "vlc")
+_SIGNED_SECONDS = 6 * 3600
 _ELSEWHERE = (
     Path("/Applications/VLC.app/Contents/MacOS/VLC"),
     Path(os.environ.get("PROGRAMFILES", r"C:\Program Files"), "VideoLAN", "VLC", "vlc.exe"),
@@ -49,14 +51,28 @@ def play_moment(player: str, path: Path, start: float) -> None:
     Raises:
         VideoError: the file is gone, or the player fails.
     """
-    if not path.is_file():
+    if not (is_address(path) or path.is_file()):
         raise VideoError(f"{path}: was moved or deleted; index its folder again")
     option = "--start" if _kind(player) == "mpv" else "--start-time"
     # Results are on stdout, so what the player says goes to stderr.
-    command = [player, f"{option}={start:.3f}", os.path.abspath(path)]
+    command = [player, f"{option}={start:.3f}", _what(path)]
     code = subprocess.run(command, stdout=sys.stderr.fileno(), check=False).returncode
     if code:
         raise VideoError(f"{path}: {Path(player).name} failed with exit code {code}")
+
+
+def _what(path: Path) -> str:
+    """Return what a player opens: for an object in a bucket, a web address that is valid for a few hours."""
+    if not isinstance(path, Address):
+        return os.path.abspath(path)
+    if not path.listable:
+        return str(path)
+    from centerclip.remote.buckets import BUCKETS
+
+    try:
+        return BUCKETS.sign(path, _SIGNED_SECONDS)
+    except OSError as error:
+        raise VideoError(f"{path}: can't be played ({error.strerror})") from error
 
 
 def _kind(player: str) -> str | None:

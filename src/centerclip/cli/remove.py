@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 from centerclip.cli import options
 from centerclip.cli.formats import count, short_path
-from centerclip.cli.options import argument, option
+from centerclip.cli.options import option
+from centerclip.cli.options import places as place_argument
 from centerclip.cli.output import note, on_terminal, write_json, write_paths
 from centerclip.errors import IndexStoreError
+from centerclip.remote import absolute, is_address, may_exist
 
 __all__ = ["remove"]
 
 
 def remove(
-    paths: Annotated[list[Path], argument("PATH")],
+    paths: Annotated[list[Path], place_argument("PATH")],
     dry_run: Annotated[bool, option("Only list what would be removed; change nothing.", "--dry-run")] = False,
     index: options.IndexLocation = None,
     wait: Annotated[
@@ -37,11 +38,12 @@ def remove(
     Examples:
       centerclip remove ~/Videos/private --dry-run
       centerclip remove ~/Videos/private
+      centerclip remove s3://bucket/videos/private
     """
     from centerclip.index import VideoIndex
 
     store = VideoIndex(options.index_location(index), create=False)
-    places = [Path(os.path.abspath(path.expanduser())) for path in paths]
+    places = [path if is_address(path) else absolute(path.expanduser()) for path in paths]
     found = store.below(places)
     roots = [root for root in store.roots if any(root.is_relative_to(place) for place in places)]
     if not (found or roots):
@@ -65,6 +67,6 @@ def remove(
             note(f"{short_path(place)}: not in the index")
     above = {parent for place in places for parent in place.parents}
     kept = [root for root in store.roots if root in above and root not in roots]
-    if kept and any(os.path.exists(path) for path in found):
+    if kept and any(map(may_exist, found)):
         names = ", ".join(map(short_path, kept))
         note(f"Files that still exist will be indexed again by the next run over {names}.")

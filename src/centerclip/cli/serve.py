@@ -13,6 +13,7 @@ from centerclip.cli.indexing import check_videos
 from centerclip.cli.options import option
 from centerclip.cli.output import note
 from centerclip.errors import ConfigError
+from centerclip.remote import is_address, may_exist
 
 __all__ = ["serve"]
 
@@ -27,6 +28,7 @@ def serve(
         option(
             "Folder the page may index; can be repeated. Default: the folders indexed before.",
             "--folder",
+            parser=options.read_place,
             metavar="PATH",
         ),
     ] = None,
@@ -71,7 +73,7 @@ def serve(
     from centerclip.cli.loading import load_encoder
     from centerclip.index import VideoIndex
 
-    folders = tuple(path.expanduser().absolute() for path in folder or ())
+    folders = tuple(path if is_address(path) else path.expanduser().absolute() for path in folder or ())
     token = os.environ.get("CENTERCLIP_TOKEN") or None
     settings = ServerSettings(
         host=host, port=port, token=token, folders=folders, watch=watch, poll_seconds=poll
@@ -79,7 +81,7 @@ def serve(
     store = VideoIndex(options.index_location(index))
     if watch and not (folders or store.roots):
         raise ConfigError("--watch needs a folder: add --folder PATH, or run centerclip index PATH first")
-    if missing := [str(path) for path in folders if not path.exists()]:
+    if missing := [str(path) for path in folders if not may_exist(path)]:
         raise ConfigError(f"{missing[0]}: there is no such file or folder; check the spelling")
     if folders and not watch:
         check_videos(folders)

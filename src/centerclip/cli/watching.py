@@ -21,7 +21,7 @@ __all__ = ["watch_indexing"]
 
 _RETRY_SECONDS = 10.0
 """How soon to try again while another process writes to the index."""
-_NEWS = ("indexed", "failed", "heard", "moved", "removed")
+_NEWS = ("indexed", "failed", "heard", "moved", "copied", "removed")
 """States of files that later runs don't report again."""
 
 

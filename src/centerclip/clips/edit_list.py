@@ -18,6 +18,7 @@ from urllib.parse import quote
 from centerclip.clips.looking import look
 from centerclip.clips.moment import Moment
 from centerclip.records import Failed
+from centerclip.remote import as_place, is_address
 from centerclip.video.media import Media
 from centerclip.video.timecode import Timecode
 
@@ -64,6 +65,8 @@ class Entry:
         """`place` as an address, with spaces and letters beyond ASCII encoded."""
         if _WINDOWS.match(self.place):
             return PureWindowsPath(self.place).as_uri()
+        if is_address(as_place(self.place)):
+            return self.place if self.place.startswith("http") else quote(self.place, safe="/:")
         if self.place.startswith("/"):
             return PurePosixPath(self.place).as_uri()
         return quote(self.place.encode("utf-8", "surrogateescape"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from math import inf
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -16,6 +18,7 @@ from torch import Tensor
 from centerclip.errors import VideoError
 from centerclip.preprocessing import Preprocessing
 from centerclip.records import Item, Sampling, VideoInfo, Window
+from centerclip.remote import as_place
 from centerclip.video import Decoders, VideoReader, cut_windows, read_windows
 
 __all__ = ["Decode", "DecodedWindow", "Decoder", "Part", "Windows", "window_of"]
@@ -67,6 +70,7 @@ class Decoder:
         sampling: which frame represents each of a window's T strides.
         parts: maximum number of parts of a long file.
         decoders: where the worker processes come from.
+        locate: returns where a file can be read; may wait until it can.
     """
 
     frames: int
@@ -76,6 +80,7 @@ class Decoder:
     sampling: Sampling = "center"
     parts: int = 1
     decoders: Decoders = field(default_factory=Decoders, compare=False)
+    locate: Callable[[Path], Path] = as_place
 
     def __call__(self, item: Item) -> Windows:
         """Decode a file.
@@ -86,8 +91,9 @@ class Decoder:
         Raises:
             VideoError: no frame can be decoded, or the item starts after the end of the file.
         """
-        with VideoReader(item.path, self.decoders) as reader:
-            info = reader.info
+        place = self.locate(item.path)
+        with _naming(item.path, place), VideoReader(place, self.decoders) as reader:
+            info = replace(reader.info, path=item.path)
             if item.start_seconds is None and item.end_seconds is None:
                 windows = cut_windows(
                     info.duration_seconds, self.window_seconds, cuts=reader.scene_cuts(), frames=reader.frames
@@ -97,11 +103,13 @@ class Decoder:
             first, *others = _split(windows, self.parts if reader.random_access else 1)
             packets = reader.packets() if others else b""
             for part in others:
-                yield Part(partial(self._decode_again, packets, info, part))
+                yield Part(partial(self._decode_again, place, packets, info, part))
             yield from self._decode(reader, info, first)
 
-    def _decode_again(self, packets: bytes, info: VideoInfo, windows: Sequence[Window]) -> Windows:
-        with VideoReader(info.path, self.decoders, packets) as reader:
+    def _decode_again(
+        self, place: Path, packets: bytes, info: VideoInfo, windows: Sequence[Window]
+    ) -> Windows:
+        with _naming(info.path, place), VideoReader(place, self.decoders, packets) as reader:
             yield from self._decode(reader, info, windows)
 
     def _decode(self, reader: VideoReader, info: VideoInfo, windows: Sequence[Window]) -> Windows:
@@ -115,6 +123,17 @@ class Decoder:
         )
         for window, look in zip(windows, looks, strict=True):
             yield DecodedWindow(info, window, look.frames, look.bounds, look.pictures)
+
+
+@contextmanager
+def _naming(path: Path, place: Path) -> Iterator[None]:
+    """Let errors name a file as the caller knows it, wherever it is read."""
+    try:
+        yield
+    except VideoError as error:
+        if place == path:
+            raise
+        raise VideoError(f"{path}: {str(error).removeprefix(f'{place}: ')}") from error
 
 
 def window_of(item: Item, duration: float) -> Window:

@@ -20,6 +20,7 @@ from centerclip.model import CenterCLIP
 from centerclip.model.backbones import backbone_label
 from centerclip.model.text import probe
 from centerclip.records import SAMPLINGS, EncodedVideo, Failed, Item, Sampling, VideoInfo, Window
+from centerclip.remote import as_place
 
 __all__ = ["VideoEncoder", "encode_texts"]
 
@@ -120,7 +121,7 @@ class VideoEncoder:
         Yields:
             One result per path, in the order given: `Failed` for a file that can't be decoded.
         """
-        return self.embed(Item(Path(path)) for path in paths)
+        return self.embed(Item(as_place(path)) for path in paths)
 
     def embed(
         self,
@@ -131,6 +132,7 @@ class VideoEncoder:
         ordered: bool = True,
         on_step: Callable[[Sequence[tuple[VideoInfo, Window]]], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        locate: Callable[[Path], Path] = as_place,
     ) -> Generator[EncodedVideo | Failed, None, None]:
         """Call `centerclip.embedding.embed`, which explains the arguments, with this encoder's settings."""
         results = embed(
@@ -144,6 +146,7 @@ class VideoEncoder:
             ordered=ordered,
             on_step=on_step,
             should_stop=should_stop,
+            locate=locate,
         )
         with closing(results):
             for result in results:

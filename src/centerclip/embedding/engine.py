@@ -7,6 +7,7 @@ from contextlib import closing
 from functools import partial
 from itertools import accumulate
 from math import inf
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from centerclip.embedding.pipeline import File, Pipeline
 from centerclip.errors import VideoError
 from centerclip.model import CenterCLIP
 from centerclip.records import EncodedVideo, EncodedWindow, Failed, Item, Sampling, VideoInfo, Window
+from centerclip.remote import as_place
 from centerclip.video import Decoders
 
 __all__ = ["Embedded", "embed", "embed_all", "encode_frames", "windows_per_batch"]
@@ -48,6 +50,7 @@ def embed(
     ordered: bool = True,
     on_step: Callable[[Sequence[tuple[VideoInfo, Window]]], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    locate: Callable[[Path], Path] = as_place,
 ) -> Generator[Embedded | Failed, None, None]:
     """Embed files, each decoded once for all models.
 
@@ -69,6 +72,7 @@ def embed(
         on_step: called in the consumer's thread with the windows just encoded (maybe none), each with its
             file, at least twice per second.
         should_stop: called as often; once it returns true, the iteration ends.
+        locate: returns where a file can be read; called in a decoding thread, where it may wait.
 
     Yields:
         One `EncodedVideo` per model, or `Failed` for a file that can't be decoded.
@@ -88,6 +92,7 @@ def embed(
             sampling,
             parts=cores.decoders,
             decoders=decoders,
+            locate=locate,
         )
     steps = Pipeline(
         items,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from centerclip.index.schema import stored_path
+from centerclip.remote import as_place
 
 __all__ = ["KNOWN", "Changes", "FileStamp", "Moved", "compare"]
 
@@ -29,8 +29,9 @@ class FileStamp:
     @classmethod
     def of(cls, path: Path) -> FileStamp:
         """Read a file's stamp; raises `OSError` if it can't be looked at."""
-        stat = os.stat(path)
-        return cls(Path(path), stat.st_size, stat.st_mtime)
+        place = as_place(path)
+        stat = place.stat()
+        return cls(place, stat.st_size, stat.st_mtime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +120,14 @@ def _moved(new: Iterable[FileStamp], absent: pa.Table) -> list[Moved]:
         candidates = lost.get((file.size_bytes, file.modified_seconds))
         if candidates:
             old, video_id = candidates.pop(0)
-            moved.append(Moved(Path(old), file, video_id))
+            moved.append(Moved(as_place(old), file, video_id))
     return moved
 
 
 def _gone(absent: Iterable[str], roots: Iterable[Path]) -> tuple[Path, ...]:
     under = [stored_path(root) for root in roots]
     return tuple(
-        Path(path)
+        as_place(path)
         for path in absent
         if any(path == root or path.startswith(root.rstrip("/") + "/") for root in under) and _is_gone(path)
     )
@@ -135,7 +136,7 @@ def _gone(absent: Iterable[str], roots: Iterable[Path]) -> tuple[Path, ...]:
 def _is_gone(path: str) -> bool:
     """Whether a path doesn't exist; one that can't be looked at, perhaps only for now, isn't gone."""
     try:
-        os.stat(path)
+        as_place(path).stat()
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from centerclip.index.contents import Contents, Ledger, by_content, differing_paths, side_by_side
-from centerclip.index.schema import file_columns, merge, milliseconds, schemas
+from centerclip.index.schema import copied_rows, file_columns, merge, milliseconds, schemas
 from centerclip.index.sql import any_of, equals
 from centerclip.index.stemming import UNSPACED, stemmer_of
 from centerclip.index.store import Store
@@ -145,6 +145,17 @@ class CueTables:
             self.transcripts.update(where=condition, values=path)
             self.known.record(before, None)
             self.known.record(after, cues)
+
+    def copy(self, pairs: Sequence[tuple[str, str, float]]) -> None:
+        """Give other paths the rows that files have; see `copied_rows`."""
+        self.forget([new for old, new, _ in pairs if old != new])
+        known = [pair for pair in pairs if self.known.count(pair[0]) is not None]
+        if known:
+            for table in (self.cues, self.transcripts):
+                if (rows := copied_rows(table, known)).num_rows:
+                    merge(table, rows)
+        for old, new, _ in known:
+            self.known.record(new, self.known.count(old))
 
     def index_text(self, *, finished: bool = False) -> None:
         """Make the full-text index, which needs rows; again when most cues are in another language.

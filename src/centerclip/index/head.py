@@ -17,6 +17,7 @@ from typing import Any
 from centerclip.atomic import write_atomically
 from centerclip.errors import IndexStoreError
 from centerclip.index.card import ModelCard
+from centerclip.remote import as_place
 
 __all__ = ["FORMAT", "HEAD", "Meta", "parse_head", "read_head", "read_values", "write_head"]
 
@@ -57,7 +58,7 @@ class Meta:
         try:
             found = int(values["format"])
             if found == FORMAT:
-                roots = tuple(map(Path, json.loads(values["roots"])))
+                roots = tuple(map(as_place, json.loads(values["roots"])))
                 return cls(values["id"], ModelCard.from_json(values["model"]), roots, dict(versions or {}))
         except _NONSENSE as error:
             raise ValueError(f"its description is damaged ({error!r})") from error

@@ -16,6 +16,7 @@ from centerclip.index.conditions import instant
 from centerclip.index.recorded import fitted, readable
 from centerclip.index.schema import StoredVideo, milliseconds, to_video
 from centerclip.index.sql import Condition, equals
+from centerclip.remote import as_place
 
 __all__ = ["VideoSort", "folders_of", "months_of", "paths_below", "picture_at", "videos_of"]
 
@@ -82,7 +83,7 @@ def paths_below(paths: Any, places: Iterable[str]) -> list[Path]:
     for place in places:
         inside = pc.starts_with(paths, pattern=os.path.join(place, ""))
         found.update(paths.filter(pc.or_(inside, pc.equal(paths, place))).to_pylist())
-    return [Path(path) for path in sorted(found)]
+    return [as_place(path) for path in sorted(found)]
 
 
 def folders_of(paths: Any) -> list[Path]:
@@ -91,4 +92,4 @@ def folders_of(paths: Any) -> list[Path]:
 
     last_part = rf"{_SEPARATOR}[^{_SEPARATOR}]*\z"
     folders = pc.unique(pc.replace_substring_regex(paths, pattern=last_part, replacement=""))
-    return [Path(folder or os.sep) for folder in folders.to_pylist()]
+    return [as_place(folder or os.sep) for folder in folders.to_pylist()]

@@ -18,10 +18,13 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from centerclip.index.columns import FILE_COLUMNS, STATE_COLUMNS, TIME_COLUMNS
+from centerclip.index.sql import any_of
 from centerclip.records import EncodedVideo, Failed, Recorded, VideoInfo, Window
+from centerclip.remote import as_place, is_address
 
 __all__ = [
     "ADDED",
@@ -29,6 +32,7 @@ __all__ = [
     "WINDOW_READ",
     "StoredVideo",
     "StoredWindow",
+    "copied_rows",
     "file_columns",
     "is_storable",
     "merge",
@@ -132,12 +136,15 @@ class StoredVideo:
 
 def stored_path(path: str | Path) -> str:
     r"""Return a path as rows store it: absolute, links unresolved; bytes that aren't UTF-8 as \xff."""
-    return os.fsencode(os.path.abspath(path)).decode("utf-8", "backslashreplace")
+    place = as_place(path)
+    text = str(place) if is_address(place) else os.path.abspath(path)
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def is_storable(path: str | Path) -> bool:
     """Whether a path is valid UTF-8, so that the stored path opens the file."""
-    return stored_path(path) == os.path.abspath(path)
+    place = as_place(path)
+    return stored_path(place) == (str(place) if is_address(place) else os.path.abspath(path))
 
 
 def milliseconds(seconds: float) -> int:
@@ -201,6 +208,27 @@ def merge(table: Any, rows: pa.Table, gone: str | None = None) -> int:
     return int(done.num_updated_rows + done.num_deleted_rows)
 
 
+def copied_rows(table: Any, pairs: Sequence[tuple[str, str, float]]) -> pa.Table:
+    """Return rows of files for other paths.
+
+    Args:
+        table: with the column `path`.
+        pairs: stored path, the other one, and the time of modification there.
+    """
+    rows = table.search().where(any_of("path", {old for old, _, _ in pairs}).sql).to_arrow()
+    made = []
+    for old, new, modified in pairs:
+        some = rows.filter(pc.equal(rows["path"], old))
+        values: dict[str, pa.Array] = {"path": pa.array([new] * len(some), pa.string())}
+        if "modified_seconds" in rows.column_names:
+            values["modified_seconds"] = pa.array([modified] * len(some), pa.float64())
+        for name, column in values.items():
+            at = rows.schema.get_field_index(name)
+            some = some.set_column(at, rows.schema.field(at), column)
+        made.append(some)
+    return pa.concat_tables(made)
+
+
 def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[StoredWindow]:
     """Convert a table with the columns `WINDOW_READ`, as `readable` returns them."""
     described = table.select([name for name in table.column_names if name not in _ARRAYS]).to_pylist()
@@ -211,7 +239,7 @@ def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[S
     bounds = _rows_of(table["bounds_ms"], np.float64)
     return [
         StoredWindow(
-            path=Path(row["path"]),
+            path=as_place(row["path"]),
             video_id=row["video_id"],
             duration_seconds=row["duration_seconds"],
             recorded_seconds=row.get("recorded_seconds", row.get("modified_seconds")) or 0.0,
@@ -238,7 +266,7 @@ def to_video(row: dict[str, Any]) -> StoredVideo:
     recorded = None
     if row.get("recorded_source") == "container":
         recorded = Recorded(row["recorded_seconds"], row["recorded_zone"])
-    info = VideoInfo(**{**known, "path": Path(row["path"])}, recorded=recorded)
+    info = VideoInfo(**{**known, "path": as_place(row["path"])}, recorded=recorded)
     return StoredVideo(info, row["state"], row["reason"], row["windows"], row["indexed_seconds"])
 
 
@@ -249,7 +277,7 @@ def _describe(result: EncodedVideo | Failed) -> VideoInfo:
     stamp = result.stamp
     if stamp is None:
         try:
-            stat = os.stat(result.path)
+            stat = as_place(result.path).stat()
             stamp = stat.st_size, stat.st_mtime
         except OSError:
             stamp = 0, 0.0

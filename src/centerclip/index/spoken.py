@@ -14,6 +14,7 @@ from centerclip.index.restriction import Restriction
 from centerclip.index.schema import schemas
 from centerclip.index.sql import any_of, equals
 from centerclip.index.store import Store
+from centerclip.remote import as_place
 
 __all__ = ["KnownTranscript", "Spoken", "StoredCue", "Transcripts"]
 
@@ -70,7 +71,7 @@ class Transcripts(Mapping[str, KnownTranscript]):
     def with_problems(self) -> list[Path]:
         """Return the files of which not all words can be read."""
         troubled = self._rows.filter(pc.not_equal(self._rows["problems"], ""))
-        return [Path(path) for path in troubled["path"].to_pylist()]
+        return [as_place(path) for path in troubled["path"].to_pylist()]
 
     def of(self, paths: Sequence[str]) -> list[KnownTranscript | None]:
         """Return what is known about each stored path; None for those that weren't looked at."""
@@ -201,7 +202,7 @@ def _full_text(words: Sequence[tuple[str, float]]) -> Any:
 
 def _to_cue(row: dict[str, Any]) -> StoredCue:
     return StoredCue(
-        path=Path(row["path"]),
+        path=as_place(row["path"]),
         video_id=row["video_id"],
         duration_seconds=row["duration_seconds"],
         start=row["start_ms"] / 1000,

@@ -30,6 +30,7 @@ from centerclip.index.schema import ADDED, KEYS, merge, schemas
 from centerclip.index.sql import store_errors
 from centerclip.index.summary import is_remote, local_bytes
 from centerclip.index.versions import find_good, manifests
+from centerclip.remote import absolute
 
 __all__ = ["FORMAT", "Meta", "Store"]
 
@@ -123,7 +124,7 @@ class Store:
         meta = self.meta()
         if meta is None:
             return
-        value = tuple(dict.fromkeys([*meta.roots, *(Path(os.path.abspath(root)) for root in roots)]))
+        value = tuple(dict.fromkeys([*meta.roots, *(absolute(root) for root in roots)]))
         if value != meta.roots:
             self.describe(replace(meta, roots=value))
 

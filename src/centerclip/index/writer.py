@@ -31,6 +31,7 @@ from centerclip.index.cues import CueTables, inspect_transcripts
 from centerclip.index.recorded import UNDATED, add_columns, dated_rows
 from centerclip.index.recovery import recover
 from centerclip.index.schema import (
+    copied_rows,
     is_storable,
     merge,
     milliseconds,
@@ -56,6 +57,8 @@ _FRAGMENTS = 20
 _BATCHES = 500
 """Number of batches after which a long run compacts, before opening its files gets slow."""
 _PATHS = 1000
+_COPIED_WINDOWS = 2000
+"""Whose rows, with pictures 25 MB, are copied at once."""
 """Paths in one condition."""
 
 
@@ -195,6 +198,35 @@ class Writer:
             self._spoken.move(before, after, new.modified_seconds)
         self._known.record(before, None)
         self._known.record(after, windows)
+
+    def copy(self, pairs: Sequence[tuple[Path, FileStamp]]) -> None:
+        """Give files the rows that known files have, because their content is the same.
+
+        Args:
+            pairs: a known path, and the file there or elsewhere with the same content.
+        """
+        pairs = [pair for pair in pairs if self._known.count(stored_path(pair[0])) is not None]
+        while pairs:
+            some: list[tuple[str, str, float]] = []
+            windows = 0
+            for old, new in pairs:
+                count = self._known.count(stored_path(old)) or 0
+                if some and windows + count > _COPIED_WINDOWS:
+                    break
+                some.append((stored_path(old), stored_path(new.path), new.modified_seconds))
+                windows += count
+            pairs = pairs[len(some) :]
+            self._copy(some)
+
+    def _copy(self, pairs: Sequence[tuple[str, str, float]]) -> None:
+        others = any_of("path", [new for _, new, _ in pairs]).sql
+        with self._changing():
+            for table in (self._pictures, self._windows, self._videos):
+                self._put(table, copied_rows(table, pairs), others)
+            self._spoken.copy(pairs)
+        for old, new, _ in pairs:
+            self._known.record(new, self._known.count(old))
+        self._batches += 1
 
     def undated(self) -> set[str]:
         """Return the stored paths of files that an earlier version indexed without reading their dates."""

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import TypeAlias
 
 from centerclip.index import FileStamp
@@ -33,7 +34,7 @@ _Content: TypeAlias = tuple[str, int, float]
 
 
 class Attempts:
-    """What the runs that vanished were decoding, and what this one is.
+    """What the runs that vanished were decoding, and what this one is. Safe to use from many threads.
 
     Args:
         location: of the index, whose lock is held.
@@ -41,6 +42,7 @@ class Attempts:
 
     def __init__(self, location: str) -> None:
         self._note = None if is_remote(location) else Path(location, NOTE)
+        self._lock = Lock()
         self._vanished: dict[_Content, int] = {}
         self._decoding: set[_Content] = set()
         # The note is no part of the index: if it can't be read, each file is tried once more.
@@ -61,23 +63,27 @@ class Attempts:
 
     def begin(self, file: FileStamp) -> None:
         """Note that a file is about to be decoded."""
-        self._decoding.add(_content(file))
-        self._write()
+        with self._lock:
+            self._decoding.add(_content(file))
+            self._write()
 
     def end(self, file: FileStamp) -> None:
         """Note that a file isn't being decoded any more."""
-        self._decoding.discard(_content(file))
-        self._write()
+        with self._lock:
+            self._decoding.discard(_content(file))
+            self._write()
 
     def forget(self, file: FileStamp) -> None:
         """Forget the runs that vanished with a file, because the index now says what came of it."""
-        if self._vanished.pop(_content(file), None) is not None:
-            self._write()
+        with self._lock:
+            if self._vanished.pop(_content(file), None) is not None:
+                self._write()
 
     def close(self) -> None:
         """Note that this run hasn't vanished."""
-        self._decoding.clear()
-        self._write()
+        with self._lock:
+            self._decoding.clear()
+            self._write()
 
     def _write(self) -> None:
         """Replace the note, without waiting for the disk."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from centerclip.index import FileStamp, KnownTranscript, VideoIndex, Writer
 from centerclip.index.schema import stored_path
 from centerclip.index.sql import all_of, any_of, equals
 from centerclip.records import Cue, Track, Transcript, VideoInfo
+from centerclip.remote import Address, as_place
 from centerclip.speech import Recognizer, read_subtitles
 from centerclip.speech.subtitles import within
 from centerclip.subtitles import Sidecar, find_sidecars
@@ -68,6 +70,7 @@ def listen(
     retry_failed: bool = False,
     on_step: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
+    locate: Callable[[Path], Path] = lambda path: path,
 ) -> Iterator[Heard]:
     """Bring what is said up to date.
 
@@ -78,6 +81,7 @@ def listen(
         retry_failed: read only files that had a problem before.
         on_step: called with the number of files that are done and of all to do.
         should_stop: called often; what is done is written then.
+        locate: returns where a file can be read.
 
     Yields:
         The files that have cues or problems, once they are on the disk.
@@ -97,14 +101,15 @@ def listen(
         begun = time.monotonic()
 
     done = 0
+    read = partial(_read, locate)
     with ThreadPoolExecutor(available_cores(), thread_name_prefix="centerclip-read") as pool:
         for at in range(0, len(tasks), _TOGETHER):
             some = tasks[at : at + _TOGETHER]
-            for task, (tracks, problems) in zip(some, pool.map(_read, some), strict=True):
+            for task, (tracks, problems) in zip(some, pool.map(read, some), strict=True):
                 if should_stop():
                     break
                 on_step(done, len(tasks))
-                made = _transcript(index, task, tracks, problems, recognizer, should_stop)
+                made = _transcript(index, task, tracks, problems, recognizer, should_stop, locate)
                 if made is None:
                     break
                 gathered.append((task.info, made))
@@ -139,8 +144,19 @@ def _tasks(
             if retry_failed:
                 if before is not None and before.problems:
                     yield task
-            elif before is None or before.stamp != stamp or (recognizer and _is_unheard(before, recognizer)):
+            elif (
+                before is None
+                or not _is_same(before.stamp, stamp, given)
+                or (recognizer and _is_unheard(before, recognizer))
+            ):
                 yield task
+
+
+def _is_same(before: str, now: str, path: Path) -> bool:
+    """Whether neither a file nor its subtitles have changed; an object's time changes without its content."""
+    if isinstance(path, Address):
+        return bool(json.loads(before)[1:] == json.loads(now)[1:])  # its rows are of the content that it has
+    return before == now
 
 
 def _is_unheard(before: KnownTranscript, recognizer: Recognizer) -> bool:
@@ -152,8 +168,8 @@ def _file_part(stamp: str) -> object:
     return json.loads(stamp)[0]
 
 
-def _read(task: _Task) -> tuple[list[Track], list[str]]:
-    return read_subtitles(task.info, task.sidecars)
+def _read(locate: Callable[[Path], Path], task: _Task) -> tuple[list[Track], list[str]]:
+    return read_subtitles(replace(task.info, path=locate(task.info.path)), task.sidecars)
 
 
 def _transcript(
@@ -163,6 +179,7 @@ def _transcript(
     problems: list[str],
     recognizer: Recognizer | None,
     should_stop: Callable[[], bool],
+    locate: Callable[[Path], Path],
 ) -> Transcript | None:
     """Complete what was read; None if stopped meanwhile."""
     if tracks:
@@ -173,7 +190,7 @@ def _transcript(
             return Transcript(heard, tuple(problems), task.stamp, task.before.model)
         return Transcript((), tuple(problems), task.stamp)
     try:
-        track = recognizer.listen(task.info.path, should_stop=should_stop)
+        track = recognizer.listen(locate(task.info.path), should_stop=should_stop)
     except VideoError as error:
         problems.append(f"its speech: {str(error).removeprefix(f'{task.info.path}: ')}")
         return Transcript((), tuple(problems), task.stamp, recognizer.name)
@@ -185,7 +202,7 @@ def _transcript(
 
 def _stored_tracks(index: VideoIndex, info: VideoInfo) -> tuple[Track, ...]:
     """Return the tracks of a file as the index has them."""
-    cues = index.spoken.cues(info.video_id, path=Path(stored_path(info.path)))
+    cues = index.spoken.cues(info.video_id, path=as_place(stored_path(info.path)))
     cues.sort(key=lambda cue: (cue.source, cue.language, cue.start))
     return tuple(
         Track(source, language, tuple(Cue(cue.start, cue.end, cue.text) for cue in some))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -23,8 +23,11 @@ from centerclip.indexing.dating import date_files
 from centerclip.indexing.footage import Footage
 from centerclip.indexing.listening import listen
 from centerclip.indexing.mounts import may_be_unmounted
+from centerclip.indexing.recognizing import Known, recognize
+from centerclip.indexing.spool import Spool, batches
 from centerclip.indexing.writing import BackgroundWriter
 from centerclip.records import EncodedVideo, Failed, Item, VideoInfo, Window
+from centerclip.remote import as_place, is_address, parse_place
 from centerclip.speech import Recognizer
 from centerclip.video import content_id, find_videos
 
@@ -41,6 +44,7 @@ class FileResult:
         path: of the file.
         state: `indexed`: encoded and written. `failed`: can't be encoded. `unchanged`: indexed before.
             `skipped`: failed before and hasn't changed since. `moved`: was indexed under another path.
+            `copied`: at an address, and its content is indexed under another path too.
             `missing`: indexed, but no longer there. `removed`: forgotten, because it is no longer there.
             `heard`: its subtitles or its speech were read; such a file has another result too, about its
             pictures.
@@ -50,7 +54,9 @@ class FileResult:
     """
 
     path: Path
-    state: Literal["indexed", "failed", "unchanged", "skipped", "moved", "missing", "removed", "heard"]
+    state: Literal[
+        "indexed", "failed", "unchanged", "skipped", "moved", "copied", "missing", "removed", "heard"
+    ]
     windows: int = 0
     reason: str = ""
     cues: int = 0
@@ -90,6 +96,8 @@ class SyncOptions:
         should_stop: called at least twice per second; once it returns true, everything encoded is written and
             yielded, and the run ends.
         is_growing: whether a new or changed file may still be written; it is left for another run.
+        spool_folder: where videos at addresses are downloaded; see `Spool`.
+        spool_bytes: how much of them may lie there.
     """
 
     prune: bool = False
@@ -102,6 +110,8 @@ class SyncOptions:
     on_finish: Callable[[Finished], None] | None = None
     should_stop: Callable[[], bool] = lambda: False
     is_growing: Callable[[FileStamp], bool] = lambda _: False
+    spool_folder: Path | None = None
+    spool_bytes: int | None = None
 
 
 def sync(
@@ -117,7 +127,7 @@ def sync(
 
     Args:
         index: a new one, or one of the same model.
-        roots: files, and folders to walk.
+        roots: files, folders to walk, and addresses.
         encoder: the model at work.
         options: what to do, and callbacks.
 
@@ -133,8 +143,8 @@ def sync(
         IndexStoreError: it can't be written.
     """
     options = options or SyncOptions()
-    places = [Path(root) for root in roots]
-    files, unreadable = _look(places)
+    places = [parse_place(root) for root in roots]
+    files, unreadable = _look(places, index)
     if index.model is None and not files:  # don't bind a new index to a model for nothing
         yield from unreadable
         return
@@ -142,9 +152,11 @@ def sync(
     with index.writer(wait_seconds=options.wait_seconds) as writer:
         if not options.retry_failed:
             writer.add_roots(places)
-        changes = index.changes(files, roots=places)
+        # What couldn't be looked at isn't gone.
+        unseen = {result.path for result in unreadable if is_address(result.path)}
+        changes = index.changes(files, roots=[place for place in places if place not in unseen])
         if options.retry_failed:
-            moved = changes.moved  # left for another run, even if only seemingly moved
+            replaced = {move.old for move in changes.moved}  # left for another run
             candidates = (*changes.failed, *changes.changed)
             todo = [file for file in candidates if stored_path(file.path) in changes.reasons]
         else:
@@ -158,7 +170,12 @@ def sync(
                 writer.move(move.old, move.new)
                 yield FileResult(move.new.path, "moved")
             todo = [*changes.new, *changes.changed, *(move.new for move in not_moved)]
-        gone = sorted(set(changes.gone) - {move.old for move in moved})
+            known = list(recognize(index, [file for file in todo if is_address(file.path)]))
+            yield from _adopt(known, writer)
+            adopted = {each.file.path for each in known}
+            todo = [file for file in todo if file.path not in adopted]
+            replaced = {move.old for move in moved} | {each.old for each in known if each.state == "moved"}
+        gone = sorted(set(changes.gone) - replaced)
         doubtful = {path for path in gone if options.careful and may_be_unmounted(path)}
         removed = [path for path in gone if path not in doubtful] if options.prune else []
         writer.remove(removed)
@@ -167,11 +184,9 @@ def sync(
             left = set(gone).difference(removed)
             yield from (FileResult(path, "missing") for path in gone if path in left)
         wanted = {file.path for file in todo if not options.is_growing(file)}
-        attempts = Attempts(index.location)
         todo = [file for file in files if file.path in wanted]
-        yield from _encode(todo, encoder, writer, attempts, options)
-        if not options.should_stop():
-            yield from _listen(index, writer, files, options)
+        run = _Run(index, encoder, writer, options, todo)
+        yield from _bring_in(run, files)
         if options.should_stop():
             return
         finished = writer.finish()
@@ -179,7 +194,7 @@ def sync(
         options.on_finish(finished)
 
 
-def _look(places: Iterable[Path]) -> tuple[list[FileStamp], list[FileResult]]:
+def _look(places: Iterable[Path], index: VideoIndex) -> tuple[list[FileStamp], list[FileResult]]:
     """Return the stamps of the files, and a failure for each name that isn't a file or can't be looked at."""
     files: dict[str, FileStamp] = {}
     unreadable: list[FileResult] = []
@@ -188,11 +203,14 @@ def _look(places: Iterable[Path]) -> tuple[list[FileStamp], list[FileResult]]:
         unreadable.append(FileResult(path, "failed", reason=reason))
 
     def on_error(error: OSError) -> None:
-        fail(Path(error.filename), f"can't be listed ({error.strerror})")
+        fail(as_place(error.filename), f"can't be listed ({error.strerror})")
 
-    for path in find_videos(places, on_error=on_error):
+    def is_known(address: Path) -> bool:
+        return bool(index.below([address]))
+
+    for path in find_videos(places, on_error=on_error, is_known=is_known):
         try:
-            file, mode = FileStamp.of(path), os.stat(path).st_mode
+            file, mode = FileStamp.of(path), path.stat().st_mode
         except OSError as error:
             fail(path, f"can't be read ({error.strerror})")
             continue
@@ -201,6 +219,13 @@ def _look(places: Iterable[Path]) -> tuple[list[FileStamp], list[FileResult]]:
         elif files.setdefault(stored_path(path), file) is not file:  # another name's bytes, escaped
             fail(path, "its name is not valid UTF-8; rename the file")
     return list(files.values()), unreadable
+
+
+def _adopt(known: Sequence[Known], writer: Writer) -> Iterator[FileResult]:
+    """Give files at addresses the rows of the files that have the same content."""
+    writer.copy([(each.old, each.file) for each in known])
+    writer.remove([each.old for each in known if each.state == "moved"])
+    yield from (FileResult(each.file.path, each.state) for each in known)
 
 
 def _check_moved(moves: Iterable[Moved]) -> tuple[tuple[Moved, ...], tuple[Moved, ...]]:
@@ -216,61 +241,116 @@ def _check_moved(moves: Iterable[Moved]) -> tuple[tuple[Moved, ...], tuple[Moved
     return tuple(moved), tuple(not_moved)
 
 
-def _encode(
-    files: Sequence[FileStamp],
-    encoder: VideoEncoder,
-    writer: Writer,
-    attempts: Attempts,
-    options: SyncOptions,
-) -> Iterator[FileResult]:
+class _Run:
+    """What a run works with, and how far it is.
+
+    Args:
+        files: all that it encodes.
+    """
+
+    def __init__(
+        self,
+        index: VideoIndex,
+        encoder: VideoEncoder,
+        writer: Writer,
+        options: SyncOptions,
+        files: Sequence[FileStamp],
+    ) -> None:
+        self.index, self.encoder, self.writer, self.options = index, encoder, writer, options
+        self.files = files
+        self.attempts = Attempts(index.location)
+        self.spool: Spool | None = None
+        self.footage = Footage({file.path: file.size_bytes for file in files})
+        self.done = self.windows = 0
+
+    def report(self) -> None:
+        if self.options.on_progress is not None:
+            seconds, total = self.footage.seconds, self.footage.total_seconds
+            estimated = self.footage.is_estimate
+            self.options.on_progress(
+                SyncProgress(self.done, len(self.files), self.windows, seconds, total, is_estimate=estimated)
+            )
+
+    def should_stop(self) -> bool:
+        stops = self.options.should_stop()
+        if stops:
+            self.attempts.close()  # at once, because a second signal ends the process
+            if self.spool is not None:
+                self.spool.stop()
+        return stops
+
+    def local(self, path: Path) -> Path:
+        """Return where a file can be read; see `Spool.local`."""
+        return path if self.spool is None else self.spool.local(path)
+
+
+def _bring_in(run: _Run, files: Sequence[FileStamp]) -> Iterator[FileResult]:
+    """Encode what is to be encoded, and read the words of all files that need it: first local files."""
+    here = [file for file in files if not is_address(file.path)]
+    yield from _encode([file for file in run.files if not is_address(file.path)], run)
+    if not run.options.should_stop():
+        yield from _listen(here, run)
+    elsewhere = [file for file in run.files if is_address(file.path)]
+    if elsewhere and not run.options.should_stop():
+        place, limit = run.options.spool_folder, run.options.spool_bytes
+        with Spool(elsewhere, folder=place, limit_bytes=limit) as run.spool:
+            for batch in batches(elsewhere, run.spool.limit_bytes):
+                yield from _encode(batch, run)
+                if run.options.should_stop():
+                    return
+                yield from _listen(batch, run)
+                run.spool.release(file.path for file in batch)
+        run.spool = None
+    done = {file.path for file in (*here, *elsewhere)}
+    others = [file for file in files if file.path not in done]
+    if others and not run.options.should_stop():
+        yield from _listen(others, run)
+
+
+def _encode(files: Sequence[FileStamp], run: _Run) -> Iterator[FileResult]:
     """Encode and write files; yield the results in the order of the files, each once it is written.
 
-    Files that a run vanished with come last, one at a time, so that only the right one is blamed.
+    Files that a run vanished with come last, one at a time, so that only the right one is blamed. A file that
+    couldn't be downloaded isn't recorded, so that the next run tries again.
     """
+    attempts, spool = run.attempts, run.spool
     fresh, suspects, hopeless = attempts.sort(files)
-    if options.retry_failed:
+    if run.options.retry_failed:
         suspects, hopeless = [*suspects, *hopeless], []
     stamps = {file.path: file for file in (*hopeless, *fresh, *suspects)}
     paths = list(stamps)
-    background = BackgroundWriter(writer)
-    footage = Footage({file.path: file.size_bytes for file in files})
-    done = windows = 0
-
-    def report() -> None:
-        if options.on_progress is not None:
-            seconds, total = footage.seconds, footage.total_seconds
-            options.on_progress(
-                SyncProgress(done, len(paths), windows, seconds, total, is_estimate=footage.is_estimate)
-            )
+    background = BackgroundWriter(run.writer)
 
     def on_step(encoded: Sequence[tuple[VideoInfo, Window]]) -> None:
-        nonlocal windows
         background.add(())  # a batch may be due
-        windows += len(encoded)
+        run.windows += len(encoded)
         for file, window in encoded:
-            footage.add(file, window)
-        report()
-
-    def should_stop() -> bool:
-        stops = options.should_stop()
-        if stops:
-            attempts.close()  # at once, because a second signal ends the process
-        return stops
+            run.footage.add(file, window)
+        run.report()
 
     def begin(some: Iterable[FileStamp]) -> Iterator[Item]:
         for file in some:
-            attempts.begin(file)
+            if spool is None:
+                attempts.begin(file)
             yield Item(file.path)
+
+    def locate(path: Path) -> Path:
+        place = run.local(path)
+        if spool is not None:  # while it was downloaded, nothing that is in it could end the run
+            attempts.begin(stamps[path])
+        return place
 
     def encode() -> Generator[EncodedVideo | Failed, None, None]:
         yield from (Failed(file.path, VANISHED) for file in hopeless)
         for some in [fresh, *([file] for file in suspects)]:
-            embedded = encoder.embed(begin(some), ordered=False, on_step=on_step, should_stop=should_stop)
-            with closing(embedded):
+            embedded = run.encoder.embed(
+                begin(some), ordered=False, on_step=on_step, should_stop=run.should_stop, locate=locate
+            )
+            with closing(embedded), nullcontext() if spool is None else spool.stopping():
                 for result in embedded:
                     attempts.end(stamps[result.path])
                     yield result
-            if should_stop():
+            if run.should_stop():
                 return
 
     def take_written() -> None:
@@ -278,16 +358,25 @@ def _encode(
             written[result.path] = result
             attempts.forget(stamps[result.path])
 
-    report()
+    def record(result: EncodedVideo | Failed) -> None:
+        lost = None if spool is None else spool.failure(result.path)
+        if lost is None:
+            background.add([_stamped(result, stamps[result.path])])
+        elif isinstance(lost, VideoError):
+            written[result.path] = result
+        else:
+            raise lost
+
+    run.report()
     written: dict[Path, EncodedVideo | Failed] = {}
     place = 0
     # Closing the writer writes what is encoded, however the loop ends.
     with closing(attempts), closing(background), closing(encode()) as results:
         for result in results:
-            background.add([_stamped(result, stamps[result.path])])
-            done += 1
-            footage.finish(result.path)
-            report()
+            record(result)
+            run.done += 1
+            run.footage.finish(result.path)
+            run.report()
             take_written()
             while place < len(paths) and paths[place] in written:
                 yield _file_result(paths[place], written.pop(paths[place]))
@@ -296,18 +385,19 @@ def _encode(
     yield from (_file_result(path, written[path]) for path in paths[place:] if path in written)
 
 
-def _listen(
-    index: VideoIndex, writer: Writer, files: Sequence[FileStamp], options: SyncOptions
-) -> Iterator[FileResult]:
+def _listen(files: Sequence[FileStamp], run: _Run) -> Iterator[FileResult]:
     """Read the words of all files that need it."""
+    if run.spool is not None:
+        files = [file for file in files if run.spool.failure(file.path) is None]
     heard = listen(
-        index,
-        writer,
+        run.index,
+        run.writer,
         files,
-        options.recognizer,
-        retry_failed=options.retry_failed,
-        on_step=options.on_listen,
-        should_stop=options.should_stop,
+        run.options.recognizer,
+        retry_failed=run.options.retry_failed,
+        on_step=run.options.on_listen,
+        should_stop=run.options.should_stop,
+        locate=run.local,
     )
     for file in heard:
         yield FileResult(file.path, "heard", reason="; ".join(file.problems), cues=file.cues)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 from centerclip.index import FileStamp
 from centerclip.index.schema import stored_path
 from centerclip.indexing.mounts import is_on_network
+from centerclip.remote import is_address
 from centerclip.subtitles import SUBTITLE_SUFFIXES
 from centerclip.video import VIDEO_SUFFIXES
 
@@ -105,6 +106,8 @@ class FolderWatch:
 
     def is_growing(self, file: FileStamp) -> bool:
         """Whether a file that has to be encoded may still be written; `wait` returns once it isn't."""
+        if is_address(file.path):
+            return False  # an object is there once it is whole
         now, path = time.monotonic(), stored_path(file.path)
         known = self._growing.get(path)
         if known is None:

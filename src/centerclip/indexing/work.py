@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from centerclip.index import FileStamp, VideoIndex
 from centerclip.video import find_videos
@@ -34,7 +33,7 @@ def estimate_windows(
         VideoError: one of `roots` doesn't exist.
     """
     stamps = []
-    for path in find_videos([Path(root) for root in roots], on_error=lambda _: None):
+    for path in find_videos(roots, on_error=lambda _: None, is_known=lambda _: True):
         try:
             stamps.append(FileStamp.of(path))
         except OSError:

@@ -6,7 +6,6 @@ needs no record on disk.
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from centerclip.errors import CenterCLIPError, IndexLockedError, VideoError
 from centerclip.index import FileStamp, Finished, VideoIndex
 from centerclip.index.schema import stored_path
 from centerclip.indexing import FileResult, SyncOptions, SyncProgress, sync
+from centerclip.remote import as_place, may_exist
 from centerclip.serve.library import Library
 
 __all__ = ["Jobs"]
@@ -195,7 +195,7 @@ class _Run(Thread):
 
     def _present(self) -> list[Path]:
         """The folders that exist. Files of missing ones stay in the index: a disk may be unplugged."""
-        present = [folder for folder in self._folders if os.path.exists(folder)]
+        present = list(filter(may_exist, self._folders))
         missing = [self._library.root_name(folder) for folder in self._folders if folder not in present]
         self._update(missing=missing)
         if not present:
@@ -217,7 +217,7 @@ class _Run(Thread):
         states, failures = self.job.states, self.job.failures
         if result.reason and result.state in {"failed", "heard"} and len(failures) < _FAILURES:
             reason = self._library.hide_folders(result.reason)
-            name = Path(stored_path(result.path)).name  # JSON holds no bytes that aren't UTF-8
+            name = as_place(stored_path(result.path)).name  # JSON holds no bytes that aren't UTF-8
             failures = [*failures, Failure(name=name, reason=reason)]
         count = states.get(result.state, 0) + 1
         self._update(states={**states, result.state: count}, failures=failures)

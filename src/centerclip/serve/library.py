@@ -5,7 +5,6 @@ Only this module turns ids into paths, and only while the file there is still th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
@@ -14,6 +13,7 @@ from centerclip.errors import IndexStoreError
 from centerclip.index import FileStamp, Stats, StoredVideo, VideoIndex
 from centerclip.index.schema import stored_path
 from centerclip.index.sql import Condition, all_of, any_of, begins, equals, shown_path
+from centerclip.remote import absolute, as_place, is_address, may_exist
 from centerclip.serve.memory import return_freed_memory
 
 __all__ = ["TYPES", "GoneError", "Library", "is_playable", "is_there", "media_type"]
@@ -52,7 +52,7 @@ class Library:
 
     def __init__(self, index: VideoIndex, folders: Iterable[Path] = ()) -> None:
         self.index = index
-        self._given = tuple(Path(os.path.abspath(folder)) for folder in folders)
+        self._given = tuple(map(absolute, folders))
         self._lock = Lock()
         self._read: object = None  # the index, its version and roots that the following were read from
         self._roots: tuple[Path, ...] = ()
@@ -131,12 +131,15 @@ class Library:
 
         Raises:
             GoneError: it was moved, deleted or changed.
+            IndexStoreError: the store that has it can't be reached.
         """
         copies = self.copies([video_id]).get(video_id, [])
+        errors: list[OSError] = []
         for video in copies:
             try:
                 stamp = FileStamp.of(video.info.path)
-            except OSError:
+            except OSError as error:
+                errors.append(error)
                 continue
             if (stamp.size_bytes, stamp.modified_seconds) == (
                 video.info.size_bytes,
@@ -146,9 +149,12 @@ class Library:
         if not copies:
             return None
         name = copies[0].info.path.name
-        if self.missing([video_id]):
-            raise GoneError(f"{name} isn't there: it was moved or deleted, or its disk isn't connected")
-        raise GoneError(f"{name} was changed after it was indexed: index it again")
+        if len(errors) < len(copies):
+            raise GoneError(f"{name} was changed after it was indexed: index it again")
+        others = [error for error in errors if not isinstance(error, FileNotFoundError)]
+        if others and any(is_address(video.info.path) for video in copies):
+            raise IndexStoreError(f"{name} can't be read at the moment: {others[0].strerror}")
+        raise GoneError(f"{name} isn't there: it was moved or deleted, or its disk isn't connected")
 
     def missing(self, video_ids: Iterable[str]) -> set[str]:
         """Those of these ids of which no file is there; looks at each file on the disk."""
@@ -180,7 +186,7 @@ class Library:
             known = self.index.videos(any_of("path", map(stored_path, self._roots))) if self._roots else []
             files = {video.info.path for video in known}
             tops = (root.parent if root in files else root for root in self._roots)
-            self._tops = _labelled(Path(stored_path(top)) for top in tops)
+            self._tops = _labelled(as_place(stored_path(top)) for top in tops)
             self._stats = self.index.stats() if version else None
             self._read = state
         self._folders = sorted({self.folder_of(parent / "file") for parent in parents} - {""})
@@ -193,8 +199,8 @@ def is_playable(video: StoredVideo) -> bool:
 
 
 def is_there(video: StoredVideo) -> bool:
-    """Whether there is a file at a video's path."""
-    return os.path.exists(video.info.path)
+    """Whether there is a file at a video's path; see `may_exist` for addresses."""
+    return may_exist(video.info.path)
 
 
 def media_type(video: StoredVideo) -> str:

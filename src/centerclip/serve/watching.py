@@ -8,6 +8,7 @@ from threading import Event, Thread
 
 from centerclip.errors import CenterCLIPError
 from centerclip.indexing import FolderWatch
+from centerclip.remote import is_address
 from centerclip.serve.jobs import Jobs
 from centerclip.serve.library import Library
 
@@ -53,8 +54,9 @@ class LibraryWatch(Thread):
         """Watch the folders that the library has now, until it has others."""
         roots = self._roots = self._library.newest_roots
         place = self._library.index.location
+        local = [root for root in roots if not is_address(root)]
         with FolderWatch(
-            roots, without=place, poll_seconds=self._poll_seconds, should_stop=self._has_to_end
+            local, without=place, poll_seconds=self._poll_seconds, should_stop=self._has_to_end
         ) as folders:
             folders.change()
             while folders.wait():

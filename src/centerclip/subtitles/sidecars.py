@@ -10,6 +10,7 @@ from pathlib import Path
 
 from centerclip.errors import VideoError
 from centerclip.records import Cue
+from centerclip.remote import Address
 from centerclip.subtitles.languages import language_of
 from centerclip.subtitles.parsing import MOST_BYTES, parse_subtitles
 
@@ -83,6 +84,8 @@ def read_subtitle_file(path: Path) -> list[Cue]:
 
 
 def _subtitle_files(folder: Path) -> list[Path]:
+    if isinstance(folder, Address):
+        return []  # only what is in a video at an address is read
     try:
         names = sorted(os.listdir(folder))
     except OSError:

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
 from centerclip.records import Sampling, Window
+from centerclip.remote import as_place
 from centerclip.video.facts import Facts
 from centerclip.video.frames import DamageError, FrameStream
 from centerclip.video.packet_index import PacketIndex
@@ -59,7 +59,7 @@ class DirectReader:
         packets: PacketIndex | None = None,
         tick: Callable[[], None] = lambda: None,
     ) -> None:
-        self.path = Path(path)
+        self.path = as_place(path)
         self._packets = PacketReader(self.path, packets, tick)
         self._pictures = PictureMaker()
         try:

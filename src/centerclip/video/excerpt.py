@@ -17,6 +17,7 @@ import av
 from av.error import FFmpegError
 
 from centerclip.errors import VideoError
+from centerclip.remote import is_address
 from centerclip.video.copying import CopyError, Video, copied_video
 from centerclip.video.cued import Reader, open_reader
 from centerclip.video.sound import Sound
@@ -49,7 +50,7 @@ def encode_excerpt(
 
 def _copy(source: Path, target: Path, start: float, end: float) -> None:
     """Copy the video packets, from the key frame before `start`."""
-    with av.open(source) as read:
+    with av.open(source.open("rb") if is_address(source) else source) as read:
         video = read.streams.video[0]
         if (
             video.codec_context.codec.canonical_name not in _COPIED

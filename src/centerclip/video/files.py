@@ -9,6 +9,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 from centerclip.errors import VideoError
+from centerclip.remote import Address, as_place
+from centerclip.remote.access import source_of
 
 __all__ = ["VIDEO_SUFFIXES", "content_id", "find_videos", "refuse_lists"]
 
@@ -33,7 +35,10 @@ _WHOLE_BYTES = 4 * _MEBIBYTE
 
 
 def find_videos(
-    paths: Iterable[str | os.PathLike[str]], *, on_error: Callable[[OSError], None] | None = None
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    on_error: Callable[[OSError], None] | None = None,
+    is_known: Callable[[Path], bool] = lambda _: False,
 ) -> Iterator[Path]:
     """Walk files and folders, and yield the videos among them.
 
@@ -46,6 +51,7 @@ def find_videos(
         paths: files and folders, in the order in which to walk them.
         on_error: called with the error of each folder that can't be listed; its `filename` is the folder. By
             default such folders are skipped.
+        is_known: whether an address at which nothing is any more was indexed before, so that it isn't wrong.
 
     Yields:
         Paths as given, or below the given folder; sorted by name within each folder.
@@ -54,12 +60,58 @@ def find_videos(
         VideoError: a path doesn't exist.
     """
     seen: set[str] = set()
-    for path in map(Path, paths):
-        for video in _walk(path, on_error) if _is_folder(path) else (path,):
+    for path in map(as_place, paths):
+        for video in _videos_at(path, on_error, is_known):
             identity = _identity(video)
             if identity not in seen:
                 seen.add(identity)
                 yield video
+
+
+def _videos_at(
+    path: Path, on_error: Callable[[OSError], None] | None, is_known: Callable[[Path], bool]
+) -> Iterable[Path]:
+    if isinstance(path, Address):
+        return _objects_at(path, on_error, is_known)
+    return _walk(path, on_error) if _is_folder(path) else (path,)
+
+
+def _objects_at(
+    address: Address, on_error: Callable[[OSError], None] | None, is_known: Callable[[Path], bool]
+) -> Iterator[Path]:
+    """Yield an object, or the videos among those below an address; what can't be looked at counts as one."""
+    try:
+        if _names_video(address) or not address.listable:
+            address.status()
+            yield address
+            return
+    except FileNotFoundError as error:
+        if not (address.listable or is_known(address)):
+            raise VideoError(f"{address}: {error.strerror}; check the spelling") from error
+        if not address.listable:
+            return
+    except OSError:
+        yield address
+        return
+    empty = True
+    try:
+        for found in source_of(address).below(address):
+            empty = False
+            if _names_video(found) and not any(part.startswith(".") for part in found.parts[2:]):
+                yield found
+        if empty:
+            address.status()
+            yield address
+    except FileNotFoundError as error:
+        if not is_known(address):
+            raise VideoError(f"{address}: there is no object here or below; check the spelling") from error
+    except OSError as error:
+        if on_error is not None:
+            on_error(OSError(error.errno, error.strerror, str(address)))
+
+
+def _names_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def _is_folder(path: Path) -> bool:
@@ -80,6 +132,8 @@ def _is_folder(path: Path) -> bool:
 
 def _identity(path: Path) -> str:
     """Return the path with its links resolved; a link that leads nowhere stands for itself."""
+    if isinstance(path, Address):
+        return str(path)
     try:
         return os.path.realpath(path, strict=True)
     except OSError:
@@ -127,8 +181,9 @@ def content_id(path: str | os.PathLike[str]) -> str:
         VideoError: the file can't be read.
     """
     try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        with as_place(path).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
             digest = blake2b(str(size).encode(), digest_size=16)
             if size <= _WHOLE_BYTES:
                 digest.update(file.read())

@@ -12,6 +12,7 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -22,6 +23,7 @@ from av.video.stream import VideoStream
 
 from centerclip.errors import VideoError
 from centerclip.records import Recorded
+from centerclip.remote import is_address
 from centerclip.video.files import refuse_lists
 from centerclip.video.packet_index import NO_PTS, PacketIndex, pts_of, scan
 from centerclip.video.recorded import recorded_of
@@ -68,13 +70,15 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     """
     try:
         size = path.stat().st_size
-        if not path.is_file():
+        if not (is_address(path) or path.is_file()):
             raise VideoError(f"{path}: is {'a folder' if path.is_dir() else 'a device'}, not a video file")
         if size == 0:
             raise VideoError(f"{path}: is empty (0 bytes)")
         refuse_lists(path)
+        # Without the prefix, a colon in the name would end a protocol.
+        source: Any = path.open("rb") if is_address(path) else f"file:{path}"
         container = av.open(
-            f"file:{path}",  # without the prefix, a colon in the name would end a protocol
+            source,
             # Playlists can't fetch from the network, forged headers can't claim gigabytes, and titles in
             # Latin-1 don't make a file unreadable.
             container_options={"protocol_whitelist": "file"},

@@ -13,12 +13,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from threading import Lock
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
+from centerclip.remote import Blocks
 from centerclip.video.channel import Channel, ClosedError, Message
 from centerclip.video.sharing import Slots, start_worker
 
@@ -34,6 +35,8 @@ BUDGET_SECONDS_PER_MEGABYTE = 60
 
 _NONSENSE = (ClosedError, KeyError, ValueError, IndexError, TypeError)
 """What an answer that no sound worker gives leads to."""
+_MOST_READ = 64 << 20
+"""More bytes at once are no sound worker's request."""
 _KEPT_BYTES = 256 << 20
 """An idle worker with more shared memory isn't kept."""
 
@@ -57,6 +60,12 @@ class Worker:
         """Stands for the request whose frames are being sent."""
         self._process, end = start_worker()
         self._channel = Channel(end)
+        self._source: Blocks | None = None
+        """The bytes of the file in question if it is at an address; the worker can read no others."""
+        self._left = 0
+        """How many more bytes the worker may ask for."""
+        self._unread = ""
+        """Why bytes of it couldn't be read; "" if they could."""
         self.stopped = False
 
     def ask(self, message: Message, data: bytes = b"") -> tuple[Message, bytes]:
@@ -68,19 +77,21 @@ class Worker:
             StoppedError: somebody has stopped the worker.
         """
         try:
-            self._abandon()
-            self._channel.send(message, data)
-            return self._answer()
+            self._request(message, data)
+            answer = self._answer()
+            self._check_read()
+            return answer
         except ClosedError:
             raise self._death() from None
 
     def picture(self, message: Message) -> NDArray[np.uint8]:
         """Send a request that is answered by one picture, [H, W, 3] uint8; raises as `ask` does."""
         try:
-            self._abandon()
-            self._channel.send(message)
+            self._request(message)
             answer, sent = self._shown() or ({}, b"")
-            return self._picture(answer, sent)
+            shown = self._picture(answer, sent)
+            self._check_read()
+            return shown
         except _NONSENSE:
             raise self._death() from None
 
@@ -91,14 +102,15 @@ class Worker:
         """
         picture = np.empty(0, np.uint8)
         try:
-            self._abandon()
-            self._channel.send({"do": "frames", "seconds": list(seconds)})
+            self._request({"do": "frames", "seconds": list(seconds)})
             request = self._streaming = object()
             while self._streaming is request and (shown := self._shown()) is not None:
                 answer, sent = shown
                 if "slot" in answer:
                     picture = self._picture(answer, sent)
+                self._check_read()
                 yield float(answer["seconds"]), picture
+            self._check_read()
         except _NONSENSE:
             raise self._death() from None
 
@@ -118,6 +130,38 @@ class Worker:
             self._streaming = None
             return None
         return answer, sent
+
+    def _request(self, message: Message, data: bytes = b"") -> None:
+        """Send a request. One that names a file says where its bytes are from, if it isn't a local one."""
+        self._abandon()
+        if "path" in message:
+            source = self._source = message.get("source")
+            sizes = {} if source is None else {"remote_bytes": source.size_bytes}
+            message = {name: value for name, value in message.items() if name != "source"} | sizes
+        self._unread = ""
+        self._left = _MOST_READ + 4 * (self._source.size_bytes if self._source else 0)
+        self._channel.send(message, data)
+
+    def _check_read(self) -> None:
+        """Raise an error if bytes were missing: what the decoder made of the others says nothing."""
+        if self._unread:
+            raise VideoError(self._unread)
+
+    def _send_bytes(self, span: Any) -> None:
+        """Send the worker bytes of the file in question: [offset, length]."""
+        try:
+            offset, length = map(int, span)
+            if self._source is None or length > _MOST_READ or self._left < 0:
+                raise ClosedError  # no sound worker asks
+            self._left -= length
+            data = self._source.read(offset, length)
+        except (TypeError, ValueError):
+            raise ClosedError from None
+        except OSError as error:
+            self._unread = f"can't be read ({error.strerror})"
+            self._channel.send({"bytes": False})
+        else:
+            self._channel.send({"bytes": True}, data)
 
     def _abandon(self) -> None:
         """If frames are still being sent, stop the worker from sending more."""
@@ -158,9 +202,12 @@ class Worker:
                 raise VideoError(f"its decoder was silent for {SILENT_SECONDS:g} seconds") from None
             for file in files:
                 os.close(file)
+            if "read" in answer:
+                self._send_bytes(answer["read"])
+                continue
             if "failed" in answer:
                 self._streaming = None
-                raise VideoError(str(answer["failed"]))
+                raise VideoError(self._unread or str(answer["failed"]))
             if "died" in answer:
                 raise VideoError(f"decoding it takes too much {answer['died']}")
             if "alive" not in answer:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
 from centerclip.records import Recorded, Sampling, VideoInfo, Window
+from centerclip.remote import Address, absolute, as_place
+from centerclip.remote.access import current
 from centerclip.video.files import content_id
 from centerclip.video.process import BUDGET_SECONDS, BUDGET_SECONDS_PER_MEGABYTE, CrashError, Decoders, Worker
 from centerclip.video.windows import instants
@@ -128,7 +130,7 @@ class VideoReader:
     def __init__(
         self, path: str | os.PathLike[str], decoders: Decoders | None = None, packets: bytes = b""
     ) -> None:
-        self.path = Path(path)
+        self.path = as_place(path)
         self._decoders = decoders or _SHARED
         self._known = packets
         self._crashes = 0
@@ -289,13 +291,18 @@ class VideoReader:
 
 
 def place(path: Path) -> dict[str, Any]:
-    """Return where a file is, and how long decoding it may keep a processor busy."""
+    """Return where a file is, how long decoding it may keep a processor busy, and the bytes of an address."""
+    source: dict[str, Any] = {}
     try:
-        megabytes = os.stat(path).st_size >> 20
-    except OSError:
+        if isinstance(path, Address):
+            source["source"] = current().blocks(path)
+        megabytes = path.stat().st_size >> 20
+    except OSError as error:
+        if isinstance(path, Address):
+            raise VideoError(f"{path}: can't be read ({error.strerror})") from error
         megabytes = 0  # opening it will tell
     budget = BUDGET_SECONDS + BUDGET_SECONDS_PER_MEGABYTE * megabytes
-    return {"path": os.path.abspath(path), "budget_seconds": budget}
+    return {"path": str(absolute(path)), "budget_seconds": budget, **source}
 
 
 def named(path: Path, error: Exception) -> VideoError:

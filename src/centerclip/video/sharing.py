@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import weakref
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -31,6 +33,7 @@ SHARES_FILES = hasattr(socket, "send_fds") and os.name == "posix"
 START = "from centerclip.video.worker import main"
 """What a worker runs."""
 _CONNECT_SECONDS = 60.0
+_SECRET = re.compile(r"^(AWS|AZURE|GOOGLE|GCP)_|TOKEN|SECRET|PASSWORD|API_?KEY|CREDENTIAL|PROXY")
 
 
 class Slots:
@@ -87,13 +90,18 @@ class Slots:
         self._maps.clear()
 
 
+def _harmless(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what grants access to anything: a worker reads files that may be hostile."""
+    return {name: value for name, value in environment.items() if not _SECRET.search(name.upper())}
+
+
 def _start(arguments: str, **more: Any) -> subprocess.Popen[bytes]:
     program = f"import sys; sys.path[:] = {sys.path!r}; {START}; main({arguments})"
     return subprocess.Popen(
         [sys.executable, "-c", program],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        env={**_harmless(os.environ), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         **more,
     )
 

@@ -29,6 +29,9 @@ from numpy.typing import NDArray
 
 from centerclip.errors import VideoError
 from centerclip.records import Cue, Sampling, Track, Window
+from centerclip.remote import Address, Blocks, as_place
+from centerclip.remote.access import use
+from centerclip.remote.address import Status
 from centerclip.video.channel import SECRET_BYTES, Channel, ClosedError, Message
 from centerclip.video.cued import Reader, open_reader
 from centerclip.video.packet_index import PacketIndex
@@ -83,6 +86,29 @@ class _Slots:
         return sent
 
 
+class _Parent:
+    """Access to the file in question if it is at an address: the parent reads it."""
+
+    def __init__(self, channel: Channel, size_bytes: int) -> None:
+        self._channel = channel
+        self._size = size_bytes
+        self._blocks = Blocks(size_bytes, self._fetch)
+        self.answers: SimpleQueue[bytes | None] = SimpleQueue()
+
+    def status(self, address: Address) -> Status:
+        return Status(self._size, 0.0, "")
+
+    def blocks(self, address: Address) -> Blocks:
+        return self._blocks
+
+    def _fetch(self, start: int, length: int) -> bytes:
+        self._channel.send({"read": [start, length]})
+        data = self.answers.get()
+        if data is None:
+            raise OSError(5, "can't be read")  # the parent knows why
+        return data
+
+
 class _Worker:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -91,6 +117,7 @@ class _Worker:
         self._reader: Reader | None = None
         self._pieces: Iterator[NDArray[np.float32]] = iter(())
         """Of the sound that is being read."""
+        self._parent: _Parent | None = None
         self._beat = time.monotonic()
         self._abandoned = False
         self._budget_ends: float | None = None
@@ -122,6 +149,9 @@ class _Worker:
             try:
                 if (seconds := message.pop("budget_seconds", None)) is not None:
                     self._budget_ends = _limit_processor_time(seconds)
+                if (size_bytes := message.pop("remote_bytes", None)) is not None:
+                    self._parent = _Parent(self._channel, size_bytes)
+                    use(self._parent)
                 tasks[message.pop("do")](data, **message)
             except VideoError as error:
                 self._channel.send({"failed": str(error)})
@@ -139,6 +169,9 @@ class _Worker:
                 message, data, files = self._channel.receive()
                 if "slot" in message:
                     self._slots.granted.put((message["slot"], files[0] if files else None))
+                elif "bytes" in message:
+                    if self._parent is not None:
+                        self._parent.answers.put(data if message["bytes"] else None)
                 elif "abandon" in message:
                     self._abandoned = True
                 else:
@@ -156,7 +189,7 @@ class _Worker:
 
     def _open(self, data: bytes, path: str) -> None:
         packets = PacketIndex.from_bytes(data) if data else None
-        self._reader = open_reader(Path(path), packets, self._tick)
+        self._reader = open_reader(as_place(path), packets, self._tick)
         facts = self._reader.facts
         self._channel.send({name: getattr(facts, name) for name in facts.__slots__})
 
@@ -188,20 +221,20 @@ class _Worker:
     def _excerpt(self, data: bytes, path: str, target: str, start: float, end: float) -> None:
         from centerclip.video.excerpt import encode_excerpt  # indexing doesn't need these
 
-        encode_excerpt(Path(path), Path(target), start=start, end=end, tick=self._tick)
+        encode_excerpt(as_place(path), Path(target), start=start, end=end, tick=self._tick)
         self._channel.send({})
 
     def _clip(self, data: bytes, path: str, target: str, start: float, end: float, comment: str) -> None:
         from centerclip.video.clip import encode_clip
 
         span: dict[str, Any] = {"start": start, "end": end}
-        made = encode_clip(Path(path), Path(target), **span, comment=comment, tick=self._tick)
+        made = encode_clip(as_place(path), Path(target), **span, comment=comment, tick=self._tick)
         self._channel.send(made)
 
     def _media(self, data: bytes, path: str) -> None:
         from centerclip.video.describing import read_media
 
-        with open_reader(Path(path), None, self._tick) as reader:
+        with open_reader(as_place(path), None, self._tick) as reader:
             self._channel.send(read_media(reader).to_message())
 
     def _part(
@@ -211,7 +244,7 @@ class _Worker:
 
         height, width = size
         encode_part(
-            Path(path),
+            as_place(path),
             Path(target),
             start=start,
             end=end,
@@ -241,7 +274,7 @@ class _Worker:
         self._channel.send(message, self._slots.take_private())
 
     def _recorded(self, data: bytes, path: str) -> None:
-        container, stream = open_video(Path(path))
+        container, stream = open_video(as_place(path))
         try:
             found = recorded_of(container, stream)
         finally:
@@ -256,13 +289,13 @@ class _Worker:
     def _subtitles(self, data: bytes, path: str) -> None:
         from centerclip.video.streams import read_subtitle_streams
 
-        tracks = read_subtitle_streams(Path(path), self._tick)
+        tracks = read_subtitle_streams(as_place(path), self._tick)
         self._channel.send({}, _written(tracks))
 
     def _sound(self, data: bytes, path: str, piece_seconds: float) -> None:
         from centerclip.video.streams import read_sound
 
-        self._pieces = read_sound(Path(path), piece_seconds, self._tick)
+        self._pieces = read_sound(as_place(path), piece_seconds, self._tick)
         self._more_sound(data)
 
     def _more_sound(self, data: bytes) -> None:

@@ -6,13 +6,15 @@ from functools import partial
 from hashlib import blake2b
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, HTTPException, Query, Response
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from centerclip.records import Cue
+from centerclip.remote import Address
 from centerclip.serve.library import TYPES
 from centerclip.serve.routes.windows import VideoId, open_video
 from centerclip.serve.services import Services, Use
+from centerclip.serve.streaming import send_object
 from centerclip.subtitles import write_webvtt
 
 __all__ = ["router"]
@@ -32,13 +34,16 @@ _Seconds = Annotated[float, Query(ge=0, le=1e9)]
 
 @router.head("/media/{video_id}", include_in_schema=False)
 @router.get("/media/{video_id}", response_class=Response, responses=_RANGES)
-async def get_media(services: Use, video_id: VideoId) -> Response:
+async def get_media(services: Use, video_id: VideoId, request: Request) -> Response:
     """Get a video file, or ranges of its bytes."""
     video = await services.reading.run(partial(open_video, services, video_id))
     kind = TYPES.get(video.info.path.suffix.lower(), _OTHER_TYPE)
     # Not cached: when the file changes, its address stays the same, and the old content must not be shown.
     headers = {"Cache-Control": "private, no-cache"}
-    return FileResponse(video.info.path, media_type=kind, headers=headers)
+    path = video.info.path
+    if isinstance(path, Address):
+        return await send_object(path, request, services.reading, media_type=kind, headers=headers)
+    return FileResponse(path, media_type=kind, headers=headers)
 
 
 @router.get(

@@ -82,9 +82,10 @@ function show(text, part) {
 
 function describe(job) {
   if (job.state === "failed") return job.message;
-  const { indexed, moved, removed, missing: gone, failed } = job.states;
+  const { indexed, moved, copied, removed, missing: gone, failed } = job.states;
   const others = [
     moved && `${moved} moved`,
+    copied && `${copied} copied`,
     removed && `${plural(removed, "file")} forgotten`,
     gone && `${plural(gone, "file")} missing`,
     failed && `${failed} can't be read`,
