@@ -39,11 +39,11 @@ class Sample(Reducer):
 
     def choose(self, tokens: Tokens, k: int) -> Tensor:
         starts, widths = _strides(tokens, k)
-        return (starts + widths // 2).expand(len(tokens.x), -1)  # [G, K]
+        return (starts + widths // 2).expand(tokens.x.shape[0], -1)  # [G, K]
 
     def choose_in_training(self, tokens: Tokens, k: int) -> Tensor:
         starts, widths = _strides(tokens, k)
-        within = torch.rand(len(tokens.x), k, device=tokens.x.device) * widths  # [G, K]
+        within = torch.rand(tokens.x.shape[0], k, device=tokens.x.device) * widths  # [G, K]
         return starts + within.long().minimum(widths - 1)  # the product may round up to the width
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from centerclip.errors import ConfigError
 from centerclip.lab.study.config import StudyConfig, Variant
 from centerclip.lab.study.costs import measure_costs
 from centerclip.lab.study.measure import measure, open_test
@@ -78,6 +79,8 @@ def run_study(
     """
     report = on_progress or (lambda stage, done, total: None)
     if config.world is not None:
+        if config.data.videos is None:
+            raise ConfigError("a plan with world needs data.videos, the folder to render it into")
         render_toy_world(
             config.data.videos, **config.world.model_dump(), workers=jobs, progress=partial(report, "draw")
         )
