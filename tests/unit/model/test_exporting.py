@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from thorough import THOROUGH
 from tiny_models import FAMILIES, clip_model, clip_tokenizer
 
 from centerclip.clustering import kmedoids, traced
@@ -42,7 +43,14 @@ def test_fixed_rounds_find_the_clusters_of_the_ordinary_ones(
     assert not torch.equal(kmedoids(tokens, 7, metric=metric).medoids, clusters.medoids)
 
 
+@pytest.fixture
+def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as the tests' small sets of tokens need, so that tracing takes less time."""
+    monkeypatch.setattr(traced, "ROUNDS", 5)
+
+
 @pytest.mark.parametrize("reducer", ["kmedoids(weighted=true)", "merge"])
+@pytest.mark.usefixtures("few_rounds")
 def test_one_graph_encodes_batches_of_any_size(reducer: str) -> None:
     model = CenterCLIP(clip_model(), "B1-3,8", frames=5, reducer=reducer, temporal=True)
     graph = VideoGraph(model)
@@ -56,6 +64,7 @@ def test_one_graph_encodes_batches_of_any_size(reducer: str) -> None:
 
 
 @pytest.mark.parametrize("schedule", ["B1-2,6", "none"])
+@pytest.mark.usefixtures("few_rounds")
 def test_both_towers_compile_without_a_break(schedule: str) -> None:
     model = CenterCLIP(clip_model(), schedule, frames=4, tokenizer=clip_tokenizer(), temporal=True)
     graph = VideoGraph(model)
@@ -67,16 +76,15 @@ def test_both_towers_compile_without_a_break(schedule: str) -> None:
         torch.testing.assert_close(text, model.encode_text(ids), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("family", ["clip", "siglip"])
+@pytest.mark.parametrize("family", list(FAMILIES) if THOROUGH else ["clip"])
+@pytest.mark.usefixtures("few_rounds")
 def test_onnx_gives_the_same_embeddings(family: str, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     make, tokenizer = FAMILIES[family]
     model = CenterCLIP(make(), "B2-2,6", frames=4, tokenizer=tokenizer())
-    export_onnx(model, tmp_path / "new", tokens=12)
+    ids = model.backbone.tokenize(["a red car", "red", "blue boat"])["input_ids"]
+    export_onnx(model, tmp_path / "new", tokens=ids.shape[1])
     frames = drawn(VideoGraph(model))
-    ids = torch.full((3, 12), 0)
-    told = model.backbone.tokenize(["a red car", "red", "blue boat"])["input_ids"]
-    ids[:, : told.shape[1]] = told
     for name, given, expected in (
         ("video", {"frames": frames.numpy()}, model.encode_video(model.preprocess(frames))),
         ("text", {"input_ids": ids.numpy()}, model.encode_text(ids)),
@@ -85,7 +93,7 @@ def test_onnx_gives_the_same_embeddings(family: str, tmp_path: Path) -> None:
         (vectors,) = session.run(["vectors"], given)
         torch.testing.assert_close(torch.from_numpy(vectors), expected.detach(), rtol=0, atol=1e-5)
     inputs = json.loads((tmp_path / "new/inputs.json").read_text())
-    assert (inputs["frames"], inputs["tokens"], inputs["image_size"]) == (4, 12, [16, 16])
+    assert (inputs["frames"], inputs["tokens"], inputs["image_size"]) == (4, ids.shape[1], [16, 16])
     assert list((tmp_path / "new").glob("tokenizer*"))
 
 
