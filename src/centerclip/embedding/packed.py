@@ -7,8 +7,10 @@ a cache (`embedding.frames`), so a run on a table equals a run with a cache bit 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from torch import Tensor
 
 from centerclip.embedding.frames import FileFrames, spread
 from centerclip.errors import ConfigError, VideoError
+from centerclip.index.sql import reason_of
 from centerclip.preprocessing import Preprocessing
 from centerclip.records import Item
 
@@ -87,7 +90,8 @@ class PackedFrames:
         if item.id not in self._rows:
             raise VideoError(f"{item.id} is not in {self._place}: add it with centerclip pack")
         row, count = self._rows[item.id]
-        found = self._table.take_row_ids([row]).select(["frames"]).to_arrow()
+        with _reaching(self._place):
+            found = self._table.take_row_ids([row]).select(["frames"]).to_arrow()
         pixels = np.frombuffer(found["frames"][0].as_buffer(), np.uint8)
         pictures = pixels.reshape(count, 3, *self._about["preprocessing"]["image_size"])
         return torch.from_numpy(pictures[spread(count, frames, rng)])
@@ -125,10 +129,8 @@ def pack_frames(
     table = _open(place)
     if table is None:
         folder, name = _split(place)
-        try:
+        with _reaching(place):
             table = lancedb.connect(folder).create_table(name, schema=schema)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise ConfigError(f"no table can be made at {place}: {_first_line(error)}") from error
     else:
         packed = PackedFrames(place)
         packed.check(preprocessing, kept)
@@ -152,7 +154,8 @@ def pack_frames(
                         progress(done, len(items))
             finally:  # keep what was decoded before an error
                 if rows:
-                    table.add(pa.Table.from_pylist(rows, schema=schema))
+                    with _reaching(place):
+                        table.add(pa.Table.from_pylist(rows, schema=schema))
     return done
 
 
@@ -175,13 +178,24 @@ def _open(place: str) -> Any:
     folder, name = _split(place)
     if "://" not in place and not Path(place).exists():
         return None  # connecting would make the folder
+    with _reaching(place):
+        try:
+            return lancedb.connect(folder).open_table(name)
+        except ValueError as error:
+            if "was not found" in str(error):
+                return None
+            raise
+
+
+@contextmanager
+def _reaching(place: str) -> Iterator[None]:
+    """Turn errors of Lance into a `ConfigError`."""
     try:
-        return lancedb.connect(folder).open_table(name)
-    except (OSError, RuntimeError, ValueError) as error:
-        if "was not found" in str(error):
-            return None
-        raise ConfigError(f"{place} can't be opened: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0]
+        yield
+    except (OSError, RuntimeError, ValueError) as error:  # the three kinds lancedb raises
+        told = re.search("<Message>(.*?)</Message>", str(error))  # by an object store
+        reason = told[1] if told else reason_of(error)
+        raise ConfigError(
+            f"the table {place} can't be used ({reason}): check its address, and for object storage "
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT"
+        ) from error

@@ -66,6 +66,18 @@ def test_packing_goes_on_after_an_error_and_keeps_what_was_decoded(world: Path, 
         PackedFrames(table).check(Preprocessing((16, 16)), 4)
 
 
+def test_a_store_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = str(tmp_path / "frames.lance")
+    pack_frames(table, [], SMALL, kept=4)
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise ValueError('lance error: Status 404 "<Message>The bucket does not exist</Message>"')
+
+    monkeypatch.setattr("lancedb.connect", fail)
+    with pytest.raises(ConfigError, match=r"used \(The bucket does not exist\): check its"):
+        PackedFrames(table)
+
+
 def test_what_is_no_table_is_refused(recipe: Any, world: Path, tmp_path: Path) -> None:
     for place, message in (
         (str(tmp_path / "none.lance"), "no table of frames at .*none.lance: write one with centerclip pack"),
