@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from centerclip.embedding import VideoEncoder
     from centerclip.evaluation import evaluate
     from centerclip.index import VideoIndex
-    from centerclip.indexing import sync
+    from centerclip.indexing.sync import sync
     from centerclip.model import CenterCLIP
     from centerclip.search import Hit, Searcher
 

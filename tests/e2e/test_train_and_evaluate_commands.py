@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,19 @@ def test_a_recipe_is_trained_and_its_model_evaluated(run: Run, toy_world: Path) 
     whole = json.loads(Path("report.json").read_text(encoding="utf-8"))
     assert len(whole["results"][0]["text_to_video_ranks"]) == reports[0]["captions"] == 8
     assert len(whole["results"][0]["video_to_text_ranks"]) == reports[0]["videos"] == 4
+    how = whole["run"]
+    assert how["command"].startswith("centerclip ")
+    assert datetime.fromisoformat(how["date"]).tzinfo is not None
+    assert how["machine"]
+    assert (how["encoded"], how["videos_per_second"] > 0) == (4, True)
+    assert re.fullmatch("[0-9a-f]{16}", whole["annotations_hash"])
+    assert reports[1]["annotations_hash"] == whole["annotations_hash"]
+
+    table = run("pack", "--config", "recipe.toml", "--output", "frames.lance")
+    assert (table.code, table.out) == (0, "")
+    assert "6 videos added to frames.lance." in table.err
+    packed = ("--set", "data.videos=", "--set", "data.annotations=toy", "--set", "data.frames=frames.lance")
+    assert run("train", "--config", "recipe.toml", *packed, *shorter, "--output", "packed").code == 0
 
     differences = run("compare", "report.json")
     assert differences.code == 0

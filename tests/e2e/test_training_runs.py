@@ -21,6 +21,7 @@ from command_line import RECIPE
 from thorough import THOROUGH
 
 from centerclip.lab.toy_world import render_toy_world
+from centerclip.model import CenterCLIP
 from centerclip.training.config import load_config
 from centerclip.training.loop import train
 
@@ -109,26 +110,97 @@ def test_an_interrupted_run_loses_nothing(place: Path) -> None:
     assert_equal_runs(place / "run", place / "interrupted")
 
 
-def test_two_processes_train_like_one(place: Path) -> None:
+REDUCER = """
+import os
+import signal
+from dataclasses import dataclass
+from itertools import count
+
+from centerclip.clustering import Reducer
+
+_CALLS = count(1)
+
+
+@dataclass(frozen=True)
+class Loudest(Reducer):
+    order: float = 2.0
+
+    def choose(self, tokens, k):
+        calls, own = next(_CALLS), os.environ.get
+        if own("KILL_AT") == str(calls) and own("RANK") == "1" and own("TORCHELASTIC_RESTART_COUNT") == "0":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return tokens.sequence.float().norm(self.order, dim=-1).topk(k).indices
+"""
+DATASET = """
+from dataclasses import replace
+
+from centerclip.datasets.toy_world import DATASET
+
+NAMES = {"first": "train", "second": "val"}
+
+
+def read(folder, split):
+    return DATASET.read(folder, NAMES[split])
+
+
+MINE = replace(DATASET, name="mine", read=read, splits=tuple(NAMES), reported_splits=())
+"""
+
+
+@pytest.fixture(scope="module")
+def two(place: Path) -> Iterator[Path]:
+    """A folder with a recipe that names a reducer and a data set of one's own, and two processes' `run`."""
+    folder = place / "two"
+    folder.mkdir()
+    recipe = (place / "recipe.toml").read_text().replace("steps = 30", "steps = 8\nchunks = 2")
+    recipe = recipe.replace('dataset = "toy-world"', 'dataset = "own_data:MINE"')
+    recipe = recipe.replace("[data]", '[data]\ntrain_split = "first"\nval_split = "second"')
+    recipe = recipe.replace("[model]", '[model]\nreducer = { name = "own_reducer:Loudest", order = 1.0 }')
+    (folder / "recipe.toml").write_text(recipe, encoding="utf-8")
+    (folder / "own_reducer.py").write_text(REDUCER, encoding="utf-8")
+    (folder / "own_data.py").write_text(DATASET, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)  # the modules are found in the working folder
+        patch.syspath_prepend(folder)
+        patch.setenv("GLOO_SOCKET_IFNAME", "lo")
+        with command(folder, "run", *torchrun()) as process:
+            out, err = process.communicate()
+            assert process.returncode == 0, err.decode()
+        assert out.decode() == f"{folder / 'run' / 'best'}\n"  # only the first process prints
+        assert err.decode().count("Training on 8 videos") == 1
+        yield folder
+
+
+def torchrun(*options: str) -> tuple[str, ...]:
+    """Launch two processes on this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    recipe = (place / "recipe.toml").read_text().replace("steps = 30", "steps = 6\nchunks = 2")
-    (place / "two").mkdir()
-    (place / "two" / "recipe.toml").write_text(recipe, encoding="utf-8")
-    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1")
-    (place / "two" / "toy").symlink_to(place / "toy")
-    with command(place / "two", "run", *torchrun, f"--master-port={port}") as process:
-        out, err = process.communicate()
-        assert process.returncode == 0, err.decode()
-    assert out.decode() == f"{place / 'two' / 'run' / 'best'}\n"  # only the first process prints
-    assert err.decode().count("Training on 8 videos") == 1
-    alone = place / "two" / "alone"
-    (place / "two" / "recipe.toml").write_text(recipe.replace("chunks = 2", ""), encoding="utf-8")
-    train(load_config(place / "two" / "recipe.toml", output=alone))
-    together, expected = state(place / "two" / "run"), state(alone)
+    place = ("--nproc-per-node=2", "--master-addr=127.0.0.1", f"--master-port={port}")
+    return ("-m", "torch.distributed.run", *place, *options)
+
+
+def test_two_processes_train_like_one(two: Path) -> None:
+    train(load_config(two / "recipe.toml", output=two / "alone", settings=["optimization.chunks=1"]))
+    together, expected = state(two / "run"), state(two / "alone")
     for part in ("model", "average"):
         for name, tensor in expected[part].items():
             torch.testing.assert_close(together[part][name], tensor, rtol=0, atol=1e-5)
-    losses = [[line["loss"] for line in lines(place / "two" / name)] for name in ("run", "alone")]
+    losses = [[line["loss"] for line in lines(two / name)] for name in ("run", "alone")]
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    assert CenterCLIP.from_pretrained(two / "run/best").reducer.label == "own_reducer:Loudest(order=1.0)"
+
+
+def test_torchrun_restarts_after_a_kill_and_ends_with_the_same_weights(
+    two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KILL_AT", "18")  # each chunk is computed twice, so in the fifth step
+    with command(two, "killed", *torchrun("--max-restarts=3", "--monitor-interval=0.1")) as process:
+        _, err = process.communicate()
+        assert process.returncode == 0, err.decode()
+    assert b"failed (exitcode: -9)" in err
+    whole, killed = state(two / "run"), state(two / "killed")
+    assert whole["step"] == killed["step"] == 8
+    for part in ("model", "average"):
+        assert all(torch.equal(tensor, killed[part][name]) for name, tensor in whole[part].items())
+    assert [line["step"] for line in lines(two / "killed")] == list(range(1, 9))

@@ -31,6 +31,7 @@ from centerclip.cli.inspect import inspect
 from centerclip.cli.mcp import mcp
 from centerclip.cli.models import models
 from centerclip.cli.output import note
+from centerclip.cli.pack import pack
 from centerclip.cli.remove import remove
 from centerclip.cli.repair import repair
 from centerclip.cli.search import SearchCommand, search
@@ -111,6 +112,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(inspect)
 app.command()(train)
+app.command()(pack)
 for _name in (
     "demo",
     "bench",

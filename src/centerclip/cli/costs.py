@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -17,7 +18,10 @@ from centerclip.cores import available_cores
 from centerclip.model.registry import FRAMES, KnownModel
 from centerclip.records import WindowCost
 
-__all__ = ["Measured", "keep_costs", "kept_costs", "machine_folder", "processor_name"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Measured", "keep_costs", "kept_costs", "machine_folder", "machine_name", "processor_name"]
 
 _FORMAT = 1
 
@@ -90,6 +94,15 @@ def _machine() -> str:
     host = re.sub(r"[^\w.-]+", "-", platform.node())[:60] or "machine"
     about = "\n".join((platform.node(), processor_name(), str(available_cores())))
     return f"{host}-{blake2b(about.encode(errors='replace'), digest_size=4).hexdigest()}"
+
+
+def machine_name(device: torch.device) -> str:
+    """The name of a GPU, or else of the processor."""
+    if device.type != "cuda":
+        return processor_name()
+    import torch  # slow to import
+
+    return torch.cuda.get_device_name(device)
 
 
 def processor_name() -> str:

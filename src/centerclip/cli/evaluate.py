@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -121,12 +125,13 @@ def evaluate(
       centerclip evaluate --dataset msvd --videos msvd/videos --annotations msvd --output msvd.json \\
         --schedule B6-4,49 --reducer kmedoids,spectral,pool --protocol group --rescore dsl --cache cache
     """
+    from centerclip.cli.costs import machine_name
     from centerclip.cli.loading import load_model, model_name
     from centerclip.datasets import load_dataset, training_captions
     from centerclip.embedding.device import choose_device, prepare
     from centerclip.errors import ConfigError
+    from centerclip.evaluation import Circumstances, make_report, write_report
     from centerclip.evaluation import evaluate as measure
-    from centerclip.evaluation import make_report, write_report
     from centerclip.rescoring import RESCORINGS
     from centerclip.schedule import check_schedule
 
@@ -151,9 +156,16 @@ def evaluate(
     # With the first schedule, as the model's own may need more frames.
     first = schedule[0] if schedule else None
     loaded = load_model(name, schedule=first, frames=data.frames, backbone=backbone)
+    place, encoded, began = choose_device(device), 0, time.monotonic()
     with Bar("Evaluating", unit="videos") as bar:
+
+        def advance(done: int, total: int) -> None:
+            nonlocal encoded
+            encoded += 1
+            bar.advance(done, total)
+
         results = measure(
-            prepare(loaded, choose_device(device), precision),
+            prepare(loaded, place, precision),
             data,
             schedules=schedule or None,
             reducers=options.names(reducer) or None,
@@ -164,9 +176,18 @@ def evaluate(
             allow_missing=allow_missing,
             reverse=reverse,
             seed=seed,
-            progress=bar.advance,
+            progress=advance,
         )
-    report = make_report(results, model=name, seed=seed)
+    seconds = max(time.monotonic() - began, 1e-3)
+    run = Circumstances(
+        command=shlex.join(["centerclip", *sys.argv[1:]]),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=machine_name(place),
+        encoded=encoded,
+        seconds=round(seconds, 3),
+        videos_per_second=round(encoded / seconds, 3),
+    )
+    report = make_report(results, model=name, seed=seed, run=run)
     if output is not None:
         write_report(report, output)
     if json:

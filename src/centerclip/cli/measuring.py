@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from centerclip.cli.costs import Measured, keep_costs, processor_name
+from centerclip.cli.costs import Measured, keep_costs, machine_name
 from centerclip.cli.output import note
 from centerclip.cli.progress import Bar
 from centerclip.cores import available_cores
@@ -24,8 +24,6 @@ def measure_models(models: Sequence[KnownModel], device: str, precision: str) ->
         ModelError: a model's family can't be made.
         ConfigError: the device or the precision can't be used.
     """
-    import torch
-
     from centerclip.embedding.costs import measure_costs
     from centerclip.embedding.device import choose_device, precision_of, prepare
     from centerclip.model.random import random_model
@@ -38,7 +36,7 @@ def measure_models(models: Sequence[KnownModel], device: str, precision: str) ->
             made = prepare(random_model(model), place, precision)
             schedules = {preset: model.schedule(preset) for preset in presets()}
             costs = measure_costs(made, schedules, on_schedule=lambda done, bar=bar: bar.advance(done, total))  # type: ignore[misc]
-        name = torch.cuda.get_device_name(place) if place.type == "cuda" else processor_name()
+        name = machine_name(place)
         try:
             keep_costs(model, Measured(date.today().isoformat(), name, precision_of(made), costs))
         except OSError as error:

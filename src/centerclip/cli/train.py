@@ -22,29 +22,33 @@ if TYPE_CHECKING:
     from centerclip.training.curves import TrainingProgress
     from centerclip.training.data import TrainingData
 
-__all__ = ["train"]
+__all__ = ["Recipe", "Settings", "train"]
 
 _STOPPING = "Stopping after this step with a checkpoint. Press Ctrl-C again to stop now."
 
 
+Recipe = Annotated[
+    Path,
+    option(
+        "Recipe, a TOML file such as those in configs/; docs/recipes.md lists its keys. Values of "
+        f"data.train_split and data.val_split: {describe_splits()}.",
+        metavar="FILE",
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    option(
+        "Change the recipe, as in optimization.batch_size=64. Values are TOML, or text without quotes; "
+        "an empty one removes the key. Repeat for several.",
+        "--set",
+        metavar="KEY=VALUE",
+    ),
+]
+
+
 def train(
-    config: Annotated[
-        Path,
-        option(
-            "Recipe, a TOML file such as those in configs/; docs/recipes.md lists its keys. Values of "
-            f"data.train_split and data.val_split: {describe_splits()}.",
-            metavar="FILE",
-        ),
-    ],
-    settings: Annotated[
-        list[str] | None,
-        option(
-            "Change the recipe, as in optimization.batch_size=64. Values are TOML, or text without quotes; "
-            "an empty one removes the key. Repeat for several.",
-            "--set",
-            metavar="KEY=VALUE",
-        ),
-    ] = None,
+    config: Recipe,
+    settings: Settings = None,
     output: Annotated[
         Path | None, option("Folder for checkpoints and models. Default: the recipe's.", metavar="FOLDER")
     ] = None,

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from centerclip.clustering import traced
+
 __all__ = ["METRICS", "measure", "pairwise_distances", "token_lengths"]
 
 METRICS = ("euclidean", "cosine", "manhattan")
@@ -50,7 +52,7 @@ def token_lengths(tokens: Tensor) -> Tensor:
         )
     wide = torch.promote_types(tokens.dtype, torch.float32)
     lengths: Tensor = torch.linalg.vector_norm(tokens.detach(), dim=-1, dtype=wide).float()
-    if not (lengths < _LONGEST).all():
+    if not torch.compiler.is_compiling() and not (lengths < _LONGEST).all():
         raise ValueError(
             "tokens contain values that are NaN, infinite or beyond 1e18: check the model's weights and input"
         )
@@ -82,6 +84,8 @@ def measure(tokens: Tensor, lengths: Tensor, metric: str) -> Tensor:
         raise ValueError(f"metric is {metric!r}, but must be one of {', '.join(METRICS)}")
     if metric == "cosine":
         tokens = tokens.float() / lengths.where(lengths > 0, torch.inf)[..., None]
+    if torch.compiler.is_compiling():
+        return traced.distances(tokens, lengths, metric, _LEAST)
     distances = lengths.new_empty(*lengths.shape, lengths.shape[1])
     with torch.autocast(tokens.device.type, enabled=False):
         if metric == "manhattan":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from centerclip.clustering import traced
 from centerclip.clustering.distance import measure, token_lengths
 
 __all__ = ["Clustering", "check_clusters", "kmedoids", "partition"]
@@ -78,6 +79,8 @@ def kmedoids(tokens: Tensor, k: int, *, metric: str = "euclidean", max_iter: int
 @torch.no_grad()
 def partition(distances: Tensor, k: int, *, first: Tensor, max_iter: int) -> Clustering:
     """`kmedoids` from distances [B, N, N], whose diagonal is overwritten, and the first seeds [B]."""
+    if torch.compiler.is_compiling():
+        return Clustering(*traced.partition(distances, k, first, min(max_iter, traced.ROUNDS), _NEAREST))
     distances.diagonal(dim1=1, dim2=2).fill_(_NEAREST)
     medoids = _seeds(distances, first, k)
     nearest, labels = _assign(distances, medoids)

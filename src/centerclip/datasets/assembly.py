@@ -5,8 +5,10 @@ Missing videos are an error, or are left out and listed if the caller allows it.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +25,13 @@ _SHOWN = 5
 
 
 def assemble(
-    spec: DatasetSpec, split: str, annotations: Annotations, folder: Path, *, allow_missing: bool = False
+    spec: DatasetSpec,
+    split: str,
+    annotations: Annotations,
+    folder: Path,
+    *,
+    allow_missing: bool = False,
+    packed: Collection[str] | None = None,
 ) -> Dataset:
     """Find the videos of a split, and join them with their captions.
 
@@ -34,23 +42,28 @@ def assemble(
         folder: folder of the videos.
         allow_missing: leave out videos without a file or without captions, and list them in
             `Dataset.missing`.
+        packed: ids of the videos whose frames are in a table; then no files are searched.
 
     Raises:
         DatasetError: the folder doesn't exist, a video has two files, a caption is empty, a video has no file
             or no captions and `allow_missing` is not set, or no video is left.
     """
     source, captions = annotations.source, annotations.captions
-    if not folder.is_dir():
-        raise DatasetError(f"folder not found: {folder}. Give the folder of the videos")
-    by_stem = _videos_by_stem(folder) if annotations.by_name else {}
     each_once(source, [item.id for item in annotations.videos])
-    found = {item.id: _find(item, folder, by_stem) for item in annotations.videos}
+    if packed is not None:
+        found = {item.id: item if item.id in packed else None for item in annotations.videos}
+    elif not folder.is_dir():
+        raise DatasetError(f"folder not found: {folder}. Give the folder of the videos")
+    else:
+        by_stem = _videos_by_stem(folder) if annotations.by_name else {}
+        found = {item.id: _find(item, folder, by_stem) for item in annotations.videos}
     without_file = [name for name, item in found.items() if item is None]
     without_captions = [name for name in found if not captions.get(name)]
     if without_file and not allow_missing:
+        place = folder if packed is None else "the table of frames"
         raise DatasetError(
-            f"{spec.name} {split}: {len(without_file)} of {len(found)} videos are not in {folder}: "
-            f"{_some(without_file)}. Add the files, or allow missing videos to continue without them"
+            f"{spec.name} {split}: {len(without_file)} of {len(found)} videos are not in {place}: "
+            f"{_some(without_file)}. Add them, or allow missing videos to continue without them"
         )
     if without_captions and not allow_missing:
         raise DatasetError(
@@ -77,7 +90,16 @@ def assemble(
         max_text_tokens=spec.max_text_tokens,
         missing=tuple(name for name in found if name in left_out),
         protocols=spec.protocols,
+        annotations_hash=_hash(annotations),
     )
+
+
+def _hash(annotations: Annotations) -> str:
+    facts = [
+        [item.id, item.start_seconds, item.end_seconds, *annotations.captions.get(item.id, ())]
+        for item in annotations.videos
+    ]
+    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
 
 
 def _videos_by_stem(folder: Path) -> dict[str, list[Path]]:

@@ -33,6 +33,7 @@ class Dataset:
         max_text_tokens: longer captions are cut to this number of tokens.
         missing: ids of videos of the split that were left out, with their captions.
         protocols: ways to rank video-to-text, `caption` or `group`, the default first.
+        annotations_hash: of the split's video ids, parts and captions as annotated, including `missing`.
 
     Raises:
         DatasetError: there are no videos or no captions, or a caption is empty or belongs to no video.
@@ -46,6 +47,7 @@ class Dataset:
     max_text_tokens: int = 32
     missing: tuple[str, ...] = ()
     protocols: tuple[str, ...] = ("caption",)
+    annotations_hash: str = ""
 
     def __post_init__(self) -> None:
         if not self.videos or not self.captions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from centerclip.datasets import activitynet, didemo, lsmdc, manifest, msrvtt, msvd, toy_world
@@ -74,6 +75,7 @@ def load_dataset(
     annotations: _Place | None = None,
     videos: _Place | None = None,
     allow_missing: bool = False,
+    packed: Collection[str] | None = None,
 ) -> Dataset:
     """Read a split of a data set and find its videos.
 
@@ -84,6 +86,7 @@ def load_dataset(
             `manifest`, the file. By default `videos`.
         videos: folder of the videos, searched with its subfolders. By default the annotations' folder.
         allow_missing: leave out videos without a file or captions, and list them in `Dataset.missing`.
+        packed: ids of the videos whose frames are in a table, instead of files.
 
     Raises:
         DatasetError: the data set or split is unknown, or a file is missing or malformed.
@@ -94,7 +97,7 @@ def load_dataset(
     place = _annotations(spec, annotations, videos)
     found = _read(spec, split, place)
     folder = Path(videos) if videos is not None else place if place.is_dir() else place.parent
-    return assemble(spec, split, found, folder, allow_missing=allow_missing)
+    return assemble(spec, split, found, folder, allow_missing=allow_missing, packed=packed)
 
 
 def training_captions(

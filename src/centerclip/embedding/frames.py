@@ -25,7 +25,7 @@ from centerclip.preprocessing import Preprocessing
 from centerclip.records import Item, VideoInfo, Window
 from centerclip.video import VideoReader, read_window
 
-__all__ = ["FileFrames", "FrameSource", "decode_from", "open_frames"]
+__all__ = ["FileFrames", "FrameSource", "decode_from", "open_frames", "spread"]
 
 
 class FrameSource(Protocol):
@@ -71,11 +71,24 @@ class _CachedFrames:
     def read(self, item: Item, frames: int, rng: np.random.Generator | None = None) -> Tensor:
         """See `FrameSource.read`; chooses from the kept frames."""
         place = self._places[item]
-        count = int(self._counts[place])
-        strides = np.linspace(0, count, min(frames, count) + 1)
-        within = 0.5 if rng is None else rng.random(len(strides) - 1)
-        chosen = np.minimum((strides[:-1] + within * np.diff(strides)).astype(int), count - 1)
-        return torch.from_numpy(self._pictures[place, chosen])
+        return torch.from_numpy(self._pictures[place, spread(int(self._counts[place]), frames, rng)])
+
+
+def spread(count: int, frames: int, rng: np.random.Generator | None = None) -> NDArray[np.int64]:
+    """Choose one of `count` kept frames from each of up to `frames` equal strides.
+
+    Args:
+        count: number of kept frames.
+        frames: maximum number to choose.
+        rng: draws one from each stride; None takes the middle one.
+
+    Returns:
+        [min(frames, count)] int64, ascending.
+    """
+    strides = np.linspace(0, count, min(frames, count) + 1)
+    within = 0.5 if rng is None else rng.random(len(strides) - 1)
+    chosen: NDArray[np.int64] = (strides[:-1] + within * np.diff(strides)).astype(np.int64)
+    return np.minimum(chosen, count - 1)
 
 
 def decode_from(source: FrameSource, frames: int) -> Decode:

@@ -4,11 +4,12 @@ Ranks are computed by `centerclip.metrics`, re-scored similarities by `centercli
 """
 
 from centerclip.evaluation.pairing import Pair, compare_reports
-from centerclip.evaluation.report import Report, make_report, read_report, write_report
+from centerclip.evaluation.report import Circumstances, Report, make_report, read_report, write_report
 from centerclip.evaluation.results import Evaluation, Rescored
 from centerclip.evaluation.run import evaluate
 
 __all__ = [
+    "Circumstances",
     "Evaluation",
     "Pair",
     "Report",

@@ -17,7 +17,7 @@ from centerclip.errors import ConfigError
 from centerclip.evaluation.results import Evaluation, Rescored
 from centerclip.metrics import LABELS, Summary
 
-__all__ = ["Report", "Result", "make_report", "read_report", "write_report"]
+__all__ = ["Circumstances", "Report", "Result", "make_report", "read_report", "write_report"]
 
 _PACKAGES = ("centerclip", "torch", "transformers", "av", "numpy")
 
@@ -71,6 +71,22 @@ class Result(_Record):
         return variant if self.rescoring == "none" else f"{variant}, {self.rescoring}"
 
 
+class Circumstances(_Record):
+    """How an evaluation was run."""
+
+    command: str
+    date: str
+    """In UTC, as in 2026-11-30T12:00:00+00:00."""
+    machine: str
+    """Name of the processor or GPU."""
+    encoded: int
+    """Videos that were decoded and encoded; the others came from a cache."""
+    seconds: float
+    """Wall time of the evaluation, without loading the model."""
+    videos_per_second: float
+    """Decoded, and encoded under all schedules and reducers."""
+
+
 class Report(_Record):
     """The results of one evaluation and their common settings.
 
@@ -87,6 +103,9 @@ class Report(_Record):
     max_text_tokens: int
     seed: int
     versions: dict[str, str]
+    annotations_hash: str | None = None
+    """Of the split's video ids and captions as annotated; None in reports that lack it."""
+    run: Circumstances | None = None
     videos: tuple[str, ...]
     captions: tuple[CaptionQuery, ...]
     missing: tuple[str, ...]
@@ -118,13 +137,16 @@ class Report(_Record):
         return self
 
 
-def make_report(evaluations: Sequence[Evaluation], *, model: str, seed: int) -> Report:
+def make_report(
+    evaluations: Sequence[Evaluation], *, model: str, seed: int, run: Circumstances | None = None
+) -> Report:
     """Make a report of the results of one call of `evaluate`.
 
     Args:
         evaluations: at least one.
         model: name or folder of the model.
         seed: seed of the bootstrap.
+        run: how they were run.
     """
     first = evaluations[0]
     data = first.dataset
@@ -142,6 +164,8 @@ def make_report(evaluations: Sequence[Evaluation], *, model: str, seed: int) -> 
         max_text_tokens=data.max_text_tokens,
         seed=seed,
         versions={package: version(package) for package in _PACKAGES},
+        annotations_hash=data.annotations_hash or None,
+        run=run,
         videos=tuple(video.id for video in data.videos),
         captions=tuple(CaptionQuery(video=data.videos[c.video].id, text=c.text) for c in data.captions),
         missing=first.missing,

@@ -22,8 +22,11 @@ __all__ = [
     "Preprocessing",
     "SiglipBackbone",
     "Stage",
+    "TextGraph",
     "Tower",
+    "VideoGraph",
     "default_schedule",
+    "export_onnx",
     "make_backbone",
 ]
 
@@ -39,6 +42,7 @@ __getattr__, __dir__ = lazy_names(
         ),
         "centerclip.model.centerclip": ("CenterCLIP",),
         "centerclip.model.encoded": ("Encoded", "Stage"),
+        "centerclip.model.exporting": ("TextGraph", "VideoGraph", "export_onnx"),
         "centerclip.model.loading": ("default_schedule",),
         "centerclip.preprocessing": ("Preprocessing",),
     },

@@ -20,10 +20,11 @@ from torch.nn import functional
 from centerclip.clustering import Reducer, Tokens, parse_reducer, reducer_config
 from centerclip.errors import ConfigError, ModelError, ScheduleError
 from centerclip.model.backbones import Backbone, Tower, backbone_config, make_backbone
+from centerclip.model.card import model_card
 from centerclip.model.encoded import Encoded, Stage, make_stage
 from centerclip.model.fingerprint import compute_fingerprint, weights_state
 from centerclip.model.frames import by_length, check_frames, join_rows
-from centerclip.model.hub import upload_folder
+from centerclip.model.hub import CARD_FILE, upload_folder
 from centerclip.model.loading import default_settings, load_backbone, open_tokenizer
 from centerclip.model.repeats import without_repeats
 from centerclip.model.segments import reduce_segments
@@ -192,7 +193,8 @@ class CenterCLIP(nn.Module):
         blocks = self.backbone.blocks
         schedule = self._fit(count)
         reductions = {reduction.block: reduction for reduction in schedule.reductions}
-        temporal_block = min(reductions, default=blocks // 2) if self.temporal is not None else 0
+        interacts = min(reductions) if reductions else blocks // 2
+        temporal_block = interacts if self.temporal is not None else 0
 
         flat = frames.flatten(0, 1).to(self.device)  # [B*T, 3, H, W]
         tokens = (self.tower or self.backbone).embed(flat).reshape(batch, -1)  # x [B, T, L, D]
@@ -231,7 +233,7 @@ class CenterCLIP(nn.Module):
             return tower.run(tokens, start, stop).x
 
         flat = tokens.reshape(-1)  # x [B*S, L, D]
-        if torch.is_grad_enabled() or self.training:
+        if torch.is_grad_enabled() or self.training or torch.compiler.is_compiling():
             x = run(flat)
         else:
             x = without_repeats(run, flat, None if frames is None else [frames])
@@ -407,7 +409,7 @@ class CenterCLIP(nn.Module):
         token: str | None = None,
         message: str = "Upload a CenterCLIP model",
     ) -> str:
-        """Save the model and upload it to the hub.
+        """Save the model and upload it to the hub, with a card if the repository has none.
 
         Args:
             name: `owner/name`; the repository is created if necessary.
@@ -423,6 +425,7 @@ class CenterCLIP(nn.Module):
         """
         with TemporaryDirectory() as folder:
             self.save_pretrained(folder)
+            (Path(folder) / CARD_FILE).write_text(model_card(self, name), encoding="utf-8")
             return upload_folder(Path(folder), name, private=private, token=token, message=message)
 
     def fingerprint(self) -> str:

@@ -12,6 +12,7 @@ from centerclip.errors import ModelError
 from centerclip.model.registry import NANO_FOLDER, OPEN_CLIP_CONFIG, TEMPORAL_FILE
 
 __all__ = [
+    "CARD_FILE",
     "OPEN_CLIP_WEIGHTS",
     "PE_CORE_WEIGHTS",
     "TOKENIZER_FILES",
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 _TIMEOUT_SECONDS = 5.0
+CARD_FILE = "README.md"
 TOKENIZER_FILES = (
     *("tokenizer.json", "vocab.json", "vocab.txt"),
     *("spiece.model", "tokenizer.model", "sentencepiece.bpe.model"),
@@ -71,6 +73,8 @@ def is_local(name: str) -> bool:
 def upload_folder(folder: Path, name: str, *, private: bool | None, token: str | None, message: str) -> str:
     """Upload a saved model to the hub, creating the repository if necessary.
 
+    A card that is there already may have been edited, so it is kept.
+
     Returns:
         URL of the commit.
 
@@ -80,7 +84,10 @@ def upload_folder(folder: Path, name: str, *, private: bool | None, token: str |
     api = huggingface_hub.HfApi(token=token)
     try:
         api.create_repo(name, private=private, exist_ok=True)
-        return str(api.upload_folder(repo_id=name, folder_path=folder, commit_message=message))
+        kept = [CARD_FILE] if api.file_exists(name, CARD_FILE) else None
+        return str(
+            api.upload_folder(repo_id=name, folder_path=folder, commit_message=message, ignore_patterns=kept)
+        )
     except (errors.HfHubHTTPError, errors.HFValidationError, errors.OfflineModeIsEnabled, HTTPError) as error:
         raise ModelError(f"{name} can't be uploaded: {_reason(error)}") from error
 

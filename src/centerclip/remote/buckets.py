@@ -50,6 +50,7 @@ class Buckets:
 
     def read(self, address: Address, status: Status, start: int, length: int) -> bytes:
         import obstore
+
         options: dict[str, Any] = {"range": (start, start + length)}
         if status.tag:
             options["if_match"] = f'"{status.tag}"'
@@ -64,6 +65,7 @@ class Buckets:
 
     def below(self, address: Address) -> Iterator[Address]:
         import obstore
+
         top = f"{address.scheme}://{address.container}"
         with _errors(address):
             for page in obstore.list(self._store(address), prefix=address.key or None, chunk_size=_LISTED):
@@ -75,6 +77,7 @@ class Buckets:
     def sign(self, address: Address, seconds: int) -> str:
         """Return a web address that grants reading an object for a while."""
         import obstore
+
         with _errors(address):
             return str(obstore.sign(self._store(address), "GET", address.key, timedelta(seconds=seconds)))
 
@@ -84,6 +87,7 @@ class Buckets:
         if bucket in self._reachable:
             return
         import obstore
+
         try:
             with _errors(address):
                 next(iter(obstore.list(self._store(address), chunk_size=1)), None)

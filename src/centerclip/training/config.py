@@ -129,8 +129,10 @@ class DataSection(_Section):
 
     dataset: str
     """Name of a data set, or `module:object` for your own."""
-    videos: Path
+    videos: Path | None = None
     """Folder of the videos."""
+    frames: str | None = None
+    """Table of frames to read instead of `videos`, from `centerclip pack`: `x.lance`, `s3://bucket/x.lance`."""
     annotations: Path | None = None
     """Folder of the annotation files; for `manifest`, the file. By default `videos`."""
     train_split: str = "train"
@@ -146,7 +148,17 @@ class DataSection(_Section):
     cached_frames: int = Field(12, ge=1)
     """Frames per video to keep in the cache, at least the model's."""
     workers: int = Field(2, ge=1)
-    """Threads that decode."""
+    """Threads that decode, or read the table of frames."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.videos is None and self.frames is None:
+            raise ValueError("give videos (a folder), or frames (a table that centerclip pack wrote)")
+        if self.frames is not None and self.cache is not None:
+            raise ValueError("frames of a table aren't cached: remove cache")
+        if self.videos is None and self.annotations is None:
+            raise ValueError("without videos, give annotations: the folder or file with the captions")
+        return self
 
 
 class OptimizationSection(_Section):
@@ -204,8 +216,8 @@ class TrainConfig(_Section):
     """Steps between checkpoints."""
     validate_every: int = Field(200, ge=1)
     """Steps between validations."""
-    tensorboard: bool = False
-    """Also write curves for TensorBoard."""
+    trackers: tuple[str, ...] = ()
+    """Where else to show curves: `tensorboard`, `wandb(project=mine)`, or your own `module:Class`."""
     model: ModelSection
     """The model to train."""
     data: DataSection

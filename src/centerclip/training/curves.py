@@ -1,14 +1,14 @@
-"""The log of a run: one line of JSON per step, and optionally curves for TensorBoard."""
+"""The log of a run: one line of JSON per step, which trackers receive too."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from centerclip.atomic import write_atomically
-from centerclip.errors import ConfigError
+from centerclip.training.trackers import Tracker
 
 __all__ = ["Curves", "TrainingProgress"]
 
@@ -37,28 +37,17 @@ class TrainingProgress:
 
 
 class Curves:
-    """Writes `progress.jsonl` and, if `tensorboard` is set, the folder `tensorboard`. Close it at the end.
+    """Writes `progress.jsonl`, and passes each step to the trackers. Close it at the end.
 
     Args:
         folder: output folder of the run.
         step: step that the run continues from; entries of later steps are removed.
-        tensorboard: also write curves for TensorBoard.
-
-    Raises:
-        ConfigError: `tensorboard` is set, but TensorBoard is not installed.
+        trackers: closed with it.
     """
 
-    def __init__(self, folder: Path, *, step: int, tensorboard: bool) -> None:
+    def __init__(self, folder: Path, *, step: int, trackers: Sequence[Tracker] = ()) -> None:
         self._path = folder / "progress.jsonl"
-        self._writer: Any = None
-        if tensorboard:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError as error:
-                raise ConfigError(
-                    "tensorboard = true needs TensorBoard: pip install 'centerclip[train]'"
-                ) from error
-            self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        self._trackers = trackers
         _cut(self._path, step)
 
     def add(self, progress: TrainingProgress) -> None:
@@ -66,17 +55,15 @@ class Curves:
         values = asdict(progress)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
-        if self._writer is None:
-            return
         del values["step"], values["steps"]
-        for name, value in values.items():
-            if value is not None:
-                self._writer.add_scalar(name, value, progress.step)
+        known = {name: value for name, value in values.items() if value is not None}
+        for tracker in self._trackers:
+            tracker.log(progress.step, known)
 
     def close(self) -> None:
-        """Flush and close TensorBoard's writer."""
-        if self._writer is not None:
-            self._writer.close()
+        """Close the trackers."""
+        for tracker in self._trackers:
+            tracker.close()
 
 
 def _cut(path: Path, step: int) -> None:

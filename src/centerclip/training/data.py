@@ -11,6 +11,7 @@ import numpy as np
 
 from centerclip.datasets import Dataset, find_dataset, load_dataset
 from centerclip.embedding.frames import FileFrames
+from centerclip.embedding.packed import PackedFrames
 from centerclip.errors import ConfigError, VideoError
 from centerclip.preprocessing import Preprocessing
 from centerclip.records import Item
@@ -33,7 +34,8 @@ class TrainingData:
 def load_data(section: DataSection, *, progress: Callable[[int, int], None] | None = None) -> TrainingData:
     """Read both splits, and check that their files can be decoded.
 
-    One frame of each file is decoded, unless filling the cache will find the unreadable files anyway.
+    One frame of each file is decoded, unless the frames are in a table, or filling the cache will find the
+    unreadable files anyway.
 
     Args:
         section: the recipe's section.
@@ -50,13 +52,14 @@ def load_data(section: DataSection, *, progress: Callable[[int, int], None] | No
         videos=section.videos,
         annotations=section.annotations,
         allow_missing=section.allow_missing,
+        packed=None if section.frames is None else PackedFrames(section.frames).ids,
     )
     training = load(section.train_split)
     if section.val_videos is None:
         validation = _validation(section, training, load)
     else:
         training, validation = _hold_out(training, section.val_videos)
-    if section.cache is not None and not section.allow_missing:
+    if section.frames is not None or (section.cache is not None and not section.allow_missing):
         return TrainingData(training, validation)
     items = [*training.videos, *validation.videos]
     faults = _check_files(items, section.workers, progress)

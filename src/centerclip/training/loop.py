@@ -17,6 +17,7 @@ import torch
 from centerclip.clustering.reducers import parse_reducer
 from centerclip.datasets import Dataset
 from centerclip.embedding.frames import FrameSource, open_frames
+from centerclip.embedding.packed import PackedFrames
 from centerclip.errors import ConfigError
 from centerclip.training.batches import Batches
 from centerclip.training.building import build_model
@@ -25,6 +26,7 @@ from centerclip.training.curves import Curves, TrainingProgress
 from centerclip.training.data import TrainingData, load_data
 from centerclip.training.processes import Processes, join_processes, own_device
 from centerclip.training.run import Run
+from centerclip.training.trackers import TrackedRun, open_trackers
 
 __all__ = ["train"]
 
@@ -75,6 +77,10 @@ def train(
         run = Run(config, model, data.training, processes)
 
         def open_split(split: Dataset) -> FrameSource:
+            if section.frames is not None:
+                packed = PackedFrames(section.frames)
+                packed.check(model.preprocessing, model.frames)
+                return packed
             return open_frames(
                 split.videos,
                 model.preprocessing,
@@ -95,8 +101,9 @@ def train(
         )
         if processes.first:
             validate = partial(run.validate, data.validation, open_split(data.validation))
-            curves = Curves(config.output, step=run.step, tensorboard=config.tensorboard)
-            with closing(curves):
+            told = TrackedRun(config.output, run.step, config.model_dump(mode="json"))
+            trackers = open_trackers(config.trackers, told)
+            with closing(Curves(config.output, step=run.step, trackers=trackers)) as curves:
                 for progress in _steps(config, run, batches, validate, processes, should_stop):
                     curves.add(progress)
                     on_progress(progress)

@@ -36,6 +36,8 @@ __all__ = ["Run"]
 
 _ema: Any = get_ema_multi_avg_fn  # untyped
 _MAX_LOGIT_SCALE = math.log(100)
+_NOT_COMPARED = {"output", "trackers", "tensorboard"}
+"""Keys that may change when a run goes on. `tensorboard` was once one of them."""
 
 
 class Run:
@@ -131,7 +133,7 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint that the run can be continued from, and its model."""
         state = {
-            "recipe": self._config.model_dump_json(exclude={"output"}),
+            "recipe": self._config.model_dump_json(exclude=_NOT_COMPARED),
             "steps": self.steps,
             "step": self.step,
             "best": self._best,
@@ -167,7 +169,9 @@ class Run:
     def _differing(self, recipe: str) -> str:
         """Name what differs from the run's recipe; keys that an older one lacks count as their defaults."""
         try:
-            written = TrainConfig.model_validate({**json.loads(recipe), "output": self._config.output})
+            kept = {key: value for key, value in json.loads(recipe).items() if key not in _NOT_COMPARED}
+            now = {key: getattr(self._config, key) for key in ("output", "trackers")}
+            written = TrainConfig.model_validate({**kept, **now})
         except (ValidationError, ValueError, RecursionError):
             return "this version can't read it"
         return "; ".join(differing_keys(written, self._config))

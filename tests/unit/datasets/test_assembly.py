@@ -62,6 +62,18 @@ def test_videos_and_captions_keep_their_order(tmp_path: Path) -> None:
     assert dataset.missing == ()
 
 
+def test_the_hash_is_of_the_annotations_and_not_of_the_files(tmp_path: Path) -> None:
+    captions = {"a": ["one"], "b": ["two"], "of another split": ["three"]}
+    touch(tmp_path, "here/a.mp4", "here/b.mp4", "there/a.mp4")
+    first = build(tmp_path / "here", captions, ["a", "b"])
+    fewer = build(tmp_path / "there", captions, ["a", "b"], allow_missing=True)
+    assert first.annotations_hash == fewer.annotations_hash
+    assert len(first.annotations_hash) == 16
+    for other in ({"a": ["one"], "b": ["two."]}, {"a": ["one"], "b": ["two", "2"]}):
+        assert build(tmp_path / "here", other, ["a", "b"]).annotations_hash != first.annotations_hash
+    assert build(tmp_path / "here", captions, ["b", "a"]).annotations_hash != first.annotations_hash
+
+
 def test_missing_videos_are_named_and_counted(tmp_path: Path) -> None:
     touch(tmp_path, "v3.mp4")
     ids = [f"v{i}" for i in range(9)]

@@ -10,7 +10,7 @@ import pytest
 from centerclip import metrics
 from centerclip.datasets import Caption, Dataset
 from centerclip.errors import ConfigError
-from centerclip.evaluation import Evaluation, Report, Rescored, compare_reports
+from centerclip.evaluation import Circumstances, Evaluation, Report, Rescored, compare_reports
 from centerclip.evaluation.report import make_report, read_report, write_report
 from centerclip.records import Failed, Item
 
@@ -38,6 +38,20 @@ def found(schedule: str, *, captions: Any = CAPTIONS, videos: Any = VIDEOS, **ch
 
 def report(*schedules: str, **changes: Any) -> Report:
     return make_report([found(schedule, **changes) for schedule in schedules], model="m", seed=3)
+
+
+def test_a_report_says_how_it_was_made(tmp_path: Path) -> None:
+    run = Circumstances(
+        command="centerclip evaluate", date="2026-11-30T12:00:00+00:00", machine="a processor", encoded=3,
+        seconds=2.0, videos_per_second=1.5,
+    )  # fmt: skip
+    written = make_report([found("none")], model="m", seed=3, run=run)
+    write_report(written, tmp_path / "r.json")
+    assert read_report(tmp_path / "r.json").run == run
+    older = json.loads((tmp_path / "r.json").read_text())
+    del older["run"], older["annotations_hash"]
+    (tmp_path / "r.json").write_text(json.dumps(older))
+    assert read_report(tmp_path / "r.json").run is None
 
 
 def test_a_report_can_be_read_back(tmp_path: Path) -> None:

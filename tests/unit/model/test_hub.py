@@ -139,17 +139,36 @@ def test_pushing_uploads_what_saving_writes_or_names_the_error(monkeypatch: pyte
     calls: list[Any] = []
     monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", lambda _, *a, **k: calls.append((a, k)))
 
-    def upload(_: Any, *, repo_id: str, folder_path: Path, commit_message: str) -> str:
+    has_card = False
+    monkeypatch.setattr(huggingface_hub.HfApi, "file_exists", lambda _, *names: has_card)
+
+    def upload(
+        _: Any, *, repo_id: str, folder_path: Path, commit_message: str, ignore_patterns: list[str] | None
+    ) -> str:
         calls.append((repo_id, commit_message, sorted(path.name for path in folder_path.iterdir())))
+        card = huggingface_hub.ModelCard.load(folder_path / "README.md")
+        calls.append((ignore_patterns, card.data.to_dict(), card.text))
         return "https://hub/commit"
 
     monkeypatch.setattr(huggingface_hub.HfApi, "upload_folder", upload)
     model = CenterCLIP(clip_model(), "B2-3,8", frames=6, tokenizer=clip_tokenizer())
     assert model.push_to_hub(NAME, private=True, message="First") == "https://hub/commit"
-    created, uploaded = calls
+    created, uploaded, (ignored, about, card) = calls
     assert created == ((NAME,), {"private": True, "exist_ok": True})
     assert uploaded[:2] == (NAME, "First")
     assert {"centerclip.json", "config.json", "model.safetensors", "tokenizer.json"} <= set(uploaded[2])
+    assert ignored is None
+    assert about == {"library_name": "centerclip", "tags": ["centerclip", "video-retrieval", "clip"]}
+    for row in (
+        "token schedule | `B2-3,8`",
+        f"fingerprint | `{model.fingerprint()}`",
+        "frames per video | 6",
+    ):
+        assert f"| {row} |" in card
+    assert f'from_pretrained("{NAME}")' in card
+    has_card = True
+    model.push_to_hub(NAME)
+    assert calls[-1][0] == ["README.md"]  # an edited card is kept
     monkeypatch.undo()
     with pytest.raises(ModelError, match="owner/clip can't be uploaded: HF_HUB_OFFLINE"):
         CenterCLIP(clip_model()).push_to_hub(NAME)

@@ -35,7 +35,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recipe(world: Path) -> Recipe:
-    """Make a recipe: `recipe(output, steps=3, model={"temporal": True}, data={...}, tensorboard=True)`."""
+    """Make a recipe: `recipe(output, steps=3, model={"temporal": True}, data={...}, trackers=[...])`."""
 
     def make(output: Path, *, model: Any = None, data: Any = None, **changes: Any) -> TrainConfig:
         top = {key: changes.pop(key) for key in list(changes) if key in TrainConfig.model_fields}

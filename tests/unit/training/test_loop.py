@@ -49,7 +49,7 @@ def test_a_killed_run_resumes_exactly_and_logs_each_step_once(recipe: Any, tmp_p
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(recipe(whole, ema=0.9))
-    config = recipe(parts, ema=0.9, tensorboard=True)
+    config = recipe(parts, ema=0.9, trackers=["tensorboard"])
     with pytest.raises(StopError):
         train(config, on_progress=stop)
     with (parts / "progress.jsonl").open("a") as file:
@@ -194,7 +194,7 @@ def test_the_last_model_is_that_of_the_checkpoint(recipe: Any, tmp_path: Path) -
 def test_a_missing_tensorboard_is_named(recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ConfigError, match=r"centerclip\[train\]"):
-        train(recipe(tmp_path, tensorboard=True))
+        train(recipe(tmp_path, trackers=["tensorboard"]))
 
 
 def test_a_checkpoint_of_an_older_version_can_be_continued(recipe: Any, tmp_path: Path) -> None:
@@ -202,7 +202,8 @@ def test_a_checkpoint_of_an_older_version_can_be_continued(recipe: Any, tmp_path
     train(config, should_stop=lambda: True)
     old = state(tmp_path)
     written = json.loads(old["recipe"])
-    del written["tensorboard"], written["model"]["lora"], written["optimization"]["ema"], old["steps"]
+    written["tensorboard"] = True
+    del written["model"]["lora"], written["optimization"]["ema"], old["steps"]
     torch.save(old | {"recipe": json.dumps(written)}, tmp_path / "checkpoint.pt")
     train(config)
     assert state(tmp_path)["step"] == 6

@@ -54,11 +54,11 @@ class Sample(Reducer):
         # that many frames they would repeat: move on by one n-th of a stride.
         rounds = (starts + middles) // patches * math.gcd(k, frames) // frames
         within = (middles + rounds * widths // frames) % widths
-        return (starts + within).expand(len(tokens.x), -1)  # [G, K]
+        return (starts + within).expand(tokens.x.shape[0], -1)  # [G, K]
 
     def choose_in_training(self, tokens: Tokens, k: int) -> Tensor:
         starts, widths = _strides(tokens, k)
-        within = torch.rand(len(tokens.x), k, device=tokens.x.device) * widths  # [G, K]
+        within = torch.rand(tokens.x.shape[0], k, device=tokens.x.device) * widths  # [G, K]
         return starts + within.long().minimum(widths - 1)  # the product may round up to the width
 
 

@@ -44,7 +44,7 @@ class Merge(Reducer):
             stays = into == torch.arange(into.shape[1], device=device)
             rank = (stays.cumsum(1) - 1).gather(1, into)  # [G, L], 0..L - removed - 1
             merged, sizes = _average(merged, sizes, rank, into.shape[1] - removed)
-            at = at[stays].view(segments, -1)
+            at = at.gather(1, _first(stays, at.shape[1] - removed))
             owners = rank.gather(1, owners)
         places = at.argsort(1).argsort(1)  # [G, K], ranks by place
         labels = torch.empty_like(owners)
@@ -58,8 +58,13 @@ def _match(tokens: Tensor, removed: int) -> Tensor:
     distances = pairwise_distances(tokens, "cosine")[:, ::2, 1::2]  # from even tokens to odd ones
     nearest, partners = distances.min(2)  # [G, ceil(L / 2)]
     moving = nearest.argsort(dim=1, stable=True)[:, :removed]
-    into = torch.arange(tokens.shape[1], device=tokens.device).repeat(len(tokens), 1)
+    into = torch.arange(tokens.shape[1], device=tokens.device).repeat(tokens.shape[0], 1)
     return into.scatter_(1, 2 * moving, 2 * partners.gather(1, moving) + 1)
+
+
+def _first(marked: Tensor, count: int) -> Tensor:
+    """Return the places [G, count] of the marked ones of [G, L], in order; each row has `count`."""
+    return marked.int().argsort(dim=1, descending=True, stable=True)[:, :count]
 
 
 def _average(tokens: Tensor, sizes: Tensor, rank: Tensor, count: int) -> tuple[Tensor, Tensor]:

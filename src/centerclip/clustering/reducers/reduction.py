@@ -55,7 +55,7 @@ def _keep(tokens: Tokens, k: int, reducer: Reducer, training: bool) -> Tokens:
     with torch.no_grad():
         choice = reducer.choose_in_training(tokens, k) if training else reducer.choose(tokens, k)
         kept, owners = (choice.medoids, choice.labels) if isinstance(choice, Clustering) else (choice, None)
-        _check(reducer, "kept", kept, (len(sequence), k), torch.int64)
+        _check(reducer, "kept", kept, (sequence.shape[0], k), torch.int64)
         if owners is None:
             kept = kept.sort(1).values
         else:
@@ -64,7 +64,7 @@ def _keep(tokens: Tokens, k: int, reducer: Reducer, training: bool) -> Tokens:
         wrong = (kept[:, 0] < 0) | (kept[:, -1] > last) | (kept.diff(dim=1) < 1).any(1)
         if owners is not None:
             wrong |= ((owners < 0) | (owners >= k)).any(1)
-        if wrong.any():
+        if not torch.compiler.is_compiling() and wrong.any():
             raise ConfigError(
                 f"reducer {reducer.name} must return {k} different indices per segment from 0 to {last}; in "
                 f"a Clustering, medoids must ascend and labels be from 0 to {k - 1}"
@@ -93,8 +93,9 @@ def _blend(tokens: Tokens, k: int, reducer: Reducer) -> Tokens:
     sequence = tokens.sequence  # [G, N, D]
     with torch.no_grad():
         weights = reducer.blend(tokens, k)  # [G, K, N]
-        _check(reducer, "weights", weights, (len(sequence), k, sequence.shape[1]))
-        if not ((weights >= 0).all(2) & ((weights.sum(2) - 1).abs() < _ROUNDING)).all():
+        _check(reducer, "weights", weights, (sequence.shape[0], k, sequence.shape[1]))
+        valid = (weights >= 0).all(2) & ((weights.sum(2) - 1).abs() < _ROUNDING)
+        if not torch.compiler.is_compiling() and not valid.all():
             raise ConfigError(
                 f"reducer {reducer.name} must return weights of at least 0 that sum to 1 in each row"
             )
@@ -118,7 +119,7 @@ def _check(
     reducer: Reducer, what: str, value: Any, shape: Sequence[int], dtype: torch.dtype | None = None
 ) -> None:
     """Raise ConfigError unless a reducer returned a tensor of this shape and dtype (default: any float)."""
-    is_tensor = isinstance(value, Tensor) and value.shape == torch.Size(shape)
+    is_tensor = isinstance(value, Tensor) and tuple(value.shape) == tuple(shape)
     if not is_tensor or not (value.dtype == dtype if dtype else value.is_floating_point()):
         got = f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         needed = f"{dtype or 'floats'} {list(shape)}"

@@ -94,6 +94,8 @@ def run_study(
     report = on_progress or (lambda stage, done, total: None)
     config.pairs()  # finds comparisons of variants that are not in the plan
     if config.world is not None and not finished:
+        if config.data.videos is None:
+            raise ConfigError("a plan with world needs data.videos, the folder to render it into")
         render_toy_world(
             config.data.videos, **config.world.model_dump(), workers=jobs, progress=partial(report, "draw")
         )

@@ -187,7 +187,7 @@ class Backbone(nn.Module):
         """Add positions to the sequences [F, L, D] of frames; every frame has number 0."""
         rows, columns = (torch.arange(count, device=x.device, dtype=torch.float32) for count in self.grid)
         places = torch.cartesian_prod(rows.new_zeros(1), rows, columns)  # [P, 3]
-        return Tokens(x, places.expand(len(x), -1, -1), has_class_token=self.has_class_token)
+        return Tokens(x, places.expand(x.shape[0], -1, -1), has_class_token=self.has_class_token)
 
     def block(self, index: int, tokens: Tokens) -> Tokens:
         """Run one block.
