@@ -36,8 +36,10 @@ class VideoEncoder:
 
     Args:
         model: with its schedule, its reducer and T frames per window.
-        device: `cpu`, `cuda`, `cuda:1`...; `auto` uses a GPU if there is one.
-        precision: `float32`, `bfloat16`, or `auto`: bfloat16 if the processor supports it natively. On a CPU
+        device: `cpu`, `cuda`, `cuda:1`...; `auto` uses a GPU if there is one, under `torchrun` the process's
+            own.
+        precision: `float32`, `bfloat16`, or `auto`: bfloat16 if the processor supports it natively, float16
+            on other GPUs. On a GPU also `float16`, and `tf32`: float32 with products of 10 bits. On a CPU
             also `int8`, in which the blocks of the vision tower multiply in 8 bits.
         window_seconds: longer videos are cut into windows of at most about this length.
         workers: decoding threads; by default one per core, up to 16 (see `Cores.share`).

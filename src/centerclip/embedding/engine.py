@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from centerclip.embedding.decode import Decode, DecodedWindow, Decoder
-from centerclip.embedding.device import Cores
+from centerclip.embedding.device import Cores, own_stream
 from centerclip.embedding.pipeline import File, Pipeline
 from centerclip.errors import VideoError
 from centerclip.model import CenterCLIP
@@ -157,8 +157,16 @@ def encode_frames(model: CenterCLIP, frames: Tensor) -> tuple[Tensor, Tensor]:
 def _encode_windows(
     models: Sequence[CenterCLIP], cores: Cores, windows: Sequence[DecodedWindow], alone: bool
 ) -> list[tuple[EncodedWindow, ...]]:
-    """Encode a batch, windows with equally many frames together; one `EncodedWindow` per window and model."""
+    """Encode a batch; return one `EncodedWindow` per window and model."""
     cores.enter(alone=alone)
+    with own_stream(models[0].device):
+        return _encode_by_count(models, windows)
+
+
+def _encode_by_count(
+    models: Sequence[CenterCLIP], windows: Sequence[DecodedWindow]
+) -> list[tuple[EncodedWindow, ...]]:
+    """Encode windows with equally many frames together."""
     places_by_count: dict[int, list[int]] = {}
     for place, window in enumerate(windows):
         places_by_count.setdefault(len(window.frames), []).append(place)
