@@ -87,6 +87,7 @@ def load_encoder(
     backbone: str | None = None,
     window_seconds: float | None = None,
     sampling: Sampling | None = None,
+    decode_on: str = "cpu",
     device: str = "auto",
     precision: str = "auto",
     backend: str = AUTO,
@@ -137,6 +138,7 @@ def load_encoder(
         backend=backend,
         window_seconds=window_seconds or (card.window_seconds if card else 12.0),
         sampling=sampling or (card.sampling if card else "cheapest"),
+        decode_on=decode_on,
         workers=workers,
         name=name,
     )

@@ -43,6 +43,7 @@ def embed(
     pictures: bool = False,
     sampling: Sampling = "center",
     decode: Decode | None = None,
+    gpu: int | None = None,
     cores: Cores | None = None,
     batch_size: int | None = None,
     ordered: bool = True,
@@ -63,6 +64,7 @@ def embed(
         pictures: whether windows get pictures.
         sampling: which frame represents each of a window's strides.
         decode: the source of frames; by default the files.
+        gpu: number of the GPU that decodes the files; None for the CPU.
         cores: how decoding and encoding share the processor's cores.
         batch_size: windows per batch.
         ordered: yield in the order of the items; otherwise as soon as each file is finished.
@@ -77,7 +79,7 @@ def embed(
         return
     first = models[0]
     cores = cores or Cores.share(first)
-    decoders = Decoders()
+    decoders = Decoders(gpu)
     if decode is None:
         album = min(first.segments, _PICTURES) if pictures else 0
         decode = Decoder(
