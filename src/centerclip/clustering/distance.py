@@ -79,8 +79,11 @@ def pairwise_distances(tokens: Tensor, metric: str = "euclidean") -> Tensor:
 
 
 @torch.no_grad()
-def measure(tokens: Tensor, lengths: Tensor, metric: str) -> Tensor:
-    """`pairwise_distances` of checked tokens with their lengths [B, N]."""
+def measure(tokens: Tensor, lengths: Tensor, metric: str, *, in_slices: bool | None = None) -> Tensor:
+    """`pairwise_distances` of checked tokens with their lengths [B, N].
+
+    Whether products are computed in float64 or in slices follows from the device, unless `in_slices` says.
+    """
     if metric not in METRICS:
         raise ValueError(f"metric is {metric!r}, but must be one of {', '.join(METRICS)}")
     if metric == "cosine":
@@ -91,13 +94,15 @@ def measure(tokens: Tensor, lengths: Tensor, metric: str) -> Tensor:
             for own, sets in zip(distances, tokens.float(), strict=True):
                 own.copy_(torch.cdist(sets, sets, p=1))
         else:
-            _fill_euclidean(distances, tokens, lengths.argmin(1))
+            if in_slices is None:
+                in_slices = computes_doubles_slowly(tokens.device)
+            _fill_euclidean(distances, tokens, lengths.argmin(1), in_slices)
     if metric == "cosine":
         distances.square_().div_(2)
     return distances
 
 
-def _fill_euclidean(distances: Tensor, tokens: Tensor, shortest: Tensor) -> None:
+def _fill_euclidean(distances: Tensor, tokens: Tensor, shortest: Tensor, in_slices: bool) -> None:
     """Write Euclidean distances [B, N, N] of tokens [B, N, D]; `shortest` [B] indexes the shortest token.
 
     Computed in float64, or in slices with the same accuracy: static image regions make tokens nearly equal
@@ -115,7 +120,6 @@ def _fill_euclidean(distances: Tensor, tokens: Tensor, shortest: Tensor) -> None
     shifted, products = (
         tokens.new_empty(count, n, size, dtype=torch.float64) for size in (width, min(n, _ROWS_PER_CALL))
     )
-    in_slices = computes_doubles_slowly(tokens.device)
     for start in range(0, len(tokens), step):
         sets = slice(start, start + step)
         own = shifted[: len(tokens[sets])]  # the last chunk may be smaller
