@@ -22,7 +22,7 @@ from centerclip.model.text import probe
 from centerclip.records import DECODE_ON, SAMPLINGS, EncodedVideo, Failed, Item, Sampling, VideoInfo, Window
 from centerclip.video import find_gpu
 
-__all__ = ["VideoEncoder", "encode_texts"]
+__all__ = ["VideoEncoder", "encode_texts", "gpu_that_decodes"]
 
 _TEXTS = 256
 """Sentences per batch."""
@@ -89,7 +89,7 @@ class VideoEncoder:
         if decode_on not in DECODE_ON:
             raise ConfigError(f"decode_on is {decode_on!r}, but must be one of {', '.join(DECODE_ON)}")
         self.device = choose_device(device)
-        self.gpu = _gpu_that_decodes(self.device) if decode_on == "gpu" else None
+        self.gpu = gpu_that_decodes(self.device) if decode_on == "gpu" else None
         self.model = prepare(model, self.device, precision, backend, side_by_side=True)
         self.cores = Cores.share(self.model, workers)
         self.batch_size = batch_size
@@ -189,8 +189,12 @@ class VideoEncoder:
         return encode_texts(self.model, [texts] if isinstance(texts, str) else texts)
 
 
-def _gpu_that_decodes(device: torch.device) -> int:
-    """Return the number of the GPU that decodes for a model on a device."""
+def gpu_that_decodes(device: torch.device) -> int:
+    """Return the number of the GPU that decodes for a model on a device.
+
+    Raises:
+        ConfigError: there is none.
+    """
     number = (device.index or 0) if device.type == "cuda" else 0
     try:
         find_gpu(number)
