@@ -1,7 +1,6 @@
 """Spectral clustering: k-medoids on the spectral embedding of the tokens' similarity graph."""
 
 import math
-from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -101,14 +100,14 @@ def spectral_clustering(
     step = _SETS_PER_CALL.get(tokens.device.type, 1)
     with torch.autocast(tokens.device.type, enabled=False):
         every = measure(tokens, lengths, "euclidean")
-        for own, distances in zip(torch.split(embeddings, step), _in_groups(every, step), strict=True):
+        for start in range(0, len(every), step):
+            own = embeddings[start : start + step]
+            distances = _filled(every[start : start + step], step)
             affinity = _affinity(distances, sigma)
             if graph == "knn":
                 affinity *= _nearest(distances, min(neighbors, n - 1), mutual)
             # Equal tokens have equal rows, but the solver returns them only up to rounding.
-            equal = distances.argmin(
-                2, keepdim=True
-            )  # lowest index among equal tokens, often the token's own
+            equal = distances.argmin(2, keepdim=True)  # the lowest index, often the token's own
             rows = normalize(_smoothest(affinity, k), dim=2)
             own.copy_(rows.take_along_dim(equal, 1)[: len(own)])  # [b, N, K]
     lengths = embeddings.any(2).float()  # 1, or 0 for a zero row; rounding mustn't choose the first seed
@@ -116,11 +115,10 @@ def spectral_clustering(
     return partition(between_rows, k, first=lengths.argmax(1), max_iter=max_iter)
 
 
-def _in_groups(distances: Tensor, size: int) -> Iterator[Tensor]:
-    """Divide sets [B, N, N] into groups of exactly `size`; sets of the last group are repeated to fill it."""
-    for group in torch.split(distances, size):
-        missing = size - len(group)
-        yield torch.cat([group, group[:1].expand(missing, -1, -1)]) if missing else group
+def _filled(distances: Tensor, count: int) -> Tensor:
+    """Return exactly `count` sets [count, N, N]: those of [b, N, N], and repetitions of the first one."""
+    missing = count - len(distances)
+    return torch.cat([distances, distances[:1].expand(missing, -1, -1)]) if missing else distances
 
 
 def _affinity(distances: Tensor, sigma: float | Literal["median"]) -> Tensor:
