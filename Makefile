@@ -10,7 +10,7 @@ VIDEOS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-browser lint types audit check reliability fuzz soak \
-  format docs bench nano study clean
+  format docs bench gpu-check nano study clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ docs: $(READY) ## generate docs/cli.md and docs/recipes.md
 
 bench: $(READY) ## run all benchmarks and write bench/ (about 40 minutes on two idle cores)
 	$(BIN)/centerclip bench --output bench --readme bench/README.md
+
+gpu-check: $(READY) ## run tests and bench on this machine's GPU and write gpu-check.json (at most 8 minutes; error 3: no GPU)
+	$(BIN)/python tests/gpu_check.py --output gpu-check.json
 
 nano: $(READY) ## train the bundled model again, into runs/ (about two hours on two cores)
 	$(BIN)/centerclip toy-world runs/toy-world

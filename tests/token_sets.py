@@ -1,6 +1,7 @@
 """Token sets of every kind that clustering must handle, and the devices to test."""
 
 import os
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -9,18 +10,21 @@ from torch import Tensor
 from centerclip.clustering import Tokens
 from centerclip.clustering.tokens import join
 
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=[
-            pytest.mark.cuda,
-            pytest.mark.skipif(
-                not torch.cuda.is_available() and os.environ.get("REQUIRE_CUDA") != "1", reason="no GPU"
-            ),
-        ],
+_GPU_MARKS = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(
+        not torch.cuda.is_available() and os.environ.get("REQUIRE_CUDA") != "1", reason="no GPU"
     ),
 ]
+DEVICES = ["cpu", pytest.param("cuda", marks=_GPU_MARKS)]
+
+
+def needs_gpu(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test that runs on a GPU only."""
+    for mark in _GPU_MARKS:
+        test = mark(test)
+    return test
+
 
 KINDS = ("random", "clustered", "tight", "duplicated", "grid", "few values", "equal", "zero", "outlier")
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # numpy takes 0.1 s to import, which the command line's help 
     from numpy.typing import NDArray
 
 __all__ = [
+    "DECODE_ON",
     "SAMPLINGS",
     "SORTS",
     "BackendCost",
@@ -37,6 +38,7 @@ Sampling: TypeAlias = Literal["cheapest", "keys", "center"]
 """Which frame represents a stride of a window: the one that costs least to decode; a key frame, if need be of
 the stride before or after it; the one at its center."""
 SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
+DECODE_ON = ("cpu", "gpu")
 Sort: TypeAlias = Literal["score", "date", "oldest"]
 """The order of the hits found: best first, or by when their videos were recorded, newest or oldest first."""
 SORTS: tuple[Sort, ...] = get_args(Sort)

@@ -142,13 +142,14 @@ def test_errors_name_the_remedy_and_leave_the_index_alone(
         ([footage, "--model", "no/such-model"], "--model nano"),
         ([footage, "--model", tmp_path / "nothing"], "no config.json"),
         ([footage, "--device", "toaster"], "give cpu or auto"),
-        ([footage, "--precision", "float8"], "float32, bfloat16"),
+        ([footage, "--precision", "float8"], "float32, tf32, bfloat16, float16, int8"),
         ([footage, "--index", tmp_path / "notes"], "Nothing was touched"),
     ):
         place = [] if "--index" in args else ["--index", indexed]
         assert_refused(run, message, "index", *args, *place)
     unknown = "'any' is not one of cheapest, keys, center"
     assert_refused(run, unknown, "index", footage, "--sampling", "any", code=2)
+    assert_refused(run, "'tpu' is not one of cpu, gpu", "index", footage, "--decode-on", "tpu", code=2)
     with VideoIndex(indexed).writer():
         assert_refused(run, f"process {os.getpid()}", "index", footage, "--index", indexed)
     assert VideoIndex(indexed).version == before

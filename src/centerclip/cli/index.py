@@ -16,7 +16,7 @@ from centerclip.cli.options import option, places
 from centerclip.cli.output import note, on_terminal, write_json, write_tabs
 from centerclip.cli.watching import watch_indexing
 from centerclip.errors import VideoError
-from centerclip.records import SAMPLINGS
+from centerclip.records import DECODE_ON, SAMPLINGS
 from centerclip.remote import is_address, may_exist
 from centerclip.schedule import check_schedule
 
@@ -51,6 +51,14 @@ def index(
             metavar="NAME",
         ),
     ] = None,
+    decode_on: Annotated[
+        str,
+        option(
+            "Where to decode: cpu, or gpu (NVIDIA and others; what it can't decode, the CPU does). "
+            "Default: cpu.",
+            metavar="NAME",
+        ),
+    ] = "cpu",
     prune: Annotated[bool, option("Remove deleted videos below PATH from the index.", "--prune")] = False,
     retry_failed: Annotated[
         bool, option("Retry only files that failed before. Default PATH: all of them.", "--retry-failed")
@@ -147,6 +155,9 @@ def index(
     if sampling is not None and chosen is None:
         names = ", ".join(SAMPLINGS)
         raise typer.BadParameter(f"{sampling!r} is not one of {names}", ctx, param_hint="--sampling")
+    if decode_on not in DECODE_ON:
+        rule = f"{decode_on!r} is not one of {', '.join(DECODE_ON)}"
+        raise typer.BadParameter(rule, ctx, param_hint="--decode-on")
 
     from centerclip.index import VideoIndex
 
@@ -178,6 +189,7 @@ def index(
         backbone=backbone,
         window_seconds=window,
         sampling=chosen,
+        decode_on=decode_on,
         device=device,
         precision=precision,
         backend=backend,

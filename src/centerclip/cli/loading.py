@@ -87,6 +87,7 @@ def load_encoder(
     backbone: str | None = None,
     window_seconds: float | None = None,
     sampling: Sampling | None = None,
+    decode_on: str = "cpu",
     device: str = "auto",
     precision: str = "auto",
     backend: str = AUTO,
@@ -105,16 +106,19 @@ def load_encoder(
         windows: estimates how many will be added to the index; None to search it.
 
     Raises:
-        ConfigError: the device, precision or backend is unknown or can't be used.
+        ConfigError: the device, precision or backend is unknown or can't be used; or no GPU decodes.
     """
     from centerclip.embedding import VideoEncoder
     from centerclip.embedding.device import BACKENDS, choose_device, choose_dtype
+    from centerclip.embedding.encoder import gpu_that_decodes
 
     # Find mistakes before a model is loaded.
     place = choose_device(device)
     if windows is not None and card and (precision, card.precision, place.type) == ("auto", "int8", "cpu"):
         precision = "int8"
     choose_dtype(precision, place)
+    if decode_on == "gpu":
+        gpu_that_decodes(place)
     if backend not in (AUTO, *BACKENDS):
         raise ConfigError(f"unknown backend {backend!r}: give one of {', '.join((AUTO, *BACKENDS))}")
     name = model_name(given or (card.name if card else None), device)
@@ -137,6 +141,7 @@ def load_encoder(
         backend=backend,
         window_seconds=window_seconds or (card.window_seconds if card else 12.0),
         sampling=sampling or (card.sampling if card else "cheapest"),
+        decode_on=decode_on,
         workers=workers,
         name=name,
     )

@@ -94,7 +94,8 @@ Device = Annotated[
 Precision = Annotated[
     str,
     option(
-        "float32, bfloat16, or int8 (CPU only). Default: bfloat16 where the hardware supports it natively.",
+        "float32, bfloat16, int8 (CPU only), or float16 or tf32 (GPU only). Default: bfloat16 where the "
+        "hardware supports it natively, float16 on older GPUs.",
         metavar="NAME",
     ),
 ]

@@ -21,6 +21,13 @@ Rows of separate graph components are sqrt(2) apart and rows within one are 0 ap
 break these many ties at random. Neither value is near a rounding boundary.
 """
 
+_SETS_PER_CALL = {"cuda": 16}
+"""Sets whose graphs and eigenvectors are computed together; elsewhere one by one, which stays in the cache.
+
+It is always this many: solvers and sums round differently for another number of sets, and a set's medoids
+mustn't depend on the batch.
+"""
+
 _LOWEST = 2.0**-10
 """Lower bound for the reduced known eigenvalue, far above the rounding errors of zero eigenvalues."""
 
@@ -90,26 +97,38 @@ def spectral_clustering(
     if neighbors is None:
         neighbors = 1 + math.ceil(math.log2(n))
     embeddings = lengths.new_empty(len(tokens), n, k)
+    step = _SETS_PER_CALL.get(tokens.device.type, 1)
     with torch.autocast(tokens.device.type, enabled=False):
-        for embedding, distances in zip(embeddings, measure(tokens, lengths, "euclidean"), strict=True):
+        every = measure(tokens, lengths, "euclidean")
+        for start in range(0, len(every), step):
+            own = embeddings[start : start + step]
+            distances = _filled(every[start : start + step], step)
             affinity = _affinity(distances, sigma)
             if graph == "knn":
                 affinity *= _nearest(distances, min(neighbors, n - 1), mutual)
             # Equal tokens have equal rows, but the solver returns them only up to rounding.
-            equal = distances.argmin(1)  # lowest index among equal tokens, often the token's own
-            embedding[:] = normalize(_smoothest(affinity, k), dim=1)[equal]
+            equal = distances.argmin(2, keepdim=True)  # the lowest index, often the token's own
+            rows = normalize(_smoothest(affinity, k), dim=2)
+            own.copy_(rows.take_along_dim(equal, 1)[: len(own)])  # [b, N, K]
     lengths = embeddings.any(2).float()  # 1, or 0 for a zero row; rounding mustn't choose the first seed
     between_rows = measure(embeddings, lengths, "euclidean").mul_(_STEPS).round_().div_(_STEPS)
     return partition(between_rows, k, first=lengths.argmax(1), max_iter=max_iter)
 
 
+def _filled(distances: Tensor, count: int) -> Tensor:
+    """Return exactly `count` sets [count, N, N]: those of [b, N, N], and repetitions of the first one."""
+    missing = count - len(distances)
+    return torch.cat([distances, distances[:1].expand(missing, -1, -1)]) if missing else distances
+
+
 def _affinity(distances: Tensor, sigma: float | Literal["median"]) -> Tensor:
-    """Compute exp(-d² / 2 sigma²) of one set's distances [N, N]; the diagonal is 1, so no degree is 0."""
-    n = len(distances)
+    """Compute exp(-d² / 2 sigma²) of distances [..., N, N]; the diagonal is 1, so no degree is 0."""
+    n = distances.shape[-1]
     if sigma == "median" and n > 1:
         left, right = torch.triu_indices(n, n, 1, device=distances.device)
         # The median is 0 if most tokens are equal; then only equal tokens have an affinity.
-        scaled = distances / distances[left, right].median().clamp(min=torch.finfo(torch.float32).tiny)
+        median = distances[..., left, right].median(-1).values.clamp(min=torch.finfo(torch.float32).tiny)
+        scaled = distances / median[..., None, None]
     else:
         scaled = distances / (1.0 if sigma == "median" else sigma)
     # Clamped before exp, which could return denormal numbers.
@@ -118,16 +137,17 @@ def _affinity(distances: Tensor, sigma: float | Literal["median"]) -> Tensor:
 
 
 def _nearest(distances: Tensor, neighbors: int, mutual: bool) -> Tensor:
-    """Mark neighbors, and each token itself, [N, N] bool; ties go to the lowest index."""
-    own_first = distances.clone().fill_diagonal_(-1)
-    farthest = own_first.topk(neighbors + 1, largest=False).values.amax(1, keepdim=True)
+    """Mark neighbors, and each token itself, [..., N, N] bool; ties go to the lowest index."""
+    own_first = distances.clone()
+    own_first.diagonal(dim1=-2, dim2=-1).fill_(-1)
+    farthest = own_first.topk(neighbors + 1, largest=False).values.amax(-1, keepdim=True)
     nearer, tied = own_first < farthest, own_first == farthest
-    chosen = nearer | (tied & (tied.cumsum(1) <= neighbors + 1 - nearer.sum(1, keepdim=True)))
+    chosen = nearer | (tied & (tied.cumsum(-1) <= neighbors + 1 - nearer.sum(-1, keepdim=True)))
     return chosen & chosen.mT if mutual else chosen | chosen.mT
 
 
 def _smoothest(affinity: Tensor, k: int) -> Tensor:
-    """Compute the eigenvectors [N, k] of the k smallest eigenvalues of I - M, M = Dg^-1/2 W Dg^-1/2.
+    """Compute the eigenvectors [..., N, k] of the k smallest eigenvalues of I - M, M = Dg^-1/2 W Dg^-1/2.
 
     They belong to the largest eigenvalues of M. The largest is known: 1, with the square roots of the degrees
     as its vector. The solver's error is proportional to the largest eigenvalue, and those near the k-th are
@@ -135,12 +155,14 @@ def _smoothest(affinity: Tensor, k: int) -> Tensor:
     later in the order. On B/16 tokens of real frames (N = 588, k = 160), this raises the number of medoids
     shared with float64 from 145 to 158.
     """
-    degrees = affinity.sum(1, dtype=torch.float64)
-    scale, known = degrees.rsqrt().float(), (degrees / degrees.sum()).sqrt().float()
-    similar = (scale[:, None] * affinity).mul_(scale)  # M
+    degrees = affinity.sum(-1, dtype=torch.float64)
+    scale = degrees.rsqrt().float()
+    known = (degrees / degrees.sum(-1, keepdim=True)).sqrt().float()
+    similar = (scale[..., None] * affinity).mul_(scale[..., None, :])  # M
     # The squares of the k - 1 other eigenvalues sum to at most |M|² - 1.
-    squares = torch.linalg.vector_norm(similar, dtype=torch.float64).square()
+    squares = torch.linalg.vector_norm(similar, dim=(-2, -1), dtype=torch.float64).square()
     bound = ((squares - 1) / max(k - 1, 1)).clamp(_LOWEST**2, 1).sqrt()
-    similar.addr_((bound - 1).float() * known, known)
+    lowered = (bound - 1).float()[..., None] * known
+    similar.add_(lowered[..., None] * known[..., None, :])
     vectors: Tensor = torch.linalg.eigh(similar).eigenvectors
-    return vectors[:, -k:].flip(1)
+    return vectors[..., -k:].flip(-1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from threading import Thread
+from threading import Thread, local
 from typing import Self
 
 import torch
@@ -24,11 +25,12 @@ __all__ = [
     "available_cores",
     "choose_device",
     "choose_dtype",
+    "own_stream",
     "precision_of",
     "prepare",
 ]
 
-PRECISIONS = ("auto", "float32", "bfloat16", "int8")
+PRECISIONS = ("auto", "float32", "tf32", "bfloat16", "float16", "int8")
 BACKENDS = ("torch", "openvino")
 
 # oneDNN, which torch computes with on a CPU, keeps compiled code for the last 1,024 shapes, 0.7 MB each.
@@ -40,16 +42,33 @@ _SIDE_BY_SIDE = 8
 """Maximum number of batches that a CPU encodes at once, because each needs memory."""
 _DECODERS = 16
 """Maximum number of decoding threads, unless there are more than 32 cores."""
+_GPU_ENCODERS = 2
+"""Batches on their way through a GPU: one is copied and returned while the other is computed."""
+_AMPERE = (8, 0)
+"""Compute capability of the first NVIDIA GPUs with TF32 and bfloat16."""
+
+
+class _Streams(local):
+    """The CUDA streams of each thread, by the number of their GPU."""
+
+    def __init__(self) -> None:
+        self.known: dict[int | None, torch.cuda.Stream] = {}
+
+
+_streams = _Streams()
 
 
 def choose_device(device: str | torch.device) -> torch.device:
-    """Resolve `auto` to the first CUDA GPU or else the CPU, and check that the device works.
+    """Resolve `auto` to a CUDA GPU or else the CPU, and check that the device works.
+
+    The GPU is the first one, or for a process that `torchrun` started, the one of its own: processes that
+    all opened the first GPU would take memory there.
 
     Raises:
         ConfigError: the device doesn't exist or can't be used.
     """
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = _own_gpu() if torch.cuda.is_available() else "cpu"
     try:
         # Only making a tensor shows whether the device works, and resolves its number.
         return torch.empty(0, device=device).device
@@ -58,22 +77,38 @@ def choose_device(device: str | torch.device) -> torch.device:
         raise ConfigError(f"device {str(device)!r} can't be used ({reason}): give cpu or auto") from error
 
 
+def _own_gpu() -> str:
+    rank = os.environ.get("LOCAL_RANK", "")
+    if not rank.isdecimal():
+        return "cuda"
+    return f"cuda:{int(rank) % torch.cuda.device_count()}"  # each process may see only its own
+
+
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     """Resolve a precision to the type of the weights (for `int8`, before they are rounded).
 
     `auto` is bfloat16 only if the processor supports it natively: compared with float32, a CPU with
-    avx512_bf16 took a quarter of the time, one without took four times as long.
+    avx512_bf16 took a quarter of the time, one without took four times as long. A GPU without bfloat16 gets
+    float16, which all of them support.
 
     Raises:
-        ConfigError: the precision is unknown, or `int8` on a GPU.
+        ConfigError: the precision is unknown, or isn't available on the device.
     """
-    if precision == "int8" and device.type != "cpu":
-        raise ConfigError(f"precision 'int8' runs on the CPU, not on {device}: give cpu, or bfloat16")
     if precision not in PRECISIONS:
         raise ConfigError(f"unknown precision {precision!r}: give one of {', '.join(PRECISIONS)}")
+    if precision == "int8" and device.type != "cpu":
+        raise ConfigError(f"precision 'int8' runs on the CPU, not on {device}: give cpu, or bfloat16")
+    if precision in ("float16", "tf32") and device.type == "cpu":
+        raise ConfigError(f"precision {precision!r} runs on a GPU, not on the CPU: give auto or float32")
+    if precision == "tf32" and not (device.type == "cuda" and _capability(device) >= _AMPERE):
+        raise ConfigError(f"{device} lacks precision 'tf32', which came with Ampere: give auto")
     if precision == "auto":
-        precision = "bfloat16" if _has_bfloat16(device) else "float32"
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+        precision = "bfloat16" if _has_bfloat16(device) else "float16" if device.type == "cuda" else "float32"
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision, torch.float32)
+
+
+def _capability(device: torch.device) -> tuple[int, int]:
+    return torch.cuda.get_device_capability(device)
 
 
 def _has_bfloat16(device: torch.device) -> bool:
@@ -97,7 +132,8 @@ def prepare(
 
     Weights are cast once rather than by autocast, which casts them for each batch: 150 ms instead of 195 ms
     per video on a CPU with avx512_bf16 (ViT-B/32, 12 frames). OpenVINO casts and rounds float32 weights
-    itself; a model that was prepared for it before is returned itself.
+    itself; a model that was prepared for it before is returned itself. `tf32` concerns every product in
+    float32 of this process, because torch has one such setting for all GPUs and threads.
 
     Args:
         model: isn't changed.
@@ -113,6 +149,8 @@ def prepare(
     dtype = choose_dtype(precision, device)
     if backend not in BACKENDS:
         raise ConfigError(f"unknown backend {backend!r}: give one of {', '.join(BACKENDS)}")
+    if precision == "tf32":
+        torch.set_float32_matmul_precision("high")
     if backend == "torch" and precision != "int8":
         return _ready(model, device, dtype)
     if device.type != "cpu":
@@ -160,13 +198,27 @@ def _side_by_side(threads: int) -> tuple[int, int]:
     return threads // own, own
 
 
+def own_stream(device: torch.device) -> AbstractContextManager[object]:
+    """Let the calling thread's work on a GPU run beside that of other threads.
+
+    By default all threads share one queue, in which a copy waits for the computation before it.
+    """
+    if device.type != "cuda":
+        return nullcontext()
+    stream = _streams.known.get(device.index)
+    if stream is None:
+        stream = _streams.known[device.index] = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.default_stream(device))  # which may still be copying the weights
+    return torch.cuda.stream(stream)
+
+
 @dataclass(frozen=True, slots=True)
 class Cores:
     """How decoding and encoding share the processor's cores.
 
     Attributes:
         decoders: decoding threads.
-        encoders: batches encoded in parallel.
+        encoders: batches encoded in parallel, on a GPU each in a stream of its own.
         threads: torch threads per batch; 0 to keep torch's setting.
         all_threads: torch threads for a batch while nothing else runs.
     """
@@ -194,7 +246,7 @@ class Cores:
         """
         cores = available_cores()
         if model.device.type != "cpu":
-            return cls(decoders or min(_DECODERS, cores), 1, 0, 0)
+            return cls(decoders or min(_DECODERS, cores), _GPU_ENCODERS, 0, 0)
         decoders = decoders or max(min(_DECODERS, cores), cores // 2)
         if isinstance(model.tower, OpenVINOTower) and model.tower.streams == 1:
             return cls(decoders, 1, 0, 0)

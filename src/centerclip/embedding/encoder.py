@@ -19,10 +19,11 @@ from centerclip.index import ModelCard
 from centerclip.model import CenterCLIP
 from centerclip.model.backbones import backbone_label
 from centerclip.model.text import probe
-from centerclip.records import SAMPLINGS, EncodedVideo, Failed, Item, Sampling, VideoInfo, Window
+from centerclip.records import DECODE_ON, SAMPLINGS, EncodedVideo, Failed, Item, Sampling, VideoInfo, Window
 from centerclip.remote import as_place
+from centerclip.video import find_gpu
 
-__all__ = ["VideoEncoder", "encode_texts"]
+__all__ = ["VideoEncoder", "encode_texts", "gpu_that_decodes"]
 
 _TEXTS = 256
 """Sentences per batch."""
@@ -37,8 +38,10 @@ class VideoEncoder:
 
     Args:
         model: with its schedule, its reducer and T frames per window.
-        device: `cpu`, `cuda`, `cuda:1`...; `auto` uses a GPU if there is one.
-        precision: `float32`, `bfloat16`, or `auto`: bfloat16 if the processor supports it natively. On a CPU
+        device: `cpu`, `cuda`, `cuda:1`...; `auto` uses a GPU if there is one, under `torchrun` the process's
+            own.
+        precision: `float32`, `bfloat16`, or `auto`: bfloat16 if the processor supports it natively, float16
+            on other GPUs. On a GPU also `float16`, and `tf32`: float32 with products of 10 bits. On a CPU
             also `int8`, in which the blocks of the vision tower multiply in 8 bits.
         window_seconds: longer videos are cut into windows of at most about this length.
         workers: decoding threads; by default one per core, up to 16 (see `Cores.share`).
@@ -49,12 +52,14 @@ class VideoEncoder:
             least to decode: a key frame, or else the one that is stored soonest after its key frame. `keys`
             also takes a key frame of the stride before or after, and decodes hardly anything else. `center`
             takes the frame at the stride's center, as `centerclip evaluate` does.
+        decode_on: `cpu`, or `gpu`, which decodes what the GPU can decode there, and the rest on the CPU: the
+            model's GPU, or the first one.
         backend: `torch`, or `openvino`, which runs the vision tower on a CPU, in any precision. They differ
             by rounding only, so one index may hold embeddings of both.
 
     Raises:
-        ConfigError: the device or backend isn't available, the precision or sampling is unknown, a number is
-            below its minimum, or `model` isn't a model.
+        ConfigError: the device or backend isn't available, or no GPU that decodes; the precision or sampling
+            is unknown, a number is below its minimum, or `model` isn't a model.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class VideoEncoder:
         batch_size: int | None = None,
         name: str | None = None,
         sampling: Sampling = "cheapest",
+        decode_on: str = "cpu",
         backend: str = "torch",
     ) -> None:
         if not isinstance(model, CenterCLIP):
@@ -81,7 +87,10 @@ class VideoEncoder:
             raise ConfigError(f"window_seconds is {window_seconds}, but must be above zero")
         if sampling not in SAMPLINGS:
             raise ConfigError(f"sampling is {sampling!r}, but must be one of {', '.join(SAMPLINGS)}")
+        if decode_on not in DECODE_ON:
+            raise ConfigError(f"decode_on is {decode_on!r}, but must be one of {', '.join(DECODE_ON)}")
         self.device = choose_device(device)
+        self.gpu = gpu_that_decodes(self.device) if decode_on == "gpu" else None
         self.model = prepare(model, self.device, precision, backend, side_by_side=True)
         self.cores = Cores.share(self.model, workers)
         self.batch_size = batch_size
@@ -141,6 +150,7 @@ class VideoEncoder:
             window_seconds=self.window_seconds if window_seconds is None else window_seconds,
             pictures=pictures,
             sampling=self.sampling,
+            gpu=self.gpu,
             cores=self.cores,
             batch_size=self.batch_size,
             ordered=ordered,
@@ -180,6 +190,20 @@ class VideoEncoder:
             ModelError: the model has no tokenizer.
         """
         return encode_texts(self.model, [texts] if isinstance(texts, str) else texts)
+
+
+def gpu_that_decodes(device: torch.device) -> int:
+    """Return the number of the GPU that decodes for a model on a device.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    number = (device.index or 0) if device.type == "cuda" else 0
+    try:
+        find_gpu(number)
+    except VideoError as error:
+        raise ConfigError(f"decode_on is 'gpu', but there is {error}: give cpu") from error
+    return number
 
 
 @torch.inference_mode()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from centerclip.embedding.decode import Decode, DecodedWindow, Decoder
-from centerclip.embedding.device import Cores
+from centerclip.embedding.device import Cores, own_stream
 from centerclip.embedding.pipeline import File, Pipeline
 from centerclip.errors import VideoError
 from centerclip.model import CenterCLIP
@@ -45,6 +45,7 @@ def embed(
     pictures: bool = False,
     sampling: Sampling = "center",
     decode: Decode | None = None,
+    gpu: int | None = None,
     cores: Cores | None = None,
     batch_size: int | None = None,
     ordered: bool = True,
@@ -66,6 +67,7 @@ def embed(
         pictures: whether windows get pictures.
         sampling: which frame represents each of a window's strides.
         decode: the source of frames; by default the files.
+        gpu: number of the GPU that decodes the files; None for the CPU.
         cores: how decoding and encoding share the processor's cores.
         batch_size: windows per batch.
         ordered: yield in the order of the items; otherwise as soon as each file is finished.
@@ -81,7 +83,7 @@ def embed(
         return
     first = models[0]
     cores = cores or Cores.share(first)
-    decoders = Decoders()
+    decoders = Decoders(gpu)
     if decode is None:
         album = min(first.segments, _PICTURES) if pictures else 0
         decode = Decoder(
@@ -162,8 +164,16 @@ def encode_frames(model: CenterCLIP, frames: Tensor) -> tuple[Tensor, Tensor]:
 def _encode_windows(
     models: Sequence[CenterCLIP], cores: Cores, windows: Sequence[DecodedWindow], alone: bool
 ) -> list[tuple[EncodedWindow, ...]]:
-    """Encode a batch, windows with equally many frames together; one `EncodedWindow` per window and model."""
+    """Encode a batch; return one `EncodedWindow` per window and model."""
     cores.enter(alone=alone)
+    with own_stream(models[0].device):
+        return _encode_by_count(models, windows)
+
+
+def _encode_by_count(
+    models: Sequence[CenterCLIP], windows: Sequence[DecodedWindow]
+) -> list[tuple[EncodedWindow, ...]]:
+    """Encode windows with equally many frames together."""
     places_by_count: dict[int, list[int]] = {}
     for place, window in enumerate(windows):
         places_by_count.setdefault(len(window.frames), []).append(place)

@@ -142,11 +142,13 @@ class CenterCLIP(nn.Module):
                 f"frames are {frames.dtype} {tuple(frames.shape)}, but must be uint8 [..., 3, H, W] of "
                 f"{self.image_size}: resize them with centerclip.video"
             )
-        mean, std = (
-            torch.tensor(values, device=frames.device).view(3, 1, 1)
-            for values in (self.preprocessing.mean, self.preprocessing.std)
-        )
-        return frames.to(torch.float32).mul_(1 / (255 * std)).sub_(mean / std)
+        mean, std = torch.tensor([self.preprocessing.mean, self.preprocessing.std])
+        normalized = frames.to(torch.float32)
+        # Numbers travel with the operations; a tensor of them would make a GPU wait for its copy.
+        channels = zip((1 / (255 * std)).tolist(), (mean / std).tolist(), strict=True)
+        for channel, (scale, offset) in enumerate(channels):
+            normalized[..., channel, :, :].mul_(scale).sub_(offset)
+        return normalized
 
     def encode(self, frames: Tensor, mask: Tensor | None = None, *, trace: bool = False) -> Encoded:
         """Encode videos and each of their segments in one pass.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from centerclip.video.files import VIDEO_SUFFIXES, content_id, find_videos
     from centerclip.video.hearing import read_sidecar, read_streams, sound_pieces
     from centerclip.video.process import Decoders
-    from centerclip.video.reader import VideoReader, read_recorded, read_still, stop_readers
+    from centerclip.video.reader import VideoReader, find_gpu, read_recorded, read_still, stop_readers
     from centerclip.video.reading import Look, read_window, read_windows
     from centerclip.video.transforms import fit
     from centerclip.video.windows import cut_windows, instants, strides
@@ -29,6 +29,7 @@ __all__ = [
     "cut_excerpt",
     "cut_part",
     "cut_windows",
+    "find_gpu",
     "find_videos",
     "fit",
     "instants",
@@ -61,6 +62,7 @@ __getattr__, __dir__ = lazy_names(
         "centerclip.video.process": ("Decoders",),
         "centerclip.video.reader": (
             "VideoReader",
+            "find_gpu",
             "read_recorded",
             "read_still",
             "stop_readers",

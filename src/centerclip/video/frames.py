@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import av
 from av.video.frame import PictureType, VideoFrame
 
+from centerclip.video.hardware import use_gpu
 from centerclip.video.packets import PacketReader
 
 __all__ = ["DamageError", "FrameStream"]
@@ -46,7 +47,8 @@ class FrameStream:
         self.start(0)
 
     def rewind(self) -> None:
-        """Restart at packet 0, decode every frame, and tolerate damaged packets."""
+        """Restart at packet 0, decode every frame on the CPU, and tolerate damaged packets."""
+        use_gpu(None)  # which may be what went wrong
         self.strict = self.skipping = False
         self._wanted = None
         self._packets.rewind()

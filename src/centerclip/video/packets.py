@@ -25,6 +25,7 @@ from centerclip.errors import VideoError
 from centerclip.records import Recorded
 from centerclip.remote import is_address
 from centerclip.video.files import refuse_lists
+from centerclip.video.hardware import accelerator
 from centerclip.video.packet_index import NO_PTS, PacketIndex, pts_of, scan
 from centerclip.video.recorded import recorded_of
 from centerclip.video.stored_index import has_stored_index, read_stored_index
@@ -84,6 +85,7 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
             container_options={"protocol_whitelist": "file"},
             options=_LIMITS,
             metadata_errors="replace",
+            hwaccel=accelerator(),
         )
     except FileNotFoundError as error:
         raise VideoError(f"{path}: there is no such file") from error

@@ -226,12 +226,17 @@ class Worker:
 
 
 class Decoders:
-    """The workers of one user, who may stop them all at once."""
+    """The workers of one user, who may stop them all at once.
+
+    Args:
+        gpu: number of the GPU on which the user's files are decoded; None for the CPU.
+    """
 
     _idle: ClassVar[deque[Worker]] = deque()
     """Of all users."""
 
-    def __init__(self) -> None:
+    def __init__(self, gpu: int | None = None) -> None:
+        self.gpu = gpu
         self._lock = Lock()
         self._used: set[Worker] = set()
         self._stopped = False
@@ -286,8 +291,8 @@ class Decoders:
         while cls._idle:
             cls._idle.pop().kill()
 
-    def __reduce__(self) -> tuple[type[Decoders], tuple[()]]:
-        return Decoders, ()  # another process has its own workers
+    def __reduce__(self) -> tuple[type[Decoders], tuple[int | None]]:
+        return Decoders, (self.gpu,)  # another process has its own workers
 
 
 if hasattr(os, "register_at_fork"):

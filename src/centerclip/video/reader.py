@@ -23,6 +23,7 @@ __all__ = [
     "VideoReader",
     "ask_once",
     "borrowed",
+    "find_gpu",
     "named",
     "place",
     "read_recorded",
@@ -92,6 +93,19 @@ def borrowed(decoders: Decoders | None = None) -> Iterator[Worker]:
         decoders.give_back(worker)
 
 
+def find_gpu(number: int) -> str:
+    """Return the kind of GPU that decodes videos, such as `cuda`.
+
+    Raises:
+        VideoError: there is no such GPU, or it can't decode; the message says why.
+    """
+    try:
+        with borrowed() as worker:
+            return str(worker.ask({"do": "find gpu", "number": number})[0]["kind"])
+    except CrashError as error:
+        raise VideoError(str(error)) from None
+
+
 def ask_once(path: Path, ask: Callable[[Worker, dict[str, Any]], _T], decoders: Decoders | None = None) -> _T:
     """Ask a worker for something about a file.
 
@@ -116,7 +130,7 @@ class VideoReader:
     """An open video file; use it in a `with` block and from one thread at a time.
 
     A worker process decodes it, within limits (`centerclip.video.process`). If the worker crashes, another
-    one continues; if that crashes too, the file is to blame.
+    one continues; if that crashes too, the file is to blame. Where decoding on a GPU fails, the CPU decodes.
 
     Args:
         path: any file that FFmpeg can read.
@@ -134,6 +148,7 @@ class VideoReader:
         self._decoders = decoders or _SHARED
         self._known = packets
         self._crashes = 0
+        self._gpu = self._decoders.gpu
         self._worker = self._decoders.take()
         try:
             self._facts = self._open()
@@ -261,8 +276,11 @@ class VideoReader:
     def _open(self) -> dict[str, Any]:
         while True:
             try:
-                return self._worker.ask({"do": "open", **place(self.path)}, self._known)[0]
+                return self._worker.ask({"do": "open", "gpu": self._gpu, **place(self.path)}, self._known)[0]
             except VideoError as error:
+                if self._gpu is not None:
+                    self._gpu = None  # which decodes less than the CPU, and may be used up
+                    continue
                 raise named(self.path, error) from None
             except CrashError as error:
                 self._replace(error)
@@ -284,6 +302,7 @@ class VideoReader:
     def _replace(self, error: CrashError) -> None:
         """Go on with another worker after the first crash; blame the file for the second."""
         self._crashes += 1
+        self._gpu = None
         if self._crashes > 1:
             raise named(self.path, error) from None
         self._decoders.give_back(self._worker)

@@ -34,6 +34,7 @@ from centerclip.remote.access import use
 from centerclip.remote.address import Status
 from centerclip.video.channel import SECRET_BYTES, Channel, ClosedError, Message
 from centerclip.video.cued import Reader, open_reader
+from centerclip.video.hardware import find_gpu, use_gpu
 from centerclip.video.packet_index import PacketIndex
 from centerclip.video.packets import open_video
 from centerclip.video.recorded import recorded_of
@@ -127,6 +128,7 @@ class _Worker:
         """Do what the parent asks for, until it ends."""
         Thread(target=self._listen, daemon=True).start()
         tasks: dict[str, Callable[..., None]] = {
+            "find gpu": self._find_gpu,
             "open": self._open,
             "packets": self._packets,
             "choose": self._choose,
@@ -187,7 +189,14 @@ class _Worker:
                 os._exit(1)
             self._channel.send({"alive": True})
 
-    def _open(self, data: bytes, path: str) -> None:
+    def _find_gpu(self, data: bytes, number: int) -> None:
+        _allow_all_addresses()
+        self._channel.send({"kind": find_gpu(number)})
+
+    def _open(self, data: bytes, path: str, gpu: int | None = None) -> None:
+        if gpu is not None:
+            _allow_all_addresses()
+        use_gpu(gpu)
         packets = PacketIndex.from_bytes(data) if data else None
         self._reader = open_reader(as_place(path), packets, self._tick)
         facts = self._reader.facts
@@ -304,6 +313,7 @@ class _Worker:
 
     def _close(self, data: bytes) -> None:
         self._pieces = iter(())
+        use_gpu(None)
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -322,6 +332,14 @@ def _limit_memory() -> None:
     _limit(resource.RLIMIT_CORE, 0)
     with suppress(OSError):  # if memory runs out, Linux should end this process, not its parent
         Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def _allow_all_addresses() -> None:
+    """Lift the limit for good: a GPU's driver takes the addresses of all memory there is, and keeps them."""
+    if resource is not None:
+        with suppress(ValueError, OSError):
+            _, hard = resource.getrlimit(resource.RLIMIT_AS)
+            resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 
 
 def _limit_processor_time(budget_seconds: int) -> float | None:

@@ -19,6 +19,7 @@ from centerclip.embedding.device import precision_of
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 from centerclip.records import BackendCost
+from centerclip.video import find_gpu
 
 TORCH = BackendCost("torch", "bfloat16", 0.6, 1.0, 0.9999)
 OPENVINO = BackendCost("openvino", "bfloat16", 0.5, 101.0, 0.9999)
@@ -209,11 +210,14 @@ def test_an_index_keeps_its_precision(tmp_path: Path, compared: list[tuple[str, 
     assert load_encoder(None, rounded, device="cpu", precision="float32", windows=lambda: 1).card() == floats
 
 
-def test_unknown_names_are_refused_before_a_model_is_loaded() -> None:
+def test_unknown_names_are_refused_before_a_model_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="'onnx': give one of auto, torch, openvino"):
         load_encoder("not/there", None, device="cpu", backend="onnx")
     with pytest.raises(ConfigError, match="unknown precision 'int4'"):
         load_encoder("not/there", None, device="cpu", precision="int4")
+    monkeypatch.setattr("centerclip.embedding.encoder.find_gpu", lambda number: find_gpu(77))
+    with pytest.raises(ConfigError, match="decode_on is 'gpu', but there is no GPU 77 .*: give cpu"):
+        load_encoder("not/there", None, device="cpu", decode_on="gpu")
 
 
 def test_info_shows_what_was_compared(

@@ -77,6 +77,20 @@ def test_the_batch_does_not_change_a_set(options: dict[str, Any], device: str) -
             assert torch.equal(getattr(alone, field)[0], getattr(together, field)[index])
 
 
+@pytest.mark.parametrize("options", GRAPHS[:4])
+def test_sets_computed_together_as_on_a_gpu_are_as_alone(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not `tight` nor mutual neighbors, with eigenvalues so close that a matrix's place in memory decides.
+    tokens = torch.cat([token_sets(kind, (1, 37, 9)) for kind in KINDS if kind != "tight"])
+    one_by_one = spectral_clustering(tokens, 9, **options)
+    monkeypatch.setitem(spectral._SETS_PER_CALL, "cpu", 5)  # the last group has to be filled up
+    together = spectral_clustering(tokens, 9, **options)
+    assert torch.equal(one_by_one.medoids, together.medoids)
+    assert torch.equal(one_by_one.labels, together.labels)
+    torch.testing.assert_close(one_by_one.cost, together.cost, rtol=1e-4, atol=1e-3)
+
+
 def test_signs_of_the_solver_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = torch.cat([token_sets(kind, (1, 37, 9)) for kind in KINDS])
     expected = spectral_clustering(tokens, 9, sigma="median")

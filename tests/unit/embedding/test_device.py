@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from threading import Barrier
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from tiny_models import clip_model
 
-from centerclip.embedding.device import Cores, choose_device, choose_dtype, prepare
+from centerclip.embedding.device import Cores, choose_device, choose_dtype, own_stream, prepare
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 
@@ -23,6 +27,22 @@ def model() -> CenterCLIP:
 def test_auto_is_the_cpu_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == CPU
+
+
+@pytest.mark.parametrize(
+    ("rank", "gpus", "chosen"),
+    [(None, 2, "cuda"), ("0", 2, "cuda:0"), ("1", 2, "cuda:1"), ("3", 1, "cuda:0")],
+)
+def test_auto_is_a_process_of_torchruns_own_gpu(
+    rank: str | None, gpus: int, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    if rank is not None:
+        monkeypatch.setenv("LOCAL_RANK", rank)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch, "empty", lambda size, device: SimpleNamespace(device=torch.device(device)))
+    assert choose_device("auto") == torch.device(chosen)
 
 
 @pytest.mark.parametrize("device", ["cuda:77", "tpu?", "meta-physics"])
@@ -52,8 +72,73 @@ def test_auto_is_bfloat16_only_if_the_processor_has_it(
     assert choose_dtype("bfloat16", CPU) == torch.bfloat16
 
 
+@pytest.mark.parametrize(("native", "dtype"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_auto_on_a_gpu_is_bfloat16_or_else_float16(
+    native: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
+    assert choose_dtype("auto", torch.device("cuda", 0)) == dtype
+    assert choose_dtype("float16", torch.device("cuda", 0)) == torch.float16
+
+
+def test_precisions_that_a_device_lacks_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for precision in ("float16", "tf32"):
+        with pytest.raises(ConfigError, match=f"'{precision}' runs on a GPU, not on the CPU: give auto or"):
+            choose_dtype(precision, CPU)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    with pytest.raises(ConfigError, match="cuda:0 lacks precision 'tf32', which came with Ampere"):
+        choose_dtype("tf32", torch.device("cuda", 0))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 6))
+    assert choose_dtype("tf32", torch.device("cuda", 0)) == torch.float32
+
+
+def test_float16_embeds_as_float32_does(model: CenterCLIP) -> None:
+    frames = torch.randint(0, 256, (2, 4, 3, *model.image_size), dtype=torch.uint8)
+    with torch.inference_mode():
+        exact = model.encode_video(model.preprocess(frames))
+        narrow = model.to(torch.float16).encode_video(model.preprocess(frames)).float()
+    assert (exact * narrow).sum(1).min() > 0.999
+
+
+def test_each_thread_has_a_stream_of_its_own_that_waits_for_the_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waited: list[tuple[Any, Any]] = []
+
+    class Stream:
+        def __init__(self, device: torch.device) -> None:
+            self.device = device
+
+        def wait_stream(self, other: Any) -> None:
+            waited.append((self, other))
+
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "default_stream", lambda device: f"default of {device}")
+    monkeypatch.setattr(torch.cuda, "stream", nullcontext)
+    both = Barrier(2)
+
+    def use() -> list[Any]:
+        both.wait()
+        used = []
+        for number in (0, 1, 0):
+            with own_stream(torch.device("cuda", number)) as stream:
+                used.append(stream)
+        return used
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = (future.result() for future in [pool.submit(use), pool.submit(use)])
+    assert one[0] is one[2]
+    assert len({*one, *other}) == len(waited) == 4
+    assert {(str(stream.device), default) for stream, default in waited} == {
+        ("cuda:0", "default of cuda:0"),
+        ("cuda:1", "default of cuda:1"),
+    }
+    with own_stream(CPU) as nothing:
+        assert nothing is None
+
+
 def test_an_unknown_precision_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="'int4': give one of auto, float32, bfloat16, int8"):
+    with pytest.raises(ConfigError, match="'int4': give one of auto, float32, tf32, bfloat16, float16, int8"):
         choose_dtype("int4", CPU)
 
 

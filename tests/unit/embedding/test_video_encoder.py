@@ -17,7 +17,7 @@ from centerclip.index import VideoIndex
 from centerclip.model import CenterCLIP
 from centerclip.records import SAMPLINGS, EncodedVideo, Failed, Item, Sampling
 from centerclip.search import Searcher
-from centerclip.video import VideoReader, cut_windows, read_windows
+from centerclip.video import Decoders, VideoReader, cut_windows, read_windows
 
 SAME = {"atol": 2e-5, "rtol": 0}
 """The same unit vector in float32, summed in another order."""
@@ -45,6 +45,37 @@ def encoded(encoder: VideoEncoder, *paths: Path) -> list[EncodedVideo]:
     results = list(encoder.encode(paths))
     assert all(isinstance(result, EncodedVideo) for result in results), results
     return results  # type: ignore[return-value]
+
+
+def test_where_to_decode_is_checked_first(model: CenterCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="decode_on is 'tpu', but must be one of cpu, gpu"):
+        VideoEncoder(model, device="cpu", decode_on="tpu")
+
+    def find_gpu(number: int) -> str:
+        raise VideoError(f"no GPU {number} that decodes videos (cuda: Cannot load libcuda.so.1)")
+
+    monkeypatch.setattr("centerclip.embedding.encoder.find_gpu", find_gpu)
+    reason = r"decode_on is 'gpu', but there is no GPU 0 that decodes videos \(cuda: .*\): give cpu"
+    with pytest.raises(ConfigError, match=reason):
+        VideoEncoder(model, device="cpu", decode_on="gpu")
+
+
+def test_the_gpu_reaches_the_readers(
+    model: CenterCLIP, videos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | None] = []
+
+    class Reader(VideoReader):
+        def __init__(self, path: Path, decoders: Decoders, packets: bytes = b"") -> None:
+            asked.append(decoders.gpu)
+            super().__init__(path, decoders, packets)
+
+    monkeypatch.setattr("centerclip.embedding.encoder.find_gpu", lambda number: "cuda")
+    monkeypatch.setattr("centerclip.embedding.decode.VideoReader", Reader)
+    for decode_on, gpu in (("gpu", 0), ("cpu", None)):
+        encoder = VideoEncoder(model, device="cpu", precision="float32", decode_on=decode_on)
+        assert encoded(encoder, videos[1])[0].windows
+        assert asked.pop() == gpu
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)

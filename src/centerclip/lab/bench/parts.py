@@ -12,6 +12,7 @@ from centerclip.errors import ConfigError
 from centerclip.lab.bench.clustering import measure_clustering
 from centerclip.lab.bench.decoding import measure_decoding
 from centerclip.lab.bench.encoder import measure_encoder
+from centerclip.lab.bench.gpu import measure_gpu
 from centerclip.lab.bench.indexing import measure_indexing
 from centerclip.lab.bench.machine import Stolen, this_machine
 from centerclip.lab.bench.recordings import measure_recordings
@@ -26,6 +27,7 @@ __all__ = ["FIRST_ONLY", "PARTS", "check_parts", "measure"]
 PARTS: Mapping[str, Callable[[list[Subject], Setting], Iterator[Row]]] = {
     "clustering": measure_clustering,
     "encoder": measure_encoder,
+    "gpu": measure_gpu,
     "decode": measure_decoding,
     "index": measure_indexing,
     "recordings": measure_recordings,
@@ -33,7 +35,7 @@ PARTS: Mapping[str, Callable[[list[Subject], Setting], Iterator[Row]]] = {
     "search": measure_search,  # the longest
 }
 
-FIRST_ONLY = frozenset({"decode", "index", "recordings", "search"})
+FIRST_ONLY = frozenset({"gpu", "decode", "index", "recordings", "search"})
 """Parts that measure the first model at most."""
 
 
@@ -61,7 +63,7 @@ def measure(
 
     Args:
         names: keys of `PARTS`.
-        subjects: the models; `index`, `recordings` and `search` use the first of those that every part
+        subjects: the models; `gpu`, `index`, `recordings` and `search` use the first of those that every part
             measures.
         setting: how to run them.
         settings: options of the run, for the report.

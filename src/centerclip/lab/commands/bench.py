@@ -91,8 +91,9 @@ def bench(
 ) -> None:
     """Measure speed and memory on this machine.
 
-    PART is clustering, encoder, decode, index, recordings, train or search; by default all are measured. They
-    take about 40 minutes on two cores, and 15 GB in the folder for temporary files.
+    PART is clustering, encoder, gpu, decode, index, recordings, train or search; by default all are measured.
+    They take about 40 minutes on two cores, and 15 GB in the folder for temporary files. The part gpu, which
+    compares ways of using a GPU, has no figures without one.
 
     Each part is compared with an alternative, in alternation within one run: naive clustering, transformers'
     CLIP frame by frame, decoding every frame, comparing every vector, the usual pipeline of FFmpeg and
