@@ -134,7 +134,9 @@ def sync(
     """
     options = options or SyncOptions()
     places = [Path(root) for root in roots]
-    files, unreadable = _look(places)
+    files, unreadable = _look(places, options.should_stop)
+    if options.should_stop():
+        return
     if index.model is None and not files:  # don't bind a new index to a model for nothing
         yield from unreadable
         return
@@ -179,8 +181,13 @@ def sync(
         options.on_finish(finished)
 
 
-def _look(places: Iterable[Path]) -> tuple[list[FileStamp], list[FileResult]]:
-    """Return the stamps of the files, and a failure for each name that isn't a file or can't be looked at."""
+def _look(
+    places: Iterable[Path], should_stop: Callable[[], bool]
+) -> tuple[list[FileStamp], list[FileResult]]:
+    """Return the stamps of the files, and a failure for each name that isn't a file or can't be looked at.
+
+    What it returns isn't complete if it was stopped.
+    """
     files: dict[str, FileStamp] = {}
     unreadable: list[FileResult] = []
 
@@ -191,6 +198,8 @@ def _look(places: Iterable[Path]) -> tuple[list[FileStamp], list[FileResult]]:
         fail(Path(error.filename), f"can't be listed ({error.strerror})")
 
     for path in find_videos(places, on_error=on_error):
+        if should_stop():
+            break
         try:
             file, mode = FileStamp.of(path), os.stat(path).st_mode
         except OSError as error:
