@@ -109,6 +109,8 @@ def listen(
         for at in range(0, len(tasks), _TOGETHER):
             some = tasks[at : at + _TOGETHER]
             for task, reading in [(task, pool.submit(_read, task)) for task in some]:
+                if should_stop():
+                    raise _StoppedError
                 on_step(done, len(tasks))
                 gathered.append((task.info, work.transcript(task, *work.result(reading))))
                 done += 1
@@ -175,10 +177,10 @@ class _Work:
     should_stop: Callable[[], bool]
 
     def result(self, future: Future[_T]) -> _T:
-        while not self.should_stop():
-            if wait([future], _TICK_SECONDS).done:
-                return future.result()
-        raise _StoppedError
+        while not wait([future], _TICK_SECONDS).done:
+            if self.should_stop():
+                raise _StoppedError
+        return future.result()
 
     def transcript(self, task: _Task, tracks: Sequence[Track], problems: list[str]) -> Transcript:
         """Complete what was read."""
