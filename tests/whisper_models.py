@@ -15,7 +15,7 @@ from tokenizers.models import WordLevel
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 RATE = 16_000
-WORDS = tuple("a dog runs along the beach and catches every red ball again".split())
+WORDS = ("a", "dog", "runs", "along", "the", "beach", "and", "catches", "every", "red", "ball", "again")
 HEARD = "every"
 """What the model with seed 0 hears."""
 _SPECIAL = ("endoftext", "startoftranscript", "translate", "transcribe", "startoflm", "startofprev")
@@ -81,9 +81,13 @@ def speech(seconds: float, *, seed: int = 0) -> NDArray[np.float32]:
         pitch = np.linspace(rng.uniform(110, 140), rng.uniform(95, 130), size)
         phase = np.cumsum(pitch) / RATE
         pulses = np.diff(np.floor(phase), prepend=0.0) + rng.normal(scale=0.02, size=size)
-        for formant, width in zip(rng.uniform((300, 900, 2300), (800, 2200, 3000)), (80, 100, 140), strict=True):
+        for formant, width in zip(
+            rng.uniform((300, 900, 2300), (800, 2200, 3000)), (80, 100, 140), strict=True
+        ):
             radius = np.exp(-np.pi * width / RATE)
-            pulses = lfilter([1 - radius], [1, -2 * radius * np.cos(2 * np.pi * formant / RATE), radius**2], pulses)
+            pulses = lfilter(
+                [1 - radius], [1, -2 * radius * np.cos(2 * np.pi * formant / RATE), radius**2], pulses
+            )
         pieces += [pulses * np.hanning(size), np.zeros(int(RATE * rng.uniform(0.02, 0.08)))]
     sound = np.concatenate(pieces)[: int(seconds * RATE)]
     return (0.5 * sound / np.abs(sound).max()).astype(np.float32)

@@ -182,7 +182,9 @@ def test_what_fails_inside_a_zip_is_named(
         car.write_bytes(b"no video any more")
         with page.expect_download() as begun:
             page.get_by_role("button", name="Clips").click()
-        expect(page.locator("#selection-text")).to_contain_text(re.compile(r"Saved .*\.zip without car.mp4: .+"))
+        expect(page.locator("#selection-text")).to_contain_text(
+            re.compile(r"Saved .*\.zip without car.mp4: .+")
+        )
         with zipfile.ZipFile(begun.value.path()) as clips:
             assert sum(name.endswith(".mp4") for name in clips.namelist()) >= 3
             assert clips.comment == clips.read("failed.txt")

@@ -1,4 +1,4 @@
-"""PE-Core at its published sizes, with random weights: narrow precisions keep the embeddings, reduced or not."""
+"""PE-Core at its published sizes, with random weights: narrow precisions keep embeddings, reduced or not."""
 
 from __future__ import annotations
 
