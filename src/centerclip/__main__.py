@@ -1,8 +1,6 @@
 """`python -m centerclip`, the same as `centerclip`."""
 
-import sys
-
-from centerclip.cli import main
+from centerclip.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,6 +134,61 @@ def test_what_could_not_be_exported_is_named_and_a_run_can_be_stopped(visit: Ope
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#selection-text")).to_contain_text("Stopped")
     expect(page.get_by_role("button", name="Clips")).to_be_enabled()
+
+
+def test_a_moment_set_in_the_player_can_be_selected(visit: Open, outside: str, tmp_path: Path) -> None:
+    page = enter(visit, outside)
+    search(page, ROCKET_QUERY)
+    page.locator(".open").first.click()
+    playing_at(page)
+    select = page.get_by_role("button", name="Select", exact=True)
+    page.keyboard.press("x")
+    expect(select).to_have_attribute("aria-pressed", "true")
+    assert cards(page).first.locator("> .choose input").is_checked()  # the card's own moment
+    page.keyboard.press("k")
+    for at, key in ((2, "i"), (4, "o")):
+        page.evaluate("at => (video.currentTime = at)", at)
+        page.wait_for_function(THERE, arg=at)
+        page.keyboard.press(key)
+    expect(select).to_have_attribute("aria-pressed", "false")  # another moment now
+    select.click()
+    expect(page.locator("#player-note")).to_have_text("2 moments selected")
+    page.keyboard.press("Escape")
+    expect(page.locator("#selection-text")).to_have_text("2 moments selected")
+    with page.expect_download() as begun:
+        page.get_by_role("button", name="CSV").click()
+    rows = Path(begun.value.path()).read_text(encoding="utf-8").splitlines()
+    assert any("00:00:02" in row and "00:00:04" in row for row in rows[1:]), rows
+    page.locator(".open").first.click()
+    playing_at(page)
+    page.keyboard.press("x")
+    assert not cards(page).first.locator("> .choose input").is_checked()
+
+
+def test_what_fails_inside_a_zip_is_named(
+    visit: Open, encoder: VideoEncoder, library: Path, tmp_path: Path
+) -> None:
+    folder, index = tmp_path / "videos", VideoIndex(tmp_path / "index")
+    shutil.copytree(library, folder)
+    fill(encoder, index, folder)
+    with serving(index, encoder, cache_folder=tmp_path / "cache", folders=(folder,)) as address:
+        opened = visit(address)
+        opened.expected = "410"  # a picture of the damaged file
+        page = opened.page
+        for at in range(5):
+            page.locator(".open").nth(at).focus()
+            page.keyboard.press("x")
+        car = folder / "town" / "car.mp4"
+        car.write_bytes(b"no video any more")
+        with page.expect_download() as begun:
+            page.get_by_role("button", name="Clips").click()
+        expect(page.locator("#selection-text")).to_contain_text(
+            re.compile(r"Saved .*\.zip without car.mp4: .+")
+        )
+        with zipfile.ZipFile(begun.value.path()) as clips:
+            assert sum(name.endswith(".mp4") for name in clips.namelist()) >= 3
+            assert clips.comment == clips.read("failed.txt")
+        page.goto("about:blank")
 
 
 def test_boxes_are_always_there_on_a_phone(visit: Open, outside: str) -> None:

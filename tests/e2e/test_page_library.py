@@ -51,6 +51,25 @@ def test_progress_and_outcome_of_indexing_stay_in_view(
         page.goto("about:blank")
 
 
+def test_what_was_forgotten_leaves_the_results(
+    visit: Open, encoder: VideoEncoder, library: Path, tmp_path: Path
+) -> None:
+    folder, index = tmp_path / "videos", VideoIndex(tmp_path / "index")
+    shutil.copytree(library, folder)
+    fill(encoder, index, folder)
+    with serving(index, encoder, cache_folder=tmp_path / "cache", folders=(folder,)) as address:
+        page = visit(address).page
+        search(page, CAR_QUERY)
+        expect(page.locator("#results .name").first).to_have_text("car.mp4")
+        (folder / "town" / "car.mp4").unlink()
+        page.get_by_role("button", name="Library").click()
+        page.get_by_role("button", name="Forget missing files").click()
+        expect(page.locator("#job-text")).to_contain_text("1 file forgotten")
+        expect(page.locator("#results .name").filter(has_text="car.mp4")).to_have_count(0)
+        assert cards(page).count() > 0
+        page.goto("about:blank")
+
+
 def test_the_empty_page_names_the_index_that_is_served(
     visit: Open, encoder: VideoEncoder, tmp_path: Path
 ) -> None:

@@ -199,7 +199,11 @@ def test_every_control_of_the_player_is_in_view(visit: Open, address: str, size:
     for name in (
         "close",
         "copy-link",
+        "copy-path",
+        "copy-times",
+        "download",
         "like",
+        "select",
         "play",
         "mute",
         "full",
@@ -214,6 +218,10 @@ def test_every_control_of_the_player_is_in_view(visit: Open, address: str, size:
         assert min(box["x"], box["y"]) >= 0, name
         assert box["x"] + box["width"] <= size["width"] + 1, name
         assert box["y"] + box["height"] <= size["height"] + 1, name
+    for button in page.locator(".player-head button, .player-foot button").all():
+        if (box := button.bounding_box()) is not None:
+            assert box["height"] <= 48, button.inner_text()  # its words are on one line
+            assert button.inner_text() or button.locator("svg").count()
     picture = page.locator("#screen").bounding_box()
     assert picture is not None
     assert picture["height"] >= 100

@@ -47,7 +47,9 @@ def test_hits_are_limited_by_number_and_condition(
     assert [Path(row[0]).name for row in where.rows] == ["long one.mp4"]
     nothing = run(*args, "--where", "duration_seconds > 999")
     assert (nothing.code, nothing.out) == (0, "")
-    assert "no results match" in nothing.err
+    assert "no results match --where 'duration_seconds > 999'. Try" in nothing.err
+    early = run(*args, "--before", "1971-01-01")
+    assert "no results match --before 1971-01-01. Try" in early.err
 
 
 def test_queries_can_subtract_and_name_files(run: Run, indexed: Path, footage: Path) -> None:

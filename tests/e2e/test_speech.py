@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,11 +16,14 @@ from command_line import Run, in_terminal, without_escapes
 from serving import Served, running, tiny_encoder
 from subtitled import srt, vtt
 from videos import make_video
+from whisper_models import HEARD, make_spoken, make_whisper, speech
 
 from centerclip.client import Client
 from centerclip.index import VideoIndex
 from centerclip.indexing import sync
+from centerclip.records import Track
 from centerclip.serve import ServerSettings, create_app
+from centerclip.speech import Recognizer
 from centerclip.subtitles import parse_subtitles
 
 
@@ -76,6 +82,46 @@ def test_the_command_reads_and_finds_what_is_said(
     script = "import sys; from centerclip.cli import main; sys.exit(main(sys.argv[1:]))"
     shown = without_escapes(in_terminal(script, "search", "spoken:engaged", "--index", tmp_path / "i"))
     assert "0:01.0 “We are engaged”" in shown
+
+
+def test_what_a_speech_model_hears_is_found_and_a_stopped_run_continues(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whisper, place = make_whisper(tmp_path / "whisper"), tmp_path / "i"
+    (videos := tmp_path / "videos").mkdir()
+    for seed, name in ((0, "one.mp4"), (2, "two.mp4")):
+        make_spoken(videos / name, speech(3.0, seed=seed))
+    make_video(videos / "silent.mp4", frames=20)
+    assert "Read what is said" not in run("index", videos, "--index", place, "--model", "nano").err
+
+    listen, heard = Recognizer.listen, []
+
+    def listen_and_stop(self: Recognizer, path: Path, **options: Any) -> Track | None:
+        track = listen(self, path, **options)
+        if path.name != "silent.mp4":
+            os.kill(os.getpid(), signal.SIGINT)
+        return track
+
+    def listen_and_note(self: Recognizer, path: Path, **options: Any) -> Track | None:
+        heard.append(path.name)
+        return listen(self, path, **options)
+
+    monkeypatch.setattr(Recognizer, "listen", listen_and_stop)
+    stopped = run("index", videos, "--index", place, "--speech", whisper)
+    assert stopped.code == 130, stopped.err
+    monkeypatch.setattr(Recognizer, "listen", listen_and_note)
+    resumed = run("index", videos, "--index", place, "--speech", whisper)
+    assert resumed.code == 0, resumed.err
+    rows = [Path(row[1]).name for done in (stopped, resumed) for row in done.rows if row[0] == "heard"]
+    assert sorted(rows) == ["one.mp4", "two.mp4"]
+    assert "one.mp4" not in heard or "one.mp4" not in stopped.out  # nothing is heard twice
+
+    again = run("index", videos, "--index", place, "--speech", whisper)
+    assert "heard" not in {row[0] for row in again.rows}
+    found = run("search", f"spoken:{HEARD}", "--index", place, "--json").records
+    assert {Path(hit["path"]).name for hit in found} == {"one.mp4", "two.mp4"}
+    assert found[0]["said"][0]["source"] == "model whisper"
+    assert 0 <= found[0]["said"][0]["start"] < 3
 
 
 def test_speech_needs_a_model_before_any_work(run: Run, library: Path, tmp_path: Path) -> None:

@@ -4,6 +4,6 @@ Commands import what they need when they run, so that help and errors are fast. 
 `loading`, `indexing`, `output`, `progress`, `stopping` and `formats`.
 """
 
-from centerclip.cli.app import main
+from centerclip.cli.app import main, program
 
-__all__ = ["main"]
+__all__ = ["main", "program"]

@@ -14,8 +14,9 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -39,7 +40,7 @@ from centerclip.cli.serve import serve
 from centerclip.cli.train import train
 from centerclip.errors import CenterCLIPError
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "program"]
 
 _QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
@@ -47,6 +48,10 @@ _QUIET = {
     "HF_HUB_VERBOSITY": "error",
 }
 """Turns off libraries' messages, unless the user has set these variables."""
+
+
+_SIGNALED = 128
+"""Larger exit codes mean that a signal ended the program."""
 
 
 class _Warnings(logging.Handler):
@@ -121,6 +126,21 @@ for _name in (
     "toy_world",
 ):  # by name, as the product doesn't import the lab
     app.command()(getattr(import_module(f"centerclip.lab.commands.{_name}"), _name))
+
+
+def program() -> NoReturn:
+    """Run the command line of the process, and end it.
+
+    After Ctrl-C, threads aren't waited for: one may compute for many seconds, and nothing needs its result.
+    """
+    code = main()
+    if code > _SIGNALED:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -166,11 +166,11 @@ class Outlets:
         self.failed += failed
         if edits is None:
             return
-        for kind, path in self.lists.items():
-            if path is not None:
-                write_atomically(path, edits.written(kind).encode("utf-8", "surrogateescape"))
-                note(f"Listed {count(len(edits.entries), 'moment')} in {short_path(path)}.")
-        for remark in edits.notes:
+        kinds = {kind: path for kind, path in self.lists.items() if path is not None}
+        for kind, path in kinds.items():
+            write_atomically(path, edits.written(kind).encode("utf-8", "surrogateescape"))
+            note(f"Listed {count(len(edits.entries), 'moment')} in {short_path(path)}.")
+        for remark in edits.notes(kinds):
             note(f"{remark[0].upper()}{remark[1:]}.", style="yellow")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -191,7 +192,7 @@ def search(
     else:
         write_tabs(*map(_fields, hits))
     if not hits:
-        note(_why_nothing(len(store), " ".join(filter(None, (where, after, before)))))
+        note(_why_nothing(len(store), _conditions(where, after, before)))
     if missing:
         note(
             f"{count(len(missing), 'file')} of these {'is' if len(missing) == 1 else 'are'} missing: moved, "
@@ -271,9 +272,14 @@ def _bar(strength: float) -> str:
     return "█" * whole + " ▏▎▍▌▋▊▉"[eighths].strip()
 
 
-def _why_nothing(windows: int, where: str | None) -> str:
+def _conditions(where: str | None, after: str | None, before: str | None) -> str:
+    given = {"--where": where, "--after": after, "--before": before}
+    return " ".join(f"{name} {shlex.quote(value)}" for name, value in given.items() if value)
+
+
+def _why_nothing(windows: int, conditions: str) -> str:
     if not windows:
         return "Nothing found: the index is empty. Add videos: centerclip index PATH"
-    if where:
-        return f"Nothing found: no results match {where!r}. Try a wider condition."
+    if conditions:
+        return f"Nothing found: no results match {conditions}. Try a wider condition."
     return "Nothing found."

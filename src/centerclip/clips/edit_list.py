@@ -101,9 +101,8 @@ class EditList:
         """An entry's length in frames of the list."""
         return max(1, round(entry.frames * self.rate / entry.media.rate))
 
-    @property
-    def notes(self) -> list[str]:
-        """What the reader has to know: where the list can't be exact."""
+    def notes(self, kinds: Iterable[str]) -> list[str]:
+        """What the reader has to know: where the list, written as these `EDIT_LISTS`, can't be exact."""
         notes = []
         uneven = list(dict.fromkeys(entry.name for entry in self.entries if not entry.media.constant))
         if uneven:
@@ -112,7 +111,7 @@ class EditList:
                 f"{whose} a variable frame rate: cuts in the list may be off by a few frames, unlike clips"
             )
         others = {entry.media.rate for entry in self.entries} - {self.rate}
-        if others:
+        if others and set(kinds) - {"csv"}:  # a table has each moment at its own rate
             rates = ", ".join(f"{float(rate):.6g}" for rate in sorted(others))
             notes.append(
                 f"the files have several frame rates: the list has {float(self.rate):.6g} per second, and "

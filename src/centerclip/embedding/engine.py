@@ -34,7 +34,7 @@ _BATCH_FRAMES = {"cpu": 24, "cuda": 384}
 """Frames per batch: two windows of 12 fit into the caches of a CPU core; a GPU gets 32."""
 _PICTURES = 6
 """Maximum number of pictures per window; more segments share them."""
-_TICK_SECONDS = 0.5
+_TICK_SECONDS = 0.2
 
 
 def embed(

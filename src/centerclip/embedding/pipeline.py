@@ -8,6 +8,7 @@ how to encode a batch.
 from __future__ import annotations
 
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -131,8 +132,10 @@ class Pipeline(Generic[_E]):
     def steps(self) -> Generator[Step[_E], None, None]:
         """Yield results as they are finished, in no order.
 
-        Closing the iterator ends the threads after the windows they are working on.
+        Closing the iterator drops what isn't encoded yet. It waits for decoding threads, and leaves encoding
+        threads alone, which end after the batch they are working on: one may take many seconds on a CPU.
         """
+        patient = True
         try:
             while True:
                 self._start_reading()
@@ -140,11 +143,15 @@ class Pipeline(Generic[_E]):
                 if not (self._reading or self._encoding):
                     return
                 yield self._wait()
+        except GeneratorExit:
+            patient = False
+            raise
         finally:
-            for pool in (self._decoders, self._encoders):
-                pool.shutdown(cancel_futures=True)
-            for stream in [*self._reading.values(), *self._unread]:
-                stream.close()
+            if not sys.is_finalizing():  # the program has waited for its threads then, and modules are gone
+                self._decoders.shutdown(cancel_futures=True)
+                self._encoders.shutdown(wait=patient, cancel_futures=True)
+                for stream in [*self._reading.values(), *self._unread]:
+                    stream.close()
 
     def _start_reading(self) -> None:
         """Let idle decoders read, as long as there is room for their windows."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
+from typing import TypeVar
 
 from centerclip.cores import available_cores
 from centerclip.errors import VideoError
@@ -34,6 +35,10 @@ _LOOKED_AT = 1000
 """Files that are compared with the index together."""
 _BATCH_CUES = 20_000
 _BATCH_SECONDS = 15.0
+_TICK_SECONDS = 0.2
+"""How soon a request to stop is noticed."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +106,24 @@ def listen(
         begun = time.monotonic()
 
     done = 0
-    read = partial(_read, locate)
-    with ThreadPoolExecutor(available_cores(), thread_name_prefix="centerclip-read") as pool:
+    pool = ThreadPoolExecutor(available_cores(), thread_name_prefix="centerclip-read")
+    work = _Work(index, pool, recognizer, should_stop, locate)
+    try:
         for at in range(0, len(tasks), _TOGETHER):
             some = tasks[at : at + _TOGETHER]
-            for task, (tracks, problems) in zip(some, pool.map(read, some), strict=True):
+            for task, reading in [(task, pool.submit(_read, locate, task)) for task in some]:
                 if should_stop():
-                    break
+                    raise _StoppedError
                 on_step(done, len(tasks))
-                made = _transcript(index, task, tracks, problems, recognizer, should_stop, locate)
-                if made is None:
-                    break
-                gathered.append((task.info, made))
+                gathered.append((task.info, work.transcript(task, *work.result(reading))))
                 done += 1
                 cues = sum(len(track.cues) for _, one in gathered for track in one.tracks)
                 if cues >= _BATCH_CUES or time.monotonic() - begun >= _BATCH_SECONDS:
                     yield from write()
-            if should_stop():
-                break
+    except _StoppedError:
+        pass
+    finally:
+        pool.shutdown(wait=not should_stop(), cancel_futures=True)
     yield from write()
     on_step(done, len(tasks))
 
@@ -172,32 +177,46 @@ def _read(locate: Callable[[Path], Path], task: _Task) -> tuple[list[Track], lis
     return read_subtitles(replace(task.info, path=locate(task.info.path)), task.sidecars)
 
 
-def _transcript(
-    index: VideoIndex,
-    task: _Task,
-    tracks: Sequence[Track],
-    problems: list[str],
-    recognizer: Recognizer | None,
-    should_stop: Callable[[], bool],
-    locate: Callable[[Path], Path],
-) -> Transcript | None:
-    """Complete what was read; None if stopped meanwhile."""
-    if tracks:
-        return Transcript(tuple(tracks), tuple(problems), task.stamp)
-    if recognizer is None:
-        if task.keeps_model and task.before is not None:
-            heard = _stored_tracks(index, task.info)
-            return Transcript(heard, tuple(problems), task.stamp, task.before.model)
-        return Transcript((), tuple(problems), task.stamp)
-    try:
-        track = recognizer.listen(locate(task.info.path), should_stop=should_stop)
-    except VideoError as error:
-        problems.append(f"its speech: {str(error).removeprefix(f'{task.info.path}: ')}")
-        return Transcript((), tuple(problems), task.stamp, recognizer.name)
-    if track is None:
-        return None
-    inside = within(track, task.info.duration_seconds)
-    return Transcript((inside,) if inside.cues else (), tuple(problems), task.stamp, recognizer.name)
+class _StoppedError(Exception):
+    """The run is asked to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Waits for threads, but never longer than until the run is asked to stop."""
+
+    index: VideoIndex
+    pool: ThreadPoolExecutor
+    recognizer: Recognizer | None
+    should_stop: Callable[[], bool]
+    locate: Callable[[Path], Path]
+
+    def result(self, future: Future[_T]) -> _T:
+        while not wait([future], _TICK_SECONDS).done:
+            if self.should_stop():
+                raise _StoppedError
+        return future.result()
+
+    def transcript(self, task: _Task, tracks: Sequence[Track], problems: list[str]) -> Transcript:
+        """Complete what was read."""
+        recognizer = self.recognizer
+        if tracks:
+            return Transcript(tuple(tracks), tuple(problems), task.stamp)
+        if recognizer is None:
+            if task.keeps_model and task.before is not None:
+                heard = _stored_tracks(self.index, task.info)
+                return Transcript(heard, tuple(problems), task.stamp, task.before.model)
+            return Transcript((), tuple(problems), task.stamp)
+        listen = partial(recognizer.listen, self.locate(task.info.path), should_stop=self.should_stop)
+        try:
+            track = self.result(self.pool.submit(listen))
+        except VideoError as error:
+            problems.append(f"its speech: {str(error).removeprefix(f'{task.info.path}: ')}")
+            return Transcript((), tuple(problems), task.stamp, recognizer.name)
+        if track is None:
+            raise _StoppedError
+        inside = within(track, task.info.duration_seconds)
+        return Transcript((inside,) if inside.cues else (), tuple(problems), task.stamp, recognizer.name)
 
 
 def _stored_tracks(index: VideoIndex, info: VideoInfo) -> tuple[Track, ...]:

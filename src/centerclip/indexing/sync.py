@@ -144,7 +144,9 @@ def sync(
     """
     options = options or SyncOptions()
     places = [parse_place(root) for root in roots]
-    files, unreadable = _look(places, index)
+    files, unreadable = _look(places, index, options.should_stop)
+    if options.should_stop():
+        return
     if index.model is None and not files:  # don't bind a new index to a model for nothing
         yield from unreadable
         return
@@ -194,8 +196,13 @@ def sync(
         options.on_finish(finished)
 
 
-def _look(places: Iterable[Path], index: VideoIndex) -> tuple[list[FileStamp], list[FileResult]]:
-    """Return the stamps of the files, and a failure for each name that isn't a file or can't be looked at."""
+def _look(
+    places: Iterable[Path], index: VideoIndex, should_stop: Callable[[], bool]
+) -> tuple[list[FileStamp], list[FileResult]]:
+    """Return the stamps of the files, and a failure for each name that isn't a file or can't be looked at.
+
+    What it returns isn't complete if it was stopped.
+    """
     files: dict[str, FileStamp] = {}
     unreadable: list[FileResult] = []
 
@@ -209,6 +216,8 @@ def _look(places: Iterable[Path], index: VideoIndex) -> tuple[list[FileStamp], l
         return bool(index.below([address]))
 
     for path in find_videos(places, on_error=on_error, is_known=is_known):
+        if should_stop():
+            break
         try:
             file, mode = FileStamp.of(path), path.stat().st_mode
         except OSError as error:

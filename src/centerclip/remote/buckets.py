@@ -51,7 +51,7 @@ class Buckets:
     def read(self, address: Address, status: Status, start: int, length: int) -> bytes:
         import obstore
 
-        options: dict[str, Any] = {"range": (start, start + length)}
+        options: obstore.GetOptions = {"range": (start, start + length)}
         if status.tag:
             options["if_match"] = f'"{status.tag}"'
         with _errors(address):

@@ -7,7 +7,9 @@ aren't English.
 
 Own code rather than a library: on a few words, detectors doubt one in sixty English captions and nearly every
 name. With a threshold that avoids most of this, one of them finds 85 of 160 short queries in 16 languages,
-where this finds 144, and loading it takes half a second.
+where this finds 144, and loading it takes half a second. Of the tests' 37 foreign and 47 English queries,
+py3langid (4.5 MB) finds 26 and doubts 5 at 50 %, and 12 and 1 at 90 %; lingua (96 MB, 1 GB of memory, 9 s)
+finds 24 and doubts 12 at 30 %, and 10 and 3 at 95 %.
 """
 
 from __future__ import annotations

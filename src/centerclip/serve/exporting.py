@@ -28,6 +28,9 @@ from centerclip.serve.services import Services
 __all__ = ["Found", "archive", "find_moments", "join_reel"]
 
 _PIECE = 1 << 20
+_SAID = 20
+"""Maximum number of files that an archive's comment names."""
+_LONGEST_COMMENT = 65535
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
@@ -59,7 +62,9 @@ def find_moments(services: Services, wanted: ExportRequest) -> tuple[list[Found]
 
 
 async def archive(services: Services, found: Sequence[Found], gone: Sequence[Failed]) -> AsyncIterator[bytes]:
-    """Yield a zip archive with a clip per moment, while they are cut; `failed.txt` lists what is missing.
+    """Yield a zip archive with a clip per moment, while they are cut.
+
+    `failed.txt` lists what is missing. So does the archive's comment, which the page shows.
 
     Raises:
         VideoError: no moment can be cut; nothing was yielded.
@@ -93,8 +98,9 @@ async def archive(services: Services, found: Sequence[Found], gone: Sequence[Fai
         if not made:
             raise VideoError(f"none of these moments can be cut: {lost[0].reason}")
         if lost:
-            said = (f"{one.path.name}: {services.library.hide_folders(one.reason)}\n" for one in lost)
+            said = [f"{one.path.name}: {services.library.hide_folders(one.reason)}\n" for one in lost]
             zipped.writestr("failed.txt", "".join(said).encode("utf-8", "replace"))
+            zipped.comment = "".join(said[:_SAID]).encode("utf-8", "replace")[:_LONGEST_COMMENT]
     yield sink.take()
 
 

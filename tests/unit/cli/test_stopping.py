@@ -44,3 +44,20 @@ with StopRequest("stopping"):
         assert process.stderr.readline() == "stopping\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130
+
+
+def test_a_stopped_program_does_not_wait_for_threads_but_cleans_up() -> None:
+    script = """
+import atexit, threading, time
+from centerclip.cli import app
+atexit.register(print, "cleaned up")
+def stopped():
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    print("stopped")
+    return 130
+app.main = stopped
+app.program()
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "stopped\ncleaned up\n", "")

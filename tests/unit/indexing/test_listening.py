@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -250,8 +251,29 @@ def test_a_stopped_run_keeps_what_was_read_and_the_next_goes_on(
     options: dict[str, Any] = {"recognizer": ear, "should_stop": lambda: len(done) > 1}
     options["on_listen"] = lambda count, total: done.append(count)
     monkeypatch.setattr(listening, "_TOGETHER", 1)
-    assert [result.path.name for result in run(index, folder, encoder, **options)] == ["a.mp4", "b.mkv"]
-    assert [result.path.name for result in run(index, folder, encoder, recognizer=ear)] == ["c.mp4"]
+    before = [result.path.name for result in run(index, folder, encoder, **options)]
+    after = [result.path.name for result in run(index, folder, encoder, recognizer=ear)]
+    assert before + after == ["a.mp4", "b.mkv", "c.mp4"]
+    assert before[:1] == ["a.mp4"]
+    assert after[-1:] == ["c.mp4"]
+
+
+def test_a_stopped_run_does_not_wait_for_the_speech_model(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex
+) -> None:
+    begun, go_on, heard = Event(), Event(), Event()
+
+    class SlowEar(Ear):
+        def listen(self, path: Path, *, should_stop: Any) -> Track | None:
+            begun.set()
+            go_on.wait(20)
+            heard.set()
+            return super().listen(path, should_stop=should_stop)
+
+    results = run(index, folder, encoder, recognizer=SlowEar(), should_stop=begun.is_set)
+    assert [result.path.name for result in results] == ["a.mp4", "b.mkv"]  # what was read is kept
+    assert not heard.is_set()
+    go_on.set()
 
 
 def test_copies_keep_their_own_words(encoder: VideoEncoder, folder: Path, index: VideoIndex) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -324,11 +325,23 @@ def test_a_stopped_run_reports_everything_it_wrote(
     options = SyncOptions(
         on_progress=lambda progress: finished.append(progress.files),
         on_finish=lambda finished: pytest.fail("a stopped run has not finished"),
-        should_stop=lambda: finished[-1] >= 2,
+        should_stop=lambda: finished[-1:] >= [2],
     )
     reported = [result.path for result in sync(index, [folder], encoder, options)]
     assert 2 <= len(reported) < COUNT + 1
     assert set(reported) == {video.info.path for video in index.videos()}
+
+
+def test_a_run_can_be_stopped_while_it_walks_the_folders(
+    encoder: VideoEncoder, folder: Path, index: VideoIndex
+) -> None:
+    list(sync(index, [folder], encoder))
+    before = sorted(index.videos(), key=lambda video: video.info.path)
+    (folder / "later.mp4").write_bytes(b"not looked at")
+    looks = itertools.count()
+    options = SyncOptions(prune=True, should_stop=lambda: next(looks) >= 2)
+    assert list(sync(index, [folder], encoder, options)) == []
+    assert sorted(index.videos(), key=lambda video: video.info.path) == before  # nothing counts as deleted
 
 
 def test_an_interrupted_run_writes_what_is_encoded(

@@ -270,7 +270,10 @@ sample.setUp({
 await start();
 scrollTo({ top: address.scrolled(), behavior: "instant" });
 if (view.moment) await showMoment();
-await jobs.setUp(async () => {
+await jobs.setUp(async ({ states }) => {
   await loadLibrary();
-  if (!isSearching()) await show(); // don't replace results that the visitor is reading
+  if (isSearching() && !states.removed) return; // don't replace results that the visitor is reading
+  const top = scrollY;
+  await show();
+  scrollTo({ top, behavior: "instant" });
 });

@@ -4,6 +4,9 @@ import * as api from "./api.js";
 import { make } from "./format.js";
 
 const MEGABYTE = 1e6;
+const ZIP_END = 0x06054b50; // begins the last record of an archive, with its comment
+const ZIP_END_SIZE = 22;
+const ZIP_LONGEST_COMMENT = 65535;
 
 // Cuts a moment and saves the clip. Throws a Trouble if that fails.
 export async function saveClip({ video_id, start, end }) {
@@ -13,7 +16,7 @@ export async function saveClip({ video_id, start, end }) {
 }
 
 // Saves several moments as one file of a format. `progress` is called with each further megabyte that has arrived.
-// Returns the file's name, and what is not in it, as { name, reason }.
+// Returns the file's name, and what isn't in it and why, in words.
 export async function saveMoments(wanted, { signal, progress }) {
   const response = await api.exportMoments(wanted, signal);
   const parts = [];
@@ -29,10 +32,22 @@ export async function saveMoments(wanted, { signal, progress }) {
     if (Math.floor(size / MEGABYTE) > before) progress(Math.floor(size / MEGABYTE));
   }
   const name = nameIn(response.headers.get("Content-Disposition") ?? "");
-  const url = URL.createObjectURL(new Blob(parts, { type: response.headers.get("Content-Type") }));
+  const file = new Blob(parts, { type: response.headers.get("Content-Type") });
+  const url = URL.createObjectURL(file);
   save(url, name);
   setTimeout(URL.revokeObjectURL, 60_000, url); // once the browser has taken it
-  return { name, failed: JSON.parse(decodeURIComponent(response.headers.get("Centerclip-Failed") ?? "[]")) };
+  const early = JSON.parse(decodeURIComponent(response.headers.get("Centerclip-Failed") ?? "[]"));
+  const failed = early.map((lost) => `${lost.name}: ${lost.reason}`);
+  return { name, failed: wanted.format === "zip" ? await lostFrom(file) : failed };
+}
+
+// What the comment of an archive says that it lacks: its headers were sent before the clips were cut.
+async function lostFrom(archive) {
+  const tail = new DataView(await archive.slice(-ZIP_END_SIZE - ZIP_LONGEST_COMMENT).arrayBuffer());
+  let at = tail.byteLength - ZIP_END_SIZE;
+  while (at >= 0 && tail.getUint32(at, true) !== ZIP_END) at -= 1;
+  if (at < 0) throw new api.Trouble("The archive isn't complete. Try again.");
+  return new TextDecoder().decode(tail.buffer.slice(at + ZIP_END_SIZE)).split("\n").filter(Boolean);
 }
 
 function save(address, download = "") {

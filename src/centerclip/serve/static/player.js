@@ -2,9 +2,10 @@
 
 import * as api from "./api.js";
 import { saveClip } from "./downloads.js";
-import { byId, clock, exact, make, nameOf, span, timestamp } from "./format.js";
+import { byId, clock, exact, make, nameOf, plural, span, timestamp } from "./format.js";
 import * as playback from "./playback.js";
 import { copy } from "./sharing.js";
+import * as selection from "./selection.js";
 import * as shuttle from "./shuttle.js";
 import { drawTimeline, markCurrent } from "./timeline.js";
 import * as words from "./words.js";
@@ -34,6 +35,7 @@ export function setUp(actions) {
   addEventListener("keydown", (event) => dialog.open && keys(event));
   byId("like").addEventListener("click", () => act.like({ ...hit, window_start: hit.start }));
   byId("download").addEventListener("click", download);
+  byId("select").addEventListener("click", select);
   offer("copy-link", () => location.href, "Link copied");
   offer("copy-path", () => nameOf(hit), "Path copied, as it is in the library");
   offer("copy-times", () => `${timestamp(hit.start)} – ${timestamp(hit.end)}`, "Start and end copied");
@@ -209,6 +211,7 @@ function keys(event) {
     p: () => jump(previous()),
     c: words.toggle,
     d: () => byId("download").click(),
+    x: select,
     r: () => byId("loop").click(),
     m: () => byId("mute").click(),
     f: () => byId("full").click(),
@@ -221,6 +224,15 @@ function keys(event) {
 function offer(id, text, done) {
   byId(id).addEventListener("click", async () => note((await copy(text())) ? done : "This browser doesn't let pages copy", { brief: true }));
 }
+
+// Adds the moment as it is set now to the selection, or takes it out.
+function select() {
+  const count = selection.toggle(hit);
+  showSelected();
+  note(`${plural(count, "moment")} selected`, { brief: true });
+}
+
+const showSelected = () => byId("select").setAttribute("aria-pressed", String(selection.has(hit)));
 
 // Saves the moment as it is set now.
 async function download() {
@@ -249,6 +261,7 @@ function mark() {
   drawTimeline(chart, { duration: hit.duration, moments: known || at < 0 ? drawn : [], curve: known });
   markCurrent(chart, hit.start);
   words.list(hit);
+  showSelected();
   byId("player-range").textContent = `${exact(hit.start)} – ${exact(hit.end)}`;
   for (const [number, button] of [...byId("moments").children].entries()) button.setAttribute("aria-pressed", String(number === at));
 }

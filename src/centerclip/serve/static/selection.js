@@ -21,11 +21,20 @@ export function setUp({ title }) {
   byId("selection-clear").addEventListener("click", clear);
 }
 
+export const has = (hit) => chosen.has(keyOf(hit));
+
+// Selects a moment, or takes it out of the selection. Returns how many are selected.
+export function toggle(hit) {
+  choose(hit, !has(hit));
+  return chosen.size;
+}
+
 // The box on a card or a further moment that selects it.
 export function box(hit) {
   const input = make("input", {
     type: "checkbox",
-    checked: chosen.has(keyOf(hit)),
+    checked: has(hit),
+    value: keyOf(hit),
     title: "Select (x)",
     set: { "aria-label": `Select ${hit.name} at ${clock(hit.start)}` },
     on: { change: () => choose(hit, input.checked) },
@@ -37,12 +46,13 @@ function choose(hit, isChosen) {
   const { video_id, start, end } = hit;
   if (isChosen) chosen.set(keyOf(hit), { video_id, start, end });
   else chosen.delete(keyOf(hit));
+  for (const input of document.querySelectorAll(".choose input")) input.checked = chosen.has(input.value);
   show();
 }
 
 function clear() {
   chosen.clear();
-  for (const input of document.querySelectorAll(".choose input:checked")) input.checked = false;
+  for (const input of document.querySelectorAll(".choose input")) input.checked = false;
   show();
 }
 
@@ -66,7 +76,7 @@ async function save(format, title) {
   try {
     const wanted = { format, title, moments: [...chosen.values()] };
     const { name, failed } = await saveMoments(wanted, { signal: running.signal, progress: (size) => say(`${making}… ${size} MB`) });
-    const lost = failed.map((file) => `${file.name}: ${file.reason}`).join("; ");
+    const lost = failed.join("; ");
     outcome = lost ? `Saved ${name} without ${lost}` : `Saved ${name}`;
   } catch (error) {
     outcome = error.name === "AbortError" ? "Stopped" : error.message;
