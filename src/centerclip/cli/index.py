@@ -30,6 +30,7 @@ def index(
     ctx: typer.Context,
     paths: Annotated[list[Path] | None, argument("PATH")] = None,
     index: options.IndexLocation = None,
+    storage: options.StorageOptions = None,
     model: options.IndexModel = None,
     schedule: Annotated[
         str | None, option(f"{options.STAGES} Default: the index's or the model's own.", metavar="STAGES")
@@ -133,7 +134,7 @@ def index(
 
     from centerclip.index import VideoIndex
 
-    store = VideoIndex(options.index_location(index))
+    store = VideoIndex(options.index_location(index), storage_options=options.storage_options(storage))
     failed = (video.info.path for video in store.failed())
     unheard = store.spoken.transcripts().with_problems()
     places = paths or list(dict.fromkeys(path for path in (*failed, *unheard) if os.path.exists(path)))

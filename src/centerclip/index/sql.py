@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from centerclip.errors import CenterCLIPError, IndexStoreError
+from centerclip.index.bucket import explain
 
 __all__ = [
     "Condition",
@@ -95,6 +96,8 @@ def store_errors(location: str, doing: str) -> Iterator[None]:
     except CenterCLIPError:
         raise
     except (OSError, ValueError, RuntimeError) as error:  # the three kinds lancedb raises
+        if "://" in location:
+            raise explain(location, doing, error) from error
         raise IndexStoreError(
             f"the index {location} failed while {doing}: {reason_of(error)}. "
             "Check that the location is reachable, writable and has free space; then run the command again. "
