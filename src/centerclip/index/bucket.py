@@ -35,7 +35,6 @@ _CLIENT = {
 """Options about connections, which obstore wants apart from the others."""
 _OF_THE_STORE = re.compile(r"client_|download_retry|new_table_|lance_|s3_express|object_store_")
 """Options that only lancedb knows."""
-_RETRY = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 _DEFAULTS = {"connect_timeout": "5s", "timeout": "30s"}
 
 
@@ -66,6 +65,8 @@ class Bucket:
         self.location = location
         self.name = parts.netloc
         self._is_s3 = parts.scheme == "s3"
+        self.retry = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+        """How often `objects` repeats what failed."""
         self._given = {name.lower(): value for name, value in (options or {}).items()}
 
     @cached_property
@@ -95,7 +96,7 @@ class Bucket:
                 self.location,
                 config=options | keys,
                 client_options=_DEFAULTS | client,
-                retry_config=_RETRY,
+                retry_config=self.retry,
                 **more,
             )
         except (BaseError, ValueError) as error:

@@ -110,13 +110,16 @@ class Lease:
         begun = now()
         seen: tuple[Any, float] = None, begun
         while True:
-            mark, note = self._look()
+            mark, content = self._get()
+            note = Note.read(content)
             if mark != seen[0]:
                 seen = mark, now()
             expired = now() - seen[1] >= self._seconds
-            if (not note.holder or note.holder == dead or expired) and self._change(mark, self.note):
-                self._thread.start()
-                return
+            if not note.holder or note.holder == dead or expired:
+                if self._change(mark, self.note):
+                    self._thread.start()
+                    return
+                continue  # somebody was faster; look who
             if 0 <= wait_seconds <= now() - begun:
                 raise IndexLockedError(
                     f"the index {self._bucket.location} is being written by {note}. Wait until it has "
@@ -182,7 +185,10 @@ class Lease:
                 break
             except PreconditionError:
                 found, held = self._get()
-                if Note.read(held).holder != self.note.holder and held != content:
+                if held == content:  # the answer was lost, so the put was repeated and met its own result
+                    self._mark = found
+                    break
+                if Note.read(held).holder != self.note.holder:
                     return False
                 mark = found  # this process's own change, whose answer was lost
         # Others count from when they see this change, which is later. The rest is for the write that follows.
@@ -215,10 +221,6 @@ class Lease:
             "(If-None-Match, If-Match), so two writers at once would damage the index. Use a store that "
             "supports them, such as Amazon S3, MinIO, Cloudflare R2, Google Cloud Storage or Azure"
         )
-
-    def _look(self) -> tuple[Any, Note]:
-        mark, content = self._get()
-        return mark, Note.read(content)
 
     def _put(self, content: bytes, mode: Any) -> Any:
         import obstore
