@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +39,8 @@ class Storage:
 
     def bucket(self, name: str) -> str:
         """Create a bucket named after a test, and return its name."""
-        name = re.sub(r"[^a-z0-9]+", "-", name.lower())[:60].strip("-")
+        name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        name = name if len(name) < 60 else f"{name[:50].strip('-')}-{zlib.crc32(name.encode())}"
         self.client.create_bucket(Bucket=name)
         return name
 

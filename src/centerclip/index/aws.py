@@ -7,6 +7,7 @@ The store (lancedb) finds credentials by itself, also those of profiles; the cli
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from configparser import Error, RawConfigParser
 from importlib.util import find_spec
@@ -20,11 +21,8 @@ __all__ = ["aws_settings", "credential_provider"]
 _REGIONS = "https://s3.amazonaws.com"
 """Where AWS tells anybody the region of a bucket."""
 _SECONDS = 10
-_KEYS = {
-    "aws_access_key_id": "access_key_id",
-    "aws_secret_access_key": "secret_access_key",
-    "aws_session_token": "session_token",
-}
+_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+_OF_CREDENTIALS = {"aws_access_key_id", "aws_skip_signature", "aws_web_identity_token_file"}
 _ELSEWHERE = (
     "AWS_ACCESS_KEY_ID",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -32,6 +30,33 @@ _ELSEWHERE = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
 """Variables that name credentials, which obstore reads."""
+
+CLIENT = {
+    "allow_http",
+    "allow_invalid_certificates",
+    "connect_timeout",
+    "http1_only",
+    "http2_only",
+    "pool_idle_timeout",
+    "pool_max_idle_per_host",
+    "proxy_ca_certificate",
+    "proxy_excludes",
+    "proxy_url",
+    "timeout",
+    "user_agent",
+}
+"""Options about connections, which obstore wants apart from the others."""
+OF_THE_STORE = re.compile(r"client_|download_retry|new_table_|lance_|s3_express|object_store_")
+"""Options that only lancedb knows."""
+_ALIASES = {"endpoint_url": "endpoint", "endpoint_url_s3": "endpoint", "token": "session_token"}
+
+
+def aws_name(name: str) -> str:
+    """Return the full name of an option: where two names mean the same, lancedb picks one at random."""
+    short = name.lower().removeprefix("aws_")
+    if short in CLIENT or OF_THE_STORE.match(short):
+        return short
+    return f"aws_{_ALIASES.get(short, short)}"
 
 
 def aws_settings(bucket: str, options: Mapping[str, str]) -> dict[str, str]:
@@ -42,16 +67,16 @@ def aws_settings(bucket: str, options: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     profile = _profile()
-    if not _has(options, "endpoint", "endpoint_url"):
+    if "aws_endpoint" not in options:
         variables = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT", "AWS_ENDPOINT_URL")
         if endpoint := _variable(*variables) or profile.get("endpoint_url"):
-            found["endpoint"] = endpoint
-    if not _has(options, "region", "default_region"):
+            found["aws_endpoint"] = endpoint
+    if not options.keys() & {"aws_region", "aws_default_region"}:
         region = _variable("AWS_REGION", "AWS_DEFAULT_REGION") or profile.get("region")
-        if not region and not found and not _has(options, "endpoint", "endpoint_url"):
+        if not region and "aws_endpoint" not in {*found, *options}:
             region = _ask_region(bucket)
         if region:
-            found["region"] = region
+            found["aws_region"] = region
     return found
 
 
@@ -61,12 +86,11 @@ def credential_provider(options: Mapping[str, str]) -> tuple[dict[str, str], Any
     Raises:
         IndexStoreError: the profile can't be used.
     """
-    given = _has(options, "access_key_id", "skip_signature", "web_identity_token_file")
-    if given or any(os.environ.get(name) for name in _ELSEWHERE):
+    if options.keys() & _OF_CREDENTIALS or any(os.environ.get(name) for name in _ELSEWHERE):
         return {}, None
     profile = _profile()
-    keys = {ours: profile[name] for name, ours in _KEYS.items() if name in profile}
-    if "access_key_id" in keys and "role_arn" not in profile:
+    keys = {name: profile[name] for name in _KEYS if name in profile}
+    if "aws_access_key_id" in keys and "role_arn" not in profile:
         return keys, None
     if not profile.keys() & {"role_arn", "sso_session", "sso_start_url", "credential_process"}:
         return {}, None  # the machine's own role, if it has one
@@ -78,10 +102,6 @@ def credential_provider(options: Mapping[str, str]) -> tuple[dict[str, str], Any
     from obstore.auth.boto3 import Boto3CredentialProvider
 
     return {}, Boto3CredentialProvider()
-
-
-def _has(options: Mapping[str, str], *names: str) -> bool:
-    return any(options.get(name) or options.get(f"aws_{name}") for name in names)
 
 
 def _variable(*names: str) -> str | None:

@@ -13,28 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from centerclip.errors import IndexStoreError
-from centerclip.index.aws import aws_settings, credential_provider
+from centerclip.index.aws import CLIENT, OF_THE_STORE, aws_name, aws_settings, credential_provider
 
-__all__ = ["AccessError", "Bucket", "explain", "is_refusal"]
+__all__ = ["AccessError", "Bucket", "explain", "is_refusal", "reason_of", "refusal"]
 
 _SCHEMES = ("s3", "gs", "az")
-_CLIENT = {
-    "allow_http",
-    "allow_invalid_certificates",
-    "connect_timeout",
-    "http1_only",
-    "http2_only",
-    "pool_idle_timeout",
-    "pool_max_idle_per_host",
-    "proxy_ca_certificate",
-    "proxy_excludes",
-    "proxy_url",
-    "timeout",
-    "user_agent",
-}
-"""Options about connections, which obstore wants apart from the others."""
-_OF_THE_STORE = re.compile(r"client_|download_retry|new_table_|lance_|s3_express|object_store_")
-"""Options that only lancedb knows."""
+RETRY = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+"""How often a request is repeated that failed."""
 _DEFAULTS = {"connect_timeout": "5s", "timeout": "30s"}
 
 
@@ -65,9 +50,8 @@ class Bucket:
         self.location = location
         self.name = parts.netloc
         self._is_s3 = parts.scheme == "s3"
-        self.retry = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
-        """How often `objects` repeats what failed."""
-        self._given = {name.lower(): value for name, value in (options or {}).items()}
+        names = aws_name if self._is_s3 else str.lower
+        self._given = {names(name): value for name, value in (options or {}).items()}
 
     @cached_property
     def options(self) -> dict[str, str]:
@@ -75,7 +59,7 @@ class Bucket:
         options = dict(self._given)
         if self._is_s3:
             options |= aws_settings(self.name, options)
-        endpoints = [value for name, value in options.items() if name.endswith(("endpoint", "endpoint_url"))]
+        endpoints = [value for name, value in options.items() if name.endswith("endpoint")]
         if any(value.startswith("http://") for value in endpoints):
             options.setdefault("allow_http", "true")
         return options
@@ -86,8 +70,8 @@ class Bucket:
         from obstore.exceptions import BaseError
         from obstore.store import from_url
 
-        options = {name: value for name, value in self.options.items() if not _OF_THE_STORE.match(name)}
-        client = {name: options.pop(name) for name in _CLIENT & options.keys()}
+        options = {name: value for name, value in self.options.items() if not OF_THE_STORE.match(name)}
+        client = {name: options.pop(name) for name in CLIENT & options.keys()}
         keys, provider = credential_provider(options) if self._is_s3 else ({}, None)
         more = {"credential_provider": provider} if provider else {}
         connect: Any = from_url
@@ -96,11 +80,11 @@ class Bucket:
                 self.location,
                 config=options | keys,
                 client_options=_DEFAULTS | client,
-                retry_config=self.retry,
+                retry_config=RETRY,
                 **more,
             )
         except (BaseError, ValueError) as error:
-            raise explain(self.location, "being opened", error) from error
+            raise refusal(self.location, "being opened", error) from error
 
     def names(self) -> set[str]:
         """Return the names of folders and objects directly below the prefix.
@@ -114,7 +98,7 @@ class Bucket:
         try:
             found = obstore.list_with_delimiter(objects)
         except (obstore.exceptions.BaseError, OSError, ValueError) as error:
-            raise explain(self.location, "being opened", error) from error
+            raise refusal(self.location, "being opened", error) from error
         paths = [*found["common_prefixes"], *(each["path"] for each in found["objects"])]
         return {path.rstrip("/").rpartition("/")[2] for path in paths if path}
 
@@ -123,28 +107,41 @@ class AccessError(IndexStoreError):
     """Object storage refused a request or didn't answer, which says nothing about the index."""
 
 
-def explain(location: str, doing: str, error: BaseException) -> IndexStoreError:
-    """Return the error that the index failed while `doing` something in object storage.
+def refusal(location: str, doing: str, error: BaseException) -> AccessError:
+    """Return the error that a request failed while `doing` something; it names the setting to look at."""
+    return AccessError(f"the index {location} failed while {doing}: {_reason(location, error)}")
 
-    It is an `AccessError` that names the setting to look at, if one is known.
-    """
-    text = f"{type(error).__name__}: {error}"
-    begin = f"the index {location} failed while {doing}: "
-    if (reason := _access_reason(location, text)) is not None:
-        return AccessError(begin + reason)
-    return IndexStoreError(
-        f"{begin}{_first_words(str(error))}. Check that the bucket can be reached and written; then run the "
-        "command again. If that doesn't help, run `centerclip repair`"
-    )
+
+def explain(location: str, doing: str, error: BaseException) -> IndexStoreError:
+    """Return the error that the index failed while `doing` something; a `refusal` if that is the cause."""
+    found = refusal(location, doing, error)
+    return found if is_refusal(error) else IndexStoreError(str(found))
 
 
 def is_refusal(error: BaseException) -> bool:
     """Whether the store failed for a reason outside of its files, so that nothing may be deemed damaged."""
-    return isinstance(error, AccessError) or _access_reason("s3://bucket", str(error)) is not None
+    return isinstance(error, AccessError) or _setting("", f"{type(error).__name__}: {error}") is not None
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the useful part of the store's message, on one line, without details of requests."""
+    text = re.split(r"\nDebug source|<\?xml|<Error>", str(error))[0]
+    text = re.sub(r"(https?://[^\s?]*)\?\S*", r"\1", " ".join(text.split()))
+    text = re.sub(r"^((Invalid input|lance error|Not supported|Schema error)[,:] )+", "", text)
+    return re.split(r"\. Valid fields|, /", text)[0].rstrip(".: ")[:300]
+
+
+def _reason(location: str, error: BaseException) -> str:
+    text = f"{type(error).__name__}: {error}"
+    return _setting(location, text) or (
+        f"{reason_of(error)}. Check that the bucket can be reached and written; then run the command again. "
+        "If that doesn't help, run `centerclip repair`"
+    )
 
 
 _NO_KEYS = re.compile(
-    r"169\.254\.169\.254|Missing ?(AccessKey|SecretAccessKey)|get AWS credentials|no providers in chain"
+    r"169\.254\.169\.254|/latest/(api/token|meta-data)|Missing ?(AccessKey|SecretAccessKey)|"
+    r"get AWS credentials|no providers in chain"
 )
 _BAD_REGION = re.compile(
     r"incorrectly configured region|AuthorizationHeaderMalformed|PermanentRedirect|IllegalLocationConstraint"
@@ -156,12 +153,12 @@ _UNREACHABLE = re.compile(
 _FAILING = re.compile(r"status code: (429|5\d\d)")
 
 
-def _access_reason(location: str, text: str) -> str | None:
+def _setting(location: str, text: str) -> str | None:
     """Say in one line which setting to look at; None if the error is about something else."""
     asked = _first(r"\bhttps?://[^/\s?\"',]+", text) or "the endpoint"
     bucket = urlsplit(location).netloc
     if "UnknownConfigurationKey" in text:
-        name = _first(r"key: '([^']*)'", text)
+        name = _first(r"key: '([^']*)'", text).removeprefix("aws_")
         return f"there is no storage option {name!r}; common ones are region, endpoint and access_key_id"
     if "NoSuchBucket" in text:
         return f"{asked} has no bucket {bucket!r}. Check the address, and the endpoint (AWS_ENDPOINT_URL)"
@@ -189,11 +186,3 @@ def _access_reason(location: str, text: str) -> str | None:
 
 def _first(pattern: str, text: str) -> str:
     return next(iter(re.findall(pattern, text)), "")
-
-
-def _first_words(text: str) -> str:
-    """Leave out what follows the message itself: details of requests may be secret."""
-    text = re.split(r"\nDebug source|<\?xml|<Error>|, /", text)[0]
-    text = re.sub(r"(https?://[^\s?]*)\?\S*", r"\1", " ".join(text.split()))
-    text = re.sub(r"^((Invalid input|lance error|Not supported|Schema error)[,:] )+", "", text)
-    return text.rstrip(".: ")[:300]

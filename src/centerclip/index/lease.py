@@ -21,7 +21,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from centerclip.errors import IndexLockedError, IndexStoreError
-from centerclip.index.bucket import Bucket, explain
+from centerclip.index.bucket import Bucket, refusal
 
 __all__ = ["LEASE", "LEASE_SECONDS", "Fenced", "Lease", "Note", "now"]
 
@@ -245,7 +245,7 @@ class Lease:
         except (AlreadyExistsError, NotSupportedError, PreconditionError):
             raise
         except (BaseError, OSError, ValueError) as error:
-            raise explain(self._bucket.location, "being locked", error) from error
+            raise refusal(self._bucket.location, "being locked", error) from error
 
 
 def _mark(meta: Mapping[str, Any]) -> dict[str, Any]:

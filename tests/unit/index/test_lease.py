@@ -17,7 +17,7 @@ from buckets import Storage, serve, without_headers
 from random_videos import CARD, new_index, random_video
 
 from centerclip.errors import IndexLockedError, IndexStoreError
-from centerclip.index import VideoIndex, lease, lock
+from centerclip.index import VideoIndex, bucket, lease, lock
 from centerclip.index import writer as writer_module
 from centerclip.index.bucket import Bucket
 from centerclip.index.lease import LEASE, LEASE_SECONDS, Lease, Note
@@ -152,8 +152,9 @@ def test_an_answer_that_was_lost_does_not_lose_the_lease(
 
 
 def test_a_store_that_cannot_be_reached_stops_writing_only_once_the_lease_is_over(
-    storage: Storage, clock: Clock
+    storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bucket, "RETRY", {"max_retries": 0})
     name = storage.bucket("unreachable-for-a-while")
     down = False
 
@@ -165,7 +166,6 @@ def test_a_store_that_cannot_be_reached_stops_writing_only_once_the_lease_is_ove
 
     with serve(sometimes) as address:
         place = Bucket(f"s3://{name}/index", {"endpoint": address})
-        place.retry = {"max_retries": 0}
         holder = held(place)
         down = True
         holder.check()
@@ -260,7 +260,6 @@ def test_three_writers_write_overlapping_batches_without_a_duplicate(
                 for batch in range(4 * half, 4 * half + 4):
                     files = range(batch + number, batch + number + 3)
                     writer.add([random_video(f"/v/{at}.mp4") for at in files])
-                writer.finish()
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(write, range(3)))
@@ -268,7 +267,8 @@ def test_three_writers_write_overlapping_batches_without_a_duplicate(
     rows = index._store.table("windows").search().select(["path", "start_ms"]).to_list()
     expected = Counter((f"/v/{at}.mp4", ms) for at in range(12) for ms in (0, 12_000))
     assert Counter((row["path"], row["start_ms"]) for row in rows) == expected
-    assert index.stats().videos == 12
+    with index.writer() as writer:
+        assert writer.finish().stats.videos == 12
 
 
 def test_a_killed_holder_blocks_nobody_on_its_machine(
