@@ -64,7 +64,12 @@ def visible(text: str) -> str:
 
 
 def short_path(path: str | os.PathLike[str]) -> str:
-    """Shorten a path as its owner would type it: relative to the working folder, or `~` for home."""
+    """Shorten a path as its owner would type it: relative to the working folder, or `~` for home.
+
+    An address such as `s3://bucket/prefix` stays as it is.
+    """
+    if "://" in (text := os.fspath(path)):
+        return visible(text)
     path = Path(path)
     for folder, prefix in ((Path.cwd(), Path()), (Path.home(), Path("~"))):
         if path.is_absolute() and path.is_relative_to(folder):

@@ -219,7 +219,7 @@ class Lease:
         raise IndexStoreError(
             f"the index {self._bucket.location} can't be written: its store ignores conditions of writes "
             "(If-None-Match, If-Match), so two writers at once would damage the index. Use a store that "
-            "supports them, such as Amazon S3, MinIO, Cloudflare R2, Google Cloud Storage or Azure"
+            "supports them, as Amazon S3 does"
         )
 
     def _put(self, content: bytes, mode: Any) -> Any:

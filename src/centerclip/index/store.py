@@ -26,6 +26,7 @@ from centerclip.errors import IndexStoreError
 from centerclip.index.bucket import Bucket
 from centerclip.index.card import ModelCard
 from centerclip.index.durable import DurableTable
+from centerclip.index.foreign import refuse_foreign
 from centerclip.index.head import FORMAT, Meta, parse_head, read_head, read_values, write_head
 from centerclip.index.lease import Fenced, Lease
 from centerclip.index.lock import writer_lock
@@ -69,7 +70,7 @@ class Store:
         self._warned: set[str] = set()
         self._turns = BoundedSemaphore(max(2, available_cores()))
         self._here = local()
-        self._refuse_foreign()
+        refuse_foreign(self.location, self._bucket)
 
     def meta(self) -> Meta | None:
         """Read the index's current description; None while there is no index. Takes 0.03 ms if local.
@@ -337,24 +338,3 @@ class Store:
             if "was not found" not in str(error):
                 raise
             return None
-
-    def _refuse_foreign(self) -> None:
-        if self._bucket is not None:
-            names = self._bucket.names()
-            if "meta.lance" in names:  # other objects beside the tables have always been allowed
-                names = {name for name in names if name.endswith(".lance")}
-        elif os.path.isdir(self.location):
-            names = set(os.listdir(self.location))
-        elif os.path.exists(self.location):
-            raise IndexStoreError(
-                f"{self.location} is a file, but an index is a folder: choose another --index"
-            )
-        else:
-            return
-        visible = {name for name in names if not name.startswith(".")}  # ignores the lock and .DS_Store
-        foreign = sorted(visible - {f"{name}.lance" for name in KEYS})
-        if foreign:
-            raise IndexStoreError(
-                f"{self.location} isn't an index: it contains other files ({foreign[0]!r}). "
-                "Nothing was touched; choose an empty or new folder with --index"
-            )
