@@ -32,6 +32,8 @@ _RENEWALS = 5
 """Changes to the object during the time of a lease."""
 _LOOK_SECONDS = 1.0
 """How often a process that waits looks at the object."""
+_TRIES = 3
+"""How often an object is changed whose holder is this process, but whose mark is another."""
 _NEVER = {"e_tag": '"00000000000000000000000000000000"', "version": "1"}
 """The mark of no object."""
 
@@ -178,22 +180,22 @@ class Lease:
         """Replace the object that has this mark; return false if it is another process's by now."""
         from obstore.exceptions import PreconditionError
 
-        while True:
+        for _ in range(_TRIES):
             begun, content = now(), note.written()
             try:
                 self._mark = self._put(content, mark)
-                break
             except PreconditionError:
-                found, held = self._get()
+                mark, held = self._get()
                 if held == content:  # the answer was lost, so the put was repeated and met its own result
-                    self._mark = found
-                    break
-                if Note.read(held).holder != self.note.holder:
+                    self._mark = mark
+                elif Note.read(held).holder == self.note.holder:  # so was that of the change before
+                    continue
+                else:
                     return False
-                mark = found  # this process's own change, whose answer was lost
-        # Others count from when they see this change, which is later. The rest is for the write that follows.
-        self._until = begun + self._seconds * (1 - 1 / _RENEWALS)
-        return True
+            # Others count from when they see this change, which is later. The rest is for the write to come.
+            self._until = begun + self._seconds * (1 - 1 / _RENEWALS)
+            return True
+        return False
 
     def _check_store(self) -> None:
         """Create the object if need be, and make sure that conditions count.
