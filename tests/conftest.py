@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -47,6 +48,38 @@ def _readers_are_closed() -> Iterator[None]:
 def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Give the path of a synthetic file by its name in `videos`, made once a session."""
     return partial(make, folder=tmp_path_factory.mktemp("videos"))
+
+
+@pytest.fixture(scope="session")
+def _storage() -> Iterator[Any]:
+    """A server of buckets, which starts when the first test needs it."""
+    moto = pytest.importorskip("moto.server", reason="moto is not installed")
+    boto3 = pytest.importorskip("boto3", reason="moto is not installed")
+    from buckets import Storage, serve
+
+    application = moto.DomainDispatcherApplication(moto.create_backend_app)
+    with serve(application) as address:
+        keys = {"aws_access_key_id": "anything", "aws_secret_access_key": "anything"}
+        client = boto3.client("s3", region_name="us-east-1", endpoint_url=address, **keys)
+        yield Storage(address, application, client)
+        client.close()
+
+
+@pytest.fixture
+def storage(_storage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A server of buckets (`buckets.Storage`), named by the environment, without the user's own settings."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    for name, value in (
+        ("AWS_ENDPOINT_URL", _storage.address),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "anything"),
+        ("AWS_SECRET_ACCESS_KEY", "anything"),
+    ):
+        monkeypatch.setenv(name, value)
+    return _storage
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

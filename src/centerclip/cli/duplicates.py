@@ -37,6 +37,7 @@ def duplicates(
     ] = None,
     json: options.Json = False,
     index: options.IndexLocation = None,
+    storage: options.StorageOptions = None,
 ) -> None:
     """List files that show the same footage, from the index alone.
 
@@ -65,7 +66,9 @@ def duplicates(
         raise typer.BadParameter(
             f"{unknown[0]!r} isn't a kind of pair: give {', '.join(KINDS)}", param_hint="--kind"
         )
-    store = VideoIndex(options.index_location(index), create=False)
+    store = VideoIndex(
+        options.index_location(index), create=False, storage_options=options.storage_options(storage)
+    )
     with Bar("Comparing", unit="videos") as searching, Bar("Comparing", unit="pairs") as comparing:
 
         def follow(stage: str, done: int, total: int) -> None:

@@ -13,7 +13,11 @@ from centerclip.cli.output import note, write_paths
 __all__ = ["export"]
 
 
-def export(folder: Annotated[Path, argument("FOLDER")], index: options.IndexLocation = None) -> None:
+def export(
+    folder: Annotated[Path, argument("FOLDER")],
+    index: options.IndexLocation = None,
+    storage: options.StorageOptions = None,
+) -> None:
     """Write the index as .npy and parquet files.
 
     Row n of img_emb/img_emb_0.npy (float32, unit length) is the embedding of the window that row n of
@@ -25,7 +29,9 @@ def export(folder: Annotated[Path, argument("FOLDER")], index: options.IndexLoca
     """
     from centerclip.index import VideoIndex
 
-    source = VideoIndex(options.index_location(index), create=False)
+    source = VideoIndex(
+        options.index_location(index), create=False, storage_options=options.storage_options(storage)
+    )
     windows = source.export(folder)
     note(f"Exported {count(windows, 'window')}.")
     write_paths(sorted(file for file in folder.glob("*/*_0.*") if file.is_file()), null=False)

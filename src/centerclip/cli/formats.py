@@ -6,8 +6,6 @@ import os
 import re
 from pathlib import Path
 
-from centerclip.remote import as_place
-
 __all__ = ["about", "clock", "count", "duration", "multiple", "short_path", "shorten", "size", "visible"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -66,8 +64,13 @@ def visible(text: str) -> str:
 
 
 def short_path(path: str | os.PathLike[str]) -> str:
-    """Shorten a path as its owner would type it: relative to the working folder, or `~` for home."""
-    path = as_place(path)
+    """Shorten a path as its owner would type it: relative to the working folder, or `~` for home.
+
+    An address such as `s3://bucket/prefix` stays as it is.
+    """
+    if "://" in (text := os.fspath(path)):
+        return visible(text)
+    path = Path(text)
     for folder, prefix in ((Path.cwd(), Path()), (Path.home(), Path("~"))):
         if path.is_absolute() and path.is_relative_to(folder):
             return visible(str(prefix / path.relative_to(folder)))

@@ -30,6 +30,7 @@ def index(
     ctx: typer.Context,
     paths: Annotated[list[Path] | None, places("PATH")] = None,
     index: options.IndexLocation = None,
+    storage: options.StorageOptions = None,
     model: options.IndexModel = None,
     schedule: Annotated[
         str | None, option(f"{options.STAGES} Default: the index's or the model's own.", metavar="STAGES")
@@ -161,7 +162,7 @@ def index(
 
     from centerclip.index import VideoIndex
 
-    store = VideoIndex(options.index_location(index))
+    store = VideoIndex(options.index_location(index), storage_options=options.storage_options(storage))
     failed = (video.info.path for video in store.failed())
     unheard = store.spoken.transcripts().with_problems()
     wanted_paths = paths or list(dict.fromkeys(filter(may_exist, (*failed, *unheard))))

@@ -25,7 +25,11 @@ _Failures: TypeAlias = Sequence[tuple[str, str]]
 _PACKAGES = ("centerclip", "torch", "transformers", "av", "lancedb", "pyarrow", "numpy")
 
 
-def info(index: options.IndexLocation = None, json: options.Json = False) -> None:
+def info(
+    index: options.IndexLocation = None,
+    storage: options.StorageOptions = None,
+    json: options.Json = False,
+) -> None:
     """Show the contents of the index, and versions and hardware.
 
     Piped output has one fact per line, tab-separated: name and value. For a file that can't be indexed:
@@ -37,7 +41,7 @@ def info(index: options.IndexLocation = None, json: options.Json = False) -> Non
 
     # An index that was named must exist; the default one may not have been created yet.
     location = options.index_location(index)
-    summary = summarize(location, create=index is None)
+    summary = summarize(location, create=index is None, storage_options=options.storage_options(storage))
     stats, failures = (summary.stats, summary.failures) if summary else (None, ())
     device, precision = device_and_precision()
     compared = kept(stats.model.fingerprint, _asked(stats)) if stats else None

@@ -21,6 +21,7 @@ def mcp(
         option("Folder into which moments may be cut. Default: no cutting.", "--clips", metavar="FOLDER"),
     ] = None,
     index: options.IndexLocation = None,
+    storage: options.StorageOptions = None,
     model: options.SearchModel = None,
     backbone: options.Backbone = None,
     device: options.Device = "auto",
@@ -48,7 +49,9 @@ def mcp(
         ) from None
     from centerclip.index import VideoIndex
 
-    store = VideoIndex(options.index_location(index), create=False)
+    store = VideoIndex(
+        options.index_location(index), create=False, storage_options=options.storage_options(storage)
+    )
 
     def load() -> QueryEncoder:
         from centerclip.cli.loading import load_encoder, load_sentence_encoder

@@ -25,12 +25,14 @@ __all__ = [
     "Poll",
     "Precision",
     "SearchModel",
+    "StorageOptions",
     "argument",
     "default_folder",
     "index_location",
     "model_option",
     "names",
     "option",
+    "storage_options",
 ]
 
 
@@ -73,6 +75,15 @@ IndexLocation = Annotated[
         "--index",
         metavar="PLACE",
         envvar="CENTERCLIP_INDEX",
+    ),
+]
+StorageOptions = Annotated[
+    list[str] | None,
+    option(
+        "Setting of an index in object storage, such as region=eu-central-1 or endpoint=https://host; may be "
+        "repeated. Default: the AWS_ variables and ~/.aws.",
+        "--storage-option",
+        metavar="KEY=VALUE",
     ),
 ]
 _DEFAULT = f"{GPU_MODEL} on a GPU, {CPU_MODEL} on a CPU"
@@ -128,6 +139,22 @@ def names(given: Sequence[str] | None) -> list[str]:
     found = list(dict.fromkeys(name for text in given or () for name in split_names(text)))
     if any(":" in name for name in found):
         look_here()
+    return found
+
+
+def storage_options(given: Sequence[str] | None) -> dict[str, str]:
+    """Split `["region=eu-central-1"]` into names and values, which may be secret, so no message shows them.
+
+    Raises:
+        typer.BadParameter: one isn't KEY=VALUE.
+    """
+    found = {}
+    for text in given or ():
+        name, sign, value = text.partition("=")
+        if not (name and sign):
+            rule = "each one is KEY=VALUE, such as region=eu-central-1"
+            raise typer.BadParameter(rule, param_hint="--storage-option")
+        found[name] = value
     return found
 
 

@@ -20,6 +20,7 @@ def remove(
     paths: Annotated[list[Path], place_argument("PATH")],
     dry_run: Annotated[bool, option("Only list what would be removed; change nothing.", "--dry-run")] = False,
     index: options.IndexLocation = None,
+    storage: options.StorageOptions = None,
     wait: Annotated[
         float,
         option("How long to wait while another process writes to the index. Default: 0.", metavar="SEC"),
@@ -42,7 +43,9 @@ def remove(
     """
     from centerclip.index import VideoIndex
 
-    store = VideoIndex(options.index_location(index), create=False)
+    store = VideoIndex(
+        options.index_location(index), create=False, storage_options=options.storage_options(storage)
+    )
     places = [path if is_address(path) else absolute(path.expanduser()) for path in paths]
     found = store.below(places)
     roots = [root for root in store.roots if any(root.is_relative_to(place) for place in places)]

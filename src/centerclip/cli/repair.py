@@ -21,6 +21,11 @@ __all__ = ["repair"]
 
 def repair(
     index: options.IndexLocation = None,
+    storage: options.StorageOptions = None,
+    wait: Annotated[
+        float,
+        option("How long to wait while another process writes to the index. Default: 0.", metavar="SEC"),
+    ] = 0.0,
     check: Annotated[bool, option("Only check the index; change nothing.", "--check", "--dry-run")] = False,
     json: options.Json = False,
 ) -> None:
@@ -45,7 +50,11 @@ def repair(
     from centerclip.index import repair as mend
 
     location = options.index_location(index)
-    reports = examine(location) if check else mend(location)
+    storage_options = options.storage_options(storage)
+    if check:
+        reports = examine(location, storage_options=storage_options)
+    else:
+        reports = mend(location, wait_seconds=wait, storage_options=storage_options)
     if json:
         write_json(*(asdict(report) for report in reports))
     elif on_terminal():

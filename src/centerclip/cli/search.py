@@ -90,6 +90,7 @@ def search(
     pick: outlets.Pick = 1,
     player: outlets.Player = None,
     index: options.IndexLocation = None,
+    storage: options.StorageOptions = None,
     model: options.SearchModel = None,
     backbone: options.Backbone = None,
     device: options.Device = "auto",
@@ -162,7 +163,9 @@ def search(
     from centerclip.index import VideoIndex
     from centerclip.search import Searcher, language_note
 
-    store = VideoIndex(options.index_location(index), create=False)
+    store = VideoIndex(
+        options.index_location(index), create=False, storage_options=options.storage_options(storage)
+    )
 
     only_words = all(isinstance(term.content, str) for term in wanted.terms)
     plain = (model, backbone, device, precision, backend) == (None, None, "auto", "auto", "auto")

@@ -37,6 +37,7 @@ def serve(
     open_page: Annotated[bool, option("Open the page in a browser.", "--open")] = False,
     log: Annotated[bool, option("Log each request to stderr.", "--log")] = False,
     index: options.IndexLocation = None,
+    storage: options.StorageOptions = None,
     model: options.IndexModel = None,
     backbone: options.Backbone = None,
     device: options.Device = "auto",
@@ -78,7 +79,7 @@ def serve(
     settings = ServerSettings(
         host=host, port=port, token=token, folders=folders, watch=watch, poll_seconds=poll
     )
-    store = VideoIndex(options.index_location(index))
+    store = VideoIndex(options.index_location(index), storage_options=options.storage_options(storage))
     if watch and not (folders or store.roots):
         raise ConfigError("--watch needs a folder: add --folder PATH, or run centerclip index PATH first")
     if missing := [str(path) for path in folders if not may_exist(path)]:

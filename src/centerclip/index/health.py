@@ -6,7 +6,7 @@ that the next run encodes them again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from centerclip.errors import IndexStoreError
 from centerclip.index.binding import described
+from centerclip.index.bucket import AccessError, explain, is_refusal
 from centerclip.index.contents import inspect_tables
 from centerclip.index.cues import inspect_transcripts
 from centerclip.index.head import HEAD, Meta, parse_head, read_head, read_values
-from centerclip.index.lock import writer_lock
 from centerclip.index.recovery import drop_pieces, recover, unreadable_pieces
 from centerclip.index.schema import ADDED, KEYS
 from centerclip.index.sql import equals, reason_of
@@ -64,27 +64,40 @@ class _Found:
     """The paths whose transcripts are damaged."""
 
 
-def examine(location: str | Path) -> list[TableReport]:
-    """Read everything in an index, and change nothing.
+def examine(location: str | Path, *, storage_options: Mapping[str, str] | None = None) -> list[TableReport]:
+    """Read everything in an index, and change nothing; `storage_options` are those of `VideoIndex`.
 
     Raises:
         IndexStoreError: there is no index, or nothing of it can be read.
     """
     with _errors(location):
-        return _examine(*_existing(location)).reports
+        store = Store(location, storage_options=storage_options)
+        return _examine(store, described(store)).reports
 
 
-def repair(location: str | Path) -> list[TableReport]:
+def repair(
+    location: str | Path,
+    *,
+    wait_seconds: float = 0.0,
+    storage_options: Mapping[str, str] | None = None,
+) -> list[TableReport]:
     """Check an index completely, and mend what is damaged.
+
+    Args:
+        location: of the index.
+        wait_seconds: how long to wait for a writer; 0 doesn't wait, a negative number waits forever.
+        storage_options: those of `VideoIndex`.
 
     Raises:
         IndexLockedError: another process is writing to it.
         IndexStoreError: there is no index, or it can't be mended.
     """
     with _errors(location):
-        store, _ = _existing(location)
-    with writer_lock(store.location, remote=store.remote, wait_seconds=0), _errors(location):
-        store, meta = _existing(location)
+        store = Store(location, storage_options=storage_options)
+        described(store)
+    with store.locked(wait_seconds=wait_seconds), _errors(location):
+        store.reconnect()
+        meta = described(store)
         found = _examine(store, meta)
         done = recover(store)
         if any(report.state == "damaged" for report in found.reports):
@@ -96,7 +109,8 @@ def repair(location: str | Path) -> list[TableReport]:
         writer.remove(map(Path, found.paths))
         writer.forget_transcripts(map(Path, found.unsaid))
         writer.finish()
-        after = _examine(*_existing(location)).reports
+        store.reconnect()
+        after = _examine(store, described(store)).reports
         for report in after:
             if report.state == "damaged":
                 raise ValueError(f"its table {report.table} is still damaged: {report.detail}")
@@ -113,7 +127,11 @@ def _errors(location: str | Path) -> Iterator[None]:
     """Say what is left to do, where other commands advise to run this one."""
     try:
         yield
+    except AccessError:
+        raise
     except (IndexStoreError, *STORE_ERRORS) as error:
+        if is_refusal(error):
+            raise explain(str(location), "being checked", error) from error
         cause = error.__cause__ if isinstance(error, IndexStoreError) else error
         if cause is None:
             raise
@@ -121,11 +139,6 @@ def _errors(location: str | Path) -> Iterator[None]:
             f"the index {location} can't be mended: {reason_of(cause)}. If its location is reachable, "
             "restore the index from a backup, or delete it and index the videos again"
         ) from error
-
-
-def _existing(location: str | Path) -> tuple[Store, Meta]:
-    store = Store(location)
-    return store, described(store)
 
 
 def _examine(store: Store, meta: Meta) -> _Found:
@@ -144,7 +157,9 @@ def _examine(store: Store, meta: Meta) -> _Found:
             try:
                 bad = _damaged_rows(table)
                 tables[name] = table
-            except STORE_ERRORS:
+            except STORE_ERRORS as error:
+                if is_refusal(error):
+                    raise
                 bad = []
                 faults.append("some rows can't be read")
             if bad:

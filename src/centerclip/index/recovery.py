@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from centerclip.errors import IndexStoreError
+from centerclip.index.bucket import is_refusal
 from centerclip.index.schema import ADDED, KEYS
 from centerclip.index.store import Store
 from centerclip.index.versions import (
@@ -149,7 +150,9 @@ def unreadable_pieces(table: Any, *, whole: bool) -> dict[int, int]:
         if rows := table.count_rows(_rows_of(piece)):
             try:
                 _read(table, piece, rows if whole else 1)
-            except STORE_ERRORS:
+            except STORE_ERRORS as error:
+                if is_refusal(error):  # the piece may be good
+                    raise
                 found[piece] = rows
         left -= rows
         piece += 1

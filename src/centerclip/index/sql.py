@@ -5,12 +5,12 @@ Only this module and `conditions`, which reads what users write, compose SQL; us
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from centerclip.errors import CenterCLIPError, IndexStoreError
+from centerclip.index.bucket import explain, reason_of
 
 __all__ = [
     "Condition",
@@ -95,15 +95,10 @@ def store_errors(location: str, doing: str) -> Iterator[None]:
     except CenterCLIPError:
         raise
     except (OSError, ValueError, RuntimeError) as error:  # the three kinds lancedb raises
+        if "://" in location:
+            raise explain(location, doing, error) from error
         raise IndexStoreError(
             f"the index {location} failed while {doing}: {reason_of(error)}. "
             "Check that the location is reachable, writable and has free space; then run the command again. "
             "If that doesn't help, run `centerclip repair`"
         ) from error
-
-
-def reason_of(error: BaseException) -> str:
-    """Return the useful part of the store's message, on one line."""
-    text = " ".join(str(error).split())
-    text = re.sub(r"^((Invalid input|lance error|Not supported|Schema error)[,:] )+", "", text)
-    return re.split(r"\. Valid fields|, /", text)[0].rstrip(".")[:300]

@@ -10,7 +10,7 @@ import logging
 import os
 import shlex
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -23,9 +23,13 @@ import pyarrow as pa
 
 from centerclip.cores import available_cores
 from centerclip.errors import IndexStoreError
+from centerclip.index.bucket import Bucket
 from centerclip.index.card import ModelCard
 from centerclip.index.durable import DurableTable
+from centerclip.index.foreign import refuse_foreign
 from centerclip.index.head import FORMAT, Meta, parse_head, read_head, read_values, write_head
+from centerclip.index.lease import Fenced, Lease
+from centerclip.index.lock import writer_lock
 from centerclip.index.schema import ADDED, KEYS, merge, schemas
 from centerclip.index.sql import store_errors
 from centerclip.index.summary import is_remote, local_bytes
@@ -42,15 +46,23 @@ class Store:
 
     Args:
         location: a folder or an address such as `s3://bucket/prefix`.
+        storage_options: settings of object storage; see `Bucket`.
 
     Raises:
         IndexStoreError: the location holds something else, or isn't reachable.
     """
 
-    def __init__(self, location: str | Path) -> None:
+    def __init__(self, location: str | Path, *, storage_options: Mapping[str, str] | None = None) -> None:
         text = str(location).removeprefix("file://")
         self.remote = is_remote(text)
-        self.location = text if self.remote else str(Path(text).expanduser().absolute())
+        self.location = text.rstrip("/") if self.remote else str(Path(text).expanduser().absolute())
+        if storage_options and not self.remote:
+            raise IndexStoreError(
+                f"the index {self.location} is a folder, so it has no storage options: leave them out, or "
+                "name an address such as s3://bucket/prefix"
+            )
+        self._bucket = Bucket(self.location, storage_options) if self.remote else None
+        self._lease: Lease | None = None
         self._lock = RLock()
         self._latest: dict[str, Any] = {}
         self._head: tuple[bytes, Meta] | None = None
@@ -59,7 +71,7 @@ class Store:
         self._warned: set[str] = set()
         self._turns = BoundedSemaphore(max(2, available_cores()))
         self._here = local()
-        self._refuse_foreign()
+        refuse_foreign(self.location, self._bucket)
 
     def meta(self) -> Meta | None:
         """Read the index's current description; None while there is no index. Takes 0.03 ms if local.
@@ -84,6 +96,24 @@ class Store:
             self._head = content, meta
             return meta
 
+    @contextmanager
+    def locked(self, *, wait_seconds: float) -> Iterator[None]:
+        """Be the only writer; see `writer_lock`. Handles for writing can be used only in here."""
+        with writer_lock(self.location, wait_seconds=wait_seconds, bucket=self._bucket) as self._lease:
+            try:
+                yield
+            finally:
+                self._lease = None
+
+    def confirm(self) -> None:
+        """Make sure that this is still the only writer, before a change.
+
+        Raises:
+            IndexLockedError: another process has taken the lease over.
+        """
+        if self._lease is not None:
+            self._lease.renew()
+
     def _read_table(self) -> Meta | None:
         """Read the description from the table `meta`."""
         if self.remote:
@@ -102,6 +132,7 @@ class Store:
     def create(self, card: ModelCard) -> None:
         """Create the tables; the caller holds the lock and has checked that there is no index."""
         with store_errors(self.location, "being created"):
+            self.confirm()
             self.reconnect()
             if self.remote or not self._holds_nothing():
                 self._refuse_leftovers()
@@ -114,6 +145,7 @@ class Store:
 
     def create_table(self, name: str, meta: Meta) -> None:
         """Create a table of the index that `meta` describes, without rows about files."""
+        self.confirm()
         schema = schemas(meta.card.embed_size)[name]
         values = meta.values()
         data = pa.table([values.keys(), values.values()], schema=schema) if name == "meta" else None
@@ -188,12 +220,13 @@ class Store:
         If a power cut or a faulty disk damaged it, it is the newest version that can be read, with a warning.
         """
         with store_errors(self.location, f"opening its table {name}"):
-            return self.newest(name) if self.remote else self._readable(name)[1]
+            return self.connection.open_table(name) if self.remote else self._readable(name)[1]
 
     def newest(self, name: str) -> Any:
         """Return a handle for writing; it follows only its own writes, which readers see after `commit`."""
         with store_errors(self.location, f"opening its table {name}"):
-            return self.connection.open_table(name)
+            table = self.connection.open_table(name)
+            return table if self._lease is None else Fenced(table, self._lease)
 
     def has(self, name: str) -> bool:
         """Whether there is such a table; an index made by an earlier version lacks those of `ADDED`."""
@@ -216,10 +249,7 @@ class Store:
                 return self._readable(name)[0]
             latest = self._latest.get(name)
             if latest is None:
-                from centerclip.index.lance import lancedb
-
-                fresh = lancedb.connect(self.location, read_consistency_interval=timedelta(0))
-                latest = self._latest[name] = fresh.open_table(name)
+                latest = self._latest[name] = self._connect(timedelta(0)).open_table(name)
             return int(latest.version)
 
     def _readable(self, name: str) -> tuple[int, Any]:
@@ -270,15 +300,22 @@ class Store:
             # The store starts a thread per read that waits, up to 512, and busy ones never end. Local files
             # are read from memory most of the time, so more threads than cores don't help.
             os.environ.setdefault("LANCE_IO_THREADS", str(max(2, available_cores())))
+        return self._connect()  # creates the folder
+
+    def _connect(self, read_consistency_interval: timedelta | None = None) -> Any:
         from centerclip.index.lance import lancedb  # takes 0.7 s, so not before it is needed
 
-        return lancedb.connect(self.location)  # creates the folder
+        return lancedb.connect(
+            self.location,
+            read_consistency_interval=read_consistency_interval,
+            storage_options=self._bucket.options if self._bucket else None,
+        )
 
     def reconnect(self) -> None:
         """Forget what is known about the tables, because another process may have replaced their files."""
         self.__dict__.pop("connection", None)
-        self._good.clear()
-        self._files.clear()
+        for known in (self._good, self._files, self._latest):
+            known.clear()
 
     def _holds_nothing(self) -> bool:
         """Whether no table of a local index has ever had a row about a file."""
@@ -302,23 +339,3 @@ class Store:
             if "was not found" not in str(error):
                 raise
             return None
-
-    def _refuse_foreign(self) -> None:
-        if self.remote:
-            with store_errors(self.location, "being opened"):
-                names = {f"{name}.lance" for name in self.connection.list_tables().tables}
-        elif os.path.isdir(self.location):
-            names = set(os.listdir(self.location))
-        elif os.path.exists(self.location):
-            raise IndexStoreError(
-                f"{self.location} is a file, but an index is a folder: choose another --index"
-            )
-        else:
-            return
-        visible = {name for name in names if not name.startswith(".")}  # ignores the lock and .DS_Store
-        foreign = sorted(visible - {f"{name}.lance" for name in KEYS})
-        if foreign:
-            raise IndexStoreError(
-                f"{self.location} isn't an index: it contains other files ({foreign[0]!r}). "
-                "Nothing was touched; choose an empty or new folder with --index"
-            )

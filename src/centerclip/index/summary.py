@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -51,20 +51,22 @@ class Summary:
     failures: tuple[tuple[str, str], ...]
 
 
-def summarize(location: str, *, create: bool) -> Summary | None:
+def summarize(
+    location: str, *, create: bool, storage_options: Mapping[str, str] | None = None
+) -> Summary | None:
     """Summarize an index; None if it is new, which `create` allows.
 
     Raises:
         IndexStoreError: there is no index and `create` is false, or it can't be read.
     """
-    if not is_remote(location):
+    if not (is_remote(location) or storage_options):
         if create and not os.path.exists(location):
             return None
         if (found := load_summary(location)) is not None:
             return found
     from centerclip.index.video_index import VideoIndex
 
-    index = VideoIndex(location, create=create)
+    index = VideoIndex(location, create=create, storage_options=storage_options)
     if index.model is None:
         return None
     failures = ((str(video.info.path), video.reason) for video in index.failed())

@@ -7,7 +7,7 @@ videos.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -25,7 +25,6 @@ from centerclip.index.changes import KNOWN, Changes, FileStamp, compare
 from centerclip.index.columns import VIDEO_COLUMNS, WINDOW_COLUMNS
 from centerclip.index.conditions import parse_condition
 from centerclip.index.export import write_export
-from centerclip.index.lock import writer_lock
 from centerclip.index.reading import VideoSort, folders_of, months_of, paths_below, picture_at, videos_of
 from centerclip.index.recorded import fitted
 from centerclip.index.restriction import Restriction
@@ -41,6 +40,8 @@ from centerclip.index.writer import Writer
 __all__ = ["VideoIndex"]
 
 _T = TypeVar("_T")
+_CREATION_SECONDS = 90.0
+"""How long to wait while another process creates the index, or for the lease of one that was killed."""
 
 
 class VideoIndex:
@@ -49,13 +50,21 @@ class VideoIndex:
     Args:
         location: a folder, or an address in object storage (`s3://bucket/prefix`).
         create: whether the index may be new; `bind` then creates it.
+        storage_options: settings of object storage by the store's names, such as `region` or `endpoint`, in
+            place of those in the environment.
 
     Raises:
         IndexStoreError: there is no index and `create` is false, or the location holds something else.
     """
 
-    def __init__(self, location: str | Path, *, create: bool = True) -> None:
-        self._store = Store(location)
+    def __init__(
+        self,
+        location: str | Path,
+        *,
+        create: bool = True,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
+        self._store = Store(location, storage_options=storage_options)
         self._lock = Lock()
         self._snapshot: Snapshot | None = None
         self._snapshot_id = ""
@@ -109,7 +118,7 @@ class VideoIndex:
                 precision.
         """
         if self.model is None:
-            with writer_lock(self.location, remote=self._store.remote, wait_seconds=60):
+            with self._store.locked(wait_seconds=_CREATION_SECONDS):
                 if self.model is None:  # no other process was faster
                     self._store.create(card)
         meta = self._described()
@@ -137,7 +146,7 @@ class VideoIndex:
             IndexStoreError: the index isn't bound to a model yet, or was created again after it was.
         """
         expected = self._bound_id or self._described().id
-        with writer_lock(self.location, remote=self._store.remote, wait_seconds=wait_seconds):
+        with self._store.locked(wait_seconds=wait_seconds):
             meta = self._described()
             if meta.id != expected:
                 raise IndexStoreError(

@@ -285,6 +285,7 @@ class Writer:
     def _changing(self, doing: str = "being written") -> Iterator[None]:
         """Make a change durable, and visible to readers, if the index is still the one that was locked."""
         with store_errors(self._store.location, doing):
+            self._store.confirm()
             self._check_id()
             yield
             self._check_id()

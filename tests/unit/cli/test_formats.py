@@ -50,6 +50,7 @@ def test_paths_are_relative_to_the_working_folder_or_home(
     shown = {short_path(tmp_path / name) for name in ("home/here/a.mp4", "home/b.mp4", "c.mp4")}
     assert shown == {"a.mp4", os.path.join("~", "b.mp4"), str(tmp_path / "c.mp4")}
     assert short_path("d.mp4") == "d.mp4"
+    assert short_path("s3://bucket/d.mp4") == "s3://bucket/d.mp4"
 
 
 @pytest.mark.parametrize("text", ["x/京都の金閣寺/ビデオ.mp4", "a long name that goes on.mp4"])

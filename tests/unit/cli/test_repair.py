@@ -94,7 +94,7 @@ def test_what_cannot_be_mended(index: VideoIndex, capsys: pytest.CaptureFixture[
 
 
 def test_it_waits_for_nobody(index: VideoIndex, capsys: pytest.CaptureFixture[str]) -> None:
-    with writer_lock(index.location, remote=False, wait_seconds=0):
+    with writer_lock(index.location, wait_seconds=0):
         code, _, err = run(capsys, "repair", "--index", index.location)
         assert code == 1
         assert "is being written by process" in err

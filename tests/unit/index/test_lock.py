@@ -19,14 +19,14 @@ from centerclip.index.lock import writer_lock
 HOLDER = f"""
 import runpy, sys, time
 writer_lock = runpy.run_path({lock.__file__!r})["writer_lock"]
-with writer_lock(sys.argv[1], remote=False, wait_seconds=0):
+with writer_lock(sys.argv[1], wait_seconds=0):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))
 """
 
 
-def lock_once(location: str | Path, *, remote: bool = False, wait_seconds: float = 0) -> None:
-    with writer_lock(str(location), remote=remote, wait_seconds=wait_seconds):
+def lock_once(location: str | Path, *, wait_seconds: float = 0) -> None:
+    with writer_lock(str(location), wait_seconds=wait_seconds):
         pass
 
 
@@ -83,7 +83,7 @@ def test_an_error_releases_the_lock(tmp_path: Path) -> None:
 
 
 def test_a_holder_without_a_readable_note_is_another_process(tmp_path: Path) -> None:
-    with writer_lock(str(tmp_path), remote=False, wait_seconds=0):
+    with writer_lock(str(tmp_path), wait_seconds=0):
         (tmp_path / ".writer.json").write_text("{")
         with pytest.raises(IndexLockedError, match="by another process"):
             lock_once(tmp_path)
@@ -93,11 +93,3 @@ def test_a_location_that_is_not_writable_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(IndexStoreError, match="can't be written"):
         lock_once(tmp_path / "file" / "index")
-
-
-def test_writers_to_one_bucket_exclude_each_other_on_this_machine() -> None:
-    address = f"s3://bucket/{os.getpid()}"
-    with writer_lock(address, remote=True, wait_seconds=0):
-        with pytest.raises(IndexLockedError, match=address):
-            lock_once(address, remote=True)
-        lock_once(f"{address}/other", remote=True)

@@ -3,63 +3,40 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
+from buckets import Storage
 from random_videos import new_index, random_video, rows_of
 
 from centerclip.cli import main
 from centerclip.index import VideoIndex
 
-server = pytest.importorskip("moto.server", reason="moto is not installed")
-boto3 = pytest.importorskip("boto3", reason="moto is not installed")
-
-
-@pytest.fixture(scope="module")
-def storage() -> Iterator[Any]:
-    """A client of a server of buckets, which the store uses too."""
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "anything")
-        patch.setenv("AWS_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT", f"http://{host}:{port}")
-        patch.setenv("AWS_ALLOW_HTTP", "true")
-        yield boto3.client("s3", region_name="us-east-1", endpoint_url=f"http://{host}:{port}")
-    running.stop()
-
 
 class Bucket:
     """An index of two videos in a bucket of its own, and its objects."""
 
-    def __init__(self, storage: Any, name: str) -> None:
+    def __init__(self, storage: Storage, name: str) -> None:
         self._storage = storage
-        self._name = name
-        storage.create_bucket(Bucket=name)
-        self.index = new_index(f"s3://{name}/index", random_video("/v/0.mp4"))
+        self._name = storage.bucket(name)
+        self.index = new_index(f"s3://{self._name}/index", random_video("/v/0.mp4"))
         with self.index.writer() as writer:
             writer.add([random_video("/v/1.mp4")])
             writer.finish()
 
     def objects(self, pattern: str) -> list[str]:
         """Return the names that contain a pattern, in order."""
-        listed = self._storage.list_objects_v2(Bucket=self._name)["Contents"]
-        return sorted(each["Key"] for each in listed if re.search(pattern, each["Key"]))
+        return self._storage.objects(self._name, pattern)
 
     def delete(self, name: str) -> None:
-        self._storage.delete_object(Bucket=self._name, Key=name)
+        self._storage.client.delete_object(Bucket=self._name, Key=name)
 
     def empty(self, name: str) -> None:
-        self._storage.put_object(Bucket=self._name, Key=name, Body=b"")
+        self._storage.client.put_object(Bucket=self._name, Key=name, Body=b"")
 
 
 @pytest.fixture
-def bucket(storage: Any, request: pytest.FixtureRequest) -> Bucket:
-    return Bucket(storage, re.sub(r"[^a-z0-9]+", "-", request.node.name)[:60].strip("-"))
+def bucket(storage: Storage, request: pytest.FixtureRequest) -> Bucket:
+    return Bucket(storage, request.node.name)
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, dict[str, tuple[int, str]], str]:
