@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from centerclip.index.card import ModelCard
     from centerclip.index.changes import Changes, FileStamp, Moved
     from centerclip.index.health import TableReport, examine, repair
+    from centerclip.index.mirror import Mirror
     from centerclip.index.neighbors import contents_near, windows_of
     from centerclip.index.schema import StoredVideo, StoredWindow
     from centerclip.index.snapshot import EXACT_LIMIT, Matches
@@ -26,6 +27,7 @@ __all__ = [
     "Finished",
     "KnownTranscript",
     "Matches",
+    "Mirror",
     "ModelCard",
     "Moved",
     "Stats",
@@ -49,6 +51,7 @@ __getattr__, __dir__ = lazy_names(
         "centerclip.index.card": ("ModelCard",),
         "centerclip.index.changes": ("Changes", "FileStamp", "Moved"),
         "centerclip.index.health": ("TableReport", "examine", "repair"),
+        "centerclip.index.mirror": ("Mirror",),
         "centerclip.index.neighbors": ("contents_near", "windows_of"),
         "centerclip.index.schema": ("StoredVideo", "StoredWindow"),
         "centerclip.index.snapshot": ("EXACT_LIMIT", "Matches"),

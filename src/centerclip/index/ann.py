@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["build_ann"]
+__all__ = ["build_ann", "default_probes"]
 
 _PARTITION = 16_384
 """Windows per partition."""
 _PREFIX = "ann_"
 """Of the index's name, followed by the number of rows it was built from."""
+
+
+def default_probes(rows: int) -> int:
+    """Return how many partitions a search reads."""
+    return 64
 
 
 def build_ann(windows: Any, embed_size: int, *, compact: Callable[[], None]) -> bool:

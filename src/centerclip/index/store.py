@@ -23,9 +23,19 @@ import pyarrow as pa
 
 from centerclip.cores import available_cores
 from centerclip.errors import IndexStoreError
+from centerclip.index.bucket import Bucket
 from centerclip.index.card import ModelCard
 from centerclip.index.durable import DurableTable
-from centerclip.index.head import FORMAT, Meta, parse_head, read_head, read_values, write_head
+from centerclip.index.head import (
+    FORMAT,
+    HEAD,
+    Meta,
+    format_head,
+    parse_head,
+    read_head,
+    read_values,
+    write_head,
+)
 from centerclip.index.schema import ADDED, KEYS, merge, schemas
 from centerclip.index.sql import store_errors
 from centerclip.index.summary import is_remote, local_bytes
@@ -56,6 +66,7 @@ class Store:
         self._good: dict[str, tuple[tuple[str, int], tuple[int, Any]]] = {}
         self._files: dict[str, DurableTable] = {}
         self._warned: set[str] = set()
+        self._published = b""
         self._turns = BoundedSemaphore(max(2, available_cores()))
         self._here = local()
         self._refuse_foreign()
@@ -143,13 +154,20 @@ class Store:
     def commit(self, meta: Meta | None = None) -> None:
         """Wait until all that was written is on the disk; then make it what readers see.
 
-        Does nothing in object storage, where writes return once they are durable.
+        In object storage, where writes return once they are durable, it is what those see who copy the index.
 
         Args:
             meta: the index's new description; None to keep it.
         """
         meta = meta or self.meta()
-        if self.remote or meta is None:
+        if meta is None:
+            return
+        if self.remote:
+            versions = {name: self.version(name) for name in KEYS if self.has(name)}
+            head = format_head(replace(meta, versions=versions))
+            if head != self._published:
+                Bucket(self.location).write(HEAD, head)
+                self._published = head
             return
         self.sync(*KEYS)
         versions = {name: next(iter(manifests(self.location, name))) for name in KEYS}
