@@ -30,12 +30,13 @@ from centerclip.index.reading import VideoSort, folders_of, months_of, paths_bel
 from centerclip.index.recorded import fitted
 from centerclip.index.restriction import Restriction
 from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds, schemas, stored_path
-from centerclip.index.snapshot import Matches, Snapshot
+from centerclip.index.snapshot import Snapshot
 from centerclip.index.spoken import Spoken
 from centerclip.index.sql import Condition, all_of, equals, store_errors
 from centerclip.index.store import Meta, Store
 from centerclip.index.summary import Stats
 from centerclip.index.vectors import unit_vectors
+from centerclip.index.windows import Matches, Windows
 from centerclip.index.writer import Writer
 
 __all__ = ["VideoIndex"]
@@ -49,15 +50,19 @@ class VideoIndex:
     Args:
         location: a folder, or an address in object storage (`s3://bucket/prefix`).
         create: whether the index may be new; `bind` then creates it.
+        engine: makes what searches a version of the table of windows, given the table and E.
 
     Raises:
         IndexStoreError: there is no index and `create` is false, or the location holds something else.
     """
 
-    def __init__(self, location: str | Path, *, create: bool = True) -> None:
+    def __init__(
+        self, location: str | Path, *, create: bool = True, engine: Callable[[Any, int], Windows] = Snapshot
+    ) -> None:
+        self._engine = engine
         self._store = Store(location)
         self._lock = Lock()
-        self._snapshot: Snapshot | None = None
+        self._snapshot: Windows | None = None
         self._snapshot_id = ""
         self._bound_id = ""
         self.spoken = Spoken(self._store, self._twice)
@@ -189,7 +194,7 @@ class VideoIndex:
         if self.model is None:
             return [Matches((), 0.0, 0) for _ in np.atleast_2d(np.asarray(vectors))]
         units = unit_vectors(vectors, self.model.embed_size)
-        return self._read(lambda snapshot: snapshot.search(units, top, only=only, per_video=per_video))
+        return self._read(lambda snapshot: snapshot.nearest(units, top, only=only, per_video=per_video))
 
     def windows(self, video_id: str, start_seconds: float | None = None) -> list[StoredWindow]:
         """Return the windows of a content in time order, or only the one that starts at `start_seconds`.
@@ -313,7 +318,7 @@ class VideoIndex:
         """Return columns of the table of videos, in no particular order."""
         return self._twice(lambda: self._store.table("videos").search().select(list(columns)).to_arrow())
 
-    def _read(self, look: Callable[[Snapshot], _T]) -> _T:
+    def _read(self, look: Callable[[Windows], _T]) -> _T:
         return self._twice(lambda: look(self._newest()))
 
     def _twice(self, read: Callable[[], _T]) -> _T:
@@ -324,12 +329,12 @@ class VideoIndex:
             with store_errors(self.location, "being read"):
                 return read()
 
-    def _newest(self) -> Snapshot:
+    def _newest(self) -> Windows:
         with self._lock:
             meta = self._described()
             version = self._store.version("windows")
             if self._snapshot is None or (self._snapshot_id, self._snapshot.version) != (meta.id, version):
-                snapshot = Snapshot(self._store.table("windows"), meta.card.embed_size)
+                snapshot = self._engine(self._store.table("windows"), meta.card.embed_size)
                 if self.id != meta.id:
                     raise IndexStoreError(f"the index {self.location} is being created again: try again")
                 self._snapshot, self._snapshot_id = snapshot, meta.id
