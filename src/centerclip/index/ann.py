@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["build_ann", "default_probes"]
+__all__ = ["build_ann", "default_probes", "partitions_for"]
 
 _PARTITION = 16_384
 """Windows per partition."""
@@ -16,6 +16,11 @@ _PARTS = 20
 them. Building again takes 43 s of processor time per million windows, as much as encoding a hundred."""
 _PREFIX = "ann_"
 """Of the index's name, followed by the number of rows it was built from."""
+
+
+def partitions_for(rows: int) -> int:
+    """Return the number of partitions of an index that is built from this number of rows."""
+    return max(1, rows // _PARTITION)
 
 
 def default_probes(rows: int) -> int:

@@ -1,16 +1,10 @@
-"""Very large indexes: what they cost to make, to add to and to search, and how many partitions to search.
-
-The windows are made up, but clustered like those of a real library: they share a direction, as the
-embeddings of all pictures do, belong to topics of very different sizes, and resemble the other windows of
-their video most.
-"""
+"""Very large indexes: what they cost to make, to add to and to search, and how many partitions to search."""
 
 from __future__ import annotations
 
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,102 +13,27 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from centerclip.index import ModelCard, VideoIndex
-from centerclip.index.ann import default_probes
+from centerclip.index.ann import default_probes, partitions_for
 from centerclip.index.schema import stored_path
 from centerclip.index.store import Store
+from centerclip.lab.bench.collection import TOP, WINDOWS_PER_VIDEO, Collection
 from centerclip.lab.bench.report import Row
 from centerclip.lab.bench.setting import Setting
-from centerclip.lab.bench.subjects import SEED, Subject
+from centerclip.lab.bench.subjects import Subject
 from centerclip.lab.bench.timing import Spread
 from centerclip.records import EncodedVideo, EncodedWindow, VideoInfo, Window
 
-__all__ = ["Collection", "measure_sizes"]
+__all__ = ["measure_sizes"]
 
-_WINDOWS_PER_VIDEO = 100
-"""Twenty minutes."""
 _WINDOW_MS = 12_000
-_BLOCK = 20_000
-"""Windows made at once."""
-_TOP = 10
-_SHARED, _TOPIC, _VIDEO, _OWN = 0.5, 0.2, 0.15, 0.15
-"""Shares of a window's embedding, so that unrelated windows have a cosine of 0.5, as with CLIP."""
-_COSINE = 0.3
-"""Of a query with a window: that of a sentence."""
-
-
-@dataclass
-class Collection:
-    """Made-up windows, the same for the same arguments; only a block of them is in memory.
-
-    Args:
-        windows: how many.
-        embed_size: E.
-        queries: [Q, E] are made, and their nearest windows found while `blocks` is read.
-    """
-
-    windows: int
-    embed_size: int
-    queries: int
-    nearest: NDArray[np.int64] = field(init=False)
-    """[Q, 10], once all blocks were read: the nearest windows by number, nearest first."""
-
-    def __post_init__(self) -> None:
-        rng = np.random.default_rng(SEED)
-        # Variance is uneven over the directions.
-        self._scales = (1 + np.arange(self.embed_size, dtype=np.float32)) ** -0.5
-        self._scales /= np.linalg.norm(self._scales)
-        self._center = self._draw(rng, 1)[0]
-        topics = max(16, self.windows // 5000)
-        self._topics = self._draw(rng, topics)
-        shares = 1 / (10 + np.arange(topics))  # the largest is a few per cent
-        self._chances = np.cumsum(shares / shares.sum())
-        self.asked = self._ask(rng)
-
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the windows [N, E] of whole videos, of unit length."""
-        best = np.full((self.queries, _TOP), -np.inf, np.float32)
-        self.nearest = np.zeros((self.queries, _TOP), np.int64)
-        for start in range(0, self.windows, _BLOCK):
-            block = self._block(start)
-            yield block
-            scores = np.concatenate([best, self.asked @ block.T], axis=1)  # [Q, 10 + N]
-            numbers = np.concatenate([np.arange(start, start + len(block))])
-            order = np.argpartition(-scores, _TOP - 1, axis=1)[:, :_TOP]
-            order = np.take_along_axis(order, np.argsort(-np.take_along_axis(scores, order, 1), 1), 1)
-            known = np.concatenate([self.nearest, np.broadcast_to(numbers, (self.queries, len(block)))], 1)
-            best, self.nearest = np.take_along_axis(scores, order, 1), np.take_along_axis(known, order, 1)
-
-    def _block(self, start: int) -> NDArray[np.float32]:
-        rng = np.random.default_rng([SEED, start])
-        count = min(_BLOCK, self.windows - start)
-        videos = -(-count // _WINDOWS_PER_VIDEO)
-        topics = self._topics[
-            np.searchsorted(self._chances, rng.random(videos)).clip(max=len(self._topics) - 1)
-        ]
-        about = _SHARED**0.5 * self._center + _TOPIC**0.5 * topics + _VIDEO**0.5 * self._draw(rng, videos)
-        own = self._draw(rng, count)
-        return _unit(np.repeat(about, _WINDOWS_PER_VIDEO, 0)[:count] + np.float32(_OWN**0.5) * own)
-
-    def _draw(self, rng: np.random.Generator, count: int) -> NDArray[np.float32]:
-        drawn: NDArray[np.float32] = rng.standard_normal((count, self.embed_size), np.float32)
-        drawn *= self._scales
-        return drawn
-
-    def _ask(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Return [Q, E], unit length: each has the cosine `_COSINE` with a window."""
-        starts = rng.choice(-(-self.windows // _BLOCK), self.queries) * _BLOCK
-        blocks = {start: self._block(start) for start in np.unique(starts)[:8].tolist()}
-        pool = np.concatenate(list(blocks.values()))
-        about = pool[rng.choice(len(pool), self.queries)]
-        away = self._draw(rng, self.queries)
-        away = _unit(away - (away * about).sum(1, keepdims=True) * about)
-        return np.float32(_COSINE) * about + np.float32((1 - _COSINE**2) ** 0.5) * away
+_SHARES = (2, 5, 10, 20, 35, 50)
+"""Percentages of the partitions to search."""
 
 
 def measure_sizes(subjects: list[Subject], setting: Setting) -> Iterator[Row]:
     """Make indexes of made-up windows, add to them, and search them with more and more partitions."""
     card = _card(subjects[0])
-    for windows in (2_000,) if setting.quick else setting.windows:
+    for windows in (2_048,) if setting.quick else setting.windows:
         place = setting.folder / f"sizes-{windows}"
         try:
             yield from _measure(place, card, windows, setting)
@@ -155,16 +74,16 @@ def _measure(place: Path, card: ModelCard, windows: int, setting: Setting) -> It
 def _searches(index: VideoIndex, made: Collection, row: Callable[..., Row]) -> Iterator[Row]:
     if index.stats().search == "ann":
         table = Store(index.location).table("windows")
-        partitions = max(1, made.windows // 16_384)
+        partitions = partitions_for(made.windows)
         wanted = {default_probes(made.windows), partitions}
-        wanted |= {partitions * share // 100 for share in (2, 5, 10, 20, 35, 50)}
+        wanted |= {partitions * share // 100 for share in _SHARES}
         for probes in sorted(wanted - {0}):
             query = lambda vector, probes=probes: (  # noqa: E731
                 table.search(vector, vector_column_name="vector")
                 .distance_type("cosine")
                 .nprobes(probes)
                 .refine_factor(6)
-                .limit(_TOP)
+                .limit(TOP)
                 .select(["path", "start_ms", "_distance"])
                 .to_arrow()
             )
@@ -183,21 +102,21 @@ def _search_row(
         wall.append(time.perf_counter() - began)
         cpu.append(time.process_time() - spent)
         numbers = [
-            int(Path(path).stem) * _WINDOWS_PER_VIDEO + start // _WINDOW_MS
+            int(Path(path).stem) * WINDOWS_PER_VIDEO + start // _WINDOW_MS
             for path, start in zip(found["path"].to_pylist(), found["start_ms"].to_pylist(), strict=True)
         ]
-        recalls.append(len(set(numbers) & set(true.tolist())) / _TOP)
+        recalls.append(len(set(numbers) & set(true.tolist())) / TOP)
     seconds = {
         f"{name}_p{at}": float(np.quantile(values, at / 100))
         for name, values in (("cpu", cpu), ("wall", wall))
         for at in (50, 95)
     }
     note = ", ".join(f"{name} {1000 * value:.0f} ms" for name, value in seconds.items())
-    return row(f"recall@{_TOP} ({how})", float(np.mean(recalls)), "", note=note, details=seconds)
+    return row(f"recall@{TOP} ({how})", float(np.mean(recalls)), "", note=note, details=seconds)
 
 
 def _rows(index: VideoIndex, vector: NDArray[np.float32]) -> pa.Table:
-    (matches,) = index.search(vector, top=_TOP)
+    (matches,) = index.search(vector, top=TOP)
     return pa.table(
         {
             "path": [str(window.path) for window in matches.windows],
@@ -208,16 +127,16 @@ def _rows(index: VideoIndex, vector: NDArray[np.float32]) -> pa.Table:
 
 def _additions(index: VideoIndex, made: Collection, row: Callable[..., Row]) -> Iterator[Row]:
     """Add one per cent more through the public writer, as runs of `centerclip index` do."""
-    more = Collection(max(_WINDOWS_PER_VIDEO, made.windows // 100), made.embed_size, 1)
+    more = Collection(max(WINDOWS_PER_VIDEO, made.windows // 100), made.embed_size, 1)
     blocks = list(more.blocks())
-    first = -(-made.windows // _WINDOWS_PER_VIDEO)
+    first = -(-made.windows // WINDOWS_PER_VIDEO)
 
     def add() -> None:
         number = first
         with index.writer() as writer:
             for block in blocks:
                 videos = [
-                    block[at : at + _WINDOWS_PER_VIDEO] for at in range(0, len(block), _WINDOWS_PER_VIDEO)
+                    block[at : at + WINDOWS_PER_VIDEO] for at in range(0, len(block), WINDOWS_PER_VIDEO)
                 ]
                 writer.add([_video(number + at, vectors) for at, vectors in enumerate(videos)])
                 number += len(videos)
@@ -242,7 +161,7 @@ def _fill(index: VideoIndex, made: Collection) -> None:
             start += len(block)
 
     tables["windows"].add(pa.RecordBatchReader.from_batches(schema, batches()))
-    counts = [min(_WINDOWS_PER_VIDEO, made.windows - at) for at in range(0, made.windows, _WINDOWS_PER_VIDEO)]
+    counts = [min(WINDOWS_PER_VIDEO, made.windows - at) for at in range(0, made.windows, WINDOWS_PER_VIDEO)]
     videos = np.arange(len(counts))
     files = _file_columns(videos)
     columns = files | {
@@ -267,8 +186,8 @@ def _finish(index: VideoIndex) -> None:
 
 def _window_rows(start: int, block: NDArray[np.float32], schema: pa.Schema) -> pa.Table:
     numbers = np.arange(start, start + len(block))
-    files = _file_columns(numbers // _WINDOWS_PER_VIDEO)
-    begins = (numbers % _WINDOWS_PER_VIDEO) * _WINDOW_MS
+    files = _file_columns(numbers // WINDOWS_PER_VIDEO)
+    begins = (numbers % WINDOWS_PER_VIDEO) * _WINDOW_MS
     size = block.shape[1]
     offsets = pa.array(np.arange(len(block) + 1, dtype=np.int32))
     bounds = np.stack([begins, begins + _WINDOW_MS], 1).ravel()
@@ -293,7 +212,7 @@ def _file_columns(numbers: NDArray[np.int64]) -> dict[str, Any]:
     return {
         "path": [stored_path(f"/videos/{number:08d}.mp4") for number in listed],
         "video_id": [f"{number:032x}" for number in listed],
-        "duration_seconds": [_WINDOWS_PER_VIDEO * _WINDOW_MS / 1000] * count,
+        "duration_seconds": [WINDOWS_PER_VIDEO * _WINDOW_MS / 1000] * count,
         "size_bytes": [10_000_000 + number for number in listed],
         "modified_seconds": [float(number) for number in listed],
         "width": [640] * count,
@@ -327,8 +246,3 @@ def _cpu_seconds(run: Callable[[], object]) -> float:
     began = time.process_time()
     run()
     return time.process_time() - began
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    scaled: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return scaled
