@@ -106,7 +106,10 @@ class Mirror:
 
     def _update(self) -> bool:
         self._delete_unneeded()
-        answer = self._bucket.read_changed(HEAD, self._tag)
+        try:
+            answer = self._bucket.read_changed(HEAD, self._tag)
+        except FileNotFoundError:
+            raise self._none() from None
         if answer is None:
             return False
         content, tag = answer
@@ -212,10 +215,13 @@ class Mirror:
         try:
             return self._parsed(self._bucket.read(HEAD))
         except FileNotFoundError:
-            raise IndexStoreError(
-                f"there is no index at {self.location} that can be copied: check the address. If an earlier "
-                f"version of centerclip made it, run `centerclip repair --index {self.location}` first"
-            ) from None
+            raise self._none() from None
+
+    def _none(self) -> IndexStoreError:
+        return IndexStoreError(
+            f"there is no index at {self.location} that can be copied: check the address. If an earlier "
+            f"version of centerclip made it, run `centerclip repair --index {self.location}` first"
+        )
 
     def _parsed(self, content: bytes) -> Meta:
         try:

@@ -296,6 +296,8 @@ class Store:
         self.__dict__.pop("connection", None)
         self._good.clear()
         self._files.clear()
+        self._latest.clear()
+        self._published = b""
 
     def _holds_nothing(self) -> bool:
         """Whether no table of a local index has ever had a row about a file."""

@@ -12,6 +12,7 @@ __all__ = ["Follower"]
 
 _LOG = logging.getLogger("centerclip.serve")
 _POLL_SECONDS = 2.0
+_STOP_SECONDS = 5.0
 
 
 class Follower(Thread):
@@ -35,8 +36,8 @@ class Follower(Thread):
         while not self._stop_request.is_set():
             try:
                 self._mirror.update()
-            except (CenterCLIPError, OSError) as error:
-                self._warn(str(error))
+            except Exception as error:  # it must go on, whatever the network or the disk come up with
+                self._warn(str(error) if isinstance(error, CenterCLIPError) else repr(error))
             else:
                 self._failing = ""
             if self._mirror.is_complete:
@@ -50,7 +51,7 @@ class Follower(Thread):
         self._stop_request.set()
         self._mirror.close()
         if self.is_alive():
-            self.join()
+            self.join(_STOP_SECONDS)  # a request may wait for a store that doesn't answer
 
     @property
     def state(self) -> str:

@@ -13,6 +13,7 @@ import pytest
 from buckets import Buckets, serve_buckets
 from random_videos import CARD, new_index, random_units, random_video, rows_of
 
+from centerclip.cli import main
 from centerclip.errors import FingerprintError, IndexStoreError
 from centerclip.index import VideoIndex, mirror
 from centerclip.index.head import HEAD
@@ -238,11 +239,15 @@ def test_no_index_and_one_without_a_head(buckets: Buckets, tmp_path: Path) -> No
     buckets.client.delete_object(Bucket="an-empty-bucket", Key=f"index/{HEAD}")
     with pytest.raises(IndexStoreError, match="run `centerclip repair --index s3://an-empty-bucket/index`"):
         Mirror(index.location, tmp_path / "b")
-    with VideoIndex(index.location).writer():
-        pass  # as `repair` and `index` do
+    assert main(["repair", "--index", index.location]) == 0
     made = Mirror(index.location, tmp_path / "b")
     made.update()
     assert_same(made, index)
+    for name in buckets.names("an-empty-bucket"):
+        buckets.client.delete_object(Bucket="an-empty-bucket", Key=name)
+    with pytest.raises(IndexStoreError, match="there is no index at s3://an-empty-bucket/index"):
+        made.update()
+    assert made.is_complete  # and served
     made.close()
 
 
