@@ -9,6 +9,8 @@ __all__ = ["build_ann", "default_probes", "partitions_for"]
 
 _PARTITION = 16_384
 """Windows per partition."""
+_PROBES = 64
+"""Minimum number of partitions to search."""
 _UNINDEXED = 20_000
 """Rows added since that each search compares one by one, which takes 17 ms for 10,000 x 512."""
 _PARTS = 20
@@ -24,8 +26,12 @@ def partitions_for(rows: int) -> int:
 
 
 def default_probes(rows: int) -> int:
-    """Return how many partitions a search reads."""
-    return 64
+    """Return how many partitions a search reads: all of them up to a million windows, then ever fewer.
+
+    Where vectors have no large clusters, some partitions hold half of the nearest ones. Of the 10 nearest of
+    10,000,000, 64 partitions hold 9.7, the 122 read here 9.94, and 213 of 610 not more after rounding.
+    """
+    return max(_PROBES, partitions_for(rows) // 5)
 
 
 def build_ann(windows: Any, embed_size: int, *, compact: Callable[[], None]) -> bool:

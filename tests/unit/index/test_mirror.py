@@ -120,7 +120,7 @@ def test_an_interrupted_copy_goes_on(
 
     def failing(name: str, start: int, end: int) -> bytes:
         reads.append(f"{name} {start}")
-        if len(reads) == 8:
+        if "windows.lance/data" in name and sum("windows.lance/data" in read for read in reads) == 3:
             raise IndexStoreError("the network is gone")
         return read_range(name, start, end)
 

@@ -10,6 +10,7 @@ from random_videos import CARD, new_index, random_units, random_video
 
 from centerclip.errors import QueryError
 from centerclip.index import Matches, VideoIndex, snapshot, vectors, writer
+from centerclip.index.ann import default_probes, partitions_for
 from centerclip.records import EncodedVideo
 
 VIDEOS = 90
@@ -130,6 +131,11 @@ def test_the_ann_index_adds_later_videos_and_is_rebuilt_when_they_are_the_majori
     assert built == [True, True, False, True, False, False, False]
     (ann,) = growing._store.table("windows").list_indices()
     assert ann.num_indexed_rows + ann.num_unindexed_rows == len(growing) == 8 * 280
+
+
+@pytest.mark.parametrize(("rows", "probes", "of"), [(10**5, 64, 6), (10**6, 64, 61), (10**7, 122, 610)])
+def test_the_partitions_to_search_grow_with_the_index(rows: int, probes: int, of: int) -> None:
+    assert (default_probes(rows), partitions_for(rows)) == (probes, of)
 
 
 def test_the_ann_index_is_rebuilt_before_it_has_many_parts(
