@@ -136,23 +136,26 @@ class Mirror:
             name = f"{table}.lance/{MANIFESTS}/{manifest_name(version)}"
             if name not in sizes:
                 raise FileNotFoundError(name)
-            self._fetch({name: sizes[name]})
-            manifest = (self.folder / name).read_bytes()
+            here = self._has(name, sizes[name])
+            manifest = (self.folder / name).read_bytes() if here else self._bucket.read(name)
             files = {other: size for other, size in sizes.items() if other.startswith(f"{table}.lance/")}
             needed |= {other: size for other, size in files.items() if _is_named(other, manifest)}
             needed[name] = sizes[name]
         return needed
 
     def _fetch(self, files: Mapping[str, int]) -> None:
-        """Copy files that aren't here: manifests last, and all of them on the disk at the end."""
+        """Copy files that aren't here: manifests last, and all of them on the disk at the end.
+
+        The last one is that of the table `meta`: without it, what is half copied isn't taken for an index.
+        """
         missing = {name: size for name, size in files.items() if not self._has(name, size)}
         if not missing:
             return
         self._check_room(missing)
         total = sum(missing.values())
         self.progress = Progress(0, total)
-        for are_manifests in (False, True):
-            chosen = [name for name in missing if (f"/{MANIFESTS}/" in name) == are_manifests]
+        for turn in range(3):
+            chosen = [name for name in missing if _turn(name) == turn]
             with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
                 for size in pool.map(lambda name: self._copy(name, missing[name]), chosen):
                     self.progress = Progress(self.progress.done + size, total)
@@ -207,8 +210,8 @@ class Mirror:
 
     def _empty(self) -> None:
         (self.folder / HEAD).unlink(missing_ok=True)
-        for table in self.folder.glob("*.lance"):
-            shutil.rmtree(table, ignore_errors=True)
+        for table in sorted(self.folder.glob("*.lance"), key=lambda table: table.stem != "meta"):
+            shutil.rmtree(table)
         self._unneeded.clear()
 
     def _read_head(self) -> Meta:
@@ -256,6 +259,11 @@ class Mirror:
             raise IndexStoreError(
                 f"{self.folder} can't be written: {error.strerror or error}. Choose another --mirror"
             ) from error
+
+
+def _turn(name: str) -> int:
+    """When to copy a file: first data, then manifests, then that of the table `meta`."""
+    return 0 if f"/{MANIFESTS}/" not in name else 2 if name.startswith("meta.") else 1
 
 
 def _is_named(name: str, manifest: bytes) -> bool:
