@@ -262,6 +262,9 @@ class LibraryStats(BaseModel):
         description="Names of the folders and files that an index job looks into.", examples=[["Videos"]]
     )
     watching: bool = Field(description="Whether the server indexes changes by itself.")
+    replica: bool = Field(
+        default=False, description="Whether the server only reads, so it has no index jobs."
+    )
 
 
 class JobRequest(BaseModel):

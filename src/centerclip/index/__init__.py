@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from centerclip.index.card import ModelCard
     from centerclip.index.changes import Changes, FileStamp, Moved
     from centerclip.index.health import TableReport, examine, repair
+    from centerclip.index.mirror import Mirror
     from centerclip.index.neighbors import contents_near, windows_of
     from centerclip.index.schema import StoredVideo, StoredWindow
-    from centerclip.index.snapshot import EXACT_LIMIT, Matches
+    from centerclip.index.snapshot import EXACT_LIMIT
     from centerclip.index.spoken import KnownTranscript, StoredCue
     from centerclip.index.summary import Stats, Summary, summarize
     from centerclip.index.video_index import VideoIndex
+    from centerclip.index.windows import Matches, Windows
     from centerclip.index.writer import Finished, Writer
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Finished",
     "KnownTranscript",
     "Matches",
+    "Mirror",
     "ModelCard",
     "Moved",
     "Stats",
@@ -35,6 +38,7 @@ __all__ = [
     "Summary",
     "TableReport",
     "VideoIndex",
+    "Windows",
     "Writer",
     "contents_near",
     "examine",
@@ -49,12 +53,14 @@ __getattr__, __dir__ = lazy_names(
         "centerclip.index.card": ("ModelCard",),
         "centerclip.index.changes": ("Changes", "FileStamp", "Moved"),
         "centerclip.index.health": ("TableReport", "examine", "repair"),
+        "centerclip.index.mirror": ("Mirror",),
         "centerclip.index.neighbors": ("contents_near", "windows_of"),
         "centerclip.index.schema": ("StoredVideo", "StoredWindow"),
-        "centerclip.index.snapshot": ("EXACT_LIMIT", "Matches"),
+        "centerclip.index.snapshot": ("EXACT_LIMIT",),
         "centerclip.index.spoken": ("KnownTranscript", "StoredCue"),
         "centerclip.index.summary": ("Stats", "Summary", "summarize"),
         "centerclip.index.video_index": ("VideoIndex",),
+        "centerclip.index.windows": ("Matches", "Windows"),
         "centerclip.index.writer": ("Finished", "Writer"),
     },
 )

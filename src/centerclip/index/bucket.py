@@ -6,9 +6,9 @@ Nothing that is secret gets into a message: bodies and query strings of requests
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -94,13 +94,74 @@ class Bucket:
         """
         import obstore
 
-        objects = self.objects
-        try:
-            found = obstore.list_with_delimiter(objects)
-        except (obstore.exceptions.BaseError, OSError, ValueError) as error:
-            raise refusal(self.location, "being opened", error) from error
+        found = self._asked("being opened", lambda: obstore.list_with_delimiter(self.objects))
         paths = [*found["common_prefixes"], *(each["path"] for each in found["objects"])]
         return {path.rstrip("/").rpartition("/")[2] for path in paths if path}
+
+    def sizes(self) -> dict[str, int]:
+        """Return the names and sizes of all objects, one request per thousand.
+
+        Raises:
+            IndexStoreError: they can't be listed.
+        """
+        import obstore
+
+        pages = self._asked("being listed", lambda: list(obstore.list(self.objects)))
+        return {each["path"]: each["size"] for page in pages for each in page}
+
+    def read_changed(self, name: str, known: str | None) -> tuple[bytes, str] | None:
+        """Return an object's content and its tag; None if it still has the tag `known`. One request.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+            IndexStoreError: it can't be read.
+        """
+        import obstore
+
+        options: Any = {} if known is None else {"if_none_match": known}
+
+        def get() -> tuple[bytes, str] | None:
+            try:
+                found = obstore.get(self.objects, name, options=options)
+            except obstore.exceptions.NotModifiedError:
+                return None
+            return bytes(found.bytes()), found.meta["e_tag"] or ""
+
+        answer: tuple[bytes, str] | None = self._asked("being read", get)
+        return answer
+
+    def read(self, name: str) -> bytes:
+        """Return an object's content; raises as `read_changed` does."""
+        import obstore
+
+        return bytes(self._asked("being read", lambda: obstore.get(self.objects, name).bytes()))
+
+    def read_range(self, name: str, start: int, end: int) -> bytes:
+        """Return a part of an object's content; raises as `read_changed` does."""
+        import obstore
+
+        look = partial(obstore.get_range, self.objects, name, start=start, end=end)
+        return bytes(self._asked("being read", look))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Replace an object: all of it or nothing.
+
+        Raises:
+            IndexStoreError: it can't be written.
+        """
+        import obstore
+
+        self._asked("being written", lambda: obstore.put(self.objects, name, content))
+
+    def _asked(self, doing: str, ask: Callable[[], Any]) -> Any:
+        from obstore.exceptions import BaseError
+
+        try:
+            return ask()
+        except (BaseError, OSError, ValueError) as error:
+            if isinstance(error, FileNotFoundError) and not is_refusal(error):
+                raise
+            raise refusal(self.location, doing, error) from error
 
 
 class AccessError(IndexStoreError):

@@ -2,8 +2,9 @@
 
 `.head.json` names the versions that are on the disk. Replacing it is the moment a batch becomes part of the
 index; whatever is newer in the tables was left by a run that a kill or a power cut ended. Readers of a local
-index look only there. The table `meta` holds the same without the versions: it serves an index in object
-storage, and one whose file is missing or damaged.
+index look only there. In object storage, an object of this name tells those who copy the index which versions
+belong together. The table `meta` holds the same without the versions: it serves other readers of an index in
+object storage, and an index whose file is missing or damaged.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from centerclip.errors import IndexStoreError
 from centerclip.index.card import ModelCard
 from centerclip.remote import as_place
 
-__all__ = ["FORMAT", "HEAD", "Meta", "parse_head", "read_head", "read_values", "write_head"]
+__all__ = ["FORMAT", "HEAD", "Meta", "format_head", "parse_head", "read_head", "read_values", "write_head"]
 
 FORMAT = 2
 """Version of the tables' layout; increase it with any change."""
@@ -103,7 +104,11 @@ def read_values(table: Any) -> dict[str, str]:
     return {row["key"]: row["value"] for row in table.to_arrow().to_pylist()}
 
 
+def format_head(meta: Meta) -> bytes:
+    """Return the content of the file."""
+    return json.dumps({**meta.values(), "versions": dict(meta.versions)}).encode()
+
+
 def write_head(location: str, meta: Meta) -> None:
     """Make this the state of the index; everything it names must be on the disk."""
-    content = {**meta.values(), "versions": dict(meta.versions)}
-    write_atomically(Path(location, HEAD), json.dumps(content))
+    write_atomically(Path(location, HEAD), format_head(meta))

@@ -20,14 +20,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from centerclip.index.ann import default_probes
 from centerclip.index.matrix import VectorMatrix
 from centerclip.index.recorded import fitted, readable
 from centerclip.index.restriction import Restriction
 from centerclip.index.schema import WINDOW_READ, StoredWindow, milliseconds, stored_path, to_windows
 from centerclip.index.sql import Condition, any_of
 from centerclip.index.vectors import descending, products
+from centerclip.index.windows import Matches, Windows
 
-__all__ = ["EXACT_LIMIT", "Matches", "Snapshot", "first_of_each"]
+__all__ = ["EXACT_LIMIT", "Snapshot", "first_of_each"]
 
 EXACT_LIMIT = 100_000
 """Up to this number of windows, a search is exact and in memory: 200 MB at E = 512."""
@@ -35,29 +37,12 @@ EXACT_LIMIT = 100_000
 _SAMPLE = 4096
 """Windows that determine the background of a large collection: the median's error is under 2 % of the scores'
 standard deviation."""
-_PROBES = 64
-"""Partitions to search: all of them, up to a million windows. Where vectors have no large clusters, some
-partitions hold half of the nearest ones."""
 _CANDIDATES = 60
 """Minimum number of windows to read true scores for, because an ANN index rounds them: of the 10 nearest
 among 1,000,000, the first 10 by rounded score hold 8.8, the first 50 all. A search takes 26 ms for 50, 29
 for 100."""
 _TOGETHER = 64
 """Queries multiplied at once: their scores over 100,000 windows take 26 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """The result of a search for one query vector.
-
-    `windows` are in descending order of score. `background` is the query's median score over the whole index
-    (a fixed sample of a large one), ignoring the condition: what an unrelated window scores. `sampled` is the
-    number of windows in that median.
-    """
-
-    windows: tuple[StoredWindow, ...]
-    background: float
-    sampled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +64,19 @@ _Found = tuple[_Candidates, float, int]
 """One query's hits, its background, and the number of windows that the background is computed from."""
 
 
-class Snapshot:
+class Snapshot(Windows):
     """One version of the table of windows.
 
     Args:
         table: a handle at that version that nobody else uses.
         embed_size: E.
-        before: vectors of an earlier version of the same index, which needn't be read again.
+        before: an earlier version of the same index, whose vectors aren't read again.
     """
 
-    def __init__(self, table: Any, embed_size: int, before: VectorMatrix | None = None) -> None:
+    def __init__(self, table: Any, embed_size: int, before: Windows | None = None) -> None:
         self._table = table
         self._embed_size = embed_size
-        self._before = before
+        self._before = before.known if isinstance(before, Snapshot) else None
         self._lock = Lock()
         self.version = int(table.version)
 
@@ -103,21 +88,17 @@ class Snapshot:
     def count(self) -> int:
         return int(self._table.count_rows())
 
+    @cached_property
+    def _probes(self) -> int:
+        return default_probes(self.count)
+
     @property
     def exact(self) -> bool:
-        """Whether a search compares every window."""
         return self.count <= EXACT_LIMIT or not self._table.list_indices()
 
-    def search(
+    def nearest(
         self, vectors: NDArray[np.float32], top: int, *, only: Restriction, per_video: int | None
     ) -> list[Matches]:
-        """Find the `top` windows nearest to each of `vectors` [Q, E], unit length.
-
-        Up to `per_video` of them have the same content.
-
-        Raises:
-            QueryError: the time is up.
-        """
         if not self.count:
             return [Matches((), 0.0, 0) for _ in vectors]
         look = self._search_memory if self.count <= EXACT_LIMIT else self._search_store
@@ -125,7 +106,7 @@ class Snapshot:
         return [matches for part in parts for matches in self._matches(look(part, top, only, per_video))]
 
     def contents_near(self, vectors: NDArray[np.float32], top: int) -> list[list[str]]:
-        """Return the `top` contents whose windows are nearest to each of `vectors` [Q, E], nearest first."""
+        """As the base class does, without reading rows."""
         if not self.count:
             return [[] for _ in vectors]
         look = self._search_memory if self.count <= EXACT_LIMIT else self._search_store
@@ -137,13 +118,12 @@ class Snapshot:
         return found
 
     def rows(self, where: Condition) -> list[StoredWindow]:
-        """Return the windows that meet a condition, ordered by path and time."""
         rows = self._table.search().where(fitted(self._table, where)).select(self._columns).to_arrow()
         rows = rows.sort_by([("path", "ascending"), ("start_ms", "ascending")])
         return to_windows(rows)
 
     def covering(self, spans: Sequence[tuple[Path, float, float]]) -> list[StoredWindow | None]:
-        """Return for each span of a file, in seconds, the window with most of it; None if there is none."""
+        """As the base class does, without reading the vectors of other windows."""
         paths = sorted({stored_path(path) for path, _, _ in spans})
         query = self._table.search().where(any_of("path", paths).sql).select(["path", "start_ms", "end_ms"])
         places: dict[str, list[tuple[int, int, int]]] = {}
@@ -210,7 +190,7 @@ class Snapshot:
         """
         query = self._table.search(vector, vector_column_name="vector").distance_type("cosine")
         query = query.select([*(self._columns if whole else ["video_id"]), "_distance"]).with_row_id(True)
-        query = query.limit(wanted).nprobes(_PROBES).refine_factor(math.ceil(_CANDIDATES / wanted))
+        query = query.limit(wanted).nprobes(self._probes).refine_factor(math.ceil(_CANDIDATES / wanted))
         if only.where is not None:
             # As many further partitions as it takes to find enough rows that meet the condition.
             query = query.where(fitted(self._table, only.where), prefilter=True).maximum_nprobes(0)

@@ -27,7 +27,16 @@ from centerclip.index.bucket import Bucket
 from centerclip.index.card import ModelCard
 from centerclip.index.durable import DurableTable
 from centerclip.index.foreign import refuse_foreign
-from centerclip.index.head import FORMAT, Meta, parse_head, read_head, read_values, write_head
+from centerclip.index.head import (
+    FORMAT,
+    HEAD,
+    Meta,
+    format_head,
+    parse_head,
+    read_head,
+    read_values,
+    write_head,
+)
 from centerclip.index.lease import Fenced, Lease
 from centerclip.index.lock import writer_lock
 from centerclip.index.schema import ADDED, KEYS, merge, schemas
@@ -69,6 +78,7 @@ class Store:
         self._good: dict[str, tuple[tuple[str, int], tuple[int, Any]]] = {}
         self._files: dict[str, DurableTable] = {}
         self._warned: set[str] = set()
+        self._published = b""
         self._turns = BoundedSemaphore(max(2, available_cores()))
         self._here = local()
         refuse_foreign(self.location, self._bucket)
@@ -176,13 +186,21 @@ class Store:
     def commit(self, meta: Meta | None = None) -> None:
         """Wait until all that was written is on the disk; then make it what readers see.
 
-        Does nothing in object storage, where writes return once they are durable.
+        In object storage, where writes return once they are durable, it is what those see who copy the index.
 
         Args:
             meta: the index's new description; None to keep it.
         """
         meta = meta or self.meta()
-        if self.remote or meta is None:
+        if meta is None:
+            return
+        if self._bucket is not None:
+            versions = {name: self.version(name) for name in KEYS if self.has(name)}
+            head = format_head(replace(meta, versions=versions))
+            if head != self._published:
+                self.confirm()
+                self._bucket.write(HEAD, head)
+                self._published = head
             return
         self.sync(*KEYS)
         versions = {name: next(iter(manifests(self.location, name))) for name in KEYS}
@@ -316,6 +334,7 @@ class Store:
         self.__dict__.pop("connection", None)
         for known in (self._good, self._files, self._latest):
             known.clear()
+        self._published = b""
 
     def _holds_nothing(self) -> bool:
         """Whether no table of a local index has ever had a row about a file."""

@@ -22,6 +22,7 @@ __all__ = [
     "damaged_manifests",
     "find_good",
     "index_errors",
+    "manifest_name",
     "manifests",
     "open_alone",
 ]
@@ -53,6 +54,11 @@ def manifests(location: str, name: str) -> dict[int, Path]:
             if kind == "manifest" and stem.isdigit():
                 found[_NUMBERS - int(stem)] = folder / file
     return dict(sorted(found.items(), reverse=True))
+
+
+def manifest_name(number: int) -> str:
+    """Return the name of a version's manifest."""
+    return f"{_NUMBERS - number:020d}.manifest"
 
 
 def damaged_manifests(location: str, name: str, at_most: int | None = None) -> list[Path]:

@@ -29,12 +29,13 @@ from centerclip.index.reading import VideoSort, folders_of, months_of, paths_bel
 from centerclip.index.recorded import fitted
 from centerclip.index.restriction import Restriction
 from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds, schemas, stored_path
-from centerclip.index.snapshot import Matches, Snapshot
+from centerclip.index.snapshot import Snapshot
 from centerclip.index.spoken import Spoken
 from centerclip.index.sql import Condition, all_of, equals, store_errors
 from centerclip.index.store import Meta, Store
 from centerclip.index.summary import Stats
 from centerclip.index.vectors import unit_vectors
+from centerclip.index.windows import Matches, Windows
 from centerclip.index.writer import Writer
 
 __all__ = ["VideoIndex"]
@@ -52,6 +53,8 @@ class VideoIndex:
         create: whether the index may be new; `bind` then creates it.
         storage_options: settings of object storage by the store's names, such as `region` or `endpoint`, in
             place of those in the environment.
+        engine: makes what searches a version of the table of windows, given the table, E, and what searched
+            the version before, if any.
 
     Raises:
         IndexStoreError: there is no index and `create` is false, or the location holds something else.
@@ -63,10 +66,12 @@ class VideoIndex:
         *,
         create: bool = True,
         storage_options: Mapping[str, str] | None = None,
+        engine: Callable[[Any, int, Windows | None], Windows] = Snapshot,
     ) -> None:
+        self._engine = engine
         self._store = Store(location, storage_options=storage_options)
         self._lock = Lock()
-        self._snapshot: Snapshot | None = None
+        self._snapshot: Windows | None = None
         self._snapshot_id = ""
         self._bound_id = ""
         self.spoken = Spoken(self._store, self._twice)
@@ -198,7 +203,7 @@ class VideoIndex:
         if self.model is None:
             return [Matches((), 0.0, 0) for _ in np.atleast_2d(np.asarray(vectors))]
         units = unit_vectors(vectors, self.model.embed_size)
-        return self._read(lambda snapshot: snapshot.search(units, top, only=only, per_video=per_video))
+        return self._read(lambda snapshot: snapshot.nearest(units, top, only=only, per_video=per_video))
 
     def windows(self, video_id: str, start_seconds: float | None = None) -> list[StoredWindow]:
         """Return the windows of a content in time order, or only the one that starts at `start_seconds`.
@@ -322,7 +327,7 @@ class VideoIndex:
         """Return columns of the table of videos, in no particular order."""
         return self._twice(lambda: self._store.table("videos").search().select(list(columns)).to_arrow())
 
-    def _read(self, look: Callable[[Snapshot], _T]) -> _T:
+    def _read(self, look: Callable[[Windows], _T]) -> _T:
         return self._twice(lambda: look(self._newest()))
 
     def _twice(self, read: Callable[[], _T]) -> _T:
@@ -333,14 +338,13 @@ class VideoIndex:
             with store_errors(self.location, "being read"):
                 return read()
 
-    def _newest(self) -> Snapshot:
+    def _newest(self) -> Windows:
         with self._lock:
             meta = self._described()
             version = self._store.version("windows")
             if self._snapshot is None or (self._snapshot_id, self._snapshot.version) != (meta.id, version):
                 old = self._snapshot if self._snapshot_id == meta.id else None
-                table = self._store.table("windows")
-                snapshot = Snapshot(table, meta.card.embed_size, old.known if old else None)
+                snapshot = self._engine(self._store.table("windows"), meta.card.embed_size, old)
                 if self.id != meta.id:
                     raise IndexStoreError(f"the index {self.location} is being created again: try again")
                 self._snapshot, self._snapshot_id = snapshot, meta.id

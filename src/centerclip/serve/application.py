@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import centerclip
 from centerclip.embedding import VideoEncoder
-from centerclip.index import VideoIndex
+from centerclip.index import Mirror, VideoIndex
 from centerclip.serve.errors import ERRORS, add_error_handlers
 from centerclip.serve.memory import bound_heaps
 from centerclip.serve.metrics import Metrics
@@ -34,13 +34,21 @@ Errors look like `{"error": {"code", "message"}}`. A server with a token expects
 `Authorization: Bearer TOKEN`."""
 
 
-def create_app(index: VideoIndex, encoder: VideoEncoder, settings: ServerSettings | None = None) -> FastAPI:
+def create_app(
+    index: VideoIndex,
+    encoder: VideoEncoder,
+    settings: ServerSettings | None = None,
+    *,
+    mirror: Mirror | None = None,
+) -> FastAPI:
     """Make the web application.
 
     Args:
         index: may be empty, and may be changed by any process while it is served.
         encoder: has the model that made the index.
         settings: host, token and limits; by default, for this machine only.
+        mirror: if `index` is the copy of one in object storage, what keeps it up to date; the application
+            closes it.
 
     Returns:
         An ASGI application; `state.services` holds its parts. Jobs, caches and limits belong to one process:
@@ -51,7 +59,7 @@ def create_app(index: VideoIndex, encoder: VideoEncoder, settings: ServerSetting
     """
     settings = settings or ServerSettings()
     bound_heaps()
-    services = Services(index, encoder, settings)
+    services = Services(index, encoder, settings, mirror)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

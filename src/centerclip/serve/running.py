@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
+import time
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -88,12 +91,35 @@ def make_server(app: FastAPI) -> uvicorn.Server:
         timeout_graceful_shutdown=_GRACE_SECONDS,
         lifespan="on",
     )
-    server = _Server(config)
+    server = _Server(config, settings.drain_seconds)
     app.state.services.is_stopping = lambda: server.should_exit
+    app.state.services.is_draining = lambda: server.is_draining
     return server
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._drain_seconds = drain_seconds
+        self._drains_until: float | None = None
+
+    @property
+    def is_draining(self) -> bool:
+        return self._drains_until is not None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain if the system asks for the first time; otherwise stop."""
+        if sig != signal.SIGTERM or not self._drain_seconds or self.is_draining or self.should_exit:
+            super().handle_exit(sig, frame)
+            return
+        self._captured_signals.append(sig)
+        self._drains_until = time.monotonic() + self._drain_seconds
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._drains_until is not None and time.monotonic() >= self._drains_until:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listening in sockets or ():

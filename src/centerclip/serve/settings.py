@@ -28,7 +28,12 @@ class ServerSettings:
         folders: what `POST /api/index` indexes, and what visitors see paths relative to. If there are none,
             the folders that were indexed before.
         watch: whether to index changes in the folders by itself.
-        poll_seconds: with `watch`, the interval at which to look; None to wait for the system's events.
+        poll_seconds: with `watch`, the interval at which to look; None to wait for the system's events. A
+            copy of an index in object storage looks for a new version at this interval, every 2 seconds for
+            None.
+        replica: whether to only read: there are no index jobs.
+        drain_seconds: how long to go on as before when the system asks the server to stop (SIGTERM), except
+            that it says that it isn't ready, so that a proxy can choose another server.
         cache_folder: for the excerpts made for browsers. If None, a folder for this index in the platform's
             cache folder.
         max_upload_bytes, max_query_length, max_hits: limits on what a request may ask for.
@@ -51,6 +56,8 @@ class ServerSettings:
     folders: tuple[Path, ...] = ()
     watch: bool = False
     poll_seconds: float | None = None
+    replica: bool = False
+    drain_seconds: float = 0.0
     cache_folder: Path | None = None
     max_upload_bytes: int = 32 * _MEBIBYTE
     max_query_length: int = 500
@@ -68,6 +75,8 @@ class ServerSettings:
     excerpt_cache_bytes: int = 1024 * _MEBIBYTE
 
     def __post_init__(self) -> None:
+        if self.replica and (self.watch or self.folders):
+            raise ConfigError("a replica only reads: leave out --watch and --folder, or --replica")
         if not self.token and not self.local:
             raise ConfigError(
                 f"other machines can reach host {self.host}, so visitors must present a token: set "

@@ -10,6 +10,7 @@ from random_videos import CARD, new_index, random_units, random_video
 
 from centerclip.errors import QueryError
 from centerclip.index import Matches, VideoIndex, snapshot, vectors, writer
+from centerclip.index.ann import default_probes, partitions_for
 from centerclip.records import EncodedVideo
 
 VIDEOS = 90
@@ -130,6 +131,36 @@ def test_the_ann_index_adds_later_videos_and_is_rebuilt_when_they_are_the_majori
     assert built == [True, True, False, True, False, False, False]
     (ann,) = growing._store.table("windows").list_indices()
     assert ann.num_indexed_rows + ann.num_unindexed_rows == len(growing) == 8 * 280
+
+
+@pytest.mark.parametrize(("rows", "probes", "of"), [(10**5, 64, 6), (10**6, 64, 61), (10**7, 122, 610)])
+def test_the_partitions_to_search_grow_with_the_index(rows: int, probes: int, of: int) -> None:
+    assert (default_probes(rows), partitions_for(rows)) == (probes, of)
+
+
+def test_the_ann_index_is_rebuilt_before_it_has_many_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"_UNINDEXED": 10, "_PARTS": 3}.items():
+        monkeypatch.setattr(f"centerclip.index.ann.{name}", value)
+    monkeypatch.setattr(snapshot, "EXACT_LIMIT", 5)
+    monkeypatch.setattr(writer, "EXACT_LIMIT", 5)
+    growing = new_index(
+        tmp_path, *(random_video(f"/v/{at}.mp4", windows=8, seed=50 * at) for at in range(60))
+    )
+    built, parts = [], []
+    with growing.writer() as w:
+        for at in range(60, 72, 2):
+            w.add([random_video(f"/v/{n}.mp4", windows=8, seed=50 * n) for n in (at, at + 1)])
+            built.append(w.finish().built_ann)
+            table = growing._store.table("windows")
+            (ann,) = table.list_indices()
+            parts.append(table.index_stats(ann.name).num_indices)
+            assert ann.num_unindexed_rows <= 10
+    assert built == [True, False, False, True, False, False]
+    assert parts == [1, 2, 3, 1, 2, 3]
+    last = random_video("/v/71.mp4", windows=8, seed=50 * 71).windows[3]
+    assert growing.search(last.vector, top=1)[0].windows[0].path == Path("/v/71.mp4")
 
 
 def test_embeddings_of_any_size_get_an_ann_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

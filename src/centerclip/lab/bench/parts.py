@@ -19,10 +19,11 @@ from centerclip.lab.bench.recordings import measure_recordings
 from centerclip.lab.bench.report import BenchReport, Row
 from centerclip.lab.bench.searching import measure_search
 from centerclip.lab.bench.setting import Setting
+from centerclip.lab.bench.sizes import measure_sizes
 from centerclip.lab.bench.subjects import Subject
 from centerclip.lab.bench.training import measure_training
 
-__all__ = ["FIRST_ONLY", "PARTS", "check_parts", "measure"]
+__all__ = ["BY_DEFAULT", "FIRST_ONLY", "PARTS", "check_parts", "measure"]
 
 PARTS: Mapping[str, Callable[[list[Subject], Setting], Iterator[Row]]] = {
     "clustering": measure_clustering,
@@ -32,10 +33,13 @@ PARTS: Mapping[str, Callable[[list[Subject], Setting], Iterator[Row]]] = {
     "index": measure_indexing,
     "recordings": measure_recordings,
     "train": measure_training,
-    "search": measure_search,  # the longest
+    "search": measure_search,  # the longest of those that are measured by default
+    "sizes": measure_sizes,
 }
 
-FIRST_ONLY = frozenset({"gpu", "decode", "index", "recordings", "search"})
+BY_DEFAULT = tuple(name for name in PARTS if name != "sizes")
+"""All parts but one, which takes as long as all others together."""
+FIRST_ONLY = frozenset({"gpu", "decode", "index", "recordings", "search", "sizes"})
 """Parts that measure the first model at most."""
 
 

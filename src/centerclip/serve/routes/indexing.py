@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import StreamingResponse
 
 from centerclip.api import Job, JobList, JobRequest, JobStarted
@@ -25,8 +25,10 @@ _QUIET_LOOKS = 60
 async def start_job(services: Use, request: JobRequest) -> JobStarted:
     """Bring the library up to date: index new and changed files.
 
-    Answers 409 while another job or another process is indexing.
+    Answers 409 while another job or another process is indexing, and 403 if the server only reads.
     """
+    if services.settings.replica:
+        raise HTTPException(403, "this server only reads its index: index with `centerclip index`")
     return JobStarted(job=await services.reading.run(partial(services.jobs.start, request)))
 
 

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from centerclip import api
 from centerclip.serve.examples import is_nano
-from centerclip.serve.services import Services, Use
+from centerclip.serve.services import Services, Use, UseAlways
 
 __all__ = ["router"]
 
@@ -51,9 +51,9 @@ async def get_health() -> dict[str, str]:
 
 
 @router.get("/readyz")
-async def get_readiness(services: Use) -> dict[str, str]:
-    """Check that the server can read its index."""
-    await services.reading.run(lambda: services.index.version)
+async def get_readiness(services: UseAlways) -> dict[str, str]:
+    """Check that the server should get requests: it can read its index, and isn't about to stop."""
+    await services.reading.run(services.check_ready)
     return {"status": "ready"}
 
 
@@ -62,7 +62,7 @@ async def get_readiness(services: Use) -> dict[str, str]:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}},
 )
-async def get_metrics(services: Use) -> Response:
+async def get_metrics(services: UseAlways) -> Response:
     """Get the metrics since the server started."""
     return Response(services.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
@@ -72,7 +72,7 @@ def _command(services: Services) -> str:
     parts = ["centerclip", "index", "~/Videos"]
     own = services.settings.local and services.settings.token is None
     if own:
-        parts += ["--index", shlex.quote(services.index.location)]
+        parts += ["--index", shlex.quote(services.location)]
     if services.index.model is None:  # later, the index knows its model
         name = services.encoder.name if own else Path(services.encoder.name).name
         parts += ["--model", shlex.quote(name)]
@@ -105,4 +105,5 @@ def _stats(services: Services) -> api.LibraryStats:
         command=_command(services),
         roots=[services.library.root_name(root) for root in services.library.roots()],
         watching=services.watch is not None,
+        replica=services.settings.replica,
     )

@@ -157,7 +157,8 @@ async function browse(offset = 0) {
   if (found.total) notices.hide();
   byId("status").textContent = found.total ? plural(found.total, "file") : "";
   if (!found.total && isFiltered()) return notices.nothing({ filtered: true, searching: false, clearFilters: filters.clear });
-  if (!found.total) return notices.emptyLibrary({ ...library, index: () => jobs.start(), again: start });
+  const roots = library.replica ? [] : library.roots;
+  if (!found.total) return notices.emptyLibrary({ ...library, roots, index: () => jobs.start(), again: start });
   results.append(found.videos.filter((video) => video.state === "done").map(asHit), act, { whole: true });
   libraryPanel.showFailures(found.videos.filter((video) => video.state === "failed"), { fresh: !offset });
   const end = offset + found.videos.length;

@@ -12,7 +12,8 @@ export function show(library) {
   const named = library.roots.slice(0, ROOTS).join(", ");
   byId("library-roots").textContent = named ? `Folders: ${named}${more > 0 ? ` and ${more} more` : ""}` : "";
   byId("library-watching").hidden = !library.watching;
-  byId("prune").hidden = !library.roots.length;
+  byId("reindex").hidden = library.replica;
+  byId("prune").hidden = library.replica || !library.roots.length;
   byId("library-roots").title = library.roots.join("\n");
 }
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from centerclip.lab.bench import clustering, indexing, recordings
+from centerclip.lab.bench.collection import Collection
 from centerclip.lab.bench.footage import FPS, make_clips, make_film
 from centerclip.lab.bench.parts import measure
 from centerclip.lab.bench.processes import Peak
@@ -107,3 +108,31 @@ def test_pe_cores_are_measured_by_the_encoder_part_alone(tmp_path: Path) -> None
     assert {row.part for row in report.rows} == {"encoder"}
     assert [row for row in report.rows if "int8" in row.what and "none in float32" in row.against]
     assert not [row for row in report.rows if "last block" in row.what]
+
+
+def test_large_indexes_are_made_searched_and_added_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("snapshot", "writer"):
+        monkeypatch.setattr(f"centerclip.index.{module}.EXACT_LIMIT", 1000)
+    monkeypatch.setattr("centerclip.index.ann._PARTITION", 256)
+    setting = Setting(torch.device("cpu"), tmp_path, quick=True)
+    rows = measure(["sizes"], [random_subject("tiny")], setting, settings={}).rows
+    figures = {row.what.partition(",")[0]: row for row in rows}
+    assert figures["recall@10 (ann"].figure.median > 0.9
+    assert figures["recall@10 (8 of 8 partitions)"].figure.median > 0.9
+    assert figures["100 more added"].figure.median > 0
+    assert 100 < figures["per window"].figure.median < 1000
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_nearest_of_a_made_up_collection_are_known() -> None:
+    made = Collection(30_000, 16, 5)
+    blocks = list(made.blocks())
+    everything = np.concatenate(blocks)
+    assert [len(block) for block in blocks] == [20_000, 10_000]
+    assert np.array_equal(everything, np.concatenate(list(made.blocks())))
+    expected = np.argsort(-(made.asked @ everything.T), axis=1)[:, :10]
+    assert np.array_equal(made.nearest, expected)
+    unrelated = everything[::5000] @ everything[100::5000].T
+    assert 0.3 < float(np.median(unrelated)) < 0.8
