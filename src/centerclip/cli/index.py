@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from centerclip.cli import options
+from centerclip.cli.distributing import encoding_on, parse_shard
 from centerclip.cli.indexing import Wanted, check_videos, run_indexing
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, write_json, write_tabs
@@ -71,6 +72,21 @@ def index(
         float,
         option("How long to wait while another process writes to the index. Default: 0.", metavar="SEC"),
     ] = 0.0,
+    ray: Annotated[
+        str | None,
+        option(
+            "Encode on a Ray cluster: HOST:PORT of its head, auto (this machine is a node of it), or local "
+            "(start one here) (pip install 'centerclip[distributed]').",
+            metavar="ADDRESS",
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        option(
+            "Do only part I of N equal parts of the files, while other runs do the others: 1/4, 2/4, ...",
+            metavar="I/N",
+        ),
+    ] = None,
     json: options.Json = False,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
@@ -104,6 +120,10 @@ def index(
     with --speech what a speech model hears in the others. Changed subtitles are read again without encoding
     the video. Subtitles that can't be read are listed, and the video is indexed all the same.
 
+    With --ray, files are decoded and encoded on all nodes of a cluster, with the rows of a run on one
+    machine. With --shard, several runs, maybe on several machines, share the work. Either needs the files at
+    the same paths everywhere (docs/distributed.md).
+
     Piped output has one file per line, written as soon as it is done, tab-separated: state (indexed, failed,
     skipped because it failed before, moved, missing, removed), path, windows, reason. Unchanged files are
     left out. A video whose words were read has a line with the state heard, its number of cues, and what
@@ -130,6 +150,7 @@ def index(
     if sampling is not None and chosen is None:
         names = ", ".join(SAMPLINGS)
         raise typer.BadParameter(f"{sampling!r} is not one of {names}", ctx, param_hint="--sampling")
+    part = parse_shard(shard, ctx, apart_from={"--ray": ray is not None, "--watch": watch})
 
     from centerclip.index import VideoIndex
 
@@ -147,7 +168,7 @@ def index(
         raise VideoError(f"{names}: there is no such file or folder; check the spelling")
 
     from centerclip.cli.loading import load_encoder, load_recognizer
-    from centerclip.indexing import estimate_windows
+    from centerclip.indexing import Shard, estimate_windows
 
     there = [path for path in places if os.path.exists(path)] if watch else places
 
@@ -179,7 +200,9 @@ def index(
             write_tabs((result.state, result.path, result.windows or result.cues, result.reason))
         sys.stdout.flush()  # readers of a pipe wait for each file
 
-    wanted = Wanted(encoder, store, recognizer, prune, retry_failed, wait, show)
-    if watch:
-        raise typer.Exit(watch_indexing(wanted, places, poll_seconds=poll))
-    raise typer.Exit(run_indexing(wanted, places))
+    with encoding_on(ray, encoder, workers) as at_work:
+        wanted = Wanted(
+            at_work, store, recognizer, prune, retry_failed, wait, Shard(*part) if part else None, show
+        )
+        code = watch_indexing(wanted, places, poll_seconds=poll) if watch else run_indexing(wanted, places)
+    raise typer.Exit(code)

@@ -17,9 +17,8 @@ from centerclip.cli.stopping import StopRequest
 from centerclip.errors import VideoError
 
 if TYPE_CHECKING:
-    from centerclip.embedding import VideoEncoder
     from centerclip.index import Finished, VideoIndex
-    from centerclip.indexing import FileResult, FolderWatch
+    from centerclip.indexing import Encoder, FileResult, FolderWatch, Shard
     from centerclip.speech import Recognizer
 
 __all__ = [
@@ -66,15 +65,17 @@ def check_videos(paths: Sequence[Path]) -> None:
 class Wanted:
     """What to bring up to date, and how.
 
-    `recognizer` hears videos without subtitles; `show` is called with each result.
+    `recognizer` hears videos without subtitles; `show` is called with each result; other runs do the rest of
+    the files beside those of `shard`.
     """
 
-    encoder: VideoEncoder
+    encoder: Encoder
     store: VideoIndex
     recognizer: Recognizer | None = None
     prune: bool = False
     retry_failed: bool = False
     wait_seconds: float = 0.0
+    shard: Shard | None = None
     show: Callable[[FileResult], None] = lambda _: None
 
 
@@ -135,6 +136,7 @@ def sync_once(
             retry_failed=wanted.retry_failed,
             recognizer=wanted.recognizer,
             wait_seconds=wanted.wait_seconds,
+            shard=wanted.shard,
             on_progress=follow,
             on_listen=count_heard,
             on_finish=finish,

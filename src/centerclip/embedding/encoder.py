@@ -82,11 +82,17 @@ class VideoEncoder:
             raise ConfigError(f"sampling is {sampling!r}, but must be one of {', '.join(SAMPLINGS)}")
         self.device = choose_device(device)
         self.model = prepare(model, self.device, precision, backend, side_by_side=True)
+        self.backend = backend
         self.cores = Cores.share(self.model, workers)
         self.batch_size = batch_size
         self.window_seconds = float(window_seconds)
         self.sampling: Sampling = sampling
         self.name = name or model.backbone.name or "unnamed model"
+
+    @property
+    def decodes_here(self) -> bool:
+        """Whether files are decoded by this process and its workers; see `centerclip.indexing.encoding`."""
+        return True
 
     @property
     def fingerprint(self) -> str:

@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from centerclip.embedding import VideoEncoder
 from centerclip.errors import VideoError
 from centerclip.index import FileStamp, Finished, Moved, VideoIndex, Writer
 from centerclip.index.schema import is_storable, stored_path
 from centerclip.indexing.attempts import VANISHED, Attempts
 from centerclip.indexing.dating import date_files
+from centerclip.indexing.encoding import Encoder
 from centerclip.indexing.footage import Footage
 from centerclip.indexing.listening import listen
 from centerclip.indexing.mounts import may_be_unmounted
+from centerclip.indexing.sharing import Shard, Turns
 from centerclip.indexing.writing import BackgroundWriter
 from centerclip.records import EncodedVideo, Failed, Item, VideoInfo, Window
 from centerclip.speech import Recognizer
@@ -83,6 +84,8 @@ class SyncOptions:
         retry_failed: encode only files that failed before.
         recognizer: hears the files that have no subtitles; None to only read subtitles.
         wait_seconds: how long to wait for another writer; 0 doesn't wait, a negative number waits forever.
+        shard: the part of the files to do, while other runs do the others; None for all files. Then each
+            batch waits for the other runs' writes, at least ten minutes.
         on_progress: called in the consumer's thread whenever windows or files are finished, and at least
             twice per second while files are encoded.
         on_listen: called with the number of files whose words are read, and of those to read.
@@ -97,6 +100,7 @@ class SyncOptions:
     retry_failed: bool = False
     recognizer: Recognizer | None = None
     wait_seconds: float = 0.0
+    shard: Shard | None = None
     on_progress: Callable[[SyncProgress], None] | None = None
     on_listen: Callable[[int, int], None] = lambda done, total: None
     on_finish: Callable[[Finished], None] | None = None
@@ -107,7 +111,7 @@ class SyncOptions:
 def sync(
     index: VideoIndex,
     roots: Iterable[str | os.PathLike[str]],
-    encoder: VideoEncoder,
+    encoder: Encoder,
     options: SyncOptions | None = None,
 ) -> Generator[FileResult, None, None]:
     """Bring an index up to date with files and folders.
@@ -139,44 +143,64 @@ def sync(
         yield from unreadable
         return
     index.bind(encoder.card())
-    with index.writer(wait_seconds=options.wait_seconds) as writer:
-        if not options.retry_failed:
-            writer.add_roots(places)
-        changes = index.changes(files, roots=places)
-        if options.retry_failed:
-            moved = changes.moved  # left for another run, even if only seemingly moved
-            candidates = (*changes.failed, *changes.changed)
-            todo = [file for file in candidates if stored_path(file.path) in changes.reasons]
-        else:
-            yield from unreadable
-            date_files(changes.unchanged, writer, should_stop=options.should_stop)
-            yield from (FileResult(file.path, "unchanged") for file in changes.unchanged)
-            for file in changes.failed:
-                yield FileResult(file.path, "skipped", reason=changes.reasons[stored_path(file.path)])
-            moved, not_moved = _check_moved(changes.moved)
-            for move in moved:
-                writer.move(move.old, move.new)
-                yield FileResult(move.new.path, "moved")
-            todo = [*changes.new, *changes.changed, *(move.new for move in not_moved)]
-        gone = sorted(set(changes.gone) - {move.old for move in moved})
-        doubtful = {path for path in gone if options.careful and may_be_unmounted(path)}
-        removed = [path for path in gone if path not in doubtful] if options.prune else []
-        writer.remove(removed)
-        yield from (FileResult(path, "removed") for path in removed)
-        if not options.retry_failed:
-            left = set(gone).difference(removed)
-            yield from (FileResult(path, "missing") for path in gone if path in left)
+    with Turns(index, options.wait_seconds, shared=options.shard is not None) as turns:
+        with turns.take() as writer:
+            todo = yield from _settle(index, writer, places, files, unreadable, options)
+        mine = [file for file in files if options.shard is None or options.shard.has(file.path)]
         wanted = {file.path for file in todo if not options.is_growing(file)}
-        attempts = Attempts(index.location)
-        todo = [file for file in files if file.path in wanted]
-        yield from _encode(todo, encoder, writer, attempts, options)
+        attempts = Attempts(index.location, options.shard)
+        todo = [file for file in mine if file.path in wanted]
+        yield from _encode(todo, encoder, turns, attempts, options)
         if not options.should_stop():
-            yield from _listen(index, writer, files, options)
+            yield from _listen(index, turns, mine, options)
         if options.should_stop():
             return
-        finished = writer.finish()
+        with turns.take() as writer:
+            finished = writer.finish()
     if options.on_finish is not None:
         options.on_finish(finished)
+
+
+def _settle(
+    index: VideoIndex,
+    writer: Writer,
+    places: Sequence[Path],
+    files: Sequence[FileStamp],
+    unreadable: Iterable[FileResult],
+    options: SyncOptions,
+) -> Generator[FileResult, None, list[FileStamp]]:
+    """Do all that needs no encoding; return the files that have to be encoded, in no particular order."""
+    has = options.shard.has if options.shard is not None else lambda _: True
+    if not options.retry_failed:
+        writer.add_roots(places)
+    changes = index.changes(files, roots=places)  # of all files, since one may have moved to another shard
+    if options.retry_failed:
+        moved: Sequence[Moved] = changes.moved  # left for another run, even if only seemingly moved
+        candidates = (*changes.failed, *changes.changed)
+        todo = [file for file in candidates if stored_path(file.path) in changes.reasons]
+    else:
+        yield from (result for result in unreadable if has(result.path))
+        unchanged = [file for file in changes.unchanged if has(file.path)]
+        date_files(unchanged, writer, should_stop=options.should_stop)
+        yield from (FileResult(file.path, "unchanged") for file in unchanged)
+        for file in changes.failed:
+            if has(file.path):
+                yield FileResult(file.path, "skipped", reason=changes.reasons[stored_path(file.path)])
+        moved, not_moved = _check_moved(move for move in changes.moved if has(move.new.path))
+        for move in moved:
+            writer.move(move.old, move.new)
+            yield FileResult(move.new.path, "moved")
+        todo = [*changes.new, *changes.changed, *(move.new for move in not_moved)]
+        moved = [*moved, *(move for move in changes.moved if not has(move.new.path))]
+    gone = sorted(path for path in set(changes.gone) - {move.old for move in moved} if has(path))
+    doubtful = {path for path in gone if options.careful and may_be_unmounted(path)}
+    removed = [path for path in gone if path not in doubtful] if options.prune else []
+    writer.remove(removed)
+    yield from (FileResult(path, "removed") for path in removed)
+    if not options.retry_failed:
+        left = set(gone).difference(removed)
+        yield from (FileResult(path, "missing") for path in gone if path in left)
+    return todo
 
 
 def _look(places: Iterable[Path]) -> tuple[list[FileStamp], list[FileResult]]:
@@ -218,8 +242,8 @@ def _check_moved(moves: Iterable[Moved]) -> tuple[tuple[Moved, ...], tuple[Moved
 
 def _encode(
     files: Sequence[FileStamp],
-    encoder: VideoEncoder,
-    writer: Writer,
+    encoder: Encoder,
+    turns: Turns,
     attempts: Attempts,
     options: SyncOptions,
 ) -> Iterator[FileResult]:
@@ -232,7 +256,7 @@ def _encode(
         suspects, hopeless = [*suspects, *hopeless], []
     stamps = {file.path: file for file in (*hopeless, *fresh, *suspects)}
     paths = list(stamps)
-    background = BackgroundWriter(writer)
+    background = BackgroundWriter(turns, shared=options.shard is not None)
     footage = Footage({file.path: file.size_bytes for file in files})
     done = windows = 0
 
@@ -259,7 +283,8 @@ def _encode(
 
     def begin(some: Iterable[FileStamp]) -> Iterator[Item]:
         for file in some:
-            attempts.begin(file)
+            if encoder.decodes_here:
+                attempts.begin(file)
             yield Item(file.path)
 
     def encode() -> Generator[EncodedVideo | Failed, None, None]:
@@ -297,12 +322,12 @@ def _encode(
 
 
 def _listen(
-    index: VideoIndex, writer: Writer, files: Sequence[FileStamp], options: SyncOptions
+    index: VideoIndex, turns: Turns, files: Sequence[FileStamp], options: SyncOptions
 ) -> Iterator[FileResult]:
     """Read the words of all files that need it."""
     heard = listen(
         index,
-        writer,
+        turns,
         files,
         options.recognizer,
         retry_failed=options.retry_failed,

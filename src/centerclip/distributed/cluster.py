@@ -1,0 +1,122 @@
+"""The connection to a Ray cluster: reaching it, what it has, and errors in words for its owner."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from centerclip.cores import available_cores
+from centerclip.errors import ClusterError
+
+__all__ = ["LOCAL", "Cluster"]
+
+LOCAL = "local"
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # would send the working folder, maybe with videos, to all nodes
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # tasks for the CPU don't see GPUs
+}
+_STORE_BYTES = 1 << 30
+"""Memory for a local cluster's objects, of which only what is used is taken; more goes to the disk."""
+
+
+class Cluster:
+    """A Ray cluster, while entered or until closed.
+
+    A process has at most one connection; one that exists already is used, and left open.
+
+    Args:
+        address: `HOST:PORT` of a cluster's head, `auto` for the cluster that this machine is a node of, or
+            `local` to start one here that ends with this process.
+
+    Raises:
+        ClusterError: Ray isn't installed, or the cluster can't be reached.
+    """
+
+    def __init__(self, address: str) -> None:
+        for name, value in _SETTINGS.items():
+            os.environ.setdefault(name, value)
+        try:
+            import ray
+        except ModuleNotFoundError as error:
+            raise ClusterError("--ray needs Ray: pip install 'centerclip[distributed]'") from error
+        self.address = address
+        self._ray: Any = ray
+        self._own = not ray.is_initialized()
+        if self._own:
+            self._connect()
+
+    def _connect(self) -> None:
+        if "://" in self.address:
+            raise ClusterError(
+                f"--ray {self.address}: Ray Client isn't supported. Run the command on a node of the "
+                "cluster: `ray start --address=HOST:PORT`, then --ray auto"
+            )
+        how: dict[str, Any] = {"address": self.address}
+        if self.address == LOCAL:
+            how |= {
+                "num_cpus": available_cores(),
+                "include_dashboard": False,
+                "object_store_memory": _STORE_BYTES,
+            }
+        try:
+            self._ray.init(
+                **how,
+                namespace="centerclip",
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                logging_config=None,
+            )
+        except Exception as error:  # Ray has no class for it: ValueError, ConnectionError, RuntimeError...
+            reason = " ".join(str(error).split())
+            raise ClusterError(
+                f"--ray {self.address}: can't be used ({reason}). Start a cluster with `ray start --head`, "
+                "add this machine with `ray start --address=HOST:PORT`, or give local"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Disconnect, and end a cluster that was started here."""
+        if self._own:
+            self._own = False
+            self._ray.shutdown()
+
+    @property
+    def nodes(self) -> int:
+        """The number of living nodes."""
+        return len(self._living())
+
+    def slots(self, needs: Mapping[str, float]) -> int:
+        """Return how many tasks that need so much the living nodes can run at once.
+
+        Raises:
+            ClusterError: the cluster is gone.
+        """
+        return sum(
+            min(int(node["Resources"].get(name, 0.0) // amount) for name, amount in needs.items())
+            for node in self._living()
+        )
+
+    def _living(self) -> list[dict[str, Any]]:
+        try:
+            return [node for node in self._ray.nodes() if node["Alive"]]
+        except Exception as error:  # of many kinds
+            raise self.lost(error) from error
+
+    def lost(self, error: BaseException) -> ClusterError:
+        """Return the error for a cluster that is gone."""
+        reason = " ".join(str(error).split())[:200]
+        return ClusterError(
+            f"the connection to the Ray cluster {self.address} is lost ({reason}). What was encoded is kept; "
+            "run the same command to continue"
+        )
