@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -45,6 +46,7 @@ class Cluster:
             raise ClusterError("--ray needs Ray: pip install 'centerclip[distributed]'") from error
         self.address = address
         self._ray: Any = ray
+        self._ray._private.worker._worker_logs_enabled = False  # it would print lost workers on stdout
         self._own = not ray.is_initialized()
         if self._own:
             self._connect()
@@ -57,6 +59,9 @@ class Cluster:
             )
         how: dict[str, Any] = {"address": self.address}
         if self.address == LOCAL:
+            if not any(name.startswith("RAY_AUTH_") for name in os.environ):
+                # Only this process's workers may use the cluster; Ray would keep a token in the home folder.
+                os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
             how |= {
                 "num_cpus": available_cores(),
                 "include_dashboard": False,
@@ -68,7 +73,6 @@ class Cluster:
                 namespace="centerclip",
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
-                logging_config=None,
             )
         except Exception as error:  # Ray has no class for it: ValueError, ConnectionError, RuntimeError...
             reason = " ".join(str(error).split())
