@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 from collections import deque
 from collections.abc import Iterator
@@ -15,8 +16,6 @@ from command_line import Run, assert_refused
 from index_run import content
 from videos import make_video
 
-pytest.importorskip("ray", reason="ray is not installed")
-
 from centerclip.distributed import Cluster, RayEncoder
 from centerclip.distributed import encoder as driver
 from centerclip.distributed.shards import CRASHED
@@ -27,6 +26,8 @@ from centerclip.model import CenterCLIP
 from centerclip.records import EncodedVideo, Failed, Item
 
 COUNT = 20
+TOKEN = secrets.token_hex(32)
+"""Tells the processes of this test's cluster from those of others."""
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +37,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
         patch.setenv("RAY_raylet_start_wait_time_s", "240")
-        for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):  # which the cluster sets
-            patch.setenv(name, "")
-            patch.delenv(name)
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", TOKEN)
         with Cluster("local") as cluster:
             yield cluster
 
@@ -89,8 +89,7 @@ def is_worker(folder: Path) -> bool:
     try:
         if b"ray::centerclip" not in (folder / "cmdline").read_bytes():
             return False
-        session = f"RAY_AUTH_TOKEN={os.environ['RAY_AUTH_TOKEN']}".encode()  # of this test's cluster
-        return session in (folder / "environ").read_bytes()
+        return TOKEN.encode() in (folder / "environ").read_bytes()
     except OSError:
         return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import sys
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -40,6 +41,8 @@ class Cluster:
     def __init__(self, address: str) -> None:
         for name, value in _SETTINGS.items():
             os.environ.setdefault(name, value)
+        if address == LOCAL and "ray" not in sys.modules:
+            _keep_others_out()
         try:
             import ray
         except ModuleNotFoundError as error:
@@ -59,9 +62,6 @@ class Cluster:
             )
         how: dict[str, Any] = {"address": self.address}
         if self.address == LOCAL:
-            if not any(name.startswith("RAY_AUTH_") for name in os.environ):
-                # Only this process's workers may use the cluster; Ray would keep a token in the home folder.
-                os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
             how |= {
                 "num_cpus": available_cores(),
                 "include_dashboard": False,
@@ -75,7 +75,7 @@ class Cluster:
                 logging_level=logging.CRITICAL,
             )
         except Exception as error:  # Ray has no class for it: ValueError, ConnectionError, RuntimeError...
-            reason = " ".join(str(error).split())
+            reason = " ".join(str(error).split())[:200]
             raise ClusterError(
                 f"--ray {self.address}: can't be used ({reason}). Start a cluster with `ray start --head`, "
                 "add this machine with `ray start --address=HOST:PORT`, or give local"
@@ -124,3 +124,12 @@ class Cluster:
             f"the connection to the Ray cluster {self.address} is lost ({reason}). What was encoded is kept; "
             "run the same command to continue"
         )
+
+
+def _keep_others_out() -> None:
+    """Let only this process and its workers use the cluster; Ray reads this when it is imported.
+
+    Older versions of Ray let everybody in, and later ones write a token of their own to the home folder.
+    """
+    if not any(name.startswith("RAY_AUTH_") for name in os.environ):
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
