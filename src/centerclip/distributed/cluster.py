@@ -39,6 +39,11 @@ class Cluster:
     """
 
     def __init__(self, address: str) -> None:
+        if "://" in address:
+            raise ClusterError(
+                f"--ray {address}: Ray Client isn't supported. Run the command on a node of the cluster: "
+                "`ray start --address=HOST:PORT`, then --ray auto"
+            )
         for name, value in _SETTINGS.items():
             os.environ.setdefault(name, value)
         if address == LOCAL and "ray" not in sys.modules:
@@ -55,11 +60,6 @@ class Cluster:
             self._connect()
 
     def _connect(self) -> None:
-        if "://" in self.address:
-            raise ClusterError(
-                f"--ray {self.address}: Ray Client isn't supported. Run the command on a node of the "
-                "cluster: `ray start --address=HOST:PORT`, then --ray auto"
-            )
         how: dict[str, Any] = {"address": self.address}
         if self.address == LOCAL:
             how |= {
