@@ -26,6 +26,8 @@ from centerclip.index import VideoIndex
 from centerclip.model import CenterCLIP
 from centerclip.records import EncodedVideo, Failed, Item
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds workers in /proc")
+
 COUNT = 20
 TOKEN = secrets.token_hex(32)
 """Tells the processes of this test's cluster from those of others."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -63,7 +66,18 @@ def encoding_on(address: str | None, encoder: VideoEncoder, workers: int | None)
 
     with waiting(f"Connecting to Ray ({address})"):
         cluster = Cluster(address)
-    with cluster:
+    try:
         remote = RayEncoder(encoder, cluster, workers=workers)
         note(f"Encoding on {count(cluster.nodes, 'node')}, {count(remote.slots, 'task')} at a time")
         yield remote
+    finally:
+        cluster.close()
+        if cluster.is_lost:
+            atexit.register(_end_at_once)
+
+
+def _end_at_once() -> None:
+    """End with an error, since what Ray does at the end of a process crashes without its cluster."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

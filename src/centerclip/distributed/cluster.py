@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Mapping
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +24,8 @@ _SETTINGS = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # would send the working folder, maybe with videos, to all nodes
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # tasks for the CPU don't see GPUs
 }
+_HEAD_SECONDS = 10.0
+"""How long the head may be unreachable."""
 _STORE_BYTES = 1 << 30
 """Memory for a local cluster's objects, of which only what is used is taken; more goes to the disk."""
 
@@ -28,7 +33,8 @@ _STORE_BYTES = 1 << 30
 class Cluster:
     """A Ray cluster, while entered or until closed.
 
-    A process has at most one connection; one that exists already is used, and left open.
+    A process has at most one connection; one that exists already is used, and left open. After a loss
+    (`is_lost`), the process can't use Ray any more, and should end by `os._exit`.
 
     Args:
         address: `HOST:PORT` of a cluster's head, `auto` for the cluster that this machine is a node of, or
@@ -55,6 +61,7 @@ class Cluster:
         self.address = address
         self._ray: Any = ray
         self._ray._private.worker._worker_logs_enabled = False  # it would print lost workers on stdout
+        self.is_lost = False
         self._own = not ray.is_initialized()
         if self._own:
             self._connect()
@@ -112,13 +119,30 @@ class Cluster:
         )
 
     def _living(self) -> list[dict[str, Any]]:
+        self._check_head()
         try:
             return [node for node in self._ray.nodes() if node["Alive"]]
         except Exception as error:  # of many kinds
             raise self.lost(error) from error
 
+    def _check_head(self) -> None:
+        """Notice a lost head before Ray does, which after a minute ends this process without a word."""
+        host, _, port = self._ray.get_runtime_context().gcs_address.rpartition(":")
+        until = monotonic() + _HEAD_SECONDS
+        while True:
+            try:
+                socket.create_connection((host.strip("[]"), int(port)), timeout=_HEAD_SECONDS).close()
+                return
+            except OSError as error:
+                if monotonic() > until:
+                    raise self.lost(error) from error
+            sleep(0.5)
+
     def lost(self, error: BaseException) -> ClusterError:
-        """Return the error for a cluster that is gone."""
+        """Return the error for a cluster that is gone, and expect no answers of it any more."""
+        if self._own:
+            self._own, self.is_lost = False, True  # saying goodbye would wait until Ray ends this process
+            atexit.unregister(self._ray.shutdown)
         reason = " ".join(str(error).split())[:200]
         return ClusterError(
             f"the connection to the Ray cluster {self.address} is lost ({reason}). What was encoded is kept; "

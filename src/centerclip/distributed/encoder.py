@@ -34,6 +34,8 @@ _SILENT_SECONDS = 90.0
 """A task that has begun answers every few seconds, unless its node hangs."""
 _IDLE_SECONDS = 120.0
 """How long to wait for a node that can run a task at all."""
+_FETCH_SECONDS = 60.0
+"""How long it may take to get a step from its node."""
 _BUFFERED = 4
 """Steps of a task that may wait to be read. Then it waits, too."""
 
@@ -166,7 +168,7 @@ class _Work:
         for task in self._ready():
             shard = self._running[task]
             try:
-                step = self._ray.get(next(task))
+                step = self._ray.get(next(task), timeout=_FETCH_SECONDS)
             except StopIteration:
                 del self._running[task]
                 if shard.left:  # a task ends only after its last file, unless something was lost on the way
@@ -174,6 +176,7 @@ class _Work:
                 continue
             except self._ray.exceptions.RayError as error:
                 del self._running[task]
+                self._cancel(task)  # it may be alive, if only its answer is lost
                 results += self._lost(shard, error)
                 continue
             if isinstance(step, Refusal):
