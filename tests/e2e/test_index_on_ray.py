@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -142,6 +143,17 @@ def test_nodes_with_other_versions_are_refused(
         " instead of 99.0. Install the driver's versions on all nodes. What was encoded is kept" in done.err
     )
     assert VideoIndex(tmp_path / "index").videos() == []
+
+
+def test_a_model_that_nodes_can_not_load_is_refused(
+    encoder: RayEncoder, videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_here = ModuleType("only_here")
+    only_here.Name = type("Name", (str,), {"__module__": "only_here"})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "only_here", only_here)
+    encoder.local.name = only_here.Name("mine")
+    with pytest.raises(ClusterError, match=r"the node .* can't load the model \(.*only_here.*on all nodes"):
+        encode(encoder, videos)
 
 
 def test_a_cluster_without_processors_is_refused(

@@ -19,7 +19,7 @@ from centerclip.distributed.recipe import Recipe, versions_of
 from centerclip.distributed.shards import CRASHED, Shard, cut_shards
 from centerclip.distributed.task import Refusal, encode_shard
 from centerclip.embedding import VideoEncoder
-from centerclip.errors import CenterCLIPError, ClusterError
+from centerclip.errors import ClusterError
 from centerclip.index import ModelCard
 from centerclip.records import EncodedVideo, Failed, Item, VideoInfo, Window
 
@@ -226,13 +226,13 @@ class _Work:
         kinds = self._ray.exceptions
         if isinstance(error, kinds.RayTaskError):
             cause = error.cause if isinstance(error.cause, Exception) else error
-            if isinstance(cause, CenterCLIPError):
-                raise ClusterError(f"a node can't encode: {cause}. What was encoded is kept") from error
+            if isinstance(cause, ClusterError):
+                raise ClusterError(f"{cause}. What was encoded is kept") from error
             if isinstance(cause, ImportError | RuntimeError) and "import" in str(cause):
-                reason = " ".join(str(cause).split())[-200:]
+                reason = str(cause).strip().splitlines()[-1]
                 raise ClusterError(
-                    f"a node can't load centerclip ({reason}). Install the driver's version on all nodes: "
-                    f"pip install 'centerclip[distributed]=={self._versions['centerclip']}'"
+                    f"a node can't load centerclip ({reason}). Install the driver's version on "
+                    f"all nodes: pip install 'centerclip[distributed]=={self._versions['centerclip']}'"
                 ) from error
             raise error
         if isinstance(error, kinds.LocalRayletDiedError | kinds.RaySystemError):

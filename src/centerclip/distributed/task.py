@@ -16,6 +16,7 @@ from threading import Event, Thread
 from typing import Any
 
 from centerclip.distributed.recipe import Recipe, differences, node_name, versions_of
+from centerclip.errors import CenterCLIPError, ClusterError
 from centerclip.records import EncodedVideo, Failed, Item, VideoInfo, Window
 
 __all__ = ["Refusal", "Step", "encode_shard"]
@@ -107,6 +108,8 @@ def _steps(recipe: Any, items: Sequence[Item]) -> Iterator[Step]:
                 for result in results:
                     done.put(result)
             done.put(None)
+        except CenterCLIPError as error:
+            done.put(ClusterError(f"the node {node_name()} can't do the work: {error}"))
         except BaseException as error:
             done.put(error)
 
@@ -150,6 +153,12 @@ def _encoder(recipe: Any) -> Any:
     key = recipe.hex()
     if key not in _ENCODERS:
         _ENCODERS.clear()
-        made: Recipe = ray.get(recipe)
+        try:
+            made: Recipe = ray.get(recipe)
+        except ray.exceptions.RaySystemError as error:  # an object can't be made again
+            reason = str(error).strip().splitlines()[0]
+            raise ClusterError(
+                f"it can't load the model ({reason}); install what the model is made of on all nodes"
+            ) from error
         _ENCODERS[key] = made.encoder()
     return _ENCODERS[key]
