@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,7 +22,8 @@ from videos import make_video
 
 pytestmark = pytest.mark.skipif(not THOROUGH, reason="takes a quarter of an hour; set THOROUGH=1")
 
-COUNT = 120
+COUNT = 400
+"""A run has to go on when its first results are written, after 15 seconds."""
 BEGINNING = 20
 """Results that the command has printed when something is killed."""
 PATIENCE_SECONDS = 600
@@ -112,6 +114,7 @@ def hosts() -> Iterator[Hosts]:
     hosts = Hosts(folder)
     yield hosts
     hosts.stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -192,8 +192,9 @@ class _Work:
 
     def stop(self) -> None:
         """End all tasks, whatever they are doing."""
-        for task in self._running:
-            self._cancel(task)
+        if not self._cluster.is_lost:  # then Ray would end this process, before it could write and say why
+            for task in self._running:
+                self._cancel(task)
         self._running.clear()
 
     def _submit(self, shard: Shard) -> None:
