@@ -49,7 +49,7 @@ audit: $(READY) ## look for insecure code, and for packages with known vulnerabi
 
 reliability: $(READY) ## try everything that can go wrong, and count it (hours): see docs/reliability.md
 	THOROUGH=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/reliability tests/unit/index \
-	  tests/unit/indexing tests/unit/video tests/e2e/test_training_runs.py
+	  tests/unit/indexing tests/unit/video tests/e2e/test_training_runs.py tests/e2e/test_index_on_ray.py
 
 fuzz: $(READY) ## give every parser and the API damaged input; what fails is kept in .hypothesis and .fuzzing (hours)
 	THOROUGH=1 $(BIN)/python -m pytest -n $(WORKERS) tests/property/test_parsers.py \

@@ -7,6 +7,7 @@ it unchanged, without a traceback.
 __all__ = [
     "CenterCLIPError",
     "CheckpointError",
+    "ClusterError",
     "ConfigError",
     "DatasetError",
     "FingerprintError",
@@ -45,6 +46,10 @@ class DatasetError(CenterCLIPError):
 
 class ConfigError(CenterCLIPError, ValueError):
     """A configuration with unknown, missing or contradictory values."""
+
+
+class ClusterError(CenterCLIPError):
+    """A Ray cluster that can't be reached, or whose nodes can't do the work."""
 
 
 class IndexStoreError(CenterCLIPError):

@@ -33,6 +33,7 @@ LEVELS = {
     "datasets": 3,
     "embedding": 3,
     "inspect": 3,
+    "distributed": 4,
     "duplicates": 4,
     "speech": 3,
     "evaluation": 4,
@@ -48,6 +49,7 @@ LEVELS = {
 FORBIDDEN = {
     "client": {"torch", "fastapi", "numpy"},
     "clips": {"torch", "transformers", "lancedb", "av"},
+    "distributed": {"av", "lancedb", "transformers"},
     "duplicates": {"torch", "transformers", "av", "lancedb"},
     "clustering": {"transformers", "av", "lancedb"},
     "model": {"av", "lancedb"},

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from centerclip.cli import options
+from centerclip.cli.distributing import encoding_on, parse_shard
 from centerclip.cli.indexing import Wanted, check_videos, run_indexing
 from centerclip.cli.options import option, places
 from centerclip.cli.output import note, on_terminal, write_json, write_tabs
@@ -88,6 +89,21 @@ def index(
         float,
         option("How long to wait while another process writes to the index. Default: 0.", metavar="SEC"),
     ] = 0.0,
+    ray: Annotated[
+        str | None,
+        option(
+            "Encode on a Ray cluster: HOST:PORT of its head, auto (this machine is a node of it), or local "
+            "(start one here) (pip install 'centerclip[distributed]').",
+            metavar="ADDRESS",
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        option(
+            "Do only part I of N equal parts of the files, while other runs do the others: 1/4, 2/4, ...",
+            metavar="I/N",
+        ),
+    ] = None,
     json: options.Json = False,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
@@ -126,6 +142,10 @@ def index(
     runs read only what is new. Credentials are those of the environment (AWS_ACCESS_KEY_ID...). --watch
     doesn't watch addresses.
 
+    With --ray, files are decoded and encoded on all nodes of a cluster, with the rows of a run on one
+    machine. With --shard, several runs, maybe on several machines, share the work. Either needs the files at
+    the same paths everywhere (docs/distributed.md).
+
     Piped output has one file per line, written as soon as it is done, tab-separated: state (indexed, failed,
     skipped because it failed before, moved, copied, missing, removed), path, windows, reason. Unchanged files
     are left out. A video whose words were read has a line with the state heard, its number of cues, and what
@@ -159,6 +179,7 @@ def index(
     if decode_on not in DECODE_ON:
         rule = f"{decode_on!r} is not one of {', '.join(DECODE_ON)}"
         raise typer.BadParameter(rule, ctx, param_hint="--decode-on")
+    shares = parse_shard(shard, ctx, apart_from={"--ray": ray is not None, "--watch": watch})
 
     from centerclip.index import VideoIndex
 
@@ -176,7 +197,7 @@ def index(
         raise VideoError(f"{names}: there is no such file or folder; check the spelling")
 
     from centerclip.cli.loading import load_encoder, load_recognizer
-    from centerclip.indexing import estimate_windows
+    from centerclip.indexing import Shard, estimate_windows
 
     there = list(filter(may_exist, wanted_paths)) if watch else wanted_paths
 
@@ -209,7 +230,11 @@ def index(
             write_tabs((result.state, result.path, result.windows or result.cues, result.reason))
         sys.stdout.flush()  # readers of a pipe wait for each file
 
-    wanted = Wanted(encoder, store, recognizer, prune, retry_failed, wait, show, spool)
-    if watch:
-        raise typer.Exit(watch_indexing(wanted, wanted_paths, poll_seconds=poll))
-    raise typer.Exit(run_indexing(wanted, wanted_paths))
+    with encoding_on(ray, encoder, workers) as at_work:
+        part = Shard(*shares) if shares else None
+        wanted = Wanted(at_work, store, recognizer, prune, retry_failed, wait, part, show, spool)
+        if watch:
+            code = watch_indexing(wanted, wanted_paths, poll_seconds=poll)
+        else:
+            code = run_indexing(wanted, wanted_paths)
+    raise typer.Exit(code)

@@ -17,9 +17,8 @@ from centerclip.cli.stopping import StopRequest
 from centerclip.errors import VideoError
 
 if TYPE_CHECKING:
-    from centerclip.embedding import VideoEncoder
     from centerclip.index import Finished, VideoIndex
-    from centerclip.indexing import FileResult, FolderWatch
+    from centerclip.indexing import Encoder, FileResult, FolderWatch, Shard
     from centerclip.speech import Recognizer
 
 __all__ = [
@@ -75,15 +74,16 @@ class Wanted:
     """What to bring up to date, and how.
 
     `recognizer` hears videos without subtitles; `show` is called with each result; `spool` is where videos at
-    addresses are downloaded.
+    addresses are downloaded; other runs do the rest of the files beside those of `shard`.
     """
 
-    encoder: VideoEncoder
+    encoder: Encoder
     store: VideoIndex
     recognizer: Recognizer | None = None
     prune: bool = False
     retry_failed: bool = False
     wait_seconds: float = 0.0
+    shard: Shard | None = None
     show: Callable[[FileResult], None] = lambda _: None
     spool: Path | None = None
 
@@ -146,6 +146,7 @@ def sync_once(
             recognizer=wanted.recognizer,
             wait_seconds=wanted.wait_seconds,
             spool_folder=wanted.spool,
+            shard=wanted.shard,
             on_progress=follow,
             on_listen=count_heard,
             on_finish=finish,

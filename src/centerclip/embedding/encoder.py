@@ -92,11 +92,17 @@ class VideoEncoder:
         self.device = choose_device(device)
         self.gpu = gpu_that_decodes(self.device) if decode_on == "gpu" else None
         self.model = prepare(model, self.device, precision, backend, side_by_side=True)
+        self.backend = backend
         self.cores = Cores.share(self.model, workers)
         self.batch_size = batch_size
         self.window_seconds = float(window_seconds)
         self.sampling: Sampling = sampling
         self.name = name or model.backbone.name or "unnamed model"
+
+    @property
+    def decodes_here(self) -> bool:
+        """Whether files are decoded by this process and its workers; see `centerclip.indexing.encoding`."""
+        return True
 
     @property
     def fingerprint(self) -> str:

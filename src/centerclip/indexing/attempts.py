@@ -18,6 +18,7 @@ from typing import TypeAlias
 from centerclip.index import FileStamp
 from centerclip.index.schema import stored_path
 from centerclip.index.summary import is_remote
+from centerclip.indexing.sharing import Shard
 
 __all__ = ["NOTE", "VANISHED", "Attempts"]
 
@@ -38,10 +39,12 @@ class Attempts:
 
     Args:
         location: of the index, whose lock is held.
+        shard: the part of the files that this run does, while runs with notes of their own do the others.
     """
 
-    def __init__(self, location: str) -> None:
-        self._note = None if is_remote(location) else Path(location, NOTE)
+    def __init__(self, location: str, shard: Shard | None = None) -> None:
+        name = NOTE if shard is None else f".attempts-{shard.number}-of-{shard.count}.json"
+        self._note = None if is_remote(location) else Path(location, name)
         self._lock = Lock()
         self._vanished: dict[_Content, int] = {}
         self._decoding: set[_Content] = set()

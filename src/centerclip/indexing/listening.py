@@ -18,9 +18,10 @@ from typing import TypeVar
 
 from centerclip.cores import available_cores
 from centerclip.errors import VideoError
-from centerclip.index import FileStamp, KnownTranscript, VideoIndex, Writer
+from centerclip.index import FileStamp, KnownTranscript, VideoIndex
 from centerclip.index.schema import stored_path
 from centerclip.index.sql import all_of, any_of, equals
+from centerclip.indexing.sharing import Turns
 from centerclip.records import Cue, Track, Transcript, VideoInfo
 from centerclip.remote import Address, as_place
 from centerclip.speech import Recognizer, read_subtitles
@@ -68,7 +69,7 @@ class _Task:
 
 def listen(
     index: VideoIndex,
-    writer: Writer,
+    writer: Turns,
     files: Iterable[FileStamp],
     recognizer: Recognizer | None = None,
     *,

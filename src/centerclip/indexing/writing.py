@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from centerclip.index import Writer
+from centerclip.indexing.sharing import Turns
 from centerclip.records import EncodedVideo, Failed
 
 __all__ = ["BackgroundWriter"]
@@ -14,6 +15,8 @@ __all__ = ["BackgroundWriter"]
 _BATCH_WINDOWS = 1000
 _BATCH_SECONDS = 15.0
 """Limits the work lost in a crash. Smaller batches would fragment the index."""
+_SHARED_SECONDS = 60.0
+"""The same among several runs, because each turn begins with checking the index."""
 
 _Batch = list[EncodedVideo | Failed]
 
@@ -25,11 +28,13 @@ class BackgroundWriter:
     thread.
 
     Args:
-        writer: nobody else may use it meanwhile.
+        writer: nobody else in this process may use it meanwhile.
+        shared: whether other runs write to the index as well.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer | Turns, *, shared: bool = False) -> None:
         self._writer = writer
+        self._every_seconds = _SHARED_SECONDS if shared else _BATCH_SECONDS
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="centerclip-write")
         self._gathered: _Batch = []
         self._windows = 0
@@ -51,7 +56,7 @@ class BackgroundWriter:
         full = self._windows >= _BATCH_WINDOWS or len(self._gathered) >= _BATCH_WINDOWS
         if self._writing is not None and (full or self._writing.done()):
             self._wait()
-        late = time.monotonic() - self._begun >= _BATCH_SECONDS
+        late = time.monotonic() - self._begun >= self._every_seconds
         if self._gathered and self._writing is None and (full or late):
             self._write()
 

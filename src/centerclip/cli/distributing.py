@@ -1,0 +1,83 @@
+"""`--ray` and `--shard`: indexing on several machines."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from centerclip.cli.formats import count
+from centerclip.cli.output import note
+from centerclip.cli.progress import waiting
+
+if TYPE_CHECKING:
+    from centerclip.embedding import VideoEncoder
+    from centerclip.indexing import Encoder
+
+__all__ = ["encoding_on", "parse_shard"]
+
+
+def parse_shard(
+    text: str | None, ctx: typer.Context, *, apart_from: Mapping[str, bool]
+) -> tuple[int, int] | None:
+    """Parse `--shard`.
+
+    Args:
+        text: such as 2/8.
+        ctx: for errors.
+        apart_from: options that it excludes, and whether each was given.
+
+    Raises:
+        BadParameter: it isn't of this form, or can't be combined.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    numbers = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= numbers[0] <= numbers[1]:
+        raise typer.BadParameter(
+            f"{text!r} is not the number of a part and how many there are, such as 1/4",
+            ctx,
+            param_hint="--shard",
+        )
+    for name, given in apart_from.items():
+        if given:
+            raise typer.BadParameter(f"--shard and {name} exclude each other", ctx, param_hint="--shard")
+    return numbers
+
+
+@contextmanager
+def encoding_on(address: str | None, encoder: VideoEncoder, workers: int | None) -> Iterator[Encoder]:
+    """Give the encoder itself, or one that works on the cluster at an address.
+
+    Raises:
+        ClusterError: Ray isn't installed, or the cluster can't be reached.
+    """
+    if address is None:
+        yield encoder
+        return
+    from centerclip.distributed import Cluster, RayEncoder
+
+    with waiting(f"Connecting to Ray ({address})"):
+        cluster = Cluster(address)
+    try:
+        remote = RayEncoder(encoder, cluster, workers=workers)
+        note(f"Encoding on {count(cluster.nodes, 'node')}, {count(remote.slots, 'task')} at a time")
+        yield remote
+    finally:
+        cluster.close()
+        if cluster.is_lost:
+            atexit.register(_end_at_once)
+
+
+def _end_at_once() -> None:
+    """End with an error, since what Ray does at the end of a process crashes without its cluster."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
