@@ -100,6 +100,9 @@ class CenterCLIP(nn.Module):
         self.schedule = resolve_schedule(schedule, blocks=blocks, patches=patches, frames=frames)
         self.schedule.validate(blocks=blocks, frames=frames, patches=patches)
         self.temporal = self._open_temporal(temporal)
+        mean, std = torch.tensor([self.preprocessing.mean, self.preprocessing.std])
+        scales, offsets = 1 / (255 * std), mean / std
+        self._normalization = tuple(zip(scales.tolist(), offsets.tolist(), strict=True))
         self._fingerprint: tuple[object, str] | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -142,11 +145,9 @@ class CenterCLIP(nn.Module):
                 f"frames are {frames.dtype} {tuple(frames.shape)}, but must be uint8 [..., 3, H, W] of "
                 f"{self.image_size}: resize them with centerclip.video"
             )
-        mean, std = torch.tensor([self.preprocessing.mean, self.preprocessing.std])
         normalized = frames.to(torch.float32)
         # Numbers travel with the operations; a tensor of them would make a GPU wait for its copy.
-        channels = zip((1 / (255 * std)).tolist(), (mean / std).tolist(), strict=True)
-        for channel, (scale, offset) in enumerate(channels):
+        for channel, (scale, offset) in enumerate(self._normalization):
             normalized[..., channel, :, :].mul_(scale).sub_(offset)
         return normalized
 

@@ -13,7 +13,7 @@ import pytest
 from random_videos import CARD, new_index, random_units, random_video
 
 from centerclip.errors import FingerprintError, IndexStoreError
-from centerclip.index import ModelCard, VideoIndex, snapshot, video_index
+from centerclip.index import ModelCard, VideoIndex, snapshot, store
 from centerclip.index.lock import writer_lock
 from centerclip.index.snapshot import Snapshot
 
@@ -88,11 +88,11 @@ def test_an_index_created_again_while_a_writer_waits_is_not_written(
 ) -> None:
     @contextmanager
     def wait(location: str, **options: Any) -> Iterator[None]:
-        monkeypatch.setattr(video_index, "writer_lock", writer_lock)
+        monkeypatch.setattr(store, "writer_lock", writer_lock)
         make_again(index, CARD, "/v/1.mp4")
         yield
 
-    monkeypatch.setattr(video_index, "writer_lock", wait)
+    monkeypatch.setattr(store, "writer_lock", wait)
     with pytest.raises(IndexStoreError, match="Nothing was written"), VideoIndex(index.location).writer():
         pass
 
