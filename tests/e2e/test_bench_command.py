@@ -52,10 +52,14 @@ def test_own_models_are_measured(run: Run, model: Path) -> None:
 def test_errors_name_the_remedy_before_anything_is_measured(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for args, code, message in (
-        (["decoding"], 1, "choose from clustering, encoder, decode, index, recordings, train, search"),
+        (
+            ["decoding"],
+            1,
+            "choose from clustering, encoder, gpu, decode",
+        ),
         (["encoder", "--quick", "--schedule", "B9-4,16"], 1, "the model has 4 blocks"),
         (["encoder", "--schedule", "B9"], 1, "such as B6-4,49"),
-        (["encoder", "--precision", "int4"], 1, "float32, bfloat16, int8"),
+        (["encoder", "--precision", "int4"], 1, "float32, tf32, bfloat16, float16, int8"),
         (["encoder", "--device", "abacus"], 1, "give cpu or auto"),
         (["encoder", "--readme", tmp_path / "none.md"], 2, "needs --output"),
         (["encoder", "--output", tmp_path, "--readme", tmp_path / "none.md"], 1, "give a Markdown page"),

@@ -29,7 +29,8 @@ from centerclip.records import EncodedVideo, Failed, Item
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds workers in /proc")
 
-COUNT = 20
+COUNT = 36
+"""More than two tasks' share, so that one is running when another's results arrive."""
 TOKEN = secrets.token_hex(32)
 """Tells the processes of this test's cluster from those of others."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ _GROUPED = ", ".join(name for name, spec in DATASETS.items() if "group" in spec.
 
 
 def evaluate(
+    ctx: typer.Context,
     dataset: Annotated[
         str, option(f"Data set: {', '.join(DATASETS)}, or your own as module:object.", metavar="NAME")
     ],
@@ -180,7 +180,7 @@ def evaluate(
         )
     seconds = max(time.monotonic() - began, 1e-3)
     run = Circumstances(
-        command=shlex.join(["centerclip", *sys.argv[1:]]),
+        command=shlex.join(["centerclip", *ctx.obj]),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=machine_name(place),
         encoded=encoded,
