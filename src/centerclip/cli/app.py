@@ -159,9 +159,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not (debug or sys.warnoptions):
             warnings.simplefilter("ignore")  # libraries' advice to programmers
         try:
-            program = typer.main.get_command(app)
+            commands = typer.main.get_command(app)
             # Reports tell by which command they were made, so it is kept as the context's object.
-            code = program.main(args, prog_name="centerclip", standalone_mode=False, obj=tuple(args))
+            code = commands.main(args, prog_name="centerclip", standalone_mode=False, obj=tuple(args))
             sys.stdout.flush()
             return int(code or 0)
         except BrokenPipeError:
