@@ -13,7 +13,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from centerclip.errors import IndexStoreError
-from centerclip.index.aws import CLIENT, OF_THE_STORE, aws_name, aws_settings, credential_provider
+from centerclip.remote.aws import (
+    CLIENT,
+    OF_THE_STORE,
+    SettingError,
+    aws_name,
+    aws_settings,
+    credential_provider,
+)
 
 __all__ = ["AccessError", "Bucket", "explain", "is_refusal", "reason_of", "refusal"]
 
@@ -58,7 +65,10 @@ class Bucket:
         """All options that aren't the store's defaults, for lancedb."""
         options = dict(self._given)
         if self._is_s3:
-            options |= aws_settings(self.name, options)
+            try:
+                options |= aws_settings(self.name, options)
+            except SettingError as error:
+                raise IndexStoreError(str(error)) from None
         endpoints = [value for name, value in options.items() if name.endswith("endpoint")]
         if any(value.startswith("http://") for value in endpoints):
             options.setdefault("allow_http", "true")
@@ -72,7 +82,10 @@ class Bucket:
 
         options = {name: value for name, value in self.options.items() if not OF_THE_STORE.match(name)}
         client = {name: options.pop(name) for name in CLIENT & options.keys()}
-        keys, provider = credential_provider(options) if self._is_s3 else ({}, None)
+        try:
+            keys, provider = credential_provider(options) if self._is_s3 else ({}, None)
+        except SettingError as error:
+            raise IndexStoreError(str(error)) from None
         more = {"credential_provider": provider} if provider else {}
         connect: Any = from_url
         try:

@@ -5,7 +5,6 @@ Credentials, region and endpoint are those of the environment, as for an index i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,6 +13,7 @@ from typing import Any
 
 from centerclip.remote.access import ChangedError
 from centerclip.remote.address import Address, Status
+from centerclip.remote.aws import SettingError, aws_settings, credential_provider
 
 __all__ = ["BUCKETS", "Buckets"]
 
@@ -25,7 +25,7 @@ _RETRY = {
 }
 _LISTED = 1000
 _VARIABLES = {
-    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION (or AWS_SKIP_SIGNATURE=true)",
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or AWS_SKIP_SIGNATURE=true",
     "gs": "GOOGLE_SERVICE_ACCOUNT (or GOOGLE_SKIP_SIGNATURE=true)",
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
@@ -96,16 +96,33 @@ class Buckets:
         self._reachable.add(bucket)
 
     def _store(self, address: Address) -> Any:
-        from obstore.store import from_url
-
         bucket = (address.scheme, address.container)
         with self._lock:
             if bucket not in self._stores:
-                url = f"{address.scheme}://{address.container}"
-                plain = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
-                client: dict[str, Any] = {**_CLIENT, "allow_http": plain}
-                self._stores[bucket] = from_url(url, client_options=client, retry_config=_RETRY)  # type: ignore[call-overload]
+                self._stores[bucket] = _open(*bucket)
             return self._stores[bucket]
+
+
+def _open(scheme: str, container: str) -> Any:
+    """Return the package's client of a bucket, with the settings of an index in object storage."""
+    from obstore.store import from_url
+
+    config: dict[str, str] = {}
+    more: dict[str, Any] = {}
+    if scheme == "s3":
+        try:
+            config = aws_settings(container, {})
+            keys, provider = credential_provider({})
+        except SettingError as error:
+            raise OSError(5, str(error)) from None
+        config |= keys
+        more = {"credential_provider": provider} if provider else {}
+    plain = config.get("aws_endpoint", "").startswith("http://")
+    connect: Any = from_url
+    client = {**_CLIENT, "allow_http": plain}
+    return connect(
+        f"{scheme}://{container}", config=config, client_options=client, retry_config=_RETRY, **more
+    )
 
 
 BUCKETS = Buckets()
@@ -146,7 +163,5 @@ def _errors(address: Address) -> Iterator[None]:
         elif "169.254.169.254" in said or "redential" in said or "metadata" in said:
             reason = f"no credentials: set {_VARIABLES[address.scheme]}"
         else:
-            if "builder error" in said:
-                said = "an endpoint without https needs AWS_ALLOW_HTTP=true"
             reason = f"the store can't be reached, or failed: {_short(said)}"
         raise OSError(5, reason) from None

@@ -12,8 +12,9 @@ from random_videos import CARD, new_index, random_video
 
 from centerclip.cli import main
 from centerclip.errors import IndexStoreError
-from centerclip.index import VideoIndex, aws, bucket, examine, repair
+from centerclip.index import VideoIndex, bucket, examine, repair
 from centerclip.index.bucket import Bucket
+from centerclip.remote import aws
 
 
 @pytest.fixture

@@ -34,8 +34,7 @@ def client() -> Iterator[Any]:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "anything")
         patch.setenv("AWS_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT", f"http://{host}:{port}")
-        patch.setenv("AWS_ALLOW_HTTP", "true")
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
         yield boto3.client("s3", region_name="us-east-1", endpoint_url=f"http://{host}:{port}")
     running.stop()
 

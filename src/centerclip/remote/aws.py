@@ -14,9 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from centerclip.errors import IndexStoreError
-
-__all__ = ["aws_settings", "credential_provider"]
+__all__ = ["CLIENT", "OF_THE_STORE", "SettingError", "aws_name", "aws_settings", "credential_provider"]
 
 _REGIONS = "https://s3.amazonaws.com"
 """Where AWS tells anybody the region of a bucket."""
@@ -51,6 +49,10 @@ OF_THE_STORE = re.compile(r"client_|download_retry|new_table_|lance_|s3_express|
 _ALIASES = {"endpoint_url": "endpoint", "endpoint_url_s3": "endpoint", "token": "session_token"}
 
 
+class SettingError(Exception):
+    """A profile or one of the files in `~/.aws` can't be used."""
+
+
 def aws_name(name: str) -> str:
     """Return the full name of an option: where two names mean the same, lancedb picks one at random."""
     short = name.lower().removeprefix("aws_")
@@ -63,7 +65,7 @@ def aws_settings(bucket: str, options: Mapping[str, str]) -> dict[str, str]:
     """Return the region and the endpoint that the options leave open, as far as they are known.
 
     Raises:
-        IndexStoreError: the profile doesn't exist, or a file in `~/.aws` can't be read.
+        SettingError: the profile doesn't exist, or a file in `~/.aws` can't be read.
     """
     found: dict[str, str] = {}
     profile = _profile()
@@ -84,7 +86,7 @@ def credential_provider(options: Mapping[str, str]) -> tuple[dict[str, str], Any
     """Return the keys of the profile, or else a function that obtains temporary ones; neither if not needed.
 
     Raises:
-        IndexStoreError: the profile can't be used.
+        SettingError: the profile can't be used.
     """
     if options.keys() & _OF_CREDENTIALS or any(os.environ.get(name) for name in _ELSEWHERE):
         return {}, None
@@ -95,7 +97,7 @@ def credential_provider(options: Mapping[str, str]) -> tuple[dict[str, str], Any
     if not profile.keys() & {"role_arn", "sso_session", "sso_start_url", "credential_process"}:
         return {}, None  # the machine's own role, if it has one
     if find_spec("boto3") is None:
-        raise IndexStoreError(
+        raise SettingError(
             f"the AWS profile {_name()!r} needs boto3 for its credentials: pip install boto3, or set "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
@@ -125,13 +127,13 @@ def _profile() -> dict[str, str]:
         try:
             parser.read(path, encoding="utf-8")
         except (Error, OSError, UnicodeDecodeError):  # whose messages may quote a key
-            raise IndexStoreError(
+            raise SettingError(
                 f"the file {path} can't be read: correct it, or name another one with {variable}"
             ) from None
         if parser.has_section(section):
             found |= dict(parser.items(section))
     if not found and name != "default":
-        raise IndexStoreError(
+        raise SettingError(
             f"there is no AWS profile {name!r} in ~/.aws/config or ~/.aws/credentials: correct AWS_PROFILE"
         )
     return found
