@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from threading import Lock, local
+from threading import local
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,12 +18,15 @@ import torch
 from torch import Tensor, nn
 
 from centerclip.clustering import Tokens
+from centerclip.embedding.exclusive import Exclusive
 from centerclip.errors import ConfigError
 from centerclip.model import Backbone, Tower
 
 __all__ = ["OpenVINOTower"]
 
 _Key: TypeAlias = tuple[object, ...]
+_TORCH = Exclusive()
+"""While torch exports a module, it records calls of it by any thread, and says that it is compiling."""
 _GROUP = 64
 """Numbers of a token that are rounded with one scale. It divides the width of every known model."""
 _LEVELS = 127
@@ -72,8 +76,11 @@ class OpenVINOTower(Tower):
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if precision == "int8" else 0,
         }
         self._parts: dict[_Key, Any] = {}
-        self._lock = Lock()  # only one thread at a time can translate
         self._own = local()  # each thread's requests, because only one thread at a time can use one
+
+    def turn(self) -> AbstractContextManager[None]:
+        """See `Tower.turn`."""
+        return _TORCH.shared()
 
     def run(self, tokens: Tokens, start: int, stop: int) -> Tokens:
         """See `Backbone.run`; the first call for given blocks and sizes takes seconds for the translation.
@@ -92,7 +99,7 @@ class OpenVINOTower(Tower):
         key = (start, stop, *(given.shape[1:] for given in inputs))
         requests: dict[_Key, Any] = vars(self._own).setdefault("requests", {})
         if key not in requests:
-            with self._lock:
+            with _TORCH.alone():
                 if key not in self._parts:
                     self._parts[key] = self._translate(_Blocks(self.backbone, start, stop), inputs)
             requests[key] = self._parts[key].create_infer_request()

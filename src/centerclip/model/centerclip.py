@@ -7,6 +7,7 @@ models belong to `centerclip.model.storage`, video files to `centerclip.video`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -100,7 +101,7 @@ class CenterCLIP(nn.Module):
         self.schedule = resolve_schedule(schedule, blocks=blocks, patches=patches, frames=frames)
         self.schedule.validate(blocks=blocks, frames=frames, patches=patches)
         self.temporal = self._open_temporal(temporal)
-        mean, std = torch.tensor([self.preprocessing.mean, self.preprocessing.std])
+        mean, std = torch.tensor([self.preprocessing.mean, self.preprocessing.std], device="cpu")
         scales, offsets = 1 / (255 * std), mean / std
         self._normalization = tuple(zip(scales.tolist(), offsets.tolist(), strict=True))
         self._fingerprint: tuple[object, str] | None = None
@@ -173,7 +174,8 @@ class CenterCLIP(nn.Module):
         stages: list[Stage] = []
         videos, segments = [], []
         for rows, valid in by_length(frames, mask):
-            own = self._encode(valid, stages if trace else None)  # [b, S', E]
+            with nullcontext() if self.tower is None else self.tower.turn():
+                own = self._encode(valid, stages if trace else None)  # [b, S', E]
             repeated = torch.arange(count, device=own.device) * own.shape[1] // count  # [S]
             videos.append((rows, _unit(own.mean(dim=1))))  # [b, E]
             segments.append((rows, own[:, repeated]))  # [b, S, E]

@@ -1,6 +1,7 @@
 """The base class of all backbones, and of towers that replace a backbone's vision tower."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -269,6 +270,10 @@ class Tower:
 
     def __init__(self, backbone: Backbone) -> None:
         self.backbone = backbone
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Enter before a batch is encoded; a tower may have to keep others out meanwhile."""
+        return nullcontext()
 
     def embed(self, frames: Tensor) -> Tokens:
         """See `Backbone.embed`."""
