@@ -35,7 +35,8 @@ _PIECE_BYTES = 8 << 20
 _THREADS = 3
 _YOUNG_SECONDS = 60.0
 """A folder that was made just now may not be locked yet."""
-_LOCK = "lock"
+_PREFIX, _LOCK = "centerclip-spool-", "lock"
+"""Names of a run's folder and of the lock in it. Whatever else a user's folder holds is never touched."""
 _JOIN_SECONDS = 5.0
 """How long a download that is stopped may take to end before its file is deleted all the same."""
 
@@ -63,7 +64,7 @@ class Spool:
         try:
             top.mkdir(parents=True, exist_ok=True)
             _remove_left(top)
-            self._folder = Path(tempfile.mkdtemp(dir=top))
+            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=top))
             self._lock = FileLock(self._folder / _LOCK)
             self._lock.acquire(blocking=False)
             free = shutil.disk_usage(self._folder).free
@@ -229,8 +230,8 @@ def _pieces(address: Address, is_stopped: Callable[[], bool]) -> Iterator[bytes]
 
 def _remove_left(top: Path) -> None:
     """Delete what runs have left that were killed: folders whose lock nobody holds."""
-    for folder in top.iterdir():
-        if time.time() - folder.stat().st_mtime < _YOUNG_SECONDS:
+    for folder in top.glob(f"{_PREFIX}*"):
+        if not (folder / _LOCK).is_file() or time.time() - folder.stat().st_mtime < _YOUNG_SECONDS:
             continue
         lock = FileLock(folder / _LOCK)
         with contextlib.suppress(Timeout, OSError):

@@ -262,9 +262,10 @@ def test_stopped_run_goes_on(
 
 
 def test_folder_of_a_killed_run_is_deleted(site: WebFiles, tmp_path: Path) -> None:
-    left = tmp_path / "spool" / "left"
+    left = tmp_path / "spool" / "centerclip-spool-left"
     left.mkdir(parents=True)
     (left / "0.mp4").write_bytes(b"half")
+    (left / "lock").touch()
     os.utime(left, (1e9, 1e9))
     file = FileStamp.of(Address(site.address("0.mp4")))
     with spool.Spool([file], folder=tmp_path / "spool") as mine:
@@ -272,6 +273,19 @@ def test_folder_of_a_killed_run_is_deleted(site: WebFiles, tmp_path: Path) -> No
         os.utime(mine.local(file.path).parent, (1e9, 1e9))
         with spool.Spool([file], folder=tmp_path / "spool"):
             assert mine.local(file.path).exists()
+
+
+def test_whatever_else_the_folder_holds_is_kept(site: WebFiles, tmp_path: Path) -> None:
+    """`--spool` may name the folder of somebody's videos."""
+    for name in ("films", "centerclip-spool-of-mine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "film.mp4").write_bytes(b"precious")
+        os.utime(tmp_path / name, (1e9, 1e9))
+    (tmp_path / "film.mp4").write_bytes(b"precious")
+    before = sorted(tmp_path.rglob("*"))
+    with spool.Spool([FileStamp.of(Address(site.address("0.mp4")))], folder=tmp_path):
+        pass
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_subtitles_in_a_file_are_read_while_it_is_there(
