@@ -78,7 +78,7 @@ def test_changes_become_jobs(folder: Path, encoder: VideoEncoder) -> None:
         assert client.stats().watching
 
         (folder / "first.mp4").unlink()
-        jobs = wait_for(client, lambda jobs: jobs[0].states.get("missing") == 1)
+        jobs = wait_for(client, lambda jobs: jobs[0].state == "done" and jobs[0].states.get("missing") == 1)
         assert {video.name: video.missing for video in client.videos().videos} == {
             "first.mp4": True,
             "second.mp4": False,

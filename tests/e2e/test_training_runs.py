@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ from centerclip.lab.toy_world import render_toy_world
 from centerclip.model import CenterCLIP
 from centerclip.training.config import load_config
 from centerclip.training.loop import train
+
+PATIENCE_SECONDS = 300
+"""How long a command may take; reaching it is a failure."""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,9 @@ def command(place: Path, name: str, *launcher: str) -> Iterator[subprocess.Popen
         try:
             yield process
         finally:
+            process.terminate()  # torchrun ends its processes
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(30)
             process.kill()
 
 
@@ -102,7 +108,7 @@ def test_an_interrupted_run_loses_nothing(place: Path) -> None:
     with command(place, "interrupted") as process:
         run_until(process, place / "interrupted", 4)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate()
+        _, err = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 130
     assert b"Run the same command to continue" in err
     assert state(place / "interrupted")["step"] == last_step(place / "interrupted") < 30
@@ -164,7 +170,7 @@ def two(place: Path) -> Iterator[Path]:
         patch.syspath_prepend(folder)
         patch.setenv("GLOO_SOCKET_IFNAME", "lo")
         with command(folder, "run", *torchrun()) as process:
-            out, err = process.communicate()
+            out, err = process.communicate(timeout=PATIENCE_SECONDS)
             assert process.returncode == 0, err.decode()
         assert out.decode() == f"{folder / 'run' / 'best'}\n"  # only the first process prints
         assert err.decode().count("Training on 8 videos") == 1
@@ -196,7 +202,7 @@ def test_torchrun_restarts_after_a_kill_and_ends_with_the_same_weights(
 ) -> None:
     monkeypatch.setenv("KILL_AT", "18")  # each chunk is computed twice, so in the fifth step
     with command(two, "killed", *torchrun("--max-restarts=3", "--monitor-interval=0.1")) as process:
-        _, err = process.communicate()
+        _, err = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, err.decode()
     assert b"failed (exitcode: -9)" in err
     whole, killed = state(two / "run"), state(two / "killed")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed
@@ -117,11 +117,29 @@ def join_processes(device: torch.device) -> Iterator[Processes]:
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+    store, rank, count = next(distributed.rendezvous("env://", timeout=_PATIENCE))  # type: ignore[attr-defined]
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    distributed.init_process_group(
+        backend, store=_own_part(store), rank=rank, world_size=count, timeout=_PATIENCE
+    )
     try:
         yield Processes(distributed.get_rank(), distributed.get_world_size())
     finally:
         distributed.destroy_process_group()
+
+
+def _own_part(store: Any) -> Any:
+    """Return the part of the store that only this start of the processes uses.
+
+    On one machine, `torchrun` keeps the store when it restarts its processes. A new process would find the
+    addresses of processes that are gone, and wait for them.
+    """
+    restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    # Several machines count their restarts each for itself, and meet in a new store (`--rdzv-backend c10d`).
+    alone = os.environ.get("LOCAL_WORLD_SIZE") == os.environ.get("WORLD_SIZE")
+    if not alone:
+        return store
+    return distributed.PrefixStore(f"start-{restarts}", store)  # type: ignore[attr-defined]
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
