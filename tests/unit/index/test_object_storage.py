@@ -63,8 +63,9 @@ def test_a_good_index(bucket: Bucket, capsys: pytest.CaptureFixture[str]) -> Non
     assert len(rows_of(VideoIndex(bucket.index.location, create=False))) == 4
 
 
-@pytest.mark.parametrize("harm", ["delete", "empty"])
-@pytest.mark.parametrize("table", ["windows", "pictures", "videos"])
+@pytest.mark.parametrize(
+    ("table", "harm"), [("windows", "delete"), ("pictures", "empty"), ("videos", "delete")]
+)
 def test_rows_that_cannot_be_read_are_dropped(
     bucket: Bucket, table: str, harm: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -408,8 +408,7 @@ def test_other_precisions_are_close_to_float32(precision: str, class_token: bool
     assert not torch.equal(exact, near)
 
 
-@pytest.mark.parametrize("class_token", [True, False])
-@pytest.mark.parametrize("reducer", ["kmedoids", "merge"])
+@pytest.mark.parametrize(("reducer", "class_token"), [("kmedoids", True), ("merge", False)])
 def test_openvino_equals_torch(reducer: str, class_token: bool) -> None:
     pytest.importorskip("openvino")
     model = CenterCLIP(pe_core(class_token=class_token), "B2-2,8", reducer=reducer, frames=4)
