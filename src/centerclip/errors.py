@@ -49,7 +49,7 @@ class ConfigError(CenterCLIPError, ValueError):
 
 
 class ClusterError(CenterCLIPError):
-    """A Ray cluster that can't be reached, or whose nodes can't do the work."""
+    """Other machines or processes that can't be reached, are lost, or can't do the work."""
 
 
 class IndexStoreError(CenterCLIPError):

@@ -14,6 +14,9 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed.rendezvous import rendezvous
+
+from centerclip.errors import ClusterError
 
 __all__ = ["Processes", "is_first", "is_one_of_several", "join_processes", "own_device"]
 
@@ -65,7 +68,8 @@ class Processes:
         if self.count == 1:
             return rows
         parts = [torch.empty_like(rows) for _ in range(self.count)]
-        distributed.all_gather(parts, rows.contiguous())
+        with _exchange():
+            distributed.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
@@ -74,7 +78,8 @@ class Processes:
             return
         for bucket in _buckets(tensors):
             flat = torch.cat([tensor.flatten() for tensor in bucket])
-            distributed.all_reduce(flat)
+            with _exchange():
+                distributed.all_reduce(flat)
             sums = torch.split(flat, [tensor.numel() for tensor in bucket])
             for tensor, total in zip(bucket, sums, strict=True):
                 tensor.copy_(total.view_as(tensor))
@@ -84,7 +89,8 @@ class Processes:
         if self.count == 1:
             return value
         flag = torch.tensor(int(value), device=device)
-        distributed.all_reduce(flag, op=distributed.ReduceOp.MAX)
+        with _exchange():
+            distributed.all_reduce(flag, op=distributed.ReduceOp.MAX)
         return bool(flag.item())
 
     def from_first(self, make: Callable[[], _Value]) -> _Value:
@@ -92,7 +98,8 @@ class Processes:
         if self.count == 1:
             return make()
         values = [make() if self.first else None]
-        distributed.broadcast_object_list(values)
+        with _exchange():
+            distributed.broadcast_object_list(values)
         value: _Value = values[0]  # type: ignore[assignment]
         return value
 
@@ -108,6 +115,9 @@ def join_processes(device: torch.device) -> Iterator[Processes]:
     """Join the process group of `torchrun`, and leave it at the end. Without `torchrun`, do nothing.
 
     An existing process group is used and left open.
+
+    Raises:
+        ClusterError: The others can't be reached, or are lost while values are exchanged.
     """
     if distributed.is_available() and distributed.is_initialized():
         yield Processes(distributed.get_rank(), distributed.get_world_size())
@@ -117,15 +127,29 @@ def join_processes(device: torch.device) -> Iterator[Processes]:
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    store, rank, count = next(distributed.rendezvous("env://", timeout=_PATIENCE))  # type: ignore[attr-defined]
     backend = "nccl" if device.type == "cuda" else "gloo"
-    distributed.init_process_group(
-        backend, store=_own_part(store), rank=rank, world_size=count, timeout=_PATIENCE
-    )
+    with _exchange():
+        store, rank, count = next(rendezvous("env://", timeout=_PATIENCE))
+        distributed.init_process_group(
+            backend, store=_own_part(store), rank=rank, world_size=count, timeout=_PATIENCE
+        )
     try:
         yield Processes(distributed.get_rank(), distributed.get_world_size())
     finally:
         distributed.destroy_process_group()
+
+
+@contextmanager
+def _exchange() -> Iterator[None]:
+    """Tell the loss of another process from an error of this one."""
+    try:
+        yield
+    except RuntimeError as error:
+        first = str(error).partition("\n")[0]
+        raise ClusterError(
+            f"another process of this training has ended or can't be reached: {first}; "
+            "torchrun --max-restarts N starts all of them again, and they go on from the last checkpoint"
+        ) from error
 
 
 def _own_part(store: Any) -> Any:
