@@ -101,6 +101,8 @@ def serve(
       CENTERCLIP_TOKEN=$(openssl rand -hex 16) centerclip serve --host 0.0.0.0
       centerclip serve --replica --index s3://bucket/index --drain 15
     """
+    # Arrow's own allocator keeps what each thread once needed. Arrow reads this when it is imported.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         from centerclip.serve import ServerSettings, create_app, running
     except ModuleNotFoundError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -77,3 +78,15 @@ print(memory_bytes() - before)
 def test_heaps_do_not_hold_back_as_much_as_their_largest_block() -> None:
     done = subprocess.run([sys.executable, "-c", HOLD_BACK], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 30e6  # 6 x 20 MB otherwise
+
+
+def test_arrow_does_not_hold_back_memory_of_its_own() -> None:
+    code = (
+        "import centerclip.cli as cli; print(cli.main(['serve', '--index', '/nowhere/at/all']))\n"
+        "import pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ARROW_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert done.stdout.split() == ["1", "system"]
