@@ -316,8 +316,10 @@ class Store:
     def connection(self) -> Any:
         if not self.remote:
             # The store starts a thread per read that waits, up to 512, and busy ones never end. Local files
-            # are read from memory most of the time, so more threads than cores don't help.
+            # are read from memory most of the time, so neither more threads than cores help nor reading
+            # several of a table's parts at once.
             os.environ.setdefault("LANCE_IO_THREADS", str(max(2, available_cores())))
+            os.environ.setdefault("LANCE_DEFAULT_FRAGMENT_READAHEAD", "1")
         return self._connect()  # creates the folder
 
     def _connect(self, read_consistency_interval: timedelta | None = None) -> Any:
