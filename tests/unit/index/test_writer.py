@@ -11,9 +11,9 @@ import pytest
 from random_videos import new_index, random_units, random_video
 
 from centerclip.errors import IndexStoreError
-from centerclip.index import FileStamp, VideoIndex
+from centerclip.index import FileStamp, VideoIndex, changing
 from centerclip.index import writer as writer_module
-from centerclip.index.schema import merge
+from centerclip.index.changing import replace_rows
 from centerclip.records import EncodedVideo, Failed, Window
 
 
@@ -137,7 +137,7 @@ def test_removing_forgets_files_and_returns_how_many(
         assert writer.finish().stats.videos == 1
     assert set(stored(index)) == {"/v/b.mp4"}
     assert index.failed() == []
-    monkeypatch.setattr(writer_module, "_PATHS", 7)  # several statements, as for thousands of files
+    monkeypatch.setattr(changing, "_PATHS", 7)  # several statements, as for thousands of files
     with index.writer() as writer:
         writer.add([random_video(f"/v/{at}.mp4", windows=1) for at in range(30)])
         assert writer.remove([Path(f"/v/{at}.mp4") for at in range(29)]) == 29
@@ -197,13 +197,13 @@ def test_a_failed_write_is_a_one_line_error_and_repeating_it_does_not_duplicate(
 ) -> None:
     calls = []
 
-    def fail_once(table: Any, *rest: Any) -> int:
+    def fail_once(table: Any, *rest: Any, merged: bool) -> int:
         calls.append(table.name)
         if len(calls) == 3:
             raise OSError("No space left on device")
-        return merge(table, *rest)
+        return replace_rows(table, *rest, merged=merged)
 
-    monkeypatch.setattr(writer_module, "merge", fail_once)
+    monkeypatch.setattr(writer_module, "replace_rows", fail_once)
     with index.writer() as writer:
         with pytest.raises(IndexStoreError, match="being written: No space left on device"):
             writer.add([random_video("/v/a.mp4", windows=3)])
