@@ -379,6 +379,7 @@ class Writer:
         heard = inspect_transcripts(cues, transcripts, found.encoded)
         wrong = found.broken | known.differing(found.files) | heard.broken | said.differing(heard.files)
         if wrong:
+            self._store.commit(checked=False)  # so that the next writer looks at everything
             raise IndexStoreError(
                 f"the index {self._store.location} doesn't hold what was written for {len(wrong)} files, "
                 f"among them {min(wrong)}: the disk or another program changed it. "
