@@ -5,6 +5,9 @@ by `Store.commit`, so the next writer undoes what an interrupted one left withou
 the rule of `contents` does the same: a batch writes its pictures and its windows, then its videos, and in
 between the rule is broken for that batch alone. The next writer forgets such paths, so that they are encoded
 again. Repeating a batch replaces rows and never adds any.
+
+What a run reads and writes is bounded by what it changes: tables are compared with each other only if the
+last commit doesn't say that they agree.
 """
 
 from __future__ import annotations
