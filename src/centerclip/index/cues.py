@@ -14,9 +14,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from centerclip.index.changing import conditions, copied_rows, replace_rows
 from centerclip.index.contents import Contents, Ledger, by_content, differing_paths, side_by_side
-from centerclip.index.schema import copied_rows, file_columns, merge, milliseconds, schemas
-from centerclip.index.sql import any_of, equals
+from centerclip.index.schema import file_columns, milliseconds, schemas
+from centerclip.index.sql import equals
 from centerclip.index.stemming import UNSPACED, stemmer_of
 from centerclip.index.store import Store
 from centerclip.records import Transcript, VideoInfo
@@ -27,7 +28,6 @@ CUE_INDEX = "said"
 """Name of the full-text index of `cues`."""
 _UNINDEXED = 5000
 """Cues that a search may read without their index; reading them takes 5 ms."""
-_PATHS = 1000
 
 
 def inspect_transcripts(cues: Any, transcripts: Any, encoded: pa.Table) -> Contents:
@@ -99,37 +99,41 @@ class CueTables:
     def __init__(self, store: Store) -> None:
         self.cues = store.newest("cues")
         self.transcripts = store.newest("transcripts")
-        self.known = Ledger(schemas(0)["transcripts"].empty_table(), "cues")
+        self._merged = store.remote
+        self.known = Ledger(self.transcripts, self.cues, keep=store.remote)
         """Number of cues of each path that has a transcript."""
 
-    def check(self, encoded: pa.Table) -> set[str]:
-        """Return the paths that break the rule, and remember what is known."""
-        found = inspect_transcripts(self.cues, self.transcripts, encoded)
-        self.known = Ledger(found.files, "cues")
-        return found.broken
+    def broken(self, encoded: pa.Table) -> set[str]:
+        """Return the paths that break the rule; reads everything."""
+        return inspect_transcripts(self.cues, self.transcripts, encoded).broken
 
     def add(self, transcripts: Sequence[tuple[VideoInfo, Transcript]]) -> None:
         """Replace what is known about files."""
         rows = cue_rows(transcripts)
         counts = Counter(rows["path"].to_pylist())
         paths = file_columns([info for info, _ in transcripts])["path"]
-        replaced = [path for path in paths if self.known.count(path)]
-        if rows.num_rows or replaced:
-            merge(self.cues, rows, any_of("path", replaced).sql if replaced else None)
-        merge(self.transcripts, transcript_rows(transcripts, counts))
+        self._put(rows, transcript_rows(transcripts, counts), paths)
         for path in paths:
             self.known.record(path, counts.get(path, 0))
         self.index_text()
 
-    def forget(self, paths: Iterable[str]) -> None:
+    def _put(self, cues: pa.Table, transcripts: pa.Table, paths: Sequence[str]) -> None:
+        known = self.known.known(paths)
+        self.known.begin(paths)
+        for table, rows in ((self.cues, cues), (self.transcripts, transcripts)):
+            if rows.num_rows or known:
+                replace_rows(table, rows, paths, known, merged=self._merged)
+
+    def forget(self, paths: Collection[str]) -> None:
         """Delete what is known about files."""
-        self.drop(self.known.known(paths))
+        if paths:
+            self.drop(self.known.known(paths))
 
     def drop(self, paths: Collection[str]) -> None:
         """Delete all rows of paths, also of those that only one of the tables has."""
         wanted = sorted(paths)
-        for at in range(0, len(wanted), _PATHS):
-            condition = any_of("path", wanted[at : at + _PATHS]).sql
+        self.known.begin(wanted)
+        for condition in conditions(wanted):
             self.cues.delete(condition)
             self.transcripts.delete(condition)
         for path in wanted:
@@ -140,6 +144,7 @@ class CueTables:
         self.forget([after])
         cues = self.known.count(before)
         if cues is not None:
+            self.known.begin([before, after])
             condition, path = equals("path", before).sql, {"path": after}
             self.cues.update(where=condition, values={**path, "modified_seconds": modified_seconds})
             self.transcripts.update(where=condition, values=path)
@@ -149,13 +154,13 @@ class CueTables:
     def copy(self, pairs: Sequence[tuple[str, str, float]]) -> None:
         """Give other paths the rows that files have; see `copied_rows`."""
         self.forget([new for old, new, _ in pairs if old != new])
-        known = [pair for pair in pairs if self.known.count(pair[0]) is not None]
+        counts = self.known.counts(old for old, _, _ in pairs)
+        known = [pair for pair in pairs if pair[0] in counts]
         if known:
-            for table in (self.cues, self.transcripts):
-                if (rows := copied_rows(table, known)).num_rows:
-                    merge(table, rows)
+            cues, transcripts = (copied_rows(table, known) for table in (self.cues, self.transcripts))
+            self._put(cues, transcripts, [new for _, new, _ in known])
         for old, new, _ in known:
-            self.known.record(new, self.known.count(old))
+            self.known.record(new, counts[old])
 
     def index_text(self, *, finished: bool = False) -> None:
         """Make the full-text index, which needs rows; again when most cues are in another language.

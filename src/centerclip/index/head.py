@@ -33,22 +33,29 @@ _NONSENSE = (KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 class Meta:
     """An index's random id, the model of its vectors, and the roots its owner gave.
 
-    `versions` are the tables' versions that are known to be on the disk; the newest ones if empty.
+    `versions` are the tables' versions that are known to be on the disk; the newest ones if empty. `checked`
+    says that these agree with each other, because a writer has checked them or those that it changed.
     """
 
     id: str
     card: ModelCard
     roots: tuple[Path, ...] = ()
     versions: Mapping[str, int] = field(default_factory=dict)
+    checked: bool = False
 
     def values(self) -> dict[str, str]:
-        """Return all but the versions, as the table `meta` stores it; ASCII, even if a name isn't UTF-8."""
+        """Return what the table `meta` stores of it; ASCII, even if a name isn't UTF-8."""
         roots = json.dumps([str(root) for root in self.roots])
         return {"format": str(FORMAT), "id": self.id, "model": self.card.to_json(), "roots": roots}
 
     @classmethod
     def from_values(
-        cls, values: Mapping[str, str], location: str, versions: Mapping[str, int] | None = None
+        cls,
+        values: Mapping[str, str],
+        location: str,
+        versions: Mapping[str, int] | None = None,
+        *,
+        checked: bool = False,
     ) -> Meta:
         """Undo `values`.
 
@@ -60,7 +67,8 @@ class Meta:
             found = int(values["format"])
             if found == FORMAT:
                 roots = tuple(map(as_place, json.loads(values["roots"])))
-                return cls(values["id"], ModelCard.from_json(values["model"]), roots, dict(versions or {}))
+                card = ModelCard.from_json(values["model"])
+                return cls(values["id"], card, roots, dict(versions or {}), checked)
         except _NONSENSE as error:
             raise ValueError(f"its description is damaged ({error!r})") from error
         remedy = "index into a new folder with `centerclip index PATH --index NEW`, or delete it first"
@@ -96,7 +104,7 @@ def parse_head(content: bytes, location: str) -> Meta:
         versions = {name: int(at) for name, at in values["versions"].items()}
     except _NONSENSE as error:
         raise ValueError(f"{HEAD} is damaged ({error!r})") from error
-    return Meta.from_values(values, location, versions)
+    return Meta.from_values(values, location, versions, checked=values.get("checked") is True)
 
 
 def read_values(table: Any) -> dict[str, str]:
@@ -106,7 +114,7 @@ def read_values(table: Any) -> dict[str, str]:
 
 def format_head(meta: Meta) -> bytes:
     """Return the content of the file."""
-    return json.dumps({**meta.values(), "versions": dict(meta.versions)}).encode()
+    return json.dumps({**meta.values(), "versions": dict(meta.versions), "checked": meta.checked}).encode()
 
 
 def write_head(location: str, meta: Meta) -> None:

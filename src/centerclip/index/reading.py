@@ -8,17 +8,19 @@ from collections.abc import Iterable
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from centerclip.index.changing import end_of, since
 from centerclip.index.conditions import instant
 from centerclip.index.recorded import fitted, readable
 from centerclip.index.schema import StoredVideo, milliseconds, to_video
 from centerclip.index.sql import Condition, equals
 from centerclip.remote import as_place
 
-__all__ = ["VideoSort", "folders_of", "months_of", "paths_below", "picture_at", "videos_of"]
+__all__ = ["Folders", "VideoSort", "months_of", "paths_below", "picture_at", "videos_of"]
 
 VideoSort: TypeAlias = Literal["path", "date", "oldest"]
 """The order of files: by path, or by when they were recorded, newest or oldest first."""
@@ -86,10 +88,39 @@ def paths_below(paths: Any, places: Iterable[str]) -> list[Path]:
     return [as_place(path) for path in sorted(found)]
 
 
-def folders_of(paths: Any) -> list[Path]:
+class Folders:
+    """The folders that contain files of an index; safe to use from many threads.
+
+    From one version of the table of videos to the next, only new rows are read, unless others are gone.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._index = ""
+        self._rows = self._end = 0
+        self._found: set[str] = set()
+
+    def read(self, index: str, videos: Any) -> list[Path]:
+        """Return the folders, in no particular order.
+
+        Args:
+            index: the id of the index.
+            videos: a handle.
+        """
+        with self._lock:
+            rows, end = videos.count_rows(), self._end if index == self._index else 0
+            new = videos.search().where(since(end)).select(["path"]).to_arrow()
+            if not end or self._rows + new.num_rows != rows:
+                new, self._found = videos.search().select(["path"]).to_arrow(), set()
+            self._found |= _folders_of(new["path"])
+            self._index, self._rows, self._end = index, rows, end_of(videos)
+            return [as_place(folder) for folder in self._found]
+
+
+def _folders_of(paths: Any) -> set[str]:
     """Return the folders of absolute paths, an Arrow column, without a Python object per path."""
     import pyarrow.compute as pc
 
     last_part = rf"{_SEPARATOR}[^{_SEPARATOR}]*\z"
     folders = pc.unique(pc.replace_substring_regex(paths, pattern=last_part, replacement=""))
-    return [as_place(folder or os.sep) for folder in folders.to_pylist()]
+    return {folder or os.sep for folder in folders.to_pylist()}

@@ -66,7 +66,7 @@ def recover(store: Store) -> dict[str, str]:
     if done:  # numbers of versions are used again, so caches must notice
         store.describe(replace(meta, id=uuid.uuid4().hex))
     else:
-        store.commit()
+        store.commit(checked=meta.checked)
     return done
 
 

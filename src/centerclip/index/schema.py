@@ -18,11 +18,9 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from centerclip.index.columns import FILE_COLUMNS, STATE_COLUMNS, TIME_COLUMNS
-from centerclip.index.sql import any_of
 from centerclip.records import EncodedVideo, Failed, Recorded, VideoInfo, Window
 from centerclip.remote import as_place, is_address
 
@@ -32,10 +30,8 @@ __all__ = [
     "WINDOW_READ",
     "StoredVideo",
     "StoredWindow",
-    "copied_rows",
     "file_columns",
     "is_storable",
-    "merge",
     "milliseconds",
     "picture_rows",
     "schemas",
@@ -185,48 +181,6 @@ def video_rows(results: Sequence[EncodedVideo | Failed]) -> pa.Table:
     columns["recorded_source"] = [info.recorded_source for info in infos]
     columns["recorded_zone"] = [info.recorded_zone for info in infos]
     return pa.table(columns, schema=schemas(0)["videos"])
-
-
-def merge(table: Any, rows: pa.Table, gone: str | None = None) -> int:
-    """Insert rows or replace those with the same key, and delete others that meet `gone`, in one commit.
-
-    Repeating it can't duplicate rows. It takes 25 ms for 500 rows, even into 200,000; appending takes 8.
-
-    Args:
-        table: one of the index.
-        rows: with distinct keys; the store would duplicate equal ones.
-        gone: SQL condition.
-
-    Returns:
-        Number of rows replaced or deleted.
-    """
-
-    builder = table.merge_insert(KEYS[table.name]).when_matched_update_all().when_not_matched_insert_all()
-    if gone is not None:
-        builder = builder.when_not_matched_by_source_delete(gone)
-    done = builder.execute(rows)
-    return int(done.num_updated_rows + done.num_deleted_rows)
-
-
-def copied_rows(table: Any, pairs: Sequence[tuple[str, str, float]]) -> pa.Table:
-    """Return rows of files for other paths.
-
-    Args:
-        table: with the column `path`.
-        pairs: stored path, the other one, and the time of modification there.
-    """
-    rows = table.search().where(any_of("path", {old for old, _, _ in pairs}).sql).to_arrow()
-    made = []
-    for old, new, modified in pairs:
-        some = rows.filter(pc.equal(rows["path"], old))
-        values: dict[str, pa.Array] = {"path": pa.array([new] * len(some), pa.string())}
-        if "modified_seconds" in rows.column_names:
-            values["modified_seconds"] = pa.array([modified] * len(some), pa.float64())
-        for name, column in values.items():
-            at = rows.schema.get_field_index(name)
-            some = some.set_column(at, rows.schema.field(at), column)
-        made.append(some)
-    return pa.concat_tables(made)
 
 
 def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[StoredWindow]:

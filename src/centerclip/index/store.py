@@ -25,6 +25,7 @@ from centerclip.cores import available_cores
 from centerclip.errors import IndexStoreError
 from centerclip.index.bucket import Bucket
 from centerclip.index.card import ModelCard
+from centerclip.index.changing import merge
 from centerclip.index.durable import DurableTable
 from centerclip.index.foreign import refuse_foreign
 from centerclip.index.head import (
@@ -39,7 +40,7 @@ from centerclip.index.head import (
 )
 from centerclip.index.lease import Fenced, Lease
 from centerclip.index.lock import writer_lock
-from centerclip.index.schema import ADDED, KEYS, merge, schemas
+from centerclip.index.schema import ADDED, KEYS, schemas
 from centerclip.index.sql import store_errors
 from centerclip.index.summary import is_remote, local_bytes
 from centerclip.index.versions import find_good, manifests
@@ -183,20 +184,20 @@ class Store:
             merge(table, pa.table([values.keys(), values.values()], schema=table.schema))
             self.commit(meta)
 
-    def commit(self, meta: Meta | None = None) -> None:
+    def commit(self, meta: Meta | None = None, *, checked: bool = False) -> None:
         """Wait until all that was written is on the disk; then make it what readers see.
 
         In object storage, where writes return once they are durable, it is what those see who copy the index.
 
         Args:
             meta: the index's new description; None to keep it.
+            checked: whether the tables agree with each other.
         """
         meta = meta or self.meta()
         if meta is None:
             return
         if self._bucket is not None:
-            versions = {name: self.version(name) for name in KEYS if self.has(name)}
-            head = format_head(replace(meta, versions=versions))
+            head = format_head(replace(meta, versions=self._versions(), checked=checked))
             if head != self._published:
                 self.confirm()
                 self._bucket.write(HEAD, head)
@@ -204,9 +205,24 @@ class Store:
             return
         self.sync(*KEYS)
         versions = {name: next(iter(manifests(self.location, name))) for name in KEYS}
-        wanted = replace(meta, versions=versions)
+        wanted = replace(meta, versions=versions, checked=checked)
         if wanted != self.meta():
             write_head(self.location, wanted)
+
+    def is_checked(self) -> bool:
+        """Whether the tables agree with each other, because nothing was written since a writer found so."""
+        meta = self.meta()
+        if self._bucket is None or meta is None:
+            return meta is not None and meta.checked  # `recover` has undone what was written since
+        try:
+            head = parse_head(self._bucket.read(HEAD), self.location)
+        except (FileNotFoundError, ValueError):
+            return False
+        return head.checked and head.id == meta.id and head.versions == self._versions()
+
+    def _versions(self) -> dict[str, int]:
+        """Return the newest versions of the tables in object storage."""
+        return {name: self.version(name) for name in KEYS if self.has(name)}
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -25,7 +25,7 @@ from centerclip.index.changes import KNOWN, Changes, FileStamp, compare
 from centerclip.index.columns import VIDEO_COLUMNS, WINDOW_COLUMNS
 from centerclip.index.conditions import parse_condition
 from centerclip.index.export import write_export
-from centerclip.index.reading import VideoSort, folders_of, months_of, paths_below, picture_at, videos_of
+from centerclip.index.reading import Folders, VideoSort, months_of, paths_below, picture_at, videos_of
 from centerclip.index.recorded import fitted
 from centerclip.index.restriction import Restriction
 from centerclip.index.schema import StoredVideo, StoredWindow, milliseconds, schemas, stored_path
@@ -74,6 +74,7 @@ class VideoIndex:
         self._snapshot: Windows | None = None
         self._snapshot_id = ""
         self._bound_id = ""
+        self._folders = Folders()
         self.spoken = Spoken(self._store, self._twice)
         """What is said in its files."""
         if self.id is None and not create:
@@ -276,7 +277,10 @@ class VideoIndex:
 
     def folders(self) -> list[Path]:
         """Return the folders that contain files of the index, in no particular order."""
-        return [] if self.model is None else folders_of(self._column_values("path")["path"])
+        meta = self._store.meta()
+        if meta is None:
+            return []
+        return self._twice(lambda: self._folders.read(meta.id, self._store.table("videos")))
 
     def below(self, places: Iterable[Path]) -> list[Path]:
         """Return the files in the index, done and failed, that are among some places or below them."""

@@ -5,13 +5,16 @@ by `Store.commit`, so the next writer undoes what an interrupted one left withou
 the rule of `contents` does the same: a batch writes its pictures and its windows, then its videos, and in
 between the rule is broken for that batch alone. The next writer forgets such paths, so that they are encoded
 again. Repeating a batch replaces rows and never adds any.
+
+What a run reads and writes is bounded by what it changes: tables are compared with each other only if the
+last commit doesn't say that they agree.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,14 +29,13 @@ from centerclip.errors import IndexStoreError
 from centerclip.index.ann import build_ann
 from centerclip.index.card import ModelCard
 from centerclip.index.changes import FileStamp
+from centerclip.index.changing import conditions, copied_rows, replace_rows
 from centerclip.index.contents import Ledger, inspect_tables, side_by_side
 from centerclip.index.cues import CueTables, inspect_transcripts
 from centerclip.index.recorded import UNDATED, add_columns, dated_rows
 from centerclip.index.recovery import recover
 from centerclip.index.schema import (
-    copied_rows,
     is_storable,
-    merge,
     milliseconds,
     picture_rows,
     stored_path,
@@ -41,7 +43,7 @@ from centerclip.index.schema import (
     window_rows,
 )
 from centerclip.index.snapshot import EXACT_LIMIT
-from centerclip.index.sql import any_of, equals, store_errors
+from centerclip.index.sql import equals, store_errors
 from centerclip.index.store import Store
 from centerclip.index.summary import Stats, Summary, save_summary
 from centerclip.records import EncodedVideo, Failed, Recorded, Transcript, VideoInfo
@@ -56,10 +58,8 @@ _FRAGMENTS = 20
 """Number of appended pieces that makes a finished run compact, which rewrites the table."""
 _BATCHES = 500
 """Number of batches after which a long run compacts, before opening its files gets slow."""
-_PATHS = 1000
 _COPIED_WINDOWS = 2000
 """Whose rows, with pictures 25 MB, are copied at once."""
-"""Paths in one condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +88,23 @@ class Writer:
             self._pictures = store.newest("pictures")
             self._windows = store.newest("windows")
             self._videos = store.newest("videos")
-            found = inspect_tables(self._pictures, self._windows, self._videos)
-            self._known = Ledger(found.files, "windows")
+            self._known = Ledger(self._videos, self._windows, self._pictures, keep=store.remote)
             meta = store.meta()
             self._id = meta.id if meta else ""
             if meta:
                 store.add_tables(meta)
             self._spoken = CueTables(store)
-            unsaid = self._spoken.check(found.encoded)
+            broken, unsaid = set[str](), set[str]()
+            if not store.is_checked():
+                found = inspect_tables(self._pictures, self._windows, self._videos)
+                broken = found.broken
+                unsaid = inspect_transcripts(
+                    self._spoken.cues, self._spoken.transcripts, found.encoded
+                ).broken
         with self._changing("being checked"):
             for table in (self._windows, self._videos):
                 add_columns(table)
-            self._forget(sorted(found.broken))
+            self._forget(sorted(broken))
             self._spoken.drop(unsaid)
             self._spoken.index_text()
             self._tidy()
@@ -123,21 +128,21 @@ class Writer:
             return []
         batch = list(by_path.values())
         encoded = [result for result in batch if isinstance(result, EncodedVideo)]
-        others = any_of("path", by_path).sql
         with self._changing():
+            put = self._put_of(by_path)
             _, removed = side_by_side(
-                lambda: self._put(self._pictures, picture_rows(encoded), others),
-                lambda: self._put(self._windows, window_rows(encoded, self._embed_size), others),
+                lambda: put(self._pictures, picture_rows(encoded)),
+                lambda: put(self._windows, window_rows(encoded, self._embed_size)),
             )
             self._removed += removed
-            merge(self._videos, video_rows(batch), others)
+            put(self._videos, video_rows(batch))
             self._spoken.forget(by_path)
+            for path, result in by_path.items():
+                self._known.record(path, 0 if isinstance(result, Failed) else len(result.windows))
         self._batches += 1
         if self._batches % _BATCHES == 0:
             with self._changing():
                 self._compact()
-        for path, result in by_path.items():
-            self._known.record(path, 0 if isinstance(result, Failed) else len(result.windows))
         return [by_path[path] for path in paths]
 
     def add_transcripts(self, transcripts: Sequence[tuple[VideoInfo, Transcript]]) -> None:
@@ -172,7 +177,7 @@ class Writer:
 
     def remove(self, paths: Iterable[Path]) -> int:
         """Forget files; return how many of them were known."""
-        known = sorted(self._known.known(map(stored_path, paths)))
+        known = self._known.known(map(stored_path, paths))
         with self._changing():
             self._forget(known)
         return len(known)
@@ -192,12 +197,13 @@ class Writer:
         with self._changing():
             if self._known.count(after) is not None:
                 self._forget([after])
+            self._known.begin([before, after])
             self._pictures.update(where=condition, values=path)
             self._removed += self._windows.update(where=condition, values=values).rows_updated
             self._videos.update(where=condition, values=values)
             self._spoken.move(before, after, new.modified_seconds)
-        self._known.record(before, None)
-        self._known.record(after, windows)
+            self._known.record(before, None)
+            self._known.record(after, windows)
 
     def copy(self, pairs: Sequence[tuple[Path, FileStamp]]) -> None:
         """Give files the rows that known files have, because their content is the same.
@@ -205,27 +211,29 @@ class Writer:
         Args:
             pairs: a known path, and the file there or elsewhere with the same content.
         """
-        pairs = [pair for pair in pairs if self._known.count(stored_path(pair[0])) is not None]
-        while pairs:
-            some: list[tuple[str, str, float]] = []
-            windows = 0
-            for old, new in pairs:
-                count = self._known.count(stored_path(old)) or 0
-                if some and windows + count > _COPIED_WINDOWS:
-                    break
-                some.append((stored_path(old), stored_path(new.path), new.modified_seconds))
-                windows += count
-            pairs = pairs[len(some) :]
-            self._copy(some)
+        counts = self._known.counts(stored_path(old) for old, _ in pairs)
+        some: list[tuple[str, str, float]] = []
+        windows = 0
+        for old, new in pairs:
+            count = counts.get(stored_path(old))
+            if count is None:
+                continue
+            if some and windows + count > _COPIED_WINDOWS:
+                self._copy(some, counts)
+                some, windows = [], 0
+            some.append((stored_path(old), stored_path(new.path), new.modified_seconds))
+            windows += count
+        if some:
+            self._copy(some, counts)
 
-    def _copy(self, pairs: Sequence[tuple[str, str, float]]) -> None:
-        others = any_of("path", [new for _, new, _ in pairs]).sql
+    def _copy(self, pairs: Sequence[tuple[str, str, float]], counts: Mapping[str, int]) -> None:
         with self._changing():
+            put = self._put_of([new for _, new, _ in pairs])
             for table in (self._pictures, self._windows, self._videos):
-                self._put(table, copied_rows(table, pairs), others)
+                put(table, copied_rows(table, pairs))
             self._spoken.copy(pairs)
-        for old, new, _ in pairs:
-            self._known.record(new, self._known.count(old))
+            for old, new, _ in pairs:
+                self._known.record(new, counts[old])
         self._batches += 1
 
     def undated(self) -> set[str]:
@@ -256,9 +264,11 @@ class Writer:
             built = rows > EXACT_LIMIT and build_ann(self._windows, self._embed_size, compact=self._compact)
             self._spoken.index_text(finished=True)
         with store_errors(self._store.location, "being finished"):
-            files = self._verify()
+            self._verify()
+            videos = self._store.table("videos")
+            files = videos.search().select(["state", "duration_seconds"]).to_arrow()
             done = files.filter(pc.equal(files["state"], "done"))
-            failed = files.filter(pc.equal(files["state"], "failed")).select(["path", "reason"])
+            failed = videos.search().where("state = 'failed'").select(["path", "reason"]).to_arrow()
             stats = Stats(
                 location=self._store.location,
                 model=self._card,
@@ -289,7 +299,10 @@ class Writer:
             self._check_id()
             yield
             self._check_id()
-            self._store.commit()
+            self._commit()
+
+    def _commit(self) -> None:
+        self._store.commit(checked=not (self._known.unfinished or self._spoken.known.unfinished))
 
     def _check_id(self) -> None:
         meta = self._store.meta()
@@ -322,15 +335,21 @@ class Writer:
             return Failed(path, "two windows start within a millisecond; index with a longer --window")
         return result
 
-    def _put(self, table: Any, rows: pa.Table, gone: str) -> int:
-        """Write rows, and wait until they are on the disk; see `merge`."""
-        changed = merge(table, rows, gone)
-        self._store.sync(table.name)
-        return changed
+    def _put_of(self, paths: Collection[str]) -> Callable[[Any, pa.Table], int]:
+        """Return what replaces all rows of paths in a table, and waits until the new ones are on the disk."""
+        wanted, known = sorted(paths), self._known.known(paths)
+        self._known.begin(wanted)
+
+        def put(table: Any, rows: pa.Table) -> int:
+            changed = replace_rows(table, rows, wanted, known, merged=self._store.remote)
+            self._store.sync(table.name)
+            return changed
+
+        return put
 
     def _forget(self, paths: Sequence[str]) -> None:
-        for at in range(0, len(paths), _PATHS):
-            condition = any_of("path", paths[at : at + _PATHS]).sql
+        self._known.begin(paths)
+        for condition in conditions(paths):
             self._pictures.delete(condition)
             self._removed += self._windows.delete(condition).num_deleted_rows
             self._videos.delete(condition)
@@ -349,19 +368,23 @@ class Writer:
         for age in (_FOREVER, _KEEP_VERSIONS):
             for table in (self._pictures, self._spoken.transcripts, *self._shown):
                 table.optimize(cleanup_older_than=age)
-            self._store.commit()
+            self._commit()
         self._removed = 0
 
-    def _verify(self) -> pa.Table:
-        """Compare what was written with what a new reader would see; return the rows of `videos`."""
-        found = inspect_tables(*map(self._store.table, ("pictures", "windows", "videos")))
-        said = inspect_transcripts(self._store.table("cues"), self._store.table("transcripts"), found.encoded)
-        wrong = found.broken | self._known.differing(found.files)
-        wrong |= said.broken | self._spoken.known.differing(said.files)
+    def _verify(self) -> None:
+        """Compare what was written with what a new reader would see; all of it only if something is wrong."""
+        videos, windows, pictures = map(self._store.table, ("videos", "windows", "pictures"))
+        transcripts, cues = map(self._store.table, ("transcripts", "cues"))
+        known, said = self._known, self._spoken.known
+        if known.holds(videos, windows, pictures) and said.holds(transcripts, cues):
+            return
+        found = inspect_tables(pictures, windows, videos)
+        heard = inspect_transcripts(cues, transcripts, found.encoded)
+        wrong = found.broken | known.differing(found.files) | heard.broken | said.differing(heard.files)
         if wrong:
+            self._store.commit(checked=False)  # so that the next writer looks at everything
             raise IndexStoreError(
                 f"the index {self._store.location} doesn't hold what was written for {len(wrong)} files, "
                 f"among them {min(wrong)}: the disk or another program changed it. "
                 "Run the command again to encode these files again"
             )
-        return found.files

@@ -229,16 +229,16 @@ def test_who_loses_the_lease_within_a_batch_stops_at_once(
 ) -> None:
     index = new_index(place.location, random_video("/v/0.mp4"))
 
-    def merge_and_lose(table: Any, *args: Any) -> int:
-        changed = merge(table, *args)
+    def replace_and_lose(table: Any, *args: Any, merged: bool) -> int:
+        changed = replace_rows(table, *args, merged=merged)
         if table.name == "windows":
             clock.seconds += LEASE_SECONDS
             held(place, dead=holder_of(place)).release()
         return changed
 
-    merge = writer_module.merge
+    replace_rows = writer_module.replace_rows
     with index.writer() as writer, monkeypatch.context() as patch:
-        patch.setattr(writer_module, "merge", merge_and_lose)
+        patch.setattr(writer_module, "replace_rows", replace_and_lose)
         with pytest.raises(IndexLockedError):
             writer.add([random_video("/v/1.mp4")])
     assert len(index.videos()) == 1

@@ -6,6 +6,7 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import lancedb
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 from random_videos import CARD, EMBED_SIZE, new_index, random_units, random_video
 
 from centerclip.errors import FingerprintError, IndexStoreError, QueryError
-from centerclip.index import ModelCard, VideoIndex
+from centerclip.index import FileStamp, ModelCard, VideoIndex, reading
 from centerclip.index.head import HEAD
 from centerclip.records import Failed, Window
 
@@ -291,3 +292,34 @@ def test_folders_are_those_of_all_files(tmp_path: Path) -> None:
     with index.writer() as writer:
         writer.add([random_video(path) for path in ("/a.mp4", "/v/b.mp4", "/v/c\n/d.mp4", "/v/c\n/e.mp4")])
     assert sorted(index.folders()) == [Path("/"), Path("/v"), Path("/v/c\n")]
+
+
+def test_folders_follow_every_kind_of_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    folders_of = reading._folders_of
+
+    def count(paths: Any) -> set[str]:
+        read.append(len(paths))
+        return folders_of(paths)
+
+    monkeypatch.setattr(reading, "_folders_of", count)
+    index = new_index(tmp_path / "index", random_video("/v/0.mp4"), random_video("/w/1.mp4"))
+
+    def folders() -> list[str]:
+        return sorted(map(str, index.folders()))
+
+    assert folders() == ["/v", "/w"]
+    with index.writer() as writer:
+        writer.add([random_video("/x/2.mp4")])
+        assert folders() == ["/v", "/w", "/x"]
+        assert read == [2, 1]
+        writer.add([random_video("/v/0.mp4", seed=1, modified=3.0)])  # as many rows as before
+        assert folders() == ["/v", "/w", "/x"]
+        moved = random_video("/w/1.mp4").info
+        writer.move(moved.path, FileStamp(Path("/y/1.mp4"), moved.size_bytes, moved.modified_seconds))
+        assert folders() == ["/v", "/x", "/y"]
+        writer.remove([Path("/x/2.mp4")])
+        writer.add([random_video("/z/3.mp4")])
+        assert folders() == ["/v", "/y", "/z"]
+        writer.finish()
+    assert folders() == ["/v", "/y", "/z"]

@@ -1,5 +1,6 @@
 """Files are added, replaced, removed, moved, repaired and verified."""
 
+import json
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -11,9 +12,12 @@ import pytest
 from random_videos import new_index, random_units, random_video
 
 from centerclip.errors import IndexStoreError
-from centerclip.index import FileStamp, VideoIndex
+from centerclip.index import FileStamp, VideoIndex, changing
 from centerclip.index import writer as writer_module
-from centerclip.index.schema import merge
+from centerclip.index.changing import end_of, replace_rows, since
+from centerclip.index.contents import Contents, inspect_tables
+from centerclip.index.head import HEAD
+from centerclip.index.schema import window_rows
 from centerclip.records import EncodedVideo, Failed, Window
 
 
@@ -137,7 +141,7 @@ def test_removing_forgets_files_and_returns_how_many(
         assert writer.finish().stats.videos == 1
     assert set(stored(index)) == {"/v/b.mp4"}
     assert index.failed() == []
-    monkeypatch.setattr(writer_module, "_PATHS", 7)  # several statements, as for thousands of files
+    monkeypatch.setattr(changing, "_PATHS", 7)  # several statements, as for thousands of files
     with index.writer() as writer:
         writer.add([random_video(f"/v/{at}.mp4", windows=1) for at in range(30)])
         assert writer.remove([Path(f"/v/{at}.mp4") for at in range(29)]) == 29
@@ -181,7 +185,7 @@ def test_files_that_a_killed_writer_left_unfinished_are_forgotten_and_redone(ind
         assert writer.finish().stats.windows == 14
 
 
-@pytest.mark.parametrize("tables", [["windows"], ["pictures", "windows", "videos"]])
+@pytest.mark.parametrize("tables", [["windows"], ["pictures"], ["videos"], ["pictures", "windows", "videos"]])
 def test_finish_notices_rows_that_have_vanished(index: VideoIndex, tables: list[str]) -> None:
     with index.writer() as writer:
         writer.add([random_video("/v/a.mp4"), random_video("/v/b.mp4")])
@@ -192,18 +196,130 @@ def test_finish_notices_rows_that_have_vanished(index: VideoIndex, tables: list[
             writer.finish()
 
 
+def test_finish_notices_rows_that_were_doubled(index: VideoIndex) -> None:
+    with index.writer() as writer:
+        writer.add([random_video("/v/a.mp4")])
+    with index.writer() as writer:
+        writer.add([random_video("/v/b.mp4")])
+        doubled = index._store.newest("windows")
+        doubled.add(doubled.search().where("path = '/v/a.mp4'").to_arrow())
+        index._store.commit()
+        with pytest.raises(IndexStoreError, match=r"doesn't hold .* 1 files, among them /v/a\.mp4"):
+            writer.finish()
+    with index.writer() as writer:
+        assert writer.finish().stats.windows == 2
+
+
+def test_a_local_index_is_written_without_comparing_its_keys(
+    index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Comparing them took 2 GB with a million windows."""
+    merged: list[str] = []
+    monkeypatch.setattr(changing, "merge", lambda table, *_: merged.append(table.name))
+    old, new = (random_video("/v/a.mp4", seed=seed, windows=seed) for seed in (2, 1))
+    failed, copied = (
+        Failed(Path("/v/b.mp4"), "damaged"),
+        FileStamp(Path("/v/c.mp4"), new.info.size_bytes, 9.0),
+    )
+    with index.writer() as writer:
+        for batch in ([old, random_video("/v/b.mp4")], [new, failed], [new]):
+            writer.add(batch)
+        writer.copy([(new.info.path, copied)])
+        writer.copy([(new.info.path, copied)])
+        assert writer.finish().stats.windows == 2
+    assert stored(index) == {"/v/a.mp4": content(new), "/v/c.mp4": content(new)}
+    assert not merged
+
+
+def test_a_run_does_not_read_what_another_one_has_checked(
+    index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspected: list[int] = []
+
+    def inspect(*tables: Any) -> Contents:
+        inspected.append(1)
+        return inspect_tables(*tables)
+
+    with index.writer() as writer:
+        writer.add([random_video(f"/v/{at}.mp4") for at in range(4)])
+        writer.finish()
+    monkeypatch.setattr(writer_module, "inspect_tables", inspect)
+    with index.writer() as writer:
+        writer.add([random_video("/v/1.mp4", windows=3, modified=2.0), random_video("/v/5.mp4")])
+        writer.remove([Path("/v/2.mp4")])
+        writer.move(Path("/v/3.mp4"), FileStamp(Path("/v/6.mp4"), 1, 1.0))
+        assert writer.finish().stats.windows == 9
+    assert not inspected
+    head = Path(index.location, HEAD)
+    values = json.loads(head.read_bytes())
+    assert values.pop("checked") is True
+    head.write_text(json.dumps(values))  # as earlier versions write it
+    with index.writer() as writer:
+        assert writer.finish().stats.windows == 9
+    assert len(inspected) == 1
+
+
+def test_a_batch_that_failed_halfway_is_forgotten_by_the_next_writer(
+    index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_late(table: Any, *rest: Any, merged: bool) -> int:
+        if table.name == "videos":
+            raise OSError("No space left on device")
+        return replace_rows(table, *rest, merged=merged)
+
+    with index.writer() as writer, monkeypatch.context() as patch:
+        writer.add([random_video("/v/a.mp4"), random_video("/v/b.mp4")])
+        patch.setattr(writer_module, "replace_rows", fail_late)
+        with pytest.raises(IndexStoreError, match="No space left"):
+            writer.add([random_video("/v/a.mp4", seed=7, modified=3.0), random_video("/v/c.mp4")])
+        writer.add_roots(["/v"])  # makes all that was written visible
+        with pytest.raises(IndexStoreError, match=r"doesn't hold .* 2 files, among them /v/a\.mp4"):
+            writer.finish()
+    with index.writer() as writer:
+        assert set(stored(index)) == {"/v/b.mp4"}
+        assert writer.finish().stats.windows == 2
+
+
+def test_the_ids_of_later_rows_are_beyond_the_end(index: VideoIndex) -> None:
+    table = index._store.newest("windows")
+
+    def add(name: str) -> None:
+        rows = window_rows([random_video(f"/v/{name}-{at}.mp4") for at in range(3)], 16)
+        table.add(rows)
+
+    changes = [
+        lambda: add("a"),
+        lambda: add("b"),
+        lambda: table.delete("path = '/v/b-2.mp4'"),
+        lambda: table.update(where="path = '/v/a-1.mp4'", values={"path": "/w/a.mp4"}),
+        lambda: table.delete("path LIKE '/v/b%'"),
+        table.optimize,
+        lambda: add("c"),
+        lambda: table.delete("start_ms >= 0"),
+        lambda: add("d"),
+    ]
+    before: dict[str, int] = {}
+    for change in changes:
+        end = end_of(table)
+        change()
+        rows = table.search().select(["path"]).with_row_id(True).to_list()
+        later = {row["path"] for row in table.search().where(since(end)).select(["path"]).to_list()}
+        assert {row["path"] for row in rows} - before.keys() <= later
+        before = {row["path"]: row["_rowid"] for row in rows}
+
+
 def test_a_failed_write_is_a_one_line_error_and_repeating_it_does_not_duplicate(
     index: VideoIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
 
-    def fail_once(table: Any, *rest: Any) -> int:
+    def fail_once(table: Any, *rest: Any, merged: bool) -> int:
         calls.append(table.name)
         if len(calls) == 3:
             raise OSError("No space left on device")
-        return merge(table, *rest)
+        return replace_rows(table, *rest, merged=merged)
 
-    monkeypatch.setattr(writer_module, "merge", fail_once)
+    monkeypatch.setattr(writer_module, "replace_rows", fail_once)
     with index.writer() as writer:
         with pytest.raises(IndexStoreError, match="being written: No space left on device"):
             writer.add([random_video("/v/a.mp4", windows=3)])

@@ -13,6 +13,7 @@ from centerclip.lab.bench.clustering import measure_clustering
 from centerclip.lab.bench.decoding import measure_decoding
 from centerclip.lab.bench.encoder import measure_encoder
 from centerclip.lab.bench.gpu import measure_gpu
+from centerclip.lab.bench.growth import measure_growth
 from centerclip.lab.bench.indexing import measure_indexing
 from centerclip.lab.bench.machine import Stolen, this_machine
 from centerclip.lab.bench.recordings import measure_recordings
@@ -35,11 +36,12 @@ PARTS: Mapping[str, Callable[[list[Subject], Setting], Iterator[Row]]] = {
     "train": measure_training,
     "search": measure_search,  # the longest of those that are measured by default
     "sizes": measure_sizes,
+    "growth": measure_growth,
 }
 
-BY_DEFAULT = tuple(name for name in PARTS if name != "sizes")
-"""All parts but one, which takes as long as all others together."""
-FIRST_ONLY = frozenset({"gpu", "decode", "index", "recordings", "search", "sizes"})
+BY_DEFAULT = tuple(name for name in PARTS if name not in {"sizes", "growth"})
+"""All parts but two, of which one takes as long as all others together."""
+FIRST_ONLY = frozenset({"gpu", "decode", "index", "recordings", "search", "sizes", "growth"})
 """Parts that measure the first model at most."""
 
 

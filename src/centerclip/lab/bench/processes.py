@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -19,10 +20,14 @@ _P = ParamSpec("_P")
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """Resident memory of a process and its workers: before the operation, and its peak during it."""
+    """Resident memory of a process and its workers: before the operation, and its peak during it.
+
+    `cpu_seconds` is the processor time of the operation, without that of workers.
+    """
 
     before_bytes: int
     peak_bytes: int
+    cpu_seconds: float = 0.0
 
     @property
     def growth_bytes(self) -> int:
@@ -59,9 +64,9 @@ def _measure(
     work = prepare(*args, **kwargs)
     # Not `ru_maxrss`, which a child process inherits from its parent.
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    before = _memory("VmRSS")
+    before, began = _memory("VmRSS"), time.process_time()
     work()
-    return Peak(before, _memory("VmHWM"))
+    return Peak(before, _memory("VmHWM"), time.process_time() - began)
 
 
 def _memory(entry: str) -> int:

@@ -14,18 +14,16 @@ from numpy.typing import NDArray
 
 from centerclip.index import ModelCard, VideoIndex
 from centerclip.index.ann import default_probes, partitions_for
-from centerclip.index.schema import stored_path
 from centerclip.index.store import Store
 from centerclip.lab.bench.collection import TOP, WINDOWS_PER_VIDEO, Collection
+from centerclip.lab.bench.filling import WINDOW_MS, fill, made_up_video
 from centerclip.lab.bench.report import Row
 from centerclip.lab.bench.setting import Setting
 from centerclip.lab.bench.subjects import Subject
 from centerclip.lab.bench.timing import Spread
-from centerclip.records import EncodedVideo, EncodedWindow, VideoInfo, Window
 
 __all__ = ["measure_sizes"]
 
-_WINDOW_MS = 12_000
 _SHARES = (2, 5, 10, 20, 35, 50)
 """Percentages of the partitions to search."""
 
@@ -53,7 +51,7 @@ def _measure(place: Path, card: ModelCard, windows: int, setting: Setting) -> It
     setting.tell(f"sizes, {windows:,} windows: writing")
     index = VideoIndex(place)
     index.bind(card)
-    filled = _cpu_seconds(lambda: _fill(index, made))
+    filled = _cpu_seconds(lambda: fill(index, made))
     yield row("written", filled, "s", note="in bulk, with making the windows up; processor time")
     setting.tell(f"sizes, {windows:,} windows: building the ANN index")
     yield row(
@@ -102,7 +100,7 @@ def _search_row(
         wall.append(time.perf_counter() - began)
         cpu.append(time.process_time() - spent)
         numbers = [
-            int(Path(path).stem) * WINDOWS_PER_VIDEO + start // _WINDOW_MS
+            int(Path(path).stem) * WINDOWS_PER_VIDEO + start // WINDOW_MS
             for path, start in zip(found["path"].to_pylist(), found["start_ms"].to_pylist(), strict=True)
         ]
         recalls.append(len(set(numbers) & set(true.tolist())) / TOP)
@@ -138,7 +136,7 @@ def _additions(index: VideoIndex, made: Collection, row: Callable[..., Row]) -> 
                 videos = [
                     block[at : at + WINDOWS_PER_VIDEO] for at in range(0, len(block), WINDOWS_PER_VIDEO)
                 ]
-                writer.add([_video(number + at, vectors) for at, vectors in enumerate(videos)])
+                writer.add([made_up_video(number + at, vectors) for at, vectors in enumerate(videos)])
                 number += len(videos)
             writer.finish()
 
@@ -148,92 +146,9 @@ def _additions(index: VideoIndex, made: Collection, row: Callable[..., Row]) -> 
     yield _search_row(made, lambda vector: _rows(index, vector), row, f"{index.stats().search}, after adding")
 
 
-def _fill(index: VideoIndex, made: Collection) -> None:
-    """Write the rows in bulk: through the writer it would take a Python object per window."""
-    store = Store(index.location)
-    tables = {name: store.newest(name) for name in ("windows", "pictures", "videos")}
-    schema = tables["windows"].schema
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        start = 0
-        for block in made.blocks():
-            yield from _window_rows(start, block, schema).to_batches()
-            start += len(block)
-
-    tables["windows"].add(pa.RecordBatchReader.from_batches(schema, batches()))
-    counts = [min(WINDOWS_PER_VIDEO, made.windows - at) for at in range(0, made.windows, WINDOWS_PER_VIDEO)]
-    videos = np.arange(len(counts))
-    files = _file_columns(videos)
-    columns = files | {
-        "state": ["done"] * len(counts),
-        "reason": [""] * len(counts),
-        "windows": counts,
-        "indexed_seconds": [0.0] * len(counts),
-        "recorded_source": [None] * len(counts),
-        "recorded_zone": [None] * len(counts),
-    }
-    pictures = {name: files[name] for name in ("path", "video_id")}
-    pictures |= {"start_ms": [0] * len(counts), "jpeg": [b""] * len(counts)}
-    tables["pictures"].add(pa.table(pictures, schema=tables["pictures"].schema))
-    tables["videos"].add(pa.table(columns, schema=tables["videos"].schema))
-    store.commit()
-
-
 def _finish(index: VideoIndex) -> None:
     with index.writer() as writer:
         writer.finish()
-
-
-def _window_rows(start: int, block: NDArray[np.float32], schema: pa.Schema) -> pa.Table:
-    numbers = np.arange(start, start + len(block))
-    files = _file_columns(numbers // WINDOWS_PER_VIDEO)
-    begins = (numbers % WINDOWS_PER_VIDEO) * _WINDOW_MS
-    size = block.shape[1]
-    offsets = pa.array(np.arange(len(block) + 1, dtype=np.int32))
-    bounds = np.stack([begins, begins + _WINDOW_MS], 1).ravel()
-    arrays = {
-        "start_ms": begins,
-        "end_ms": begins + _WINDOW_MS,
-        "vector": pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), size),
-        "segments": pa.ListArray.from_arrays(
-            pa.array(np.arange(len(block) + 1, dtype=np.int32) * size),
-            pa.array(block.astype(np.float16).ravel()),
-        ),
-        "bounds_ms": pa.ListArray.from_arrays(
-            pa.array(2 * offsets.to_numpy()), pa.array(bounds.astype(np.int64))
-        ),
-    }
-    return pa.table(files | arrays, schema=schema)
-
-
-def _file_columns(numbers: NDArray[np.int64]) -> dict[str, Any]:
-    listed = numbers.tolist()
-    count = len(listed)
-    return {
-        "path": [stored_path(f"/videos/{number:08d}.mp4") for number in listed],
-        "video_id": [f"{number:032x}" for number in listed],
-        "duration_seconds": [WINDOWS_PER_VIDEO * _WINDOW_MS / 1000] * count,
-        "size_bytes": [10_000_000 + number for number in listed],
-        "modified_seconds": [float(number) for number in listed],
-        "width": [640] * count,
-        "height": [360] * count,
-        "frame_rate": [25.0] * count,
-        "codec": ["h264"] * count,
-        "recorded_seconds": [float(number) for number in listed],
-    }
-
-
-def _video(number: int, vectors: NDArray[np.float32]) -> EncodedVideo:
-    described = {name: values[0] for name, values in _file_columns(np.array([number])).items()}
-    described.pop("recorded_seconds")
-    info = VideoInfo(**{**described, "path": Path(described["path"])})
-    windows = []
-    for at, vector in enumerate(vectors):
-        window = Window(at * _WINDOW_MS / 1000, (at + 1) * _WINDOW_MS / 1000)
-        bounds = np.array([window.start_seconds, window.end_seconds])
-        pictures = ((0.0, b""),) if at == 0 else ()
-        windows.append(EncodedWindow(window, vector, vector[None], bounds, pictures))
-    return EncodedVideo(info, tuple(windows))
 
 
 def _card(subject: Subject) -> ModelCard:

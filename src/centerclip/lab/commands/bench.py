@@ -56,8 +56,8 @@ def bench(
     windows: Annotated[
         list[int] | None,
         option(
-            "Windows in the index for the parts search and sizes; can be repeated. Default: 10000, 100000, "
-            "1000000.",
+            "Windows in the index for the parts search, sizes and growth; can be repeated. Default: 10000, "
+            "100000, 1000000.",
             min=100,
             metavar="N",
         ),
@@ -94,8 +94,9 @@ def bench(
 
     PART is clustering, encoder, gpu, decode, index, recordings, train or search; by default all are measured.
     They take about 40 minutes on two cores, and 15 GB in the folder for temporary files. The part gpu, which
-    compares ways of using a GPU, has no figures without one. One more, sizes, measures what large indexes
-    cost, with up to ten million windows: 4 kB of disk and 0.1 seconds per thousand.
+    compares ways of using a GPU, has no figures without one. Two more measure large indexes: sizes what they
+    cost, with up to ten million windows, for 4 kB of disk and 0.1 seconds per thousand; growth what runs and
+    servers do again and again.
 
     Each part is compared with an alternative, in alternation within one run: naive clustering, transformers'
     CLIP frame by frame, decoding every frame, comparing every vector, the usual pipeline of FFmpeg and

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from centerclip.lab.bench import clustering, indexing, recordings
+from centerclip.lab.bench import clustering, growth, indexing, recordings
 from centerclip.lab.bench.collection import Collection
 from centerclip.lab.bench.footage import FPS, make_clips, make_film
 from centerclip.lab.bench.parts import measure
@@ -42,6 +42,13 @@ def test_clustering_and_index_are_measured(tmp_path: Path, monkeypatch: pytest.M
     assert end_to_end.figure.median > 0
     assert "4 films of 4 windows" in end_to_end.what
     assert (flat.ours, flat.figure.median, flat.met) == (300, 1, True)
+
+
+def test_growth_is_measured_for_each_operation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "process_peak", _measured_here)
+    rows = list(growth.measure_growth([], Setting(torch.device("cpu"), tmp_path, quick=True)))
+    assert [row.what.partition(",")[0] for row in rows] == [what for what, _, _ in growth._OPERATIONS]
+    assert not list(tmp_path.iterdir())
 
 
 def test_recordings_are_indexed_beside_the_usual_pipeline_and_kept(
