@@ -17,14 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 
 from filelock import FileLock, Timeout
 
 from centerclip.atomic import make_folder, sync, write_atomically
 from centerclip.errors import IndexStoreError
 from centerclip.index.binding import check_model
-from centerclip.index.bucket import Bucket
+from centerclip.index.bucket import AccessError, Bucket
 from centerclip.index.durable import MANIFESTS
 from centerclip.index.head import HEAD, Meta, parse_head, read_head
 from centerclip.index.versions import manifest_name
@@ -41,6 +41,8 @@ _SPARE = 256 << 20
 _KEPT_SECONDS = 60.0
 """How long files that the newest version doesn't need are kept, because a search may be reading them."""
 _TRIES = 3
+_STOP_SECONDS = 5.0
+"""How long to wait for a running update, which may wait for a store that doesn't answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Mirror:
         self._tag: str | None = None
         self._unneeded: dict[str, float] = {}
         self._stop = Event()
+        self._updating = Lock()
         self._lock = FileLock(self.folder / _LOCK, thread_local=False)
         self.meta = self._read_head()
         """The index's description when this was made."""
@@ -80,8 +83,8 @@ class Mirror:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the folder holds a version that can be read."""
-        return read_head(str(self.folder)) is not None
+        """Whether the folder holds a version that can be read. It doesn't while another index replaces it."""
+        return os.path.isfile(self.folder / HEAD)
 
     def update(self) -> bool:
         """Fetch the newest version; return whether it is another one. If not, it takes one small request.
@@ -92,18 +95,26 @@ class Mirror:
         """
         for _ in range(_TRIES):
             try:
-                return self._update()
+                with self._updating:
+                    return self._update()
             except FileNotFoundError:  # a writer has deleted files that became old
                 self._tag = None
+            except OSError as error:
+                raise self._unwritable(error) from error
         raise IndexStoreError(
             f"files of the index {self.location} vanish while they are copied: check the bucket's rules for "
             f"deleting objects, or run `centerclip repair --index {self.location}`"
         )
 
     def close(self) -> None:
-        """Let a running update end soon, without having changed the copy, and release the folder."""
+        """Let a running update end soon, without having changed the copy, and release the folder.
+
+        If it takes long to end, the folder stays this process's.
+        """
         self._stop.set()
-        self._lock.release()
+        if self._updating.acquire(timeout=_STOP_SECONDS):
+            self._lock.release()
+            self._updating.release()
 
     def _update(self) -> bool:
         self._delete_unneeded()
@@ -116,9 +127,10 @@ class Mirror:
         content, tag = answer
         meta = self._parsed(content)
         check_model(self.location, meta.card, self.meta.card.fingerprint, "the model in use")
+        if _read_mark(self.folder).get("id") != meta.id:  # the same names would stand for other files
+            self._empty()
+            self._write_mark(meta.id)
         here = read_head(str(self.folder))
-        if here is not None and _id_of(here) != meta.id:
-            self._empty()  # the same names would stand for other files
         sizes = self._bucket.sizes()
         needed = self._needed(meta, sizes)
         self._fetch(needed)
@@ -172,9 +184,10 @@ class Mirror:
             if file.tell() > size:
                 file.truncate(0)
             for start in range(file.tell(), size, _PIECE):
+                piece = self._bucket.read_range(name, start, min(start + _PIECE, size))
                 if self._stop.is_set():
                     raise IndexStoreError(f"copying the index {self.location} was stopped")
-                file.write(self._bucket.read_range(name, start, min(start + _PIECE, size)))
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, target)
@@ -216,10 +229,16 @@ class Mirror:
         self._unneeded.clear()
 
     def _read_head(self) -> Meta:
+        """Read the index's description, or while it is out of reach, that of what was copied before."""
         try:
             return self._parsed(self._bucket.read(HEAD))
         except FileNotFoundError:
             raise self._none() from None
+        except AccessError:
+            here = read_head(str(self.folder))
+            if here is None or _read_mark(self.folder).get("location") != self.location:
+                raise
+            return self._parsed(here)
 
     def _none(self) -> IndexStoreError:
         return IndexStoreError(
@@ -238,28 +257,35 @@ class Mirror:
 
     def _claim(self) -> None:
         """Take the folder if it is empty or holds a copy of this index."""
-        if not self.folder.exists() or not any(self.folder.iterdir()):
-            found: object = None
-        else:
-            found = _read_mark(self.folder)
-            if found != self.location:
-                what = f"the copy of {found}" if found else "something else"
-                raise IndexStoreError(
-                    f"{self.folder} holds {what}: choose an empty or new folder with --mirror"
-                )
+        found = _read_mark(self.folder).get("location")
+        if found != self.location and self._holds_something():
+            what = f"the copy of {found}" if found else "something else"
+            raise IndexStoreError(f"{self.folder} holds {what}: choose an empty or new folder with --mirror")
         try:
             make_folder(self.folder)
             self._lock.acquire(timeout=0)
             if found is None:
-                write_atomically(self.folder / _MARK, json.dumps({"location": self.location}))
+                self._write_mark("")
         except Timeout:
             raise IndexStoreError(
                 f"another process uses the folder {self.folder}: give each replica its own --mirror"
             ) from None
         except OSError as error:
-            raise IndexStoreError(
-                f"{self.folder} can't be written: {error.strerror or error}. Choose another --mirror"
-            ) from error
+            raise self._unwritable(error) from error
+
+    def _holds_something(self) -> bool:
+        """Whether the folder has files but those that are left if a process is killed here."""
+        if not self.folder.exists():
+            return False
+        return any(name != _LOCK and not name.endswith(_PART) for name in os.listdir(self.folder))
+
+    def _write_mark(self, index_id: str) -> None:
+        """Note whose copy the folder holds, before anything of it is there."""
+        write_atomically(self.folder / _MARK, json.dumps({"location": self.location, "id": index_id}))
+
+    def _unwritable(self, error: OSError) -> IndexStoreError:
+        reason = error.strerror or error
+        return IndexStoreError(f"{self.folder} can't be written: {reason}. Choose another --mirror")
 
 
 def _turn(name: str) -> int:
@@ -282,13 +308,10 @@ def _is_named(name: str, manifest: bytes) -> bool:
     return kind == "_deletions"
 
 
-def _id_of(head: bytes) -> object:
-    with suppress(ValueError, TypeError, KeyError):
-        return json.loads(head)["id"]
-    return None
-
-
-def _read_mark(folder: Path) -> object:
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        return json.loads((folder / _MARK).read_bytes())["location"]
-    return None
+def _read_mark(folder: Path) -> dict[str, object]:
+    """Return the location and the id of the index that a folder holds a copy of; nothing if of none."""
+    with suppress(OSError, ValueError):
+        found = json.loads((folder / _MARK).read_bytes())
+        if isinstance(found, dict):
+            return found
+    return {}
