@@ -18,7 +18,7 @@ from random_videos import CARD, new_index, random_units, random_video, rows_of
 
 from centerclip.cli import main
 from centerclip.errors import FingerprintError, IndexStoreError
-from centerclip.index import VideoIndex, mirror
+from centerclip.index import VideoIndex, copy_folder, mirror
 from centerclip.index.head import HEAD
 from centerclip.index.mirror import Mirror
 
@@ -294,7 +294,7 @@ def test_another_model_is_refused_and_the_copy_stays(
 
 
 def test_a_full_disk_is_noticed_before(copy: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mirror, "_SPARE", 10**18)
+    monkeypatch.setattr(copy_folder, "_SPARE", 10**18)
     with pytest.raises(IndexStoreError, match=r"GB are free at .*choose another --mirror"):
         copy.update()
     assert not list(copy.folder.rglob("*.lance"))

@@ -137,8 +137,7 @@ def test_it_is_not_ready_while_another_index_takes_the_place_of_its_copy(
             assert http.get(SEARCH).status_code == 503
         finally:
             go_on.set()
-        wait_until(lambda: is_ready(http))
-        assert http.get(SEARCH).json()["hits"]
+        wait_until(lambda: is_ready(http) and http.get(SEARCH).json()["hits"])
 
 
 def test_two_replicas_show_an_addition_and_answer_alike(
