@@ -71,9 +71,11 @@ def encoding_on(address: str | None, encoder: VideoEncoder, workers: int | None)
         note(f"Encoding on {count(cluster.nodes, 'node')}, {count(remote.slots, 'task')} at a time")
         yield remote
     finally:
-        cluster.close()
-        if cluster.is_lost:
-            atexit.register(_end_at_once)
+        try:
+            cluster.close()
+        finally:
+            if cluster.is_lost:
+                atexit.register(_end_at_once)
 
 
 def _end_at_once() -> None:

@@ -168,10 +168,11 @@ class _Work:
         """Wait for a moment; return the results that have come in, and the windows that were encoded."""
         results: list[EncodedVideo | Failed] = []
         windows: list[tuple[VideoInfo, Window]] = []
-        for task in self._ready():
+        ready, looked = self._ready(), monotonic()
+        for task in ready:
             shard = self._running[task]
             try:
-                step = self._ray.get(next(task), timeout=_FETCH_SECONDS)
+                step = self._fetch(next(task))
             except StopIteration:
                 del self._running[task]
                 if shard.left:  # a task ends only after its last file, unless something was lost on the way
@@ -187,7 +188,11 @@ class _Work:
             shard.heard, shard.ready = monotonic(), shard.ready or step.ready
             results += shard.take(step.results)
             windows += step.windows
-        for task in [task for task, shard in self._running.items() if shard.is_silent(_SILENT_SECONDS)]:
+        # Until `looked`, because fetching and writing take their time, too.
+        silent = [
+            task for task, shard in self._running.items() if shard.is_silent(_SILENT_SECONDS, at=looked)
+        ]
+        for task in silent:
             shard = self._running.pop(task)
             self._cancel(task)
             results += self._retry(shard, crashed=True)
@@ -220,6 +225,17 @@ class _Work:
         except self._ray.exceptions.RayError as error:
             raise self._cluster.lost(error) from error
         return list(ready)
+
+    def _fetch(self, reference: Any) -> Any:
+        """Return a step, which may be on another node."""
+        until = monotonic() + _FETCH_SECONDS
+        while True:
+            try:
+                return self._ray.get(reference, timeout=_COUNT_SECONDS)
+            except self._ray.exceptions.GetTimeoutError:
+                if monotonic() > until:
+                    raise
+            self._cluster.check()  # without its head, it would never come
 
     def _cancel(self, task: Any) -> None:
         with suppress(self._ray.exceptions.RayError, ValueError):

@@ -32,12 +32,17 @@ def encoder() -> VideoEncoder:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "videos"
+    """Videos of which each of two parts has some, which depends on the folder's name."""
+    folder = next(folder for n in range(99) if 3 <= part_of(folder := tmp_path / f"videos{n}") <= COUNT - 3)
     folder.mkdir()
     for number in range(COUNT):
         make_video(folder / f"{number}.mp4", frames=8 + number)
     (folder / "bad.mp4").write_bytes(b"no video at all")
     return folder
+
+
+def part_of(folder: Path) -> int:
+    return sum(Shard(1, 2).has(folder / f"{number}.mp4") for number in range(COUNT))
 
 
 def states(results: list[FileResult]) -> dict[str, str]:
