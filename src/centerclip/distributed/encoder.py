@@ -22,7 +22,7 @@ from centerclip.embedding import VideoEncoder
 from centerclip.errors import ClusterError
 from centerclip.index import ModelCard
 from centerclip.records import EncodedVideo, Failed, Item, VideoInfo, Window
-from centerclip.remote import as_place
+from centerclip.remote import as_place, is_address
 
 __all__ = ["RayEncoder"]
 
@@ -275,6 +275,8 @@ class _Work:
 
 
 def _size_of(path: Path) -> int | None:
+    if is_address(path):  # which is the same everywhere
+        return None
     try:
         return os.stat(path).st_size
     except OSError:
