@@ -146,6 +146,7 @@ class _Work:
 
     def goes_on(self) -> bool:
         """Submit what there is room for; return whether anything is under way or waits for a node."""
+        self._cluster.check()  # each time, because without the head, Ray may end this process at any call
         now = monotonic()
         if now - self._counted >= _COUNT_SECONDS:
             self._counted, self._slots = now, self._cluster.slots(self._needs)
