@@ -422,7 +422,7 @@ import sys, time
 from centerclip.index import VideoIndex
 with VideoIndex(sys.argv[1]).writer():
     print("writing", flush=True)
-    time.sleep(600)
+    time.sleep(120)
 """
 
 

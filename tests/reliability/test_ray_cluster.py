@@ -206,9 +206,11 @@ def test_a_lost_head_ends_the_run(hosts: Hosts, videos: Path, here: Path, tmp_pa
     command.begin()
     hosts.kill("head")
     assert command.end() == 1
-    for line in re.findall("^error: .*$", command.errors, re.MULTILINE):  # unless Ray ended it before
-        assert "is lost" in line
-        assert "run the same command to continue" in line
+    # Either it noticed, or Ray ended it before and another process says so.
+    wait_for(lambda: "error: " in command.errors)
+    (line,) = re.findall("^error: .*$", command.errors, re.MULTILINE)
+    assert "is lost" in line
+    assert "run the same command to continue" in line
     hosts.stop()
     for name in ("head", "one", "two"):
         hosts.start(name)

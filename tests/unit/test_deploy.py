@@ -11,6 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from centerclip.index.lease import LEASE_SECONDS
 from centerclip.serve.running import _GRACE_SECONDS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -67,6 +68,13 @@ def test_a_rolling_restart_loses_no_request(manifests: dict[str, Any]) -> None:
     assert spec["terminationGracePeriodSeconds"] > drain + _GRACE_SECONDS
     assert manifests["Deployment"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert manifests["CronJob"]["concurrencyPolicy"] == "Forbid"
+
+
+def test_a_run_that_is_started_again_takes_over_the_lease_of_the_one_that_was_killed(
+    manifests: dict[str, Any],
+) -> None:
+    (writer,) = manifests["CronJob"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert float(writer["args"][writer["args"].index("--wait") + 1]) > LEASE_SECONDS + 10
 
 
 def test_pods_are_closed(manifests: dict[str, Any]) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import atexit
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
     from centerclip.embedding import VideoEncoder
     from centerclip.indexing import Encoder
 
-__all__ = ["encoding_on", "parse_shard"]
+__all__ = ["LastWords", "encoding_on", "parse_shard"]
+
+_LISTENER = "import sys; sys.stdin.read() or sys.stderr.write(sys.argv[1])"
+_LAST_WORDS = (
+    "error: the run was ended from outside: by a signal, or by Ray because its cluster is lost. What was "
+    "reported is kept; run the same command to continue\n"
+)
 
 
 def parse_shard(
@@ -66,18 +73,44 @@ def encoding_on(address: str | None, encoder: VideoEncoder, workers: int | None)
 
     with waiting(f"Connecting to Ray ({address})"):
         cluster = Cluster(address)
+    words = LastWords()
     try:
         remote = RayEncoder(encoder, cluster, workers=workers)
         note(f"Encoding on {count(cluster.nodes, 'node')}, {count(remote.slots, 'task')} at a time")
         yield remote
     finally:
-        cluster.close()
-        if cluster.is_lost:
-            atexit.register(_end_at_once)
+        try:
+            cluster.close()
+        finally:
+            if cluster.is_lost:  # until the error is printed, Ray may still end the program
+                atexit.register(_end_at_once, words)
+            else:
+                words.unsay()
 
 
-def _end_at_once() -> None:
+class LastWords:
+    """What is printed on stderr if the program ends without calling `unsay`.
+
+    Ray ends a program whose cluster is lost from a thread of its own, so another process has to say so.
+    """
+
+    def __init__(self) -> None:
+        self._listener = subprocess.Popen(
+            [sys.executable, "-ISc", _LISTENER, _LAST_WORDS],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C isn't for it
+        )
+
+    def unsay(self) -> None:
+        """Say nothing."""
+        with suppress(OSError, subprocess.TimeoutExpired):
+            self._listener.communicate(b".", timeout=5)
+
+
+def _end_at_once(words: LastWords) -> None:
     """End with an error, since what Ray does at the end of a process crashes without its cluster."""
+    words.unsay()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(1)

@@ -9,6 +9,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Mapping
+from threading import Thread
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self
@@ -97,8 +98,13 @@ class Cluster:
         self.close()
 
     def close(self) -> None:
-        """Disconnect, and end a cluster that was started here."""
+        """Disconnect, and end a cluster that was started here.
+
+        Raises:
+            ClusterError: the cluster is gone.
+        """
         if self._own:
+            self.check()
             self._own = False
             self._ray.shutdown()
 
@@ -119,14 +125,29 @@ class Cluster:
         )
 
     def _living(self) -> list[dict[str, Any]]:
-        self._check_head()
-        try:
-            return [node for node in self._ray.nodes() if node["Alive"]]
-        except Exception as error:  # of many kinds
-            raise self.lost(error) from error
+        self.check()
+        answer: list[list[dict[str, Any]] | Exception] = []
 
-    def _check_head(self) -> None:
-        """Notice a lost head before Ray does, which after a minute ends this process without a word."""
+        def ask() -> None:
+            try:
+                answer.append(self._ray.nodes())
+            except Exception as error:  # of many kinds
+                answer.append(error)
+
+        asking = Thread(target=ask, name="centerclip-ray", daemon=True)
+        asking.start()
+        asking.join(_HEAD_SECONDS)
+        found = answer[0] if answer else TimeoutError("it doesn't answer")
+        if isinstance(found, Exception):
+            raise self.lost(found) from found
+        return [node for node in found if node["Alive"]]
+
+    def check(self) -> None:
+        """Notice a lost head before Ray does, which after a minute ends this process without a word.
+
+        Raises:
+            ClusterError: the head can't be reached.
+        """
         host, _, port = self._ray.get_runtime_context().gcs_address.rpartition(":")
         until = monotonic() + _HEAD_SECONDS
         while True:

@@ -22,7 +22,7 @@ from centerclip.embedding import VideoEncoder
 from centerclip.errors import ClusterError
 from centerclip.index import ModelCard
 from centerclip.records import EncodedVideo, Failed, Item, VideoInfo, Window
-from centerclip.remote import as_place
+from centerclip.remote import as_place, is_address
 
 __all__ = ["RayEncoder"]
 
@@ -146,6 +146,7 @@ class _Work:
 
     def goes_on(self) -> bool:
         """Submit what there is room for; return whether anything is under way or waits for a node."""
+        self._cluster.check()  # each time, because without the head, Ray may end this process at any call
         now = monotonic()
         if now - self._counted >= _COUNT_SECONDS:
             self._counted, self._slots = now, self._cluster.slots(self._needs)
@@ -168,10 +169,11 @@ class _Work:
         """Wait for a moment; return the results that have come in, and the windows that were encoded."""
         results: list[EncodedVideo | Failed] = []
         windows: list[tuple[VideoInfo, Window]] = []
-        for task in self._ready():
+        ready, looked = self._ready(), monotonic()
+        for task in ready:
             shard = self._running[task]
             try:
-                step = self._ray.get(next(task), timeout=_FETCH_SECONDS)
+                step = self._fetch(next(task))
             except StopIteration:
                 del self._running[task]
                 if shard.left:  # a task ends only after its last file, unless something was lost on the way
@@ -187,7 +189,11 @@ class _Work:
             shard.heard, shard.ready = monotonic(), shard.ready or step.ready
             results += shard.take(step.results)
             windows += step.windows
-        for task in [task for task, shard in self._running.items() if shard.is_silent(_SILENT_SECONDS)]:
+        # Until `looked`, because fetching and writing take their time, too.
+        silent = [
+            task for task, shard in self._running.items() if shard.is_silent(_SILENT_SECONDS, at=looked)
+        ]
+        for task in silent:
             shard = self._running.pop(task)
             self._cancel(task)
             results += self._retry(shard, crashed=True)
@@ -220,6 +226,17 @@ class _Work:
         except self._ray.exceptions.RayError as error:
             raise self._cluster.lost(error) from error
         return list(ready)
+
+    def _fetch(self, reference: Any) -> Any:
+        """Return a step, which may be on another node."""
+        until = monotonic() + _FETCH_SECONDS
+        while True:
+            try:
+                return self._ray.get(reference, timeout=_COUNT_SECONDS)
+            except self._ray.exceptions.GetTimeoutError:
+                if monotonic() > until:
+                    raise
+            self._cluster.check()  # without its head, it would never come
 
     def _cancel(self, task: Any) -> None:
         with suppress(self._ray.exceptions.RayError, ValueError):
@@ -259,6 +276,8 @@ class _Work:
 
 
 def _size_of(path: Path) -> int | None:
+    if is_address(path):  # which is the same everywhere
+        return None
     try:
         return os.stat(path).st_size
     except OSError:

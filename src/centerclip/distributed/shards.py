@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 
 from centerclip.records import EncodedVideo, Failed, Item
 
@@ -56,9 +55,9 @@ class Shard:
             del self.left[result.path]
         return taken
 
-    def is_silent(self, seconds: float) -> bool:
-        """Whether its task has begun, and said nothing for so long."""
-        return self.heard is not None and monotonic() - self.heard > seconds
+    def is_silent(self, seconds: float, *, at: float) -> bool:
+        """Whether its task has begun, and had said nothing for so long at an instant of `monotonic`."""
+        return self.heard is not None and at - self.heard > seconds
 
     def again(self, *, crashed: bool) -> tuple[list[Shard], list[Path]]:
         """Return the shards to try next, and the files to give up.

@@ -18,6 +18,7 @@ from typing import Any
 from centerclip.distributed.recipe import Recipe, differences, node_name, versions_of
 from centerclip.errors import CenterCLIPError, ClusterError
 from centerclip.records import EncodedVideo, Failed, Item, VideoInfo, Window
+from centerclip.remote import as_place
 
 __all__ = ["Refusal", "Step", "encode_shard"]
 
@@ -52,7 +53,8 @@ def encode_shard(
     """Encode files.
 
     Args:
-        files: the path of each, and its size in bytes as the driver sees it; None if it can't see it.
+        files: the path of each, and its size in bytes as the driver sees it; None if it can't see it, or if
+            it is at an address.
         recipe: holds a reference to a `Recipe`, so that versions are compared before it is loaded.
         versions: the driver's, which this node has to have as well.
         backend: of the encoder.
@@ -66,12 +68,12 @@ def encode_shard(
     yield Step()
     here: list[Item] = []
     step = Step()
-    for path, size_bytes in files:
-        reason = _unlike(Path(path), size_bytes)
-        if reason:
-            step.results.append(Failed(Path(path), reason))
+    for name, size_bytes in files:
+        path = as_place(name)
+        if reason := _unlike(path, size_bytes):
+            step.results.append(Failed(path, reason))
         else:
-            here.append(Item(Path(path)))
+            here.append(Item(path))
     if step.results:
         yield step
     if here:

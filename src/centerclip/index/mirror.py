@@ -8,39 +8,34 @@ file: the copy fetches those that the versions need and it lacks, data first, an
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
-
-from filelock import FileLock, Timeout
+from threading import Event, Lock
 
 from centerclip.atomic import make_folder, sync, write_atomically
 from centerclip.errors import IndexStoreError
 from centerclip.index.binding import check_model
-from centerclip.index.bucket import Bucket
+from centerclip.index.bucket import AccessError, Bucket
+from centerclip.index.copy_folder import PART, CopyFolder
 from centerclip.index.durable import MANIFESTS
 from centerclip.index.head import HEAD, Meta, parse_head, read_head
 from centerclip.index.versions import manifest_name
 
 __all__ = ["Mirror", "Progress"]
 
-_MARK, _LOCK = ".mirror.json", ".mirror.lock"
-_PART = ".part"
 _SIDE_BY_SIDE = 4
 _PIECE = 16 << 20
 """Bytes per request, so at most 64 MiB are in memory."""
-_SPARE = 256 << 20
-"""Bytes of the disk that stay free."""
 _KEPT_SECONDS = 60.0
 """How long files that the newest version doesn't need are kept, because a search may be reading them."""
 _TRIES = 3
+_STOP_SECONDS = 5.0
+"""How long to wait for a running update, which may wait for a store that doesn't answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +61,23 @@ class Mirror:
 
     def __init__(self, location: str, folder: Path, storage_options: Mapping[str, str] | None = None) -> None:
         self.location = location
-        self.folder = Path(os.path.abspath(folder.expanduser()))
+        self._place = CopyFolder(folder)
+        self.folder = self._place.path
         self.progress = Progress(0, 0)
         """Of the update that is running, or of the last one."""
         self._bucket = Bucket(location, storage_options)
         self._tag: str | None = None
         self._unneeded: dict[str, float] = {}
         self._stop = Event()
-        self._lock = FileLock(self.folder / _LOCK, thread_local=False)
+        self._updating = Lock()
         self.meta = self._read_head()
         """The index's description when this was made."""
-        self._claim()
+        self._place.claim(location)
 
     @property
     def is_complete(self) -> bool:
-        """Whether the folder holds a version that can be read."""
-        return read_head(str(self.folder)) is not None
+        """Whether the folder holds a version that can be read. It doesn't while another index replaces it."""
+        return os.path.isfile(self.folder / HEAD)
 
     def update(self) -> bool:
         """Fetch the newest version; return whether it is another one. If not, it takes one small request.
@@ -92,18 +88,26 @@ class Mirror:
         """
         for _ in range(_TRIES):
             try:
-                return self._update()
+                with self._updating:
+                    return self._update()
             except FileNotFoundError:  # a writer has deleted files that became old
                 self._tag = None
+            except OSError as error:
+                raise self._place.unwritable(error) from error
         raise IndexStoreError(
             f"files of the index {self.location} vanish while they are copied: check the bucket's rules for "
             f"deleting objects, or run `centerclip repair --index {self.location}`"
         )
 
     def close(self) -> None:
-        """Let a running update end soon, without having changed the copy, and release the folder."""
+        """Let a running update end soon, without having changed the copy, and release the folder.
+
+        If it takes long to end, the folder stays this process's.
+        """
         self._stop.set()
-        self._lock.release()
+        if self._updating.acquire(timeout=_STOP_SECONDS):
+            self._place.release()
+            self._updating.release()
 
     def _update(self) -> bool:
         self._delete_unneeded()
@@ -116,9 +120,10 @@ class Mirror:
         content, tag = answer
         meta = self._parsed(content)
         check_model(self.location, meta.card, self.meta.card.fingerprint, "the model in use")
+        if self._place.index_id != meta.id:
+            self._place.empty(meta.id)
+            self._unneeded.clear()
         here = read_head(str(self.folder))
-        if here is not None and _id_of(here) != meta.id:
-            self._empty()  # the same names would stand for other files
         sizes = self._bucket.sizes()
         needed = self._needed(meta, sizes)
         self._fetch(needed)
@@ -126,7 +131,7 @@ class Mirror:
             write_atomically(self.folder / HEAD, content)
         self._tag = tag
         now = time.monotonic()
-        kept = {name: self._unneeded.get(name, now) for name in self._files() if name not in needed}
+        kept = {name: self._unneeded.get(name, now) for name in self._place.files() if name not in needed}
         self._unneeded = kept
         return here != content
 
@@ -137,7 +142,7 @@ class Mirror:
             name = f"{table}.lance/{MANIFESTS}/{manifest_name(version)}"
             if name not in sizes:
                 raise FileNotFoundError(name)
-            here = self._has(name, sizes[name])
+            here = self._place.has(name, sizes[name])
             manifest = (self.folder / name).read_bytes() if here else self._bucket.read(name)
             files = {other: size for other, size in sizes.items() if other.startswith(f"{table}.lance/")}
             needed |= {other: size for other, size in files.items() if _is_named(other, manifest)}
@@ -149,10 +154,10 @@ class Mirror:
 
         The last one is that of the table `meta`: without it, what is half copied isn't taken for an index.
         """
-        missing = {name: size for name, size in files.items() if not self._has(name, size)}
+        missing = {name: size for name, size in files.items() if not self._place.has(name, size)}
         if not missing:
             return
-        self._check_room(missing)
+        self._check_room(sum(missing.values()))
         total = sum(missing.values())
         self.progress = Progress(0, total)
         for turn in range(3):
@@ -166,41 +171,29 @@ class Mirror:
     def _copy(self, name: str, size: int) -> int:
         """Copy one file, the rest of it if an earlier process has begun."""
         target = self.folder / name
-        part = target.with_name(f".{target.name}{_PART}")
+        part = target.with_name(f".{target.name}{PART}")
         make_folder(target.parent)
         with part.open("ab") as file:
             if file.tell() > size:
                 file.truncate(0)
             for start in range(file.tell(), size, _PIECE):
-                if self._stop.is_set():
-                    raise IndexStoreError(f"copying the index {self.location} was stopped")
-                file.write(self._bucket.read_range(name, start, min(start + _PIECE, size)))
+                self._check_stop()
+                piece = self._bucket.read_range(name, start, min(start + _PIECE, size))
+                self._check_stop()
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, target)
         return size
 
-    def _check_room(self, missing: Mapping[str, int]) -> None:
-        begun = sum(file.stat().st_size for file in self.folder.rglob(f".*{_PART}"))
-        wanted = sum(missing.values()) - begun + _SPARE
-        free = shutil.disk_usage(self.folder).free
-        if wanted > free:
-            raise IndexStoreError(
-                f"copying the index {self.location} takes {wanted / 1e9:.1f} GB, but {free / 1e9:.1f} GB are "
-                f"free at {self.folder}: choose another --mirror, or make room"
-            )
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise IndexStoreError(f"copying the index {self.location} was stopped")
 
-    def _has(self, name: str, size: int) -> bool:
-        try:
-            return (self.folder / name).stat().st_size == size
-        except FileNotFoundError:
-            return False
-
-    def _files(self) -> Iterable[str]:
-        """Yield the names of the copied files, also of half copied ones."""
-        for path in self.folder.glob("*.lance/**/*"):
-            if path.is_file():
-                yield path.relative_to(self.folder).as_posix()
+    def _check_room(self, total: int) -> None:
+        lacking = self._place.lacking(total)
+        if lacking:
+            raise IndexStoreError(f"copying the index {self.location} takes {lacking}")
 
     def _delete_unneeded(self) -> None:
         now = time.monotonic()
@@ -209,17 +202,17 @@ class Mirror:
                 (self.folder / name).unlink(missing_ok=True)
                 del self._unneeded[name]
 
-    def _empty(self) -> None:
-        (self.folder / HEAD).unlink(missing_ok=True)
-        for table in sorted(self.folder.glob("*.lance"), key=lambda table: table.stem != "meta"):
-            shutil.rmtree(table)
-        self._unneeded.clear()
-
     def _read_head(self) -> Meta:
+        """Read the index's description, or while it is out of reach, that of what was copied before."""
         try:
             return self._parsed(self._bucket.read(HEAD))
         except FileNotFoundError:
             raise self._none() from None
+        except AccessError:
+            here = read_head(str(self.folder))
+            if here is None or self._place.location != self.location:
+                raise
+            return self._parsed(here)
 
     def _none(self) -> IndexStoreError:
         return IndexStoreError(
@@ -234,31 +227,6 @@ class Mirror:
             raise IndexStoreError(
                 f"the index {self.location} is damaged: {error}. "
                 f"Run `centerclip repair --index {self.location}`"
-            ) from error
-
-    def _claim(self) -> None:
-        """Take the folder if it is empty or holds a copy of this index."""
-        if not self.folder.exists() or not any(self.folder.iterdir()):
-            found: object = None
-        else:
-            found = _read_mark(self.folder)
-            if found != self.location:
-                what = f"the copy of {found}" if found else "something else"
-                raise IndexStoreError(
-                    f"{self.folder} holds {what}: choose an empty or new folder with --mirror"
-                )
-        try:
-            make_folder(self.folder)
-            self._lock.acquire(timeout=0)
-            if found is None:
-                write_atomically(self.folder / _MARK, json.dumps({"location": self.location}))
-        except Timeout:
-            raise IndexStoreError(
-                f"another process uses the folder {self.folder}: give each replica its own --mirror"
-            ) from None
-        except OSError as error:
-            raise IndexStoreError(
-                f"{self.folder} can't be written: {error.strerror or error}. Choose another --mirror"
             ) from error
 
 
@@ -280,15 +248,3 @@ def _is_named(name: str, manifest: bytes) -> bool:
         with suppress(ValueError):
             return bytes.fromhex(rest.partition("/")[0].replace("-", "")) in manifest
     return kind == "_deletions"
-
-
-def _id_of(head: bytes) -> object:
-    with suppress(ValueError, TypeError, KeyError):
-        return json.loads(head)["id"]
-    return None
-
-
-def _read_mark(folder: Path) -> object:
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        return json.loads((folder / _MARK).read_bytes())["location"]
-    return None

@@ -145,6 +145,10 @@ class Writer:
                 self._compact()
         return [by_path[path] for path in paths]
 
+    def has(self, path: Path) -> bool:
+        """Whether a file is encoded."""
+        return bool(self._known.count(stored_path(path)))
+
     def add_transcripts(self, transcripts: Sequence[tuple[VideoInfo, Transcript]]) -> None:
         """Record what is said in encoded files, replacing what was known about it.
 
@@ -152,7 +156,7 @@ class Writer:
             IndexStoreError: a file isn't in the index.
         """
         for info, _ in transcripts:
-            if not self._known.count(stored_path(info.path)):
+            if not self.has(info.path):
                 raise IndexStoreError(
                     f"{info.path} isn't in the index {self._store.location}, so its words can't be stored"
                 )

@@ -98,8 +98,7 @@ def listen(
 
     def write() -> Iterator[Heard]:
         nonlocal begun
-        writer.add_transcripts(gathered)
-        for info, made in gathered:
+        for info, made in writer.add_transcripts(gathered):
             cues = sum(len(track.cues) for track in made.tracks)
             if cues or made.problems:
                 yield Heard(info.path, cues, made.problems)

@@ -88,9 +88,17 @@ class Turns:
         with self.take() as writer:
             return writer.add(results)
 
-    def add_transcripts(self, transcripts: Sequence[tuple[VideoInfo, Transcript]]) -> None:
-        """Call `Writer.add_transcripts` in a turn, for the files that are still in the index."""
+    def add_transcripts(
+        self, transcripts: Sequence[tuple[VideoInfo, Transcript]]
+    ) -> list[tuple[VideoInfo, Transcript]]:
+        """Call `Writer.add_transcripts` in a turn, for the files that are still in the index.
+
+        Returns:
+            What was written: another run may have removed the other files.
+        """
         if not transcripts:
-            return
+            return []
         with self.take() as writer:
-            writer.add_transcripts(transcripts)
+            known = [(info, made) for info, made in transcripts if writer.has(info.path)]
+            writer.add_transcripts(known)
+        return known

@@ -174,7 +174,14 @@ class Spool:
         assert isinstance(address, Address)
         target = self._folder / f"{self._numbers[address]}{address.suffix}"
         try:
-            if file.size_bytes > shutil.disk_usage(self._folder).free:
+            free = shutil.disk_usage(self._folder).free
+            if file.size_bytes > max(free, self.limit_bytes):  # it is alone, so that nothing makes room
+                raise VideoError(
+                    f"{address}: can't be downloaded: it has {file.size_bytes / 1e9:,.1f} GB, but "
+                    f"{free / 1e9:,.1f} GB are free at {self._folder.parent}; choose another folder with "
+                    "--spool"
+                )
+            if file.size_bytes > free:
                 raise OSError(errno.ENOSPC, "")
             with target.open("wb") as written:
                 for piece in _pieces(address, lambda: self._stopped):
@@ -231,10 +238,10 @@ def _pieces(address: Address, is_stopped: Callable[[], bool]) -> Iterator[bytes]
 def _remove_left(top: Path) -> None:
     """Delete what runs have left that were killed: folders whose lock nobody holds."""
     for folder in top.glob(f"{_PREFIX}*"):
-        if not (folder / _LOCK).is_file() or time.time() - folder.stat().st_mtime < _YOUNG_SECONDS:
-            continue
-        lock = FileLock(folder / _LOCK)
-        with contextlib.suppress(Timeout, OSError):
+        with contextlib.suppress(Timeout, OSError):  # another run may delete it at the same time
+            if not (folder / _LOCK).is_file() or time.time() - folder.stat().st_mtime < _YOUNG_SECONDS:
+                continue
+            lock = FileLock(folder / _LOCK)
             lock.acquire(blocking=False)
             lock.release()
             shutil.rmtree(folder, ignore_errors=True)

@@ -5,10 +5,12 @@ Credentials, region and endpoint are those of the environment, as for an index i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from centerclip.remote.access import ChangedError
@@ -24,6 +26,8 @@ _RETRY = {
     "backoff": {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=3), "base": 2},
 }
 _LISTED = 1000
+_REACHED_SECONDS = 10.0
+"""How long a bucket is believed to be there, once it was."""
 _VARIABLES = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or AWS_SKIP_SIGNATURE=true",
     "gs": "GOOGLE_SERVICE_ACCOUNT (or GOOGLE_SKIP_SIGNATURE=true)",
@@ -38,7 +42,7 @@ class Buckets:
     def __init__(self) -> None:
         self._lock = Lock()
         self._stores: dict[tuple[str, str], Any] = {}
-        self._reachable: set[tuple[str, str]] = set()
+        self._reached: dict[tuple[str, str], float] = {}
 
     def status(self, address: Address) -> Status:
         try:
@@ -84,7 +88,7 @@ class Buckets:
     def _check(self, address: Address) -> None:
         """Make sure that a bucket can be listed; raises `OSError`."""
         bucket = (address.scheme, address.container)
-        if bucket in self._reachable:
+        if monotonic() - self._reached.get(bucket, -_REACHED_SECONDS) < _REACHED_SECONDS:
             return
         import obstore
 
@@ -93,7 +97,7 @@ class Buckets:
                 next(iter(obstore.list(self._store(address), chunk_size=1)), None)
         except FileNotFoundError:
             raise OSError(5, f"there is no bucket {address.container}") from None
-        self._reachable.add(bucket)
+        self._reached[bucket] = monotonic()
 
     def _store(self, address: Address) -> Any:
         bucket = (address.scheme, address.container)
@@ -134,9 +138,10 @@ def _status(meta: Any) -> Status:
 
 
 def _short(said: str) -> str:
-    """The useful part of the package's message, on one line."""
-    text = " ".join(said.partition("Debug source")[0].split())
-    return text.partition(" error: ")[2][:200] if text.startswith("Generic ") else text[:200]
+    """The useful part of the package's message, on one line, without what was sent, which is repeated."""
+    text = " ".join(re.split(r"Debug source|<\?xml|<Error>", said)[0].split())
+    text = re.sub(r"(https?://[^\s?]*)\?\S*", r"\1", text)
+    return (text.partition(" error: ")[2] if text.startswith("Generic ") else text)[:200].rstrip(": ")
 
 
 @contextmanager
@@ -158,7 +163,9 @@ def _errors(address: Address) -> Iterator[None]:
         said = str(error)
         if "NoSuchBucket" in said:
             reason = f"there is no bucket {address.container}"
-        elif isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
+        elif "<Code>ExpiredToken" in said or isinstance(
+            error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
+        ):
             reason = f"the store refuses access: check {_VARIABLES[address.scheme]}"
         elif "169.254.169.254" in said or "redential" in said or "metadata" in said:
             reason = f"no credentials: set {_VARIABLES[address.scheme]}"

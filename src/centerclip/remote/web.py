@@ -10,11 +10,11 @@ import ipaddress
 import netrc
 import re
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from threading import Lock
+from time import monotonic, sleep
 from typing import Any, TypeVar
 from urllib.request import getproxies
 
@@ -28,10 +28,12 @@ _TRIES = 4
 BACKOFF_SECONDS = 0.5
 _SECONDS = 30.0
 _REDIRECTS = 5
-_PIECE = 1 << 20
+_SLOWEST = 10_000
+"""Bytes per second. A server that sends less, after `_SECONDS`, is given up."""
 _ODD = frozenset({400, 403, 405, 501})
 """How servers answer HEAD that know GET only, or whose signature is for GET."""
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_SIZE = re.compile(r"\d{1,18}", re.ASCII)
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 
 
 class _BusyError(ConnectionError):
@@ -76,7 +78,7 @@ class Web:
                 if span and (int(span[1]), int(span[2]) + 1) != (start, start + length):
                     raise OSError(5, "its server sends other ranges than it is asked for")
                 data = bytearray()
-                for piece in answer.iter_raw(_PIECE):
+                for piece in _body(answer):
                     data += piece
                     if len(data) > length:
                         raise OSError(5, "its server sends other ranges than it is asked for")
@@ -90,7 +92,7 @@ class Web:
         with _translated(), self._answer("GET", address) as answer:
             _check(answer)
             _compare(answer, status)
-            yield from answer.iter_raw(_PIECE)
+            yield from _body(answer)
 
     def below(self, address: Address) -> Iterator[Address]:
         raise NotImplementedError("web servers don't list")
@@ -139,14 +141,21 @@ class Web:
 WEB = Web()
 
 
+def _body(answer: Any) -> Iterator[bytes]:
+    """Yield what is sent; raises `OSError` if that is so little that it would take for ever."""
+    begun, count = monotonic(), 0
+    for piece in answer.iter_raw():
+        yield piece
+        count += len(piece)
+        if monotonic() - begun > _SECONDS + count / _SLOWEST:
+            raise OSError(5, f"its server sends next to nothing ({count:,} bytes in {_SECONDS:g} seconds)")
+
+
 def _status(answer: Any) -> Status | None:
     """Return what an answer says about the whole file; None if it doesn't say how large it is."""
     span = _RANGE.fullmatch(answer.headers.get("content-range", ""))
     size = span[3] if span else answer.headers.get("content-length", "")
-    if (
-        not (size.isascii() and size.isdigit())
-        or answer.headers.get("content-encoding", "identity") != "identity"
-    ):
+    if not _SIZE.fullmatch(size) or answer.headers.get("content-encoding", "identity") != "identity":
         return None
     modified = 0.0
     with suppress(KeyError, ValueError, TypeError):
@@ -187,7 +196,7 @@ def _retried(do: Callable[[], _T]) -> _T:
         except ConnectionError:
             if not more:
                 raise
-            time.sleep(BACKOFF_SECONDS * 2 ** (_TRIES - 1 - more))
+            sleep(BACKOFF_SECONDS * 2 ** (_TRIES - 1 - more))
     raise AssertionError("unreachable")
 
 

@@ -12,7 +12,7 @@ __all__ = ["Follower"]
 
 _LOG = logging.getLogger("centerclip.serve")
 _POLL_SECONDS = 2.0
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 1.0
 
 
 class Follower(Thread):
@@ -29,8 +29,6 @@ class Follower(Thread):
         self._poll_seconds = poll_seconds or _POLL_SECONDS
         self._stop_request = Event()
         self._failing = ""
-        self.has_copy = Event()
-        """Set once there is a complete copy, perhaps of an older version."""
 
     def run(self) -> None:
         while not self._stop_request.is_set():
@@ -40,10 +38,6 @@ class Follower(Thread):
                 self._warn(str(error) if isinstance(error, CenterCLIPError) else repr(error))
             else:
                 self._failing = ""
-            if self._mirror.is_complete:
-                self.has_copy.set()
-            else:
-                self.has_copy.clear()
             self._stop_request.wait(self._poll_seconds)
 
     def close(self) -> None:
@@ -51,15 +45,20 @@ class Follower(Thread):
         self._stop_request.set()
         self._mirror.close()
         if self.is_alive():
-            self.join(_STOP_SECONDS)  # a request may wait for a store that doesn't answer
+            self.join(_STOP_SECONDS)
+
+    @property
+    def has_copy(self) -> bool:
+        """Whether there is a complete copy, perhaps of an older version."""
+        return self._mirror.is_complete
 
     @property
     def state(self) -> str:
-        """What happens while there is no complete copy."""
+        """What happens while there is no complete copy, without what visitors must not know."""
         if self._failing:
-            return f"the index can't be copied: {self._failing}"
+            return "the index can't be copied at the moment: the server's log says why"
         progress = self._mirror.progress
-        return f"the index is being copied: {progress.done / 1e9:.2f} of {progress.total / 1e9:.2f} GB"
+        return f"the index is being copied ({progress.done / max(1, progress.total):.0%})"
 
     def _warn(self, reason: str) -> None:
         if reason != self._failing and not self._stop_request.is_set():

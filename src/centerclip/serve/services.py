@@ -105,7 +105,7 @@ class Services:
         Raises:
             HTTPException: it hasn't (503).
         """
-        if self.follower is not None and not self.follower.has_copy.is_set():
+        if self.follower is not None and not self.follower.has_copy:
             raise HTTPException(503, self.follower.state)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from centerclip.serve.workers import Workers
 __all__ = ["send_object"]
 
 _PIECE_BYTES = 1 << 20
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 async def send_object(

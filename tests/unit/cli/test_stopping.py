@@ -29,10 +29,10 @@ def test_the_second_signal_ends_the_process_even_if_threads_work() -> None:
     script = """
 import threading, time
 from centerclip.cli.stopping import StopRequest
-threading.Thread(target=time.sleep, args=(600,)).start()
+threading.Thread(target=time.sleep, args=(60,)).start()
 with StopRequest("stopping"):
     print("ready", flush=True)
-    time.sleep(600)
+    time.sleep(60)
 """
     with subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -91,6 +91,15 @@ def test_a_file_that_ends_whole_nodes_is_given_up_in_the_end() -> None:
     assert (sorted(given_up), lost) == (PATHS[:2], 5 + 2 * 10)
 
 
+def test_a_task_is_silent_only_while_somebody_listens() -> None:
+    """The driver may be late itself: it writes, or waits for another node."""
+    shard = Shard.of(PATHS)
+    assert not shard.is_silent(90, at=1000.0)  # it hasn't begun
+    shard.heard = 1000.0
+    assert not shard.is_silent(90, at=1090.0)
+    assert shard.is_silent(90, at=1091.0)
+
+
 def test_nothing_is_tried_again_without_files() -> None:
     shard = ready_shard(PATHS[0])
     shard.take([result_of(PATHS[0])])

@@ -115,7 +115,7 @@ def test_each_thread_has_a_stream_of_its_own_that_waits_for_the_weights(
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "default_stream", lambda device: f"default of {device}")
     monkeypatch.setattr(torch.cuda, "stream", nullcontext)
-    both = Barrier(2)
+    both = Barrier(2, timeout=60)
 
     def use() -> list[Any]:
         both.wait()

@@ -28,7 +28,7 @@ from centerclip.index.bucket import Bucket
 from centerclip.index.lock import writer_lock
 with writer_lock(sys.argv[1], wait_seconds=0, bucket=Bucket(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(600)
+    time.sleep(120)
 """
 
 
@@ -80,7 +80,7 @@ def holder_of(place: Bucket) -> str:
 
 
 def test_one_of_sixteen_wins(place: Bucket) -> None:
-    together = Barrier(16)
+    together = Barrier(16, timeout=60)
 
     def race(_: int) -> Lease | IndexLockedError:
         racer = Lease(place)
@@ -250,7 +250,7 @@ def test_three_writers_write_overlapping_batches_without_a_duplicate(
     place: Bucket, other_machines: None
 ) -> None:
     new_index(place.location)
-    together = Barrier(3)
+    together = Barrier(3, timeout=60)
 
     def write(number: int) -> None:
         index = VideoIndex(place.location)
@@ -279,16 +279,18 @@ def test_a_killed_holder_blocks_nobody_on_its_machine(
     command = [sys.executable, "-c", HOLDER, place.location]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        who = rf"process {holder.pid} on "
-        with (
-            pytest.raises(IndexLockedError, match=who),
-            lock.writer_lock(place.location, wait_seconds=0, bucket=place),
-        ):
-            pass
-        with pytest.raises(IndexLockedError, match=rf"{who}.*--wait 70"):  # from another machine
-            held(place)
-        holder.kill()
+        try:
+            assert holder.stdout.readline() == "held\n"
+            who = rf"process {holder.pid} on "
+            with (
+                pytest.raises(IndexLockedError, match=who),
+                lock.writer_lock(place.location, wait_seconds=0, bucket=place),
+            ):
+                pass
+            with pytest.raises(IndexLockedError, match=rf"{who}.*--wait 70"):  # from another machine
+                held(place)
+        finally:
+            holder.kill()  # else leaving the block would wait for it
     with pytest.raises(IndexLockedError, match=who):  # only its own machine knows that it's dead
         held(place)
     with lock.writer_lock(place.location, wait_seconds=0, bucket=place) as mine:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ from random_videos import CARD, new_index, random_units, random_video, rows_of
 
 from centerclip.cli import main
 from centerclip.errors import FingerprintError, IndexStoreError
-from centerclip.index import VideoIndex, mirror
+from centerclip.index import VideoIndex, copy_folder, mirror
 from centerclip.index.head import HEAD
 from centerclip.index.mirror import Mirror
 
@@ -187,6 +190,94 @@ def test_an_index_that_is_created_again_replaces_the_copy(
     assert VideoIndex(copy.folder).id == other.id
 
 
+def test_what_is_half_copied_of_an_earlier_index_is_not_taken_for_the_new_one(
+    copy: Mirror, remote: VideoIndex, buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of both may have the same names and sizes: a version's manifest is named by its number."""
+
+    def failing(name: str, start: int, end: int) -> bytes:
+        if name.startswith("meta.lance/_versions"):  # the last one
+            raise IndexStoreError("the network is gone")
+        return read_range(name, start, end)
+
+    with monkeypatch.context() as patch:
+        read_range = copy._bucket.read_range
+        patch.setattr(copy._bucket, "read_range", failing)
+        with pytest.raises(IndexStoreError, match="network"):
+            copy.update()
+    copy.close()
+    bucket = remote.location.split("/")[2]
+    for name in buckets.names(bucket):
+        buckets.client.delete_object(Bucket=bucket, Key=name)
+    other = new_index(remote.location, random_video("/w/0.mp4"), random_video("/w/1.mp4"))
+    again = Mirror(remote.location, copy.folder)
+    assert again.update()
+    assert_same(again, other)
+    again.close()
+
+
+def test_a_copy_in_progress_keeps_its_folder(
+    copy: Mirror, remote: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answered = Event(), Event()
+
+    def slow(name: str, start: int, end: int) -> bytes:
+        asked.set()
+        assert answered.wait(60)
+        return read_range(name, start, end)
+
+    read_range = copy._bucket.read_range
+    monkeypatch.setattr(copy._bucket, "read_range", slow)
+    monkeypatch.setattr(mirror, "_STOP_SECONDS", 0.1)
+    with ThreadPoolExecutor(1) as pool:
+        updating = pool.submit(copy.update)
+        assert asked.wait(60)
+        copy.close()
+        with pytest.raises(IndexStoreError, match="another process uses the folder"):
+            Mirror(remote.location, copy.folder)
+        answered.set()
+        with pytest.raises(IndexStoreError, match="was stopped"):
+            updating.result(60)
+    copy.close()
+    Mirror(remote.location, copy.folder).close()
+
+
+def test_a_process_that_was_killed_while_it_took_the_folder_blocks_nobody(
+    remote: VideoIndex, tmp_path: Path
+) -> None:
+    (tmp_path / ".mirror.lock").touch()
+    (tmp_path / ".0123456789abcdef.part").touch()
+    made = Mirror(remote.location, tmp_path)
+    assert made.update()
+    made.close()
+
+
+def test_a_copy_is_used_while_its_store_is_out_of_reach(
+    copy: Mirror, remote: VideoIndex, buckets: Buckets, tmp_path: Path
+) -> None:
+    copy.update()
+    copy.close()
+    buckets.refuses = lambda request: True
+    again = Mirror(remote.location, copy.folder)
+    assert again.meta.id == copy.meta.id
+    assert again.is_complete
+    with pytest.raises(IndexStoreError, match="refused access"):
+        again.update()
+    assert again.is_complete
+    again.close()
+    with pytest.raises(IndexStoreError, match="refused access"):
+        Mirror(remote.location, tmp_path / "another")
+
+
+def test_a_disk_that_fails_is_named(copy: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(mirror.os, "fsync", full)
+    with pytest.raises(IndexStoreError, match=r"can't be written: No space left on device. Choose another"):
+        copy.update()
+
+
 def test_another_model_is_refused_and_the_copy_stays(
     copy: Mirror, remote: VideoIndex, buckets: Buckets
 ) -> None:
@@ -203,7 +294,7 @@ def test_another_model_is_refused_and_the_copy_stays(
 
 
 def test_a_full_disk_is_noticed_before(copy: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mirror, "_SPARE", 10**18)
+    monkeypatch.setattr(copy_folder, "_SPARE", 10**18)
     with pytest.raises(IndexStoreError, match=r"GB are free at .*choose another --mirror"):
         copy.update()
     assert not list(copy.folder.rglob("*.lance"))

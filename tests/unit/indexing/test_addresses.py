@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from centerclip.indexing import FileResult, SyncOptions, spool, sync
 from centerclip.model import CenterCLIP
 from centerclip.remote import Address, as_place, web
 from centerclip.remote.access import source_of
+from centerclip.remote.address import Status
 
 NAMES = ("0.mp4", "1.mp4", "2.mp4")
 
@@ -248,6 +250,24 @@ def test_full_disk_ends_the_run_and_keeps_what_is_encoded(
     assert states(found) == {"0.mp4": "unchanged", "1.mp4": "unchanged", "2.mp4": "indexed"}
 
 
+def test_a_file_that_no_disk_holds_costs_only_itself(
+    index: VideoIndex, site: WebFiles, encoder: VideoEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its server may be wrong about its size, too."""
+    real = Address.status
+
+    def status(self: Address) -> Status:
+        known = real(self)
+        return replace(known, size_bytes=10**17) if self.name == "1.mp4" else known
+
+    monkeypatch.setattr(Address, "status", status)
+    found = run(index, addresses(site), encoder, tmp_path / "spool")
+    assert states(found) == {"0.mp4": "indexed", "1.mp4": "failed", "2.mp4": "indexed"}
+    assert "it has 100,000,000.0 GB, but" in found["1.mp4"].reason
+    assert "choose another folder with --spool" in found["1.mp4"].reason
+    assert {video.info.path.name for video in index.videos()} == {"0.mp4", "2.mp4"}
+
+
 def test_stopped_run_goes_on(
     index: VideoIndex, site: WebFiles, encoder: VideoEncoder, tmp_path: Path
 ) -> None:
@@ -273,6 +293,27 @@ def test_folder_of_a_killed_run_is_deleted(site: WebFiles, tmp_path: Path) -> No
         os.utime(mine.local(file.path).parent, (1e9, 1e9))
         with spool.Spool([file], folder=tmp_path / "spool"):
             assert mine.local(file.path).exists()
+
+
+def test_a_folder_that_vanishes_meanwhile_is_no_error(
+    site: WebFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run ends just now."""
+    other = tmp_path / "centerclip-spool-other"
+    other.mkdir()
+    (other / "lock").touch()
+    is_file = Path.is_file
+
+    def ending(self: Path) -> bool:
+        there = is_file(self)
+        if self == other / "lock":
+            shutil.rmtree(other)
+        return there
+
+    monkeypatch.setattr(Path, "is_file", ending)
+    with spool.Spool([FileStamp.of(Address(site.address("0.mp4")))], folder=tmp_path):
+        pass
+    assert not other.exists()
 
 
 def test_whatever_else_the_folder_holds_is_kept(site: WebFiles, tmp_path: Path) -> None:

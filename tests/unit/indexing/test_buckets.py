@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
+from buckets import KEY, serve
 from random_videos import rows_of
 from tiny_models import clip_model
 from videos import make_video, number_of
@@ -61,7 +63,7 @@ def bucket(client: Any, originals: Path, request: pytest.FixtureRequest) -> Iter
     for key in ("videos/notes.txt", "videos/.hidden/c.mp4"):
         client.put_object(Bucket=name, Key=key, Body=b"x")
     yield name
-    buckets.BUCKETS._reachable.clear()
+    buckets.BUCKETS._reached.clear()
 
 
 @pytest.fixture
@@ -151,6 +153,41 @@ def test_unreachable_store_removes_nothing(
     with pytest.raises(OSError, match="there is no bucket") as error:
         Address(place).status()
     assert not isinstance(error.value, FileNotFoundError)
+
+
+def test_a_bucket_that_was_there_before_is_looked_for_again(
+    client: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server runs for months."""
+    place = Address(f"s3://{bucket}/videos/other.mp4")
+    with pytest.raises(FileNotFoundError):
+        place.status()
+    for key in [each["Key"] for each in client.list_objects_v2(Bucket=bucket)["Contents"]]:
+        client.delete_object(Bucket=bucket, Key=key)
+    client.delete_bucket(Bucket=bucket)
+    now = monotonic()
+    monkeypatch.setattr(buckets, "monotonic", lambda: now + 60)
+    with pytest.raises(OSError, match="there is no bucket") as error:
+        place.status()
+    assert not isinstance(error.value, FileNotFoundError)
+
+
+@pytest.mark.parametrize(("status", "code"), [("400 Bad Request", "ExpiredToken"), ("418 Teapot", "Teapot")])
+def test_what_a_store_repeats_is_not_shown(
+    client: Any, status: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Amazon's answer to a temporary key that has run out contains the token that it was asked with."""
+
+    def application(environ: Any, start: Any) -> list[bytes]:
+        start(status, [("Content-Type", "application/xml")])
+        return [f"<Error><Code>{code}</Code><Token-0>{KEY}</Token-0></Error>".encode()]
+
+    with serve(application) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        with pytest.raises(OSError, match="the store refuses|or failed: .* 418") as error:
+            list(buckets.Buckets().below(Address("s3://abc/videos")))
+    assert KEY not in str(error.value)
+    assert "<" not in str(error.value)
 
 
 def test_windows_and_messages(bucket: str, originals: Path, tmp_path: Path) -> None:

@@ -14,9 +14,12 @@ from videos import make_video
 from centerclip.embedding import VideoEncoder
 from centerclip.errors import IndexLockedError
 from centerclip.index import VideoIndex
+from centerclip.index.sql import equals
 from centerclip.indexing import FileResult, Shard, SyncOptions, sharing, sync
 from centerclip.indexing.attempts import NOTE, Attempts
+from centerclip.indexing.sharing import Turns
 from centerclip.model import CenterCLIP
+from centerclip.records import Cue, Track, Transcript
 
 COUNT = 9
 
@@ -29,12 +32,17 @@ def encoder() -> VideoEncoder:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "videos"
+    """Videos of which each of two parts has some, which depends on the folder's name."""
+    folder = next(folder for n in range(99) if 3 <= part_of(folder := tmp_path / f"videos{n}") <= COUNT - 3)
     folder.mkdir()
     for number in range(COUNT):
         make_video(folder / f"{number}.mp4", frames=8 + number)
     (folder / "bad.mp4").write_bytes(b"no video at all")
     return folder
+
+
+def part_of(folder: Path) -> int:
+    return sum(Shard(1, 2).has(folder / f"{number}.mp4") for number in range(COUNT))
 
 
 def states(results: list[FileResult]) -> dict[str, str]:
@@ -116,6 +124,21 @@ def test_a_run_that_keeps_the_index_to_itself_is_waited_for_only_so_long(
     index.bind(encoder.card())
     with index.writer(), pytest.raises(IndexLockedError, match="is being written by process"):
         run_part(tmp_path / "index", folder, encoder, Shard(1, 2))
+
+
+def test_words_of_a_file_that_another_run_has_removed_are_dropped(
+    encoder: VideoEncoder, folder: Path, tmp_path: Path
+) -> None:
+    index = VideoIndex(tmp_path / "index")
+    list(sync(index, [folder], encoder))
+    one, other = (video.info for video in index.videos(equals("state", "done"))[:2])
+    said = Transcript((Track("x.srt", "en", (Cue(0.1, 0.4, "hello"),)),), (), "1")
+    turns = Turns(index, 0, shared=True)
+    with turns.take() as writer:
+        writer.remove([one.path])
+    assert turns.add_transcripts([(one, said), (other, said)]) == [(other, said)]
+    assert [cue.text for cue in index.spoken.cues(other.video_id)] == ["hello"]
+    assert turns.add_transcripts([(one, said)]) == []
 
 
 def test_parts_keep_separate_notes_of_what_they_decode(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
+import httpx
 import pytest
 from web_files import WebFiles, web_files
 
@@ -79,6 +81,31 @@ def test_only_a_missing_file_is_missing(site: WebFiles) -> None:
     assert not isinstance(error.value, FileNotFoundError)
     with pytest.raises(OSError, match="its server can't be reached \\(ConnectError\\)"):
         Address("http://127.0.0.1:9/a.mp4").status()
+
+
+def test_a_server_that_sends_next_to_nothing_is_not_waited_for(
+    site: WebFiles, address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter(range(0, 10**6, 40))
+    status = address.status()
+    monkeypatch.setattr(web, "monotonic", lambda: next(seconds))
+    with pytest.raises(OSError, match="its server sends next to nothing"):
+        web.WEB.read(address, status, 0, 100)
+    assert len([span for method, _, span in site.asked if method == "GET"]) == 1  # nor asked again
+    with pytest.raises(OSError, match="its server sends next to nothing"):
+        list(web.WEB.whole(address, status))
+
+
+@pytest.mark.parametrize("size", ["9" * 19, "9" * 5000, "-1", "٣"])
+def test_a_size_that_no_file_has(
+    site: WebFiles, address: Address, size: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lie(self: object, method: str, address: Address, headers: object = None) -> object:
+        return nullcontext(httpx.Response(206, headers={"Content-Range": f"bytes 0-0/{size}".encode()}))
+
+    monkeypatch.setattr(web.Web, "_answer", lie)
+    with pytest.raises(OSError, match="its server doesn't say how large it is"):
+        address.status()
 
 
 def test_broken_connection_is_tried_again(site: WebFiles, address: Address) -> None:

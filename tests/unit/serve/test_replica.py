@@ -99,6 +99,9 @@ def test_it_is_not_ready_before_the_first_copy(
         for path in (SEARCH, "/api/stats", "/api/videos"):
             assert http.get(path).status_code == 503
         assert "copied" in http.get(SEARCH).json()["error"]["message"]
+        for path in ("/readyz", SEARCH):  # nobody needs a token for the first one
+            assert "bucket" not in http.get(path).text
+            assert buckets.address not in http.get(path).text
         assert http.get("/metrics").status_code == 200
         buckets.refuses = lambda request: False
         wait_until(lambda: is_ready(http))
@@ -106,6 +109,35 @@ def test_it_is_not_ready_before_the_first_copy(
         buckets.refuses = lambda request: True
         assert is_ready(http)  # a store that can't be reached doesn't matter now
         assert http.get(SEARCH).json()["hits"]
+
+
+def test_it_is_not_ready_while_another_index_takes_the_place_of_its_copy(
+    remote: VideoIndex,
+    buckets: Buckets,
+    tmp_path: Path,
+    encoder: VideoEncoder,
+    videos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copy, go_on = Mirror._copy, Event()
+
+    def late(self: Mirror, name: str, size: int) -> int:
+        assert go_on.wait(60)
+        return copy(self, name, size)
+
+    with replica(remote.location, tmp_path, encoder, 0.1) as http:
+        wait_until(lambda: is_ready(http))
+        monkeypatch.setattr(Mirror, "_copy", late)
+        bucket = remote.location.split("/")[2]
+        for name in buckets.names(bucket):
+            buckets.client.delete_object(Bucket=bucket, Key=name)
+        fill(encoder, VideoIndex(remote.location), videos)
+        try:
+            wait_until(lambda: not is_ready(http))
+            assert http.get(SEARCH).status_code == 503
+        finally:
+            go_on.set()
+        wait_until(lambda: is_ready(http) and http.get(SEARCH).json()["hits"])
 
 
 def test_two_replicas_show_an_addition_and_answer_alike(
