@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from centerclip.lab.bench.subjects import random_subject
+from centerclip.lab.study import run
+from centerclip.lab.study.costs import measure_costs
 
 
 @pytest.fixture(scope="package")
@@ -15,3 +18,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shared")
     random_subject("tiny").model.with_(schedule="none", frames=4).save_pretrained(folder / "start")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def one_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time every variant once."""
+    monkeypatch.setattr(run, "measure_costs", partial(measure_costs, rounds=1))
