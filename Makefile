@@ -7,6 +7,7 @@ WORKERS ?= 2
 FUZZ_SECONDS ?= 600
 MODEL ?= nano
 VIDEOS ?=
+STUDIES ?= reducers pairs
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-browser lint types audit check reliability fuzz soak \
@@ -80,8 +81,8 @@ nano: $(READY) ## train the bundled model again, into runs/ (about two hours on 
 	$(BIN)/centerclip evaluate --dataset toy-world --videos runs/toy-world --model runs/nano/best \
 	  --schedule none --schedule B6-4,49
 
-study: $(READY) ## compare reducers and schedules on the toy world and write docs/study.md (hours on two cores)
-	for plan in reducers pairs directions schedules; do \
+study: $(READY) ## run the studies STUDIES="reducers pairs directions schedules" (default: the first two) into docs/study.md (hours)
+	for plan in $(STUDIES); do \
 	  $(BIN)/centerclip study configs/studies/$$plan.toml --jobs $(WORKERS) --document docs/study.md || exit; done
 
 clean: ## remove the virtual environment and generated files

@@ -192,6 +192,8 @@ def test_two_processes_train_like_one(two: Path) -> None:
     for part in ("model", "average"):
         for name, tensor in expected[part].items():
             torch.testing.assert_close(together[part][name], tensor, rtol=0, atol=1e-5)
+    recalls = [[line.get("recall") for line in lines(two / name)] for name in ("run", "alone")]
+    assert recalls[0] == recalls[1] != [None] * 8
     losses = [[line["loss"] for line in lines(two / name)] for name in ("run", "alone")]
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
     assert CenterCLIP.from_pretrained(two / "run/best").reducer.label == "own_reducer:Loudest(order=1.0)"

@@ -7,6 +7,7 @@ killed and resumed ends with the same weights as an uninterrupted one (bit for b
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -16,14 +17,13 @@ import torch
 
 from centerclip.clustering.reducers import parse_reducer
 from centerclip.datasets import Dataset
-from centerclip.embedding.frames import FrameSource, open_frames
-from centerclip.embedding.packed import PackedFrames
+from centerclip.embedding.frames import FrameSource
 from centerclip.errors import ConfigError
 from centerclip.training.batches import Batches
 from centerclip.training.building import build_model
 from centerclip.training.config import TrainConfig
 from centerclip.training.curves import Curves, TrainingProgress
-from centerclip.training.data import TrainingData, load_data
+from centerclip.training.data import TrainingData, load_data, open_source
 from centerclip.training.processes import Processes, join_processes, own_device
 from centerclip.training.run import Run
 from centerclip.training.trackers import TrackedRun, open_trackers
@@ -42,8 +42,8 @@ def train(
 ) -> Path:
     """Run a recipe, continuing from the checkpoint in its output folder if there is one.
 
-    Processes started by `torchrun` do one run together: each computes its shard of every batch, and the first
-    one writes the files, validates and makes the callbacks.
+    Processes started by `torchrun` do one run together: each computes its shard of every batch and of the
+    validation videos, and the first one writes the files and makes the callbacks.
 
     Args:
         config: the recipe.
@@ -77,18 +77,7 @@ def train(
         run = Run(config, model, data.training, processes)
 
         def open_split(split: Dataset) -> FrameSource:
-            if section.frames is not None:
-                packed = PackedFrames(section.frames)
-                packed.check(model.preprocessing, model.frames)
-                return packed
-            return open_frames(
-                split.videos,
-                model.preprocessing,
-                cache=section.cache,
-                kept=max(section.cached_frames, model.frames),
-                workers=section.workers,
-                progress=on_decoded,
-            )
+            return open_source(section, split.videos, model.preprocessing, model.frames, progress=on_decoded)
 
         batches = Batches(
             data.training,
@@ -99,19 +88,18 @@ def train(
             shard=processes.shard(batch_size),
             workers=section.workers,
         )
-        if processes.first:
-            validate = partial(run.validate, data.validation, open_split(data.validation))
-            told = TrackedRun(config.output, run.step, config.model_dump(mode="json"))
-            trackers = open_trackers(config.trackers, told)
-            with closing(Curves(config.output, step=run.step, trackers=trackers)) as curves:
-                for progress in _steps(config, run, batches, validate, processes, should_stop):
-                    curves.add(progress)
-                    on_progress(progress)
-        else:
-            for batch in batches.run(run.step, run.steps):
-                run.advance(batch)
-                if processes.agree(should_stop(), device):
-                    break
+        source = processes.first_before_others(lambda: open_split(data.validation))
+        validate = partial(run.validate, data.validation, source)
+        steps = _steps(config, run, batches, validate, processes, should_stop)
+        if not processes.first:
+            deque(steps, maxlen=0)
+            return run.best_folder
+        told = TrackedRun(config.output, run.step, config.model_dump(mode="json"))
+        trackers = open_trackers(config.trackers, told)
+        with closing(Curves(config.output, step=run.step, trackers=trackers)) as curves:
+            for progress in steps:
+                curves.add(progress)
+                on_progress(progress)
         return run.best_folder
 
 
@@ -123,7 +111,7 @@ def _steps(
     processes: Processes,
     should_stop: Callable[[], bool],
 ) -> Iterator[TrainingProgress]:
-    """Do the remaining steps in the first process, with validations and checkpoints."""
+    """Do the remaining steps of a process, with validations; the first one writes checkpoints."""
     began, began_at = time.monotonic(), run.step
     for batch in batches.run(run.step, run.steps):
         loss, norm, rate = run.advance(batch)
@@ -131,7 +119,7 @@ def _steps(
         last = run.step == run.steps
         stopped = processes.agree(should_stop(), run.model.device)
         recall = validate() if last or run.step % config.validate_every == 0 else None
-        if last or stopped or run.step % config.checkpoint_every == 0:
+        if processes.first and (last or stopped or run.step % config.checkpoint_every == 0):
             run.save()
         yield TrainingProgress(
             step=run.step,

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, distributed
 from torch.distributed.rendezvous import rendezvous
 
@@ -20,6 +22,7 @@ from centerclip.errors import ClusterError
 
 __all__ = ["Processes", "is_first", "is_one_of_several", "join_processes", "own_device"]
 
+_Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 
 _PATIENCE = timedelta(hours=12)
@@ -71,6 +74,21 @@ class Processes:
         with _exchange():
             distributed.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
+
+    def collect(
+        self, items: Sequence[_Item], encode: Callable[[Sequence[_Item]], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """Encode a part of the items in each process, and return the rows of all in all of them.
+
+        Args:
+            items: at least one, the same in all processes.
+        """
+        if self.count == 1:
+            return encode(items)
+        first, end = (len(items) * rank // self.count for rank in (self.rank, self.rank + 1))
+        parts: list[NDArray[np.float32] | None] = [None] * self.count
+        distributed.all_gather_object(parts, encode(items[first:end]) if first < end else None)
+        return np.concatenate([part for part in parts if part is not None])
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over the processes."""

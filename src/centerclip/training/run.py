@@ -116,18 +116,23 @@ class Run:
     def validate(self, dataset: Dataset, source: FrameSource) -> float:
         """Return text-to-video R@1 in percent, and save the model if it is the best so far.
 
+        Each process encodes a part of the videos and captions, so all of them must call this.
         The averaged weights are validated and saved if the recipe asks for an average.
         """
         model = self._result().eval()
-        video = embed_all(dataset.videos, model, decode=decode_from(source, model.frames))
-        text = encode_texts(
-            model, [caption.text for caption in dataset.captions], max_tokens=self._max_text_tokens
+        captions = [caption.text for caption in dataset.captions]
+        video = self._processes.collect(
+            dataset.videos, lambda own: embed_all(own, model, decode=decode_from(source, model.frames))
+        )
+        text = self._processes.collect(
+            captions, lambda own: encode_texts(model, own, max_tokens=self._max_text_tokens)
         )
         ranks = metrics.ranks(text @ video.T, dataset.video_of_caption())
         recall = 100 * float((ranks <= 1).mean())
         if recall > self._best:
             self._best = recall
-            replace_folder(self.best_folder, without_lora(model).save_pretrained)
+            if self._processes.first:
+                replace_folder(self.best_folder, without_lora(model).save_pretrained)
         return recall
 
     def save(self) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -23,10 +24,12 @@ from centerclip.errors import CheckpointError, ConfigError, VideoError
 from centerclip.evaluation import evaluate
 from centerclip.model import CenterCLIP
 from centerclip.training import checkpoint, run
+from centerclip.training.building import build_model
 from centerclip.training.checkpoint import repair_output, replace_folder
 from centerclip.training.curves import TrainingProgress
-from centerclip.training.data import load_data
+from centerclip.training.data import load_data, open_source
 from centerclip.training.loop import train
+from centerclip.training.processes import Processes
 
 
 class StopError(Exception):
@@ -272,6 +275,52 @@ def test_validation_cuts_captions(recipe: Any, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(run, "encode_texts", watched)
     train(recipe(tmp_path, steps=1))
     assert asked == [load_data(recipe(tmp_path).data).validation.max_text_tokens]
+
+
+def test_validation_is_shared_by_all_processes(
+    recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = recipe(tmp_path)
+    data = load_data(config.data)
+    model = build_model(config, data.training)
+    source = open_source(config.data, data.validation.videos, model.preprocessing, model.frames)
+    encoded: list[int] = []
+    embed = run.embed_all
+
+    def counted(items: Any, *args: Any, **options: Any) -> Any:
+        encoded.append(len(items))
+        return embed(items, *args, **options)
+
+    sent: dict[int, Any] = {}
+    meeting = threading.Barrier(3)
+
+    def gather(parts: list[Any], own: Any) -> None:
+        sent[int(threading.current_thread().name)] = own
+        meeting.wait(30)
+        parts[:] = [sent[rank] for rank in range(3)]
+        meeting.wait(30)
+
+    def validate(rank: int, found: list[float]) -> None:
+        process = run.Run(config, model, data.training, Processes())
+        process._processes = Processes(rank, 3)
+        found[rank] = process.validate(data.validation, source)
+
+    monkeypatch.setattr(run, "embed_all", counted)
+    monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
+    alone = run.Run(config, model, data.training, Processes()).validate(data.validation, source)
+    found = [-1.0] * 3
+    threads = [threading.Thread(target=validate, args=(rank, found), name=str(rank)) for rank in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [alone] * 3
+    assert encoded[0] == 4
+    assert sorted(encoded[1:]) == [1, 1, 2]
+    # Fewer items than processes.
+    halves = [Processes(rank, 3).collect for rank in range(3)]
+    monkeypatch.setattr(torch.distributed, "all_gather_object", lambda parts, own: parts.__setitem__(0, own))
+    assert halves[2]([5], lambda own: np.array([own], np.float32)).tolist() == [[5.0]]
 
 
 def test_an_epoch_counts_captions(recipe: Any, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def study(
     config: Annotated[Path, argument("FILE")],
     dry_run: Annotated[
         bool,
-        option("Only say what the study takes: runs, hours from one timed step, and power.", "--dry-run"),
+        option("Only say what the study takes: runs, multiply-adds, hours and power.", "--dry-run"),
     ] = False,
     finished: Annotated[
         bool, option("Train nothing; write the report of the runs that are finished.", "--finished")
@@ -49,8 +49,9 @@ def study(
     """Compare token reducers, schedules and numbers of frames at equal budget.
 
     FILE is a plan such as those in configs/studies. From each of its starts, every variant is trained for the
-    same number of steps with several seeds and measured on the test split. The plan's comparisons are tested
-    for difference and for equivalence, with seeds and videos both random, and corrected for their number.
+    same number of steps with several seeds and measured on the test split, or on the split that the plan
+    names. The plan's comparisons are tested for difference and for equivalence, with seeds and videos both
+    random, and corrected for their number.
     Then all variants are timed, in alternation. A stopped study continues where it was. It writes study.json,
     study.md and study.png to the plan's output folder.
 
@@ -103,11 +104,11 @@ def _announce(plan: StudyConfig, found: Budget, *, json: bool) -> None:
     if json:
         write_json(asdict(found))
         return
-    steps = plan.optimization.steps if plan.optimization else 0
     lines = [
-        f"{found.runs} runs of {steps} steps: {len(plan.arms)} variants, {len(plan.seeds)} seeds",
-        f"{found.passes} passes over a split to measure them",
-        f"{found.start_hours:.1f} hours for the starts, {found.hours:.1f} hours for the runs, of one core",
+        f"{found.runs} runs of {found.steps} steps: {len(plan.arms)} variants, {len(plan.seeds)} seeds",
+        f"{found.passes} passes over a split to measure them; {_videos(plan, found)}",
+        f"{found.multiply_adds / 1e12:,.1f} T multiply-adds of the vision tower in all runs",
+        f"about {found.start_hours:.1f} hours for the starts and {found.hours:.1f} for the runs, of one core",
         f"{found.tests} comparisons, corrected for their number"
         + (f"; as good means within {found.margin:g} points" if found.margin else ""),
     ]
@@ -121,6 +122,11 @@ def _announce(plan: StudyConfig, found: Budget, *, json: bool) -> None:
         )
     for line in lines:
         typer.echo(line)
+
+
+def _videos(plan: StudyConfig, found: Budget) -> str:
+    assumed = "" if plan.world else ", as assumed for a data set"
+    return f"{plan.split} has {found.videos} videos{assumed}"
 
 
 def _write(result: VariantResult, cost: Cost, *, json: bool) -> None:

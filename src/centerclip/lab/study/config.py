@@ -29,6 +29,12 @@ class World(Section):
     narrow: bool = False
     pairs: bool = False
 
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        if self.pairs and (self.directions or self.narrow):
+            raise ValueError("pairs can't be combined with directions or narrow: choose one kind of world")
+        return self
+
 
 class Comparison(Section):
     """A question that the study answers: is one variant better than, worse than or as good as another?
@@ -57,14 +63,19 @@ class StudyConfig(Section):
     that ends in `.toml`), which is trained first; a later recipe may start from an earlier one's best model.
     Without `optimization`, the variants are compared untrained.
 
-    Every model is measured under its own variant, and under those of `run_under` too. Which of these suits it
-    best is chosen on the val split.
+    Every model is measured on `split` under its own variant, and under those of `run_under` too. Which of
+    these suits it best is chosen on the videos that training is validated on: `data.val_split`, or
+    `data.val_videos` of the training split.
     """
 
     title: str
     output: Path
     seeds: tuple[int, ...] = Field((0, 1, 2, 3, 4), min_length=1)
     frames: int = Field(12, ge=1)
+    split: str = "test"
+    """The split that results are reported on."""
+    keep_models: bool = False
+    """Keep the trained models, so that they can be run under further variants without training again."""
     starts: dict[str, str] = Field(min_length=1)
     world: World | None = None
     data: DataSection
@@ -83,6 +94,11 @@ class StudyConfig(Section):
     def _is_consistent(self) -> Self:
         if self.optimization is None and len(self.seeds) > 1:
             raise ValueError("without [optimization], nothing depends on the seed: give only one in seeds")
+        if self.split == self.data.train_split and self.optimization is not None:
+            raise ValueError(f"split {self.split!r} is trained on: report results on another one")
+        validated = self.data.val_videos is None and (self.optimization or self.run_under)
+        if self.split == self.data.val_split and validated:
+            raise ValueError(f"split {self.split!r} is also data.val_split: report results on another one")
         if self.comparisons and self.margin is None:
             raise ValueError("comparisons need a margin, stated before the study runs: give margin")
         named = [name for block in self.variants for name in block.starts]
@@ -119,6 +135,14 @@ class StudyConfig(Section):
     def others(self) -> list[Variant]:
         """The variants that every trained model is run under, besides its own."""
         return list(dict.fromkeys(variant for block in self.run_under for variant in block.expand()))
+
+    def columns(self, variant: Variant) -> list[Variant]:
+        """The variants that a model trained under `variant` is run under, its own first."""
+        return list(dict.fromkeys((variant, *self.others())))
+
+    def chooses(self, variant: Variant) -> bool:
+        """Whether one of these is chosen by validation."""
+        return len(self.columns(variant)) > 1
 
     def pairs(self) -> list[tuple[Comparison, str]]:
         """Each comparison with each of its starts: the family that p-values are corrected for.

@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from centerclip import metrics
-from centerclip.datasets import Dataset, load_dataset
+from centerclip.datasets import Dataset
 from centerclip.embedding import embed_all, encode_texts
-from centerclip.embedding.frames import FrameSource, decode_from, open_frames
+from centerclip.embedding.frames import FrameSource, decode_from
 from centerclip.lab.study.config import StudyConfig, Variant
 from centerclip.lab.study.results import Ranks, RunResult
 from centerclip.lab.toy_world import opposite_caption
 from centerclip.model import CenterCLIP
 from centerclip.preprocessing import Preprocessing
+from centerclip.training.data import load_split, load_validation, open_source, without_unreadable
 
 __all__ = ["measure", "open_split"]
 
 
-def open_split(config: StudyConfig, split: str, preprocessing: Preprocessing) -> tuple[Dataset, FrameSource]:
-    """Load a split, with its frames preprocessed for a model."""
-    data = config.data
-    dataset = load_dataset(
-        data.dataset,
-        split,
-        videos=data.videos,
-        annotations=data.annotations,
-        allow_missing=data.allow_missing,
-    )
-    kept = max(data.cached_frames, config.frames)
-    return dataset, open_frames(
-        dataset.videos, preprocessing, cache=data.cache, kept=kept, workers=data.workers
-    )
+def open_split(config: StudyConfig, model: CenterCLIP) -> tuple[Dataset, FrameSource]:
+    """Load the split that results are reported on, with its frames preprocessed for a model."""
+    return _opened(config, load_split(config.data, config.split), model.preprocessing)
 
 
 def measure(
-    model: CenterCLIP, config: StudyConfig, *, plan: str, start: str, variant: Variant, seed: int
+    model: CenterCLIP,
+    config: StudyConfig,
+    variants: Sequence[Variant],
+    *,
+    plan: str,
+    start: str,
+    variant: Variant,
+    seed: int,
 ) -> RunResult:
-    """Rank the test split under the model's own variant and under those of `run_under`.
+    """Rank the reported split under some variants; with the validation recall if one is to be chosen.
 
-    If there are several, the val split is ranked too, so that one can be chosen without the test split.
+    Args:
+        model: trained under `variant` from `start` with `seed`.
+        variants: to run it under.
+        plan: a hash of everything that the model depends on.
     """
-    variants = list(dict.fromkeys((variant, *config.others())))
     models = {each.name: model.with_(**each.settings(config.frames)) for each in variants}
-    dataset, source = open_split(config, "test", model.preprocessing)
+    dataset, source = open_split(config, model)
     owner = dataset.video_of_caption()
     captions = [caption.text for caption in dataset.captions]
     text = encode_texts(model, captions, max_tokens=dataset.max_text_tokens)  # [C, E]
@@ -51,8 +52,8 @@ def measure(
     opposed = list(opposites)
     reverse = encode_texts(model, list(opposites.values()), max_tokens=dataset.max_text_tokens)
     recalls: dict[str, float] = {}
-    if len(models) > 1:
-        recalls = _recalls(models, *open_split(config, config.data.val_split, model.preprocessing))
+    if config.chooses(variant):
+        recalls = _recalls(models, *_opened(config, load_validation(config.data), model.preprocessing))
     under: dict[str, Ranks] = {}
     for name, each in models.items():
         video = embed_all(dataset.videos, each, decode=decode_from(source, each.frames))  # [V, E]
@@ -64,6 +65,13 @@ def measure(
             validation=recalls.get(name),
         )
     return RunResult(plan, start, variant.name, seed, owner.tolist(), opposed, under)
+
+
+def _opened(
+    config: StudyConfig, dataset: Dataset, preprocessing: Preprocessing
+) -> tuple[Dataset, FrameSource]:
+    dataset = without_unreadable(config.data, dataset)
+    return dataset, open_source(config.data, dataset.videos, preprocessing, config.frames)
 
 
 def _against(

@@ -61,6 +61,8 @@ def _tables(study: Study) -> str:
     parts = []
     if runs < planned * arms:
         parts.append(f"**Unfinished: {runs} of {planned * arms} runs.**")
+    if lacking := sum(_lacking(study, result) for result in study.results):
+        parts.append(f"**Unfinished: {lacking} runs of trained models under other variants are missing.**")
     parts.append(_variants(study))
     if study.config.comparisons:
         parts.append(_comparisons(study))
@@ -124,21 +126,25 @@ def _comparisons(study: Study) -> str:
     return _grid(heads, rows)
 
 
+def _lacking(study: Study, result: VariantResult) -> int:
+    """How many variants the finished models of a result are yet to be run under."""
+    names = [each.name for each in study.config.columns(result.variant)]
+    return sum(name not in run.under for run in result.runs for name in names)
+
+
 def _matrix(study: Study) -> str:
     """Mean test R@1 by the variant trained (rows) and run (columns); the one chosen on val is bold."""
     several = len(study.config.starts) > 1
-    names = list(dict.fromkeys(name for result in study.results for name in result.runs[0].under))
-    shared = [variant.name for variant in study.config.others()]
-    names = [name for name in names if name in shared]
+    names = [variant.name for variant in study.config.others()]
     heads = [*(["start"] if several else []), "trained under", "its own", *(f"`{name}`" for name in names)]
     rows = []
     for result in study.results:
         own, chosen = result.variant.name, result.chosen()
-        cells = {name: result.table(under=name).mean() for name in result.runs[0].under}
-        shown = {name: f"**{mean:.1f}**" if name == chosen else f"{mean:.1f}" for name, mean in cells.items()}
-        rows.append(
-            [*([result.start] if several else []), f"`{own}`", shown[own], *(shown[name] for name in names)]
-        )
+        cells = {name: f"{result.table(under=name).mean():.1f}" for name in result.names()}
+        if not _lacking(study, result):
+            cells[chosen] = f"**{cells[chosen]}**"
+        row = [cells.get(name, "") for name in (own, *names)]
+        rows.append([*([result.start] if several else []), f"`{own}`", *row])
     return _grid(heads, rows)
 
 
@@ -161,7 +167,7 @@ def _figures(study: Study) -> dict[str, Any]:
                 "recall_at_1": _known(result.level()),
                 "recall_at_1_by_seed": result.by_seed(),
                 "against_opposites": _known(result.level("opposite")),
-                "under": {name: result.table(under=name).mean() for name in result.runs[0].under},
+                "under": {name: result.table(under=name).mean() for name in result.names()},
                 "chosen": result.chosen(),
                 "cost": asdict(study.costs[result.variant.name]),
             }

@@ -41,7 +41,7 @@ class RunResult:
     """Results of one trained model.
 
     Attributes:
-        plan: a hash of everything that the results depend on.
+        plan: a hash of everything that the model depends on.
         start, variant, seed: what was trained, from where.
         video_of_caption: number of each caption's video.
         opposed: numbers of the captions that have an opposite.
@@ -67,15 +67,14 @@ def write_result(path: Path, result: RunResult) -> None:
     write_atomically(path, json.dumps(asdict(result)) + "\n")
 
 
-def read_result(path: Path, plan: str) -> RunResult | None:
-    """Read a result; None if there is no file, or one of another plan or version."""
+def read_result(path: Path) -> RunResult | None:
+    """Read a result; None if there is no file, or one of another version."""
     if not path.is_file():
         return None
     try:
-        found = RunResult.parse(path.read_text(encoding="utf-8"))
+        return RunResult.parse(path.read_text(encoding="utf-8"))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    return found if found.plan == plan else None
 
 
 @dataclass(frozen=True)
@@ -124,11 +123,16 @@ class VariantResult:
         )
         return effect(own - others)
 
+    def names(self) -> list[str]:
+        """Names of the variants that the models of all finished seeds were run under, their own first."""
+        first, *others = (run.under for run in self.runs)
+        return [name for name in first if all(name in under for under in others)]
+
     def chosen(self) -> str:
         """The variant with the highest R@1 on the val split, averaged over seeds; the first of equal ones."""
         means = {
             name: float(np.mean([run.under[name].validation or 0.0 for run in self.runs]))
-            for name in self.runs[0].under
+            for name in self.names()
         }
         return max(means, key=means.__getitem__)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,8 +16,9 @@ from torch import Tensor
 from centerclip.errors import ConfigError
 from centerclip.lab.study.config import StudyConfig, Variant
 from centerclip.lab.study.costs import measure_costs
+from centerclip.lab.study.jobs import Job
 from centerclip.lab.study.measure import measure, open_split
-from centerclip.lab.study.results import RunResult, Study, VariantResult, read_result, write_result
+from centerclip.lab.study.results import RunResult, Study, VariantResult, write_result
 from centerclip.lab.toy_world import render_toy_world
 from centerclip.model import CenterCLIP
 from centerclip.training.config import load_config
@@ -29,41 +28,8 @@ __all__ = ["run_study"]
 
 _BATCH = 8
 """Batch size for measuring costs."""
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One variant from one start with one seed, to be sent to a process.
-
-    Attributes:
-        folder: of the model to start from.
-        fingerprint: of that model.
-    """
-
-    config: StudyConfig
-    start: str
-    variant: Variant
-    seed: int
-    folder: str
-    fingerprint: str
-    device: str
-
-    @property
-    def result(self) -> Path:
-        return self.config.output / self.start / self.variant.name / f"seed-{self.seed}.json"
-
-    @property
-    def plan(self) -> str:
-        """A hash of everything that the results depend on, so that changed plans are run again."""
-        settings = self.config.model_dump(
-            mode="json",
-            include={"world": True, "data": True, "frames": True, "optimization": True},
-            exclude={"data": {"cache", "workers"}},
-            exclude_defaults=True,
-        )
-        variants = [variant.model_dump() for variant in (self.variant, *self.config.others())]
-        text = json.dumps([variants, self.seed, self.fingerprint, settings], sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+_TRIED = 64
+"""Videos that are tried for that batch."""
 
 
 def run_study(
@@ -77,8 +43,9 @@ def run_study(
     """Run the missing runs of a study, and measure what each variant costs.
 
     A run depends on the plan, its start, variant and seed, not on the number of processes. An interrupted
-    study can be resumed: only missing runs are made, each from its last checkpoint. Seeds come one after the
-    other, so that a study which stops early has whole seeds.
+    study can be resumed: only missing runs are made, each from its last checkpoint. If the plan runs models
+    under further variants, those that are kept are measured, and others trained again. Seeds come one after
+    the other, so that a study which stops early has whole seeds.
 
     Args:
         config: the plan.
@@ -107,19 +74,20 @@ def run_study(
     for start, variant in [*config.arms, *((start, each) for start in models for each in config.others())]:
         models[start].with_(**variant.settings(config.frames))  # finds mistakes before anything is trained
     planned = [
-        _Job(config, start, variant, seed, folders[start], models[start].fingerprint(), device)
+        Job(config, start, variant, seed, folders[start], models[start].fingerprint(), device)
         for seed in config.seeds
         for start, variant in config.arms
     ]
-    waiting = [job for job in planned if read_result(job.result, job.plan) is None]
+    batch = _batch(config, next(iter(models.values())))
+    waiting = [job for job in planned if job.missing(job.found())]
     report("compare", len(planned) - len(waiting), len(planned))
     if not finished:
         for done, _ in enumerate(_in_processes(waiting, jobs), len(planned) - len(waiting) + 1):
             report("compare", done, len(planned))
     collected = [_collect(start, variant, planned) for start, variant in config.arms]
     results = tuple(result for result in collected if result.runs)
-    model = next(iter(models.values()))
-    return Study(config, results, measure_costs(model, config.expand(), *_batch(config, model)))
+    costs = measure_costs(next(iter(models.values())), config.expand(), *batch)
+    return Study(config, results, costs)
 
 
 def _find_starts(config: StudyConfig) -> Mapping[str, str]:
@@ -150,7 +118,7 @@ def _train_starts(
     return folders
 
 
-def _in_processes(jobs: Sequence[_Job], processes: int) -> Iterator[RunResult]:
+def _in_processes(jobs: Sequence[Job], processes: int) -> Iterator[RunResult]:
     """Run jobs, and yield each result when it is finished."""
     if processes <= 1 or len(jobs) <= 1:
         yield from map(_run, jobs)
@@ -167,37 +135,67 @@ def _in_processes(jobs: Sequence[_Job], processes: int) -> Iterator[RunResult]:
             pool.shutdown(cancel_futures=True)
 
 
-def _run(job: _Job) -> RunResult:
-    """Train a variant, if the study trains, and measure it."""
-    config, variant = job.config, job.variant
+def _run(job: Job) -> RunResult:
+    """Train a variant, if the study trains, and measure it; of a model that is kept, only what is missing."""
+    config, variant, found, folder = job.config, job.variant, job.found(), job.folder
     job.result.parent.mkdir(parents=True, exist_ok=True)
-    folder = None
     if config.optimization is None:
-        model = CenterCLIP.from_pretrained(job.folder, **variant.settings(config.frames))
+        model = CenterCLIP.from_pretrained(job.start_folder, **variant.settings(config.frames))
+    elif job.model.is_dir():
+        model = CenterCLIP.from_pretrained(job.model)
     else:
-        folder = job.result.parent / f"run-{job.seed}-{job.plan}"
-        best = train(config.recipe(variant, job.seed, job.folder, folder), device=job.device)
-        model = CenterCLIP.from_pretrained(best)
+        best = train(config.recipe(variant, job.seed, job.start_folder, folder), device=job.device)
+        model, found = CenterCLIP.from_pretrained(best), None
+    if folder.is_dir() and config.keep_models:
+        (folder / "best").rename(job.model)
     result = measure(
-        model.to(job.device).eval(), config, plan=job.plan, start=job.start, variant=variant, seed=job.seed
+        model.to(job.device).eval(),
+        config,
+        job.missing(found),
+        plan=job.plan,
+        start=job.start,
+        variant=variant,
+        seed=job.seed,
     )
-    if folder is not None:
-        shutil.rmtree(folder)  # only the ranks are kept, not the checkpoints
+    if found is not None:
+        result = _merged(found, result, job.result)
     write_result(job.result, result)
+    shutil.rmtree(folder, ignore_errors=True)  # checkpoints aren't kept
     return result
 
 
-def _collect(start: str, variant: Variant, jobs: Sequence[_Job]) -> VariantResult:
-    own = (job for job in jobs if (job.start, job.variant) == (start, variant))
-    results = (read_result(job.result, job.plan) for job in own)
-    return VariantResult(start, variant, tuple(result for result in results if result is not None))
+def _merged(found: RunResult, new: RunResult, path: Path) -> RunResult:
+    """Add the variants that were missing."""
+    if (found.video_of_caption, found.opposed) != (new.video_of_caption, new.opposed):
+        raise ConfigError(f"the split's videos or captions have changed since {path} was written: delete it")
+    return replace(found, under={**found.under, **new.under})
+
+
+def _collect(start: str, variant: Variant, jobs: Sequence[Job]) -> VariantResult:
+    found = (job.found() for job in jobs if (job.start, job.variant) == (start, variant))
+    return VariantResult(start, variant, tuple(result for result in found if result is not None))
 
 
 def _batch(config: StudyConfig, model: CenterCLIP) -> tuple[Tensor, list[str]]:
-    """Videos of the test split, each with a caption, for measuring costs."""
-    dataset, source = open_split(config, "test", model.preprocessing)
+    """Videos of the reported split with the plan's number of frames, each with a caption, to measure costs.
+
+    Raises:
+        ConfigError: the first videos have fewer frames.
+    """
+    dataset, source = open_split(config, model)
     caption_of = {caption.video: caption.text for caption in dataset.captions}
-    videos = sorted(caption_of)[:_BATCH]
-    read = [(source.read(dataset.videos[video], config.frames), caption_of[video]) for video in videos]
-    whole = [(frames, caption) for frames, caption in read if len(frames) == config.frames]
+    whole: list[tuple[Tensor, str]] = []
+    most = 0
+    for video in sorted(caption_of)[:_TRIED]:
+        frames = source.read(dataset.videos[video], config.frames)
+        most = max(most, len(frames))
+        if len(frames) == config.frames:
+            whole.append((frames, caption_of[video]))
+        if len(whole) == _BATCH:
+            break
+    if not whole:
+        raise ConfigError(
+            f"frames is {config.frames}, but the first videos of {dataset.name} {dataset.split} have at most "
+            f"{most}: set frames = {most}"
+        )
     return torch.stack([frames for frames, _ in whole]), [caption for _, caption in whole]

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from study_plans import OTHER_OWN, OWN, SPECTRAL, Loudest, plan
 from torch import Tensor
 
 from centerclip.cli import main
-from centerclip.clustering import Reducer, Tokens
+from centerclip.clustering import Tokens
 from centerclip.datasets import load_dataset
 from centerclip.errors import ConfigError, ScheduleError
 from centerclip.evaluation import evaluate
-from centerclip.lab.bench.subjects import random_subject
 from centerclip.lab.study import (
-    StudyConfig,
     Variant,
     budget,
     load_study,
@@ -28,58 +26,8 @@ from centerclip.lab.study import (
     write_report,
 )
 from centerclip.model import CenterCLIP
+from centerclip.schedule import TokenSchedule
 from centerclip.training.config import load_config
-
-
-@dataclass(frozen=True)
-class Loudest(Reducer):
-    """A user's own reducer."""
-
-    order: float = 2.0
-
-    def choose(self, tokens: Tokens, k: int) -> Tensor:
-        return tokens.sequence.norm(self.order, dim=-1).topk(k).indices
-
-
-SPECTRAL = "spectral(graph=knn, sigma=2.0)"
-OWN = f"{__name__}:Loudest"
-OTHER_OWN = f"{OWN}(order=1)"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model to start from, which also receives the toy world and the cache."""
-    folder = tmp_path_factory.mktemp("shared")
-    random_subject("tiny").model.with_(schedule="none", frames=4).save_pretrained(folder / "start")
-    return folder
-
-
-def plan(shared: Path, output: Path, **changes: object) -> StudyConfig:
-    return StudyConfig.model_validate(
-        {
-            "title": "A study of toy size",
-            "output": output,
-            "seeds": [0, 1],
-            "frames": 4,
-            "starts": {"plain": str(shared / "start")},
-            "world": {"train": 6, "val": 2, "test": 6, "narrow": True},
-            "data": {"dataset": "toy-world", "videos": shared / "world", "cache": shared, "workers": 1},
-            "optimization": {"steps": 2, "batch_size": 3, "learning_rate": 1e-3},
-            "variants": [
-                {"schedules": ["none"]},
-                {"reducers": ["kmedoids"], "schedules": ["B2-2,3"], "temporal": [False, True]},
-                {"reducers": ["spectral(graph=knn,sigma=2.0)", OWN, OTHER_OWN], "schedules": ["B2-2,3"]},
-                {"frames": [2]},
-            ],
-            "run_under": [{"schedules": ["none", "B2-2,3"]}],
-            "margin": 2.0,
-            "comparisons": [
-                {"question": "Both?", "variant": "kmedoids_B2-2,3"},
-                {"question": "Fewer?", "variant": "none_2-frames", "baseline": "kmedoids_B2-2,3"},
-            ],
-            **changes,
-        }
-    )
 
 
 def test_variants_are_listed_once(shared: Path, tmp_path: Path) -> None:
@@ -202,6 +150,18 @@ def test_mistakes_are_found_before_training(shared: Path, tmp_path: Path) -> Non
             "unknown start 'b': choose one of a",
         ),
         (f"starts={{a='s'}}\nsteps=1{rest}", "steps: unknown key"),
+        (
+            f"starts={{a='s'}}\nseeds=[0]\nworld={{val=1,test=1,train=1,pairs=true,narrow=true}}{rest}",
+            "world: pairs can't be combined with directions or narrow: choose one",
+        ),
+        (
+            f"starts={{a='s'}}\nsplit='train'\noptimization={{steps=1}}{rest}",
+            "split 'train' is trained on: report results on another one",
+        ),
+        (
+            f"starts={{a='s'}}\nseeds=[0]\nsplit='val'\nrun_under=[{{}}]{rest}",
+            "split 'val' is also data.val_split: report",
+        ),
     ):
         file.write_text(text, encoding="utf-8")
         with pytest.raises(ConfigError, match=message):
@@ -222,10 +182,26 @@ def test_the_repository_has_valid_studies() -> None:
                 load_config(file.parents[2] / start)
 
 
-def test_the_budget_is_said_before_anything_runs(shared: Path, tmp_path: Path) -> None:
-    found = budget(plan(shared, tmp_path / "out", assumed_errors={"seeds": 0.3, "videos": 0.4}))
+def test_the_budget_is_said_before_anything_runs(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(reducer: Loudest, tokens: Tokens, k: int) -> Tensor:
+        raise AssertionError("only `none` may be timed")
+
+    monkeypatch.setattr(Loudest, "choose", refuse)
+    config = plan(shared, tmp_path / "out", assumed_errors={"seeds": 0.3, "videos": 0.4})
+    found = budget(config)
     assert (found.runs, found.tests, found.margin) == (14, 2, 2.0)
+    assert (found.steps, found.videos) == (2, 6)
     assert found.passes == 2 * 2 * (2 + 2 + 5 * 3)  # seeds, splits, and variants with those they run under
+    model = CenterCLIP.from_pretrained(shared / "start", schedule="none", frames=4)
+    plain, reduced, few = (
+        model.backbone.multiply_adds(TokenSchedule.parse(schedule), frames)
+        for schedule, frames in (("none", 4), ("B2-2,3", 4), ("none", 2))
+    )
+    trained = 2 * 3 * 3 * (plain + 5 * reduced + few)  # steps, batch, one forward and twice that backward
+    measured = (6 + 2) * (7 * (plain + reduced) + 4 * reduced + few)
+    assert found.multiply_adds == 2 * (trained + measured)
     assert found.hours > 0
     assert found.start_hours == 0
     assert found.detectable is not None
@@ -255,6 +231,7 @@ comparisons = [{{ question = "Both?", variant = "kmedoids_B2-2,3" }}]
     assert main(["study", str(file), "--dry-run"]) == 0
     announced = capsys.readouterr().out
     assert announced.startswith("2 runs of 0 steps: 2 variants, 1 seeds\n2 passes over a split")
+    assert "test has 6 videos\n" in announced
     assert "1 comparisons, corrected for their number; as good means within 2 points" in announced
     assert "power of 80 % for a difference of" in announced
     assert not (tmp_path / "out").exists()
