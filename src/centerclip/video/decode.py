@@ -147,9 +147,11 @@ class DirectReader:
         """
         if sampling == "center" or not self._planning:
             return np.concatenate([instants(window, frames) for window in windows])
-        index, borrow = self._packets.index, sampling == "keys"
+        height, width = self._size
+        index, pixels = self._packets.index, height * width
         edges = (strides(window, frames) for window in windows)
-        return np.concatenate([choose_instants(self._timeline, index, row, borrow=borrow) for row in edges])
+        chosen = [choose_instants(self._timeline, index, row, sampling, pixels) for row in edges]
+        return np.concatenate(chosen)
 
     def frames_at(
         self, seconds: Sequence[float] | NDArray[np.float64], place: Place | None = None
