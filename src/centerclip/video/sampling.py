@@ -7,6 +7,7 @@ content.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -24,7 +25,13 @@ H.264 and HEVC that takes about as long as encoding a frame with ViT-B/32, 35 ms
 
 
 def choose_instants(
-    timeline: Timeline, index: PacketIndex, edges: NDArray[np.float64], sampling: Sampling, pixels: int
+    timeline: Timeline,
+    index: PacketIndex,
+    edges: NDArray[np.float64],
+    sampling: Sampling,
+    *,
+    pixels: int,
+    cuts: Sequence[float],
 ) -> NDArray[np.float64]:
     """Choose an instant in each stride of a window.
 
@@ -42,6 +49,7 @@ def choose_instants(
         edges: [T + 1], in seconds, ascending: where the strides begin and end.
         sampling: any but `center`.
         pixels: of a frame.
+        cuts: the file's scene cuts in seconds, ascending.
 
     Returns:
         [T] seconds, not descending.
@@ -66,7 +74,6 @@ def choose_instants(
         return chosen
     keys = seconds[costs == 0]
     keyless = np.diff(np.searchsorted(keys, edges - TOLERANCE_SECONDS)) == 0  # [T]
-    cuts = np.array(timeline.scene_cuts(index.keys))
     needed: set[int] = set()  # keys after which a later stride needs all frames up to its own
     for stride in np.flatnonzero(keyless)[::-1].tolist():
         start, before = int(own_starts[stride]), max(0, stride - 1)
@@ -74,7 +81,7 @@ def choose_instants(
         saved = 0 if start in needed else (int(own_costs[stride]) - shared) * pixels
         found = None
         if sampling == "keys" or saved > BUDGET_PIXELS:
-            found = _borrowed(keys, cuts, edges, stride)
+            found = _borrowed(keys, np.array(cuts), edges, stride)
         if found is None:
             needed.add(start)
         else:

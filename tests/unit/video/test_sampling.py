@@ -27,7 +27,9 @@ def chosen(
         constant=True,
     )
     timeline = Timeline.of(index, tick=Fraction(1, 10), rate=10.0, first_pts=min(pts))
-    seconds = choose_instants(timeline, index, np.array(edges), sampling, pixels)
+    seconds = choose_instants(
+        timeline, index, np.array(edges), sampling, pixels=pixels, cuts=timeline.scene_cuts(index.keys)
+    )
     return np.round(seconds, 6).tolist()
 
 
