@@ -140,7 +140,7 @@ def load_encoder(
         precision=precision,
         backend=backend,
         window_seconds=window_seconds or (card.window_seconds if card else 12.0),
-        sampling=sampling or (card.sampling if card else "auto"),
+        sampling=sampling or (card.sampling if card else "cheapest"),
         decode_on=decode_on,
         workers=workers,
         name=name,

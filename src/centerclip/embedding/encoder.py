@@ -50,7 +50,7 @@ class VideoEncoder:
         name: of the model, as users know it; an index stores it.
         sampling: which frame represents each of a window's T strides. `cheapest` takes the one that costs
             least to decode: a key frame, or else the one that is stored soonest after its key frame. `keys`
-            also takes a key frame of the stride before or after, and decodes hardly anything else. `auto`
+            also takes a key frame of the stride before or after, and decodes hardly anything else. `budget`
             does so only where that saves decoding more than 30 million pixels. `center` takes the frame at
             the stride's center, as `centerclip evaluate` does.
         decode_on: `cpu`, or `gpu`, which decodes what the GPU can decode there, and the rest on the CPU: the
@@ -73,7 +73,7 @@ class VideoEncoder:
         workers: int | None = None,
         batch_size: int | None = None,
         name: str | None = None,
-        sampling: Sampling = "auto",
+        sampling: Sampling = "cheapest",
         decode_on: str = "cpu",
         backend: str = "torch",
     ) -> None:

@@ -20,7 +20,7 @@ from centerclip.video.timeline import TOLERANCE_SECONDS, Timeline
 __all__ = ["BUDGET_PIXELS", "choose_instants"]
 
 BUDGET_PIXELS = 30_000_000
-"""How much `auto` decodes to give a stride a frame of its own: 32 frames of 720p, 14 of 1080p, 3 of 4K. In
+"""How much `budget` decodes to give a stride a frame of its own: 32 frames of 720p, 14 of 1080p, 3 of 4K. In
 H.264 and HEVC that takes about as long as encoding a frame with ViT-B/32, 35 ms on a core of an AMD EPYC."""
 
 
@@ -40,8 +40,8 @@ def choose_instants(
     A stride in which no frame begins shows only one, at its center.
 
     With `keys`, a stride without a key frame takes the nearest one of the stride before or after it instead,
-    unless a scene cut or the end of the window lies between them. With `auto`, it does so only if that saves
-    decoding more than `BUDGET_PIXELS`. Frames that the next strides need anyway save nothing.
+    unless a scene cut or the end of the window lies between them. With `budget`, it does so only if that
+    saves decoding more than `BUDGET_PIXELS`. Frames that the next strides need anyway save nothing.
 
     Args:
         timeline: of the file; exact.

@@ -89,26 +89,26 @@ def test_a_key_frame_is_borrowed_where_that_saves_more_than_the_budget() -> None
     edges = [0.0, 1.0, 2.0, 3.0, 4.0]
     small, large = BUDGET_PIXELS // 10, BUDGET_PIXELS // 10 + 1
     frames = list(range(60))
-    assert chosen(frames, [0, 20, 40], edges, "auto", pixels=small) == [0.0, 1.0, 2.0, 3.0]
-    assert chosen(frames, [0, 20, 40], edges, "auto", pixels=large) == [0.0, 2.0, 2.0, 2.0]
+    assert chosen(frames, [0, 20, 40], edges, "budget", pixels=small) == [0.0, 1.0, 2.0, 3.0]
+    assert chosen(frames, [0, 20, 40], edges, "budget", pixels=large) == [0.0, 2.0, 2.0, 2.0]
     # Of two strides without a key frame, each takes the one next to it.
-    assert chosen(frames, [0, 30], edges, "auto", pixels=large) == [0.0, 0.0, 3.0, 3.0]
-    assert chosen(frames, [0, 30], edges, "auto", pixels=small) == [0.0, 1.0, 2.0, 3.0]
+    assert chosen(frames, [0, 30], edges, "budget", pixels=large) == [0.0, 0.0, 3.0, 3.0]
+    assert chosen(frames, [0, 30], edges, "budget", pixels=small) == [0.0, 1.0, 2.0, 3.0]
     # 2.0 costs little, and 3.0 has no key frame beside it.
-    assert chosen(frames, [0, 17, 40], edges, "auto", pixels=large) == [0.0, 1.7, 2.0, 3.0]
+    assert chosen(frames, [0, 17, 40], edges, "budget", pixels=large) == [0.0, 1.7, 2.0, 3.0]
 
 
 def test_nothing_is_borrowed_where_a_later_stride_needs_the_frames_anyway() -> None:
     edges = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     frames = list(range(60))
     # 1.0 is needed for 2.0, which has no key frame beside it; 3.0 isn't needed for anything else.
-    assert chosen(frames, [0, 40], edges, "auto", pixels=BUDGET_PIXELS) == [0.0, 1.0, 2.0, 4.0, 4.0]
+    assert chosen(frames, [0, 40], edges, "budget", pixels=BUDGET_PIXELS) == [0.0, 1.0, 2.0, 4.0, 4.0]
     assert chosen(frames, [0, 40], edges, "keys") == [0.0, 0.0, 2.0, 4.0, 4.0]
     # Without a second key frame, the last stride decides.
-    assert chosen(frames, [0], edges, "auto", pixels=BUDGET_PIXELS) == [0.0, 1.0, 2.0, 3.0, 4.0]
-    assert chosen(frames, [0], edges[:3], "auto", pixels=BUDGET_PIXELS) == [0.0, 0.0]
+    assert chosen(frames, [0], edges, "budget", pixels=BUDGET_PIXELS) == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert chosen(frames, [0], edges[:3], "budget", pixels=BUDGET_PIXELS) == [0.0, 0.0]
 
 
 def test_a_stride_without_frames_shows_what_it_shows_within_the_budget() -> None:
     edges = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
-    assert chosen([0, 20], [0, 1], edges, "auto", pixels=BUDGET_PIXELS) == [0.0, 0.75, 1.25, 1.75, 2.0]
+    assert chosen([0, 20], [0, 1], edges, "budget", pixels=BUDGET_PIXELS) == [0.0, 0.75, 1.25, 1.75, 2.0]

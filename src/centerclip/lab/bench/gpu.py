@@ -202,5 +202,5 @@ def _measure_decoding(subject: Subject, kind: str, setting: Setting) -> Iterator
 
 def _decode(subject: Subject, film: Path, gpu: int | None) -> list[Tensor]:
     model = subject.model
-    decoder = Decoder(model.frames, model.preprocessing, 12.0, sampling="auto", decoders=Decoders(gpu))
+    decoder = Decoder(model.frames, model.preprocessing, 12.0, sampling="cheapest", decoders=Decoders(gpu))
     return [window.frames for window in decoder(Item(film)) if isinstance(window, DecodedWindow)]

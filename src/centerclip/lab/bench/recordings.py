@@ -106,7 +106,14 @@ def measure_recordings(subjects: list[Subject], setting: Setting) -> Iterator[Ro
     setting.tell("recordings, backends")
     encoder = _encoder(subject, setting, setting.precision)
     yield from _backend_row(subject, encoder, setting.precision)
-    encoders = {"": encoder}
+    budget = VideoEncoder(
+        encoder.model,  # translated once
+        device=setting.device,
+        precision=setting.precision,
+        backend=encoder.backend,
+        sampling="budget",
+    )
+    encoders = {"": encoder, ", with --sampling budget": budget}
     if setting.device.type == "cpu" and precision_of(encoder.model) != "int8":
         encoders[", with --precision int8"] = rounded = _encoder(subject, setting, "int8")
         yield from _backend_row(subject, rounded, "int8")
