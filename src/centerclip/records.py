@@ -34,9 +34,10 @@ __all__ = [
     "WindowCost",
 ]
 
-Sampling: TypeAlias = Literal["cheapest", "keys", "center"]
-"""Which frame represents a stride of a window: the one that costs least to decode; a key frame, if need be of
-the stride before or after it; the one at its center."""
+Sampling: TypeAlias = Literal["cheapest", "budget", "keys", "center"]
+"""Which frame represents a stride of a window: the one that costs least to decode (`cheapest`); a key frame,
+if need be of the stride before or after it (`keys`); either, by what it saves (`budget`); the one at its
+center."""
 SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
 DECODE_ON = ("cpu", "gpu")
 Sort: TypeAlias = Literal["score", "date", "oldest"]

@@ -147,7 +147,7 @@ def test_errors_name_the_remedy_and_leave_the_index_alone(
     ):
         place = [] if "--index" in args else ["--index", indexed]
         assert_refused(run, message, "index", *args, *place)
-    unknown = "'any' is not one of cheapest, keys, center"
+    unknown = "'any' is not one of cheapest, budget, keys, center"
     assert_refused(run, unknown, "index", footage, "--sampling", "any", code=2)
     assert_refused(run, "'tpu' is not one of cpu, gpu", "index", footage, "--decode-on", "tpu", code=2)
     with VideoIndex(indexed).writer():

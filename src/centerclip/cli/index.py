@@ -49,7 +49,8 @@ def index(
         str | None,
         option(
             "Frame that represents a stride of a window: cheapest (to decode), keys (key frames only, where "
-            "there are enough), or center. Default: the index's own, or cheapest.",
+            "there are enough), budget (keys where that saves much decoding, else cheapest), or center. "
+            "Default: the index's own, or cheapest.",
             metavar="NAME",
         ),
     ] = None,

@@ -86,7 +86,7 @@ def _index_rows(stats: Stats) -> list[tuple[str, str]]:
         ("contains", f"{held}, {count(stats.failed, 'failed file')}" if stats.failed else held),
         ("model", f"{short_path(model.name)} (fingerprint {model.fingerprint})"),
         ("schedule", f"{model.schedule} by {model.reducer}, {model.frames} frames per window"),
-        ("sampling", f"{model.sampling} frame of each of a window's {model.frames} strides"),
+        ("sampling", f"{model.sampling}: a frame of each of a window's {model.frames} strides"),
         ("windows", f"up to {model.window_seconds:g} s, embeddings of {model.embed_size} numbers"),
         ("search", "exact" if stats.search == "exact" else "approximate (ANN index)"),
         ("", ""),

@@ -50,8 +50,9 @@ class VideoEncoder:
         name: of the model, as users know it; an index stores it.
         sampling: which frame represents each of a window's T strides. `cheapest` takes the one that costs
             least to decode: a key frame, or else the one that is stored soonest after its key frame. `keys`
-            also takes a key frame of the stride before or after, and decodes hardly anything else. `center`
-            takes the frame at the stride's center, as `centerclip evaluate` does.
+            also takes a key frame of the stride before or after, and decodes hardly anything else. `budget`
+            does so only where that saves decoding more than 30 million pixels. `center` takes the frame at
+            the stride's center, as `centerclip evaluate` does.
         decode_on: `cpu`, or `gpu`, which decodes what the GPU can decode there, and the rest on the CPU: the
             model's GPU, or the first one.
         backend: `torch`, or `openvino`, which runs the vision tower on a CPU, in any precision. They differ
@@ -98,6 +99,7 @@ class VideoEncoder:
         self.window_seconds = float(window_seconds)
         self.sampling: Sampling = sampling
         self.name = name or model.backbone.name or "unnamed model"
+        self._probe: tuple[str, str] | None = None
 
     @property
     def decodes_here(self) -> bool:
@@ -111,8 +113,12 @@ class VideoEncoder:
 
     def card(self) -> ModelCard:
         """Return what an index stores about the model."""
+        fingerprint = self.fingerprint
+        if self._probe is None or self._probe[0] != fingerprint:  # it runs the text tower
+            made = "" if self.model.backbone.tokenizer is None else probe(self.encode_text)
+            self._probe = fingerprint, made
         return ModelCard(
-            fingerprint=self.fingerprint,
+            fingerprint=fingerprint,
             name=self.name,
             schedule=str(self.model.schedule),
             reducer=self.model.reducer.label,
@@ -120,7 +126,7 @@ class VideoEncoder:
             embed_size=self.model.embed_size,
             window_seconds=self.window_seconds,
             precision="int8" if precision_of(self.model) == "int8" else "float",
-            probe="" if self.model.backbone.tokenizer is None else probe(self.encode_text),
+            probe=self._probe[1],
             backbone=backbone_label(self.model.backbone),
             sampling=self.sampling,
         )

@@ -100,7 +100,7 @@ class CuedReader:
         for first, end in _pieces([window.start_seconds for window in windows]):
             some = windows[first:end]
             reader = self._covering(some[0].start_seconds, some[-1].end_seconds)
-            chosen.append(reader.choose(some, frames, sampling))
+            chosen.append(reader.choose(some, frames, sampling, cuts=self._facts.scene_cuts))
         return np.concatenate(chosen)
 
     def frames_at(

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -129,7 +130,14 @@ class DirectReader:
             recorded=None if (recorded := self._packets.recorded) is None else astuple(recorded),
         )
 
-    def choose(self, windows: Sequence[Window], frames: int, sampling: Sampling) -> NDArray[np.float64]:
+    def choose(
+        self,
+        windows: Sequence[Window],
+        frames: int,
+        sampling: Sampling,
+        *,
+        cuts: Sequence[float] | None = None,
+    ) -> NDArray[np.float64]:
         """Choose at which instants to look at windows, one for each of their equal strides.
 
         In a file that must be decoded from its start, all frames cost the same, so the centers are chosen.
@@ -138,6 +146,7 @@ class DirectReader:
             windows: W stretches of the file, at least one, in time order, without overlap.
             frames: T, strides per window, at least 1.
             sampling: which frame represents a stride.
+            cuts: the file's scene cuts in seconds, if the reader has only a stretch of its packets.
 
         Returns:
             [W * T] seconds, not descending, for `frames_at`.
@@ -147,9 +156,17 @@ class DirectReader:
         """
         if sampling == "center" or not self._planning:
             return np.concatenate([instants(window, frames) for window in windows])
-        index, borrow = self._packets.index, sampling == "keys"
-        edges = (strides(window, frames) for window in windows)
-        return np.concatenate([choose_instants(self._timeline, index, row, borrow=borrow) for row in edges])
+        height, width = self._size
+        index = self._packets.index
+        choose = partial(
+            choose_instants,
+            self._timeline,
+            index,
+            sampling=sampling,
+            pixels=height * width,
+            cuts=self._timeline.scene_cuts(index.keys) if cuts is None else cuts,
+        )
+        return np.concatenate([choose(strides(window, frames)) for window in windows])
 
     def frames_at(
         self, seconds: Sequence[float] | NDArray[np.float64], place: Place | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,18 @@ def test_the_card_describes_model_and_windows(model: CenterCLIP) -> None:
     assert (card.frames, card.embed_size, card.window_seconds) == (4, 24, 7.0)
     assert card.fingerprint == model.fingerprint()
     assert VideoEncoder(model).card().name == "unnamed model"
+
+
+def test_the_text_tower_is_probed_once(model: CenterCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
+    probed: list[object] = []
+    monkeypatch.setattr("centerclip.embedding.encoder.probe", lambda encode: probed.append(encode) or "a1")
+    encoder = VideoEncoder(copy.deepcopy(model), device="cpu", precision="float32")
+    assert encoder.card() == encoder.card()
+    assert (encoder.card().probe, len(probed)) == ("a1", 1)
+    with torch.no_grad():
+        encoder.model.logit_scale.add_(1)  # another model
+    encoder.card()
+    assert len(probed) == 2
 
 
 def test_settings_out_of_range_are_refused(model: CenterCLIP) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from videos import VIDEOS, make_video, number_of
 
 from centerclip.preprocessing import Preprocessing
+from centerclip.records import SAMPLINGS, Window
 from centerclip.video import VideoReader, cued, cut_excerpt, cut_windows, read_windows
 from centerclip.video.cued import CuedReader, open_reader
 from centerclip.video.decode import DirectReader
@@ -48,7 +50,8 @@ def test_facts_and_frames_are_those_of_reading_everything(name: str, video: Make
             for (second, picture), (its, truth) in zip(shown, whole.frames_at(wanted), strict=True):
                 assert second == its
                 np.testing.assert_array_equal(picture, truth)
-        assert np.array_equal(reader.choose(windows, 4, "cheapest"), whole.choose(windows, 4, "cheapest"))
+        for sampling in SAMPLINGS:
+            assert np.array_equal(reader.choose(windows, 4, sampling), whole.choose(windows, 4, sampling))
         if isinstance(reader, CuedReader):
             assert reader._reader is not None
             assert reader._reader.packets.origin is not None
@@ -56,6 +59,16 @@ def test_facts_and_frames_are_those_of_reading_everything(name: str, video: Make
 
 def long_film(path: Path) -> Path:
     return make_video(path, frames=400, size=(16, 16), options={"g": "10", "x264-params": "scenecut=0"})
+
+
+def test_scene_cuts_are_those_of_the_whole_file(tmp_path: Path) -> None:
+    """The key frames of a stretch don't tell which of them come early."""
+    with open_reader(long_film(tmp_path / "film.mkv")) as reader:
+        assert isinstance(reader, CuedReader)
+        window = Window(5.0, 6.6)
+        assert reader.choose([window], 4, "keys").tolist() == pytest.approx([5, 6, 6, 6])
+        reader._facts = replace(reader.facts, scene_cuts=(6.0,))
+        assert reader.choose([window], 4, "keys").tolist() == pytest.approx([5, 5, 6, 6])
 
 
 def test_opening_and_reading_read_few_packets(tmp_path: Path) -> None:

@@ -7,12 +7,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from centerclip.records import Sampling
 from centerclip.video.packet_index import PacketIndex
-from centerclip.video.sampling import choose_instants
+from centerclip.video.sampling import BUDGET_PIXELS, choose_instants
 from centerclip.video.timeline import Timeline
 
 
-def chosen(pts: list[int], keys: list[int], edges: list[float], *, borrow: bool = False) -> list[float]:
+def chosen(
+    pts: list[int], keys: list[int], edges: list[float], sampling: Sampling = "cheapest", *, pixels: int = 1
+) -> list[float]:
     """Choose instants for packets in the order of the file; the first frame shown is decoded first."""
     places = np.array(keys, np.int64)
     index = PacketIndex(
@@ -24,7 +27,9 @@ def chosen(pts: list[int], keys: list[int], edges: list[float], *, borrow: bool 
         constant=True,
     )
     timeline = Timeline.of(index, tick=Fraction(1, 10), rate=10.0, first_pts=min(pts))
-    seconds = choose_instants(timeline, index, np.array(edges), borrow=borrow)
+    seconds = choose_instants(
+        timeline, index, np.array(edges), sampling, pixels=pixels, cuts=timeline.scene_cuts(index.keys)
+    )
     return np.round(seconds, 6).tolist()
 
 
@@ -66,14 +71,44 @@ def test_a_stride_in_which_no_frame_begins_shows_the_one_at_its_center() -> None
 )
 def test_a_key_frame_is_borrowed_from_the_stride_next_to_it(keys: list[int], expected: list[float]) -> None:
     edges = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
-    assert chosen(list(range(70)), keys, edges, borrow=True) == expected
+    assert chosen(list(range(70)), keys, edges, "keys") == expected
 
 
 def test_a_key_frame_is_not_borrowed_from_another_window_or_scene() -> None:
     keys = [0, 10, 20, 30, 40, 50, 60]
-    assert chosen(list(range(70)), keys, [0.5, 0.8, 1.0], borrow=True) == [0.5, 0.8]
-    assert chosen(list(range(70)), keys, [1.1, 1.5], borrow=True) == [1.1]
+    assert chosen(list(range(70)), keys, [0.5, 0.8, 1.0], "keys") == [0.5, 0.8]
+    assert chosen(list(range(70)), keys, [1.1, 1.5], "keys") == [1.1]
     # The key frame 17 comes early, because a scene begins there.
     cut = [0, 10, 17, 27, 37, 47, 57]
-    assert chosen(list(range(70)), cut, [1.0, 1.2, 1.4, 1.6, 1.8], borrow=True) == [1.0, 1.0, 1.4, 1.7]
-    assert chosen(list(range(70)), cut, [1.6, 1.8, 2.0], borrow=True) == [1.7, 1.7]
+    assert chosen(list(range(70)), cut, [1.0, 1.2, 1.4, 1.6, 1.8], "keys") == [1.0, 1.0, 1.4, 1.7]
+    assert chosen(list(range(70)), cut, [1.6, 1.8, 2.0], "keys") == [1.7, 1.7]
+
+
+def test_a_key_frame_is_borrowed_where_that_saves_more_than_the_budget() -> None:
+    """Strides are of ten frames each."""
+    edges = [0.0, 1.0, 2.0, 3.0, 4.0]
+    small, large = BUDGET_PIXELS // 10, BUDGET_PIXELS // 10 + 1
+    frames = list(range(60))
+    assert chosen(frames, [0, 20, 40], edges, "budget", pixels=small) == [0.0, 1.0, 2.0, 3.0]
+    assert chosen(frames, [0, 20, 40], edges, "budget", pixels=large) == [0.0, 2.0, 2.0, 2.0]
+    # Of two strides without a key frame, each takes the one next to it.
+    assert chosen(frames, [0, 30], edges, "budget", pixels=large) == [0.0, 0.0, 3.0, 3.0]
+    assert chosen(frames, [0, 30], edges, "budget", pixels=small) == [0.0, 1.0, 2.0, 3.0]
+    # 2.0 costs little, and 3.0 has no key frame beside it.
+    assert chosen(frames, [0, 17, 40], edges, "budget", pixels=large) == [0.0, 1.7, 2.0, 3.0]
+
+
+def test_nothing_is_borrowed_where_a_later_stride_needs_the_frames_anyway() -> None:
+    edges = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    frames = list(range(60))
+    # 1.0 is needed for 2.0, which has no key frame beside it; 3.0 isn't needed for anything else.
+    assert chosen(frames, [0, 40], edges, "budget", pixels=BUDGET_PIXELS) == [0.0, 1.0, 2.0, 4.0, 4.0]
+    assert chosen(frames, [0, 40], edges, "keys") == [0.0, 0.0, 2.0, 4.0, 4.0]
+    # Without a second key frame, the last stride decides.
+    assert chosen(frames, [0], edges, "budget", pixels=BUDGET_PIXELS) == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert chosen(frames, [0], edges[:3], "budget", pixels=BUDGET_PIXELS) == [0.0, 0.0]
+
+
+def test_a_stride_without_frames_shows_what_it_shows_within_the_budget() -> None:
+    edges = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
+    assert chosen([0, 20], [0, 1], edges, "budget", pixels=BUDGET_PIXELS) == [0.0, 0.75, 1.25, 1.75, 2.0]

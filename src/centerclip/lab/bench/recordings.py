@@ -11,8 +11,10 @@ from typing import Any
 
 import torch
 
+from centerclip.cli.backends import choose_backend, kept
 from centerclip.cores import available_cores
 from centerclip.embedding import VideoEncoder
+from centerclip.embedding.device import precision_of
 from centerclip.lab.bench.footage import FPS, make_film, make_recording, recording_name
 from centerclip.lab.bench.indexing import index_films, prepare_indexing
 from centerclip.lab.bench.processes import process_peak
@@ -27,6 +29,9 @@ __all__ = ["measure_recordings"]
 
 _AGAINST = "the usual pipeline"
 _WALL_GOAL = at_most(1.15)
+_LIBRARY_WINDOWS = 30_000
+"""A hundred hours of footage, for which the bench's films stand. For a short film, `--backend auto` wouldn't
+translate a model, which takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +76,14 @@ class _Recording:
 
 _HD, _UHD, _SMALL = (1080, 1920), (2160, 3840), (240, 320)
 _RECORDINGS = (
-    _Recording("1080p H.264, key frame every 1 s", "h264", _HD, 1, at_least(10)),
-    _Recording("1080p H.264, key frame every 2 s", "h264", _HD, 2, at_least(10), long=24),
+    _Recording("1080p H.264, key frame every 1 s", "h264", _HD, 1, at_least(10), repeats=10),
+    _Recording("1080p H.264, key frame every 2 s", "h264", _HD, 2, at_least(10), repeats=10, long=24),
     _Recording("1080p H.264, key frame every 8 s", "h264", _HD, 8, at_least(1), 16, 4),
     _Recording("1080p VP9, key frame every 2 s", "vp9", _HD, 2, at_least(10)),
     _Recording("1080p AV1, key frame every 2 s", "av1", _HD, 2, at_least(10)),
-    _Recording("320x240 H.264, key frame every 10 s", "h264", _SMALL, 10, at_least(3), 60, 2, long=8),
+    _Recording("320x240 H.264, key frame every 10 s", "h264", _SMALL, 10, at_least(3), 60, 4, long=8),
     _Recording(
-        "4K HEVC, key frame every 2 s", "hevc", _UHD, 2, at_least(20), 8, 3, long=15
+        "4K HEVC, key frame every 2 s", "hevc", _UHD, 2, at_least(20), 8, 9, long=15
     ),  # the most pixels: last
 )
 _QUICK = (
@@ -90,36 +95,75 @@ _QUICK = (
 def measure_recordings(subjects: list[Subject], setting: Setting) -> Iterator[Row]:
     """Index recordings with the first subject's model, and run the usual pipeline on them with its CLIP.
 
-    A subject of another family than CLIP can't be compared.
+    Where OpenVINO is installed, the model runs on the backend that `--backend auto` takes for a large
+    library. Its translation isn't part of the rounds; a row of its own states it. A subject of another family
+    than CLIP can't be compared.
     """
     subject = subjects[0]
     if subject.model.backbone.family != "clip":
         setting.tell("recordings: left out, because the usual pipeline needs a CLIP")
         return
-    encoder = VideoEncoder(subject.model, device=setting.device, precision=setting.precision)
-    keys = VideoEncoder(subject.model, device=setting.device, precision=setting.precision, sampling="keys")
+    setting.tell("recordings, backends")
+    encoder = _encoder(subject, setting, setting.precision)
+    yield from _backend_row(subject, encoder, setting.precision)
+    budget = VideoEncoder(
+        encoder.model,  # translated once
+        device=setting.device,
+        precision=setting.precision,
+        backend=encoder.backend,
+        sampling="budget",
+    )
+    encoders = {"": encoder, ", with --sampling budget": budget}
+    if setting.device.type == "cpu" and precision_of(encoder.model) != "int8":
+        encoders[", with --precision int8"] = rounded = _encoder(subject, setting, "int8")
+        yield from _backend_row(subject, rounded, "int8")
     clip = copy.deepcopy(subject.model.backbone.model).to(setting.device, torch.float32).eval()
     rival = partial(usual_pipeline, clip=clip, processor=_processor(subject.model))
     for recording in (recordings := _QUICK if setting.quick else _RECORDINGS):
         path = recording.make(setting, recording.repeats)
         setting.tell(f"recordings, {recording.name}")
         runs: dict[str, Callable[[], object]] = {
-            "here": partial(index_films, encoder, [path], setting.folder / "index"),
-            "keys": partial(index_films, keys, [path], setting.folder / "index-keys"),
-            "usual": partial(rival, path),
+            how: partial(index_films, each, [path], setting.folder / "index")
+            for how, each in encoders.items()
         }
+        runs["usual"] = partial(rival, path)
         timings = take_turns(runs, rounds=setting.rounds, clock=setting.clock)
-        yield _speed_row(recording, timings["here"], timings["usual"], goal=recording.goal)
-        yield _speed_row(recording, timings["keys"], timings["usual"], how=", with --sampling keys")
+        for how, each in encoders.items():
+            yield _speed_row(recording, timings[how], timings["usual"], how=how, backend=each.backend)
         if recording.long and setting.device.type == "cpu":
             yield _measure_wall(encoder, recording, setting)
     setting.tell("recordings, memory")
     yield _measure_memory(subject, recordings[-1], setting)
 
 
-def _speed_row(
-    recording: _Recording, here: Timing, usual: Timing, *, how: str = "", goal: Goal | None = None
-) -> Row:
+def _encoder(subject: Subject, setting: Setting, precision: str) -> VideoEncoder:
+    """Make an encoder as `centerclip index` does for a large library."""
+    model, backend = subject.model, "torch"
+    if setting.device.type == "cpu" and not setting.quick:
+        model, backend = choose_backend(model, precision, _LIBRARY_WINDOWS)
+    return VideoEncoder(model, device=setting.device, precision=precision, backend=backend)
+
+
+def _backend_row(subject: Subject, encoder: VideoEncoder, precision: str) -> Iterator[Row]:
+    """State what the chosen backend takes for a window, if there was a choice."""
+    compared = kept(subject.model.fingerprint(), precision)
+    costs = () if compared is None else compared.costs
+    for cost in costs:
+        if cost.backend == encoder.backend:
+            yield Row(
+                "recordings",
+                f"{subject.name} {subject.model.schedule} in {cost.precision}, processor time per window on "
+                f"{cost.backend}, as --backend auto chooses for a large library",
+                Spread.of([costs[0].processor_seconds / cost.processor_seconds]),
+                "x",
+                against=costs[0].backend,
+                ours=cost.processor_seconds,
+                rival=costs[0].processor_seconds,
+                note=f"started in {cost.start_seconds:.1f} s; cosine with float32 at least {cost.cosine:.4f}",
+            )
+
+
+def _speed_row(recording: _Recording, here: Timing, usual: Timing, *, how: str, backend: str) -> Row:
     length = recording.seconds * recording.repeats
     processor = ratio(usual, here, cpu=True).median
     return speed_row(
@@ -128,8 +172,9 @@ def _speed_row(
         here,
         against=_AGAINST,
         rival=usual,
-        goal=goal,
-        note=f"{length / here.wall.median:.0f}x real time; {processor:.3g}x in processor time",
+        goal=None if how else recording.goal,
+        note=f"{length / here.wall.median:.0f}x real time on {backend}; {processor:.3g}x in processor time",
+        backend=backend,
         here_cpu=here.cpu.median,
         usual_cpu=usual.cpu.median,
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from centerclip.cli.backends import Compared
 from centerclip.lab.bench import clustering, growth, indexing, recordings
 from centerclip.lab.bench.collection import Collection
 from centerclip.lab.bench.footage import FPS, make_clips, make_film
@@ -18,6 +19,8 @@ from centerclip.lab.bench.processes import Peak
 from centerclip.lab.bench.report import Row
 from centerclip.lab.bench.setting import Setting
 from centerclip.lab.bench.subjects import random_subject, subject_of, toy_batch
+from centerclip.model import CenterCLIP
+from centerclip.records import BackendCost
 from centerclip.video import VideoReader
 
 
@@ -62,17 +65,47 @@ def test_recordings_are_indexed_beside_the_usual_pipeline_and_kept(
         setting.folder.mkdir()
         report = measure(["recordings"], [random_subject("tiny")], setting, settings={})
         made.append({path.name: path.stat().st_mtime_ns for path in kept.iterdir()})
-        speed, keys, wall, *_, memory = report.rows
+        speed, budget, int8, wall, *_, memory = report.rows
         assert speed.what == "15 s of 128x72 H.264, key frame every 1 s"
         assert speed.against == memory.against == "the usual pipeline"
-        assert "x real time; " in speed.note
-        assert keys.what == f"{speed.what}, with --sampling keys"
+        assert "x real time on torch; " in speed.note
+        assert budget.what == f"{speed.what}, with --sampling budget"
+        assert int8.what == f"{speed.what}, with --precision int8"
         assert wall.what == "24 s of 128x72 H.264, key frame every 1 s, wall time of indexing"
         assert wall.figure.median == pytest.approx((wall.ours or 0) / (wall.rival or 1))
         assert (memory.ours, memory.rival) == (300, 300)
-        assert [row.goal is None for row in report.rows] == [False, True, False, False, True, True]
+        goals = [row.goal is not None for row in report.rows]
+        assert goals == [True, False, False, True, True, False, False, False]
     assert made[0] == made[1]
     assert len(made[0]) == 2
+
+
+def test_recordings_are_indexed_on_the_backend_that_a_large_library_gets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = random_subject("tiny")
+    asked: list[tuple[str, int]] = []
+
+    def choose(model: CenterCLIP, precision: str, windows: int) -> tuple[CenterCLIP, str]:
+        asked.append((precision, windows))
+        return model, "torch"
+
+    costs = (
+        BackendCost("torch", "bfloat16", 0.4, 1.0, 0.9996),
+        BackendCost("openvino", "bfloat16", 0.3, 8.0, 0.9999),
+    )
+    monkeypatch.setattr(recordings, "choose_backend", choose)
+    monkeypatch.setattr(recordings, "kept", lambda *_: Compared("2026-05-31", "a processor", costs))
+    encoder = recordings._encoder(subject, Setting(torch.device("cpu"), tmp_path), "auto")
+    assert (encoder.backend, asked) == ("torch", [("auto", 30_000)])
+    encoder.backend = "openvino"
+    (row,) = recordings._backend_row(subject, encoder, "auto")
+    assert "in bfloat16, processor time per window on openvino" in row.what
+    assert (row.ours, row.rival, row.against) == (0.3, 0.4, "torch")
+    assert row.figure.median == pytest.approx(4 / 3)
+    assert row.note == "started in 8.0 s; cosine with float32 at least 0.9999"
+    monkeypatch.setattr(recordings, "kept", lambda *_: None)  # without OpenVINO
+    assert not list(recordings._backend_row(subject, encoder, "auto"))
 
 
 def test_a_film_is_the_sequence_of_its_clips(tmp_path: Path) -> None:
