@@ -30,6 +30,8 @@ TOTAL_SECONDS = 470
 """Of all steps; the rest of the eight minutes is for starting and writing."""
 _KEPT = 20_000
 """Characters of a step's output that the report keeps: its end, where errors are."""
+_SHOWN = 2_000
+"""Characters of a failed step's output that are printed too."""
 _MARKS = re.compile(r"\bmark\.cuda\b|\bDEVICES\b|\bneeds_gpu\b")
 """How files of tests show that some need a GPU. Collecting all others would take a minute."""
 _PACKAGES = ("centerclip", "torch", "torchvision", "transformers", "av", "numpy")
@@ -90,21 +92,43 @@ def devices() -> list[dict[str, Any]]:
     return every
 
 
+def driver_version() -> str | None:
+    """Return the version of NVIDIA's driver, or None without one."""
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    with suppress(OSError, subprocess.SubprocessError):
+        return subprocess.check_output(query, text=True, timeout=20).strip() or None
+    return None
+
+
+def missing() -> str:
+    """Say why torch can use no GPU here, and what to do."""
+    import torch
+
+    driver = driver_version()
+    if driver is None:
+        return "nvidia-smi finds no driver: install NVIDIA's, or in a container pass the GPU (--gpus all)"
+    if torch.version.cuda is None:
+        return (
+            f"there is a driver ({driver}), but torch {torch.__version__} was built without CUDA: remove "
+            ".venv and set it up where pip finds torch's builds for CUDA"
+        )
+    return (
+        f"driver {driver} doesn't work with torch {torch.__version__}, which was built for CUDA "
+        f"{torch.version.cuda}: update the driver, and check CUDA_VISIBLE_DEVICES"
+    )
+
+
 def surroundings() -> dict[str, Any]:
     """Describe driver and versions."""
     import torch
     from av.codec.hwaccel import hwdevices_available
 
-    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    driver = None
-    with suppress(OSError, subprocess.SubprocessError):
-        driver = subprocess.check_output(query, text=True, timeout=20).strip() or None
     versions = {}
     for package in _PACKAGES:
         with suppress(Exception):
             versions[package] = version(package)
     return {
-        "driver": driver,
+        "driver": driver_version(),
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version() if torch.backends.cudnn.is_available() else None,
         "python": sys.version.split()[0],
@@ -156,6 +180,8 @@ def check(found: list[dict[str, Any]], planned: Sequence[Step], seconds: float) 
         print(f"{step.name} (at most {step.limit_seconds:g} s)", flush=True)
         outcomes.append(run_step(step, min(step.limit_seconds, ends - time.monotonic())))
         print(f"  {outcomes[-1].state} in {outcomes[-1].seconds:g} s", flush=True)
+        if outcomes[-1].state != "passed":
+            print(outcomes[-1].output[-_SHOWN:], flush=True)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "gpus": found,
@@ -174,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = check(devices(), steps(), options.seconds)
     options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if not report["gpus"]:
-        print(f"There is no GPU that torch can use here, so nothing was checked. See {options.output}.")
+        print(f"There is no GPU that torch can use here, so nothing was checked: {missing()}.")
         return NO_GPU
     failed = ", ".join(report["failures"]) or "nothing"
     print(f"{report['gpus'][0]['name']}: {failed} failed. See {options.output}.")

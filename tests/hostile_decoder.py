@@ -62,6 +62,9 @@ def misbehave(name: str, path: Path) -> None:
     elif kind == "computes":
         while True:
             pass
+    elif kind == "grows-and-lingers":  # as a process with much memory does
+        worker.os._exit = lambda code: time.sleep(3600)  # type: ignore[assignment]
+        raise MemoryError
     elif kind == "grows":
         kept = []
         while True:

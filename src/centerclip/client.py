@@ -205,7 +205,7 @@ class Client:
                     raise _error(answer)
                 for line in answer.iter_lines():
                     if line.startswith("data: "):
-                        yield Job.model_validate_json(line.removeprefix("data: "))
+                        yield _read(answer, line.removeprefix("data: "), Job)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
 
@@ -243,6 +243,7 @@ class Client:
         pad: float = 0.0,
         title: str = "",
         root: str = "",
+        timeout_seconds: float = 3600.0,
     ) -> list[Failure]:
         """Download moments as clips in an archive, as one reel, or as an edit list.
 
@@ -253,13 +254,15 @@ class Client:
             pad: seconds to add before and after each moment.
             title: of an edit list.
             root: for edit lists: the folder of the library on this machine.
+            timeout_seconds: how long to wait while the server makes a file.
 
         Returns:
             What could not be exported. An archive lists it in its `failed.txt` instead.
         """
         moments = [ExportMoment(video_id=hit.video_id, start=hit.start, end=hit.end) for hit in hits]
         wanted = ExportRequest(format=format, moments=moments, pad=pad, title=title, root=root)
-        answer = self._save(target, "POST", "/api/export", json=wanted.model_dump(), timeout=None)
+        patience = httpx.Timeout(self._http.timeout.connect, read=timeout_seconds)
+        answer = self._save(target, "POST", "/api/export", json=wanted.model_dump(), timeout=patience)
         said = json.loads(unquote(answer.headers.get("centerclip-failed", "%5B%5D")))
         return [Failure.model_validate(one) for one in said]
 
@@ -299,8 +302,12 @@ def _without_empty(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parse(answer: httpx.Response, shape: type[_M]) -> _M:
+    return _read(answer, answer.content, shape)
+
+
+def _read(answer: httpx.Response, text: str | bytes, shape: type[_M]) -> _M:
     try:
-        return shape.model_validate_json(answer.content)
+        return shape.model_validate_json(text)
     except ValidationError as error:
         raise ServerError(
             f"{answer.url.host} doesn't answer like `centerclip serve`: check the address, and "

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from serving import Served, serve_library
 from videos import make_video
 
+from centerclip.api import FoundMoment
 from centerclip.client import Client, ServerError
 
 
@@ -90,3 +92,28 @@ def test_sends_its_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         monkeypatch.setenv("CENTERCLIP_TOKEN", token)
         with Client(address) as client:
             assert client.stats().videos == 4
+
+
+def test_a_stream_of_something_else_is_a_server_error() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, text='event: progress\ndata: {"state": 7}\n\n')
+
+    with (
+        Client(transport=httpx.MockTransport(answer)) as client,
+        pytest.raises(ServerError, match="doesn't answer like `centerclip serve`: check the address"),
+    ):
+        list(client.watch("5f0c1a2b3c4d5e6f"))
+
+
+def test_an_export_waits_long_but_not_forever(tmp_path: Path) -> None:
+    waits: list[dict[str, float]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        waits.append(request.extensions["timeout"])
+        return httpx.Response(200, content=b"a zip")
+
+    moment = FoundMoment.model_construct(video_id="0" * 32, start=1.0, end=2.0)
+    with Client(transport=httpx.MockTransport(answer), timeout_seconds=9) as client:
+        assert client.export([moment], "zip", tmp_path / "a.zip") == []
+        client.export([moment], "zip", tmp_path / "a.zip", timeout_seconds=70)
+    assert waits == [{"connect": 9, "read": read, "write": 9, "pool": 9} for read in (3600, 70)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import sys
 from contextlib import suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import gpu_check
 import pytest
+import torch
 from gpu_check import NO_GPU, ROOT, Step, main, run_step, steps
 
 GPU = [{"name": "a GPU", "memory_bytes": 1, "capability": "9.0"}]
@@ -31,7 +33,25 @@ def test_without_a_gpu_it_says_so_with_its_own_exit_code(
     assert report["versions"]["torch"]
 
 
-def test_the_report_has_figures_and_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("driver", "cuda", "told"),
+    [
+        (None, "13.0", "finds no driver: install NVIDIA's"),
+        ("570.1", None, r"there is a driver \(570.1\), but torch .* was built without CUDA: remove .venv"),
+        ("470.1", "13.0", r"driver 470.1 doesn't work with torch .* CUDA 13.0: update the driver"),
+    ],
+)
+def test_it_says_why_there_is_no_gpu(
+    driver: str | None, cuda: str | None, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu_check, "driver_version", lambda: driver)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    assert re.search(told, gpu_check.missing())
+
+
+def test_the_report_has_figures_and_failures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     planned = [
         python("import os; print(os.environ['REQUIRE_CUDA']); print('{\"figure\": 3}')", rows=True),
         python("raise SystemExit('wrong')"),
@@ -47,6 +67,7 @@ def test_the_report_has_figures_and_failures(tmp_path: Path, monkeypatch: pytest
     assert (good["state"], good["figures"]) == ("passed", [1, {"figure": 3}])
     assert (wrong["state"], wrong["output"]) == ("failed", "wrong\n")
     assert (slow["state"], slow["figures"]) == ("took too long", [{"figure": 4}])
+    assert "\nwrong\n" in capsys.readouterr().out  # whoever runs it need not open the report
 
     monkeypatch.setattr(gpu_check, "steps", lambda: planned[:1])
     assert main(["--output", str(tmp_path / "report.json")]) == 0

@@ -25,9 +25,11 @@ __all__ = [
     "available_cores",
     "choose_device",
     "choose_dtype",
+    "own_gpu",
     "own_stream",
     "precision_of",
     "prepare",
+    "use_tf32",
 ]
 
 PRECISIONS = ("auto", "float32", "tf32", "bfloat16", "float16", "int8")
@@ -68,7 +70,7 @@ def choose_device(device: str | torch.device) -> torch.device:
         ConfigError: the device doesn't exist or can't be used.
     """
     if device == "auto":
-        device = _own_gpu() if torch.cuda.is_available() else "cpu"
+        device = own_gpu() if torch.cuda.is_available() else "cpu"
     try:
         # Only making a tensor shows whether the device works, and resolves its number.
         return torch.empty(0, device=device).device
@@ -77,11 +79,12 @@ def choose_device(device: str | torch.device) -> torch.device:
         raise ConfigError(f"device {str(device)!r} can't be used ({reason}): give cpu or auto") from error
 
 
-def _own_gpu() -> str:
+def own_gpu() -> str:
+    """Return the GPU of this process if `torchrun` started it, otherwise the first one."""
     rank = os.environ.get("LOCAL_RANK", "")
     if not rank.isdecimal():
         return "cuda"
-    return f"cuda:{int(rank) % torch.cuda.device_count()}"  # each process may see only its own
+    return f"cuda:{int(rank) % max(1, torch.cuda.device_count())}"  # each process may see only its own
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
@@ -113,7 +116,7 @@ def _capability(device: torch.device) -> tuple[int, int]:
 
 def _has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        return torch.version.hip is not None or _capability(device) >= _AMPERE
     if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # an older torch
         return False
     features = torch.cpu.get_capabilities()
@@ -133,7 +136,7 @@ def prepare(
     Weights are cast once rather than by autocast, which casts them for each batch: 150 ms instead of 195 ms
     per video on a CPU with avx512_bf16 (ViT-B/32, 12 frames). OpenVINO casts and rounds float32 weights
     itself; a model that was prepared for it before is returned itself. `tf32` concerns every product in
-    float32 of this process, because torch has one such setting for all GPUs and threads.
+    float32 of this process from then on, because torch has one such setting for all GPUs and threads.
 
     Args:
         model: isn't changed.
@@ -150,7 +153,9 @@ def prepare(
     if backend not in BACKENDS:
         raise ConfigError(f"unknown backend {backend!r}: give one of {', '.join(BACKENDS)}")
     if precision == "tf32":
-        torch.set_float32_matmul_precision("high")
+        use_tf32(True)
+    elif device.type == "cuda" and torch.get_float32_matmul_precision() == "highest":
+        use_tf32(False)
     if backend == "torch" and precision != "int8":
         return _ready(model, device, dtype)
     if device.type != "cpu":
@@ -166,6 +171,15 @@ def prepare(
     return _with_tower(
         model, device, lambda backbone: OpenVINOTower(backbone, named, dtype=rest, streams=streams)
     )
+
+
+def use_tf32(is_used: bool) -> None:
+    """Choose whether this process's products in float32 on GPUs have 10 bits.
+
+    Of itself, torch lets convolutions have 10 bits, and with them the patch embedding, but no other product.
+    """
+    torch.set_float32_matmul_precision("high" if is_used else "highest")
+    torch.backends.cudnn.allow_tf32 = is_used
 
 
 def precision_of(model: CenterCLIP) -> str:

@@ -20,6 +20,8 @@ from torch.distributed.rendezvous import rendezvous
 
 from centerclip.errors import ClusterError
 
+from centerclip.embedding.device import own_gpu
+
 __all__ = ["Processes", "is_first", "is_one_of_several", "join_processes", "own_device"]
 
 _Item = TypeVar("_Item")
@@ -44,9 +46,7 @@ def is_one_of_several() -> bool:
 def own_device(device: str | torch.device) -> torch.device:
     """Return this process's own GPU if `torchrun` started it, otherwise `device`."""
     device = torch.device(device)
-    if device.type == "cuda" and "LOCAL_RANK" in os.environ:
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    return device
+    return torch.device(own_gpu()) if device.type == "cuda" and "LOCAL_RANK" in os.environ else device
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,8 @@ def sound_pieces(path: Path) -> Iterator[NDArray[np.float32]]:
             raise named(path, error) from None
         finally:
             if worker.reusable:
-                worker.ask({"do": "close"})
+                with suppress(CrashError, VideoError):  # it isn't needed any more
+                    worker.ask({"do": "close"})
 
 
 def _cues(found: list[tuple[float, float, str]]) -> list[Cue]:

@@ -209,6 +209,7 @@ class Worker:
                 self._streaming = None
                 raise VideoError(self._unread or str(answer["failed"]))
             if "died" in answer:
+                self.kill()  # it is about to end, and mustn't be given to another file until it has
                 raise VideoError(f"decoding it takes too much {answer['died']}")
             if "alive" not in answer:
                 return answer, data

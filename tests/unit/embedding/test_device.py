@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from threading import Barrier
@@ -12,6 +13,7 @@ import pytest
 import torch
 from tiny_models import clip_model
 
+from centerclip.embedding import device
 from centerclip.embedding.device import Cores, choose_device, choose_dtype, own_stream, prepare
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
@@ -72,13 +74,37 @@ def test_auto_is_bfloat16_only_if_the_processor_has_it(
     assert choose_dtype("bfloat16", CPU) == torch.bfloat16
 
 
-@pytest.mark.parametrize(("native", "dtype"), [(True, torch.bfloat16), (False, torch.float16)])
-def test_auto_on_a_gpu_is_bfloat16_or_else_float16(
-    native: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+def test_auto_on_a_gpu_is_bfloat16_or_else_float16(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of a machine with two kinds of GPU, the model's own counts, not the one that torch has chosen.
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: [(9, 0), (7, 5)][device.index])
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    for number, dtype in enumerate([torch.bfloat16, torch.float16]):
+        assert choose_dtype("auto", torch.device("cuda", number)) == dtype
+        assert choose_dtype("float16", torch.device("cuda", number)) == torch.float16
+
+
+@pytest.fixture
+def _torchs_own_products() -> Iterator[None]:
+    """As torch is when it is imported, where convolutions have 10 bits on a GPU and other products 24."""
+    yield
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = True
+
+
+@pytest.mark.usefixtures("_torchs_own_products")
+def test_convolutions_have_as_many_bits_as_other_products(
+    model: CenterCLIP, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
-    assert choose_dtype("auto", torch.device("cuda", 0)) == dtype
-    assert choose_dtype("float16", torch.device("cuda", 0)) == torch.float16
+    def bits(precision: str, where: str = "cuda") -> tuple[str, bool]:
+        prepare(model, torch.device(where), precision)
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+    monkeypatch.setattr(device, "_ready", lambda model, place, dtype: model)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda place: (9, 0))
+    assert bits("float32", "cpu") == ("highest", True)
+    assert bits("float32") == ("highest", False)
+    assert bits("tf32") == ("high", True)
+    assert bits("float32") == ("high", True)  # the model before computes with this setting
 
 
 def test_precisions_that_a_device_lacks_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from videos import number_of
 from centerclip.errors import VideoError
 from centerclip.video import Decoders, VideoReader, process, stop_readers
 from centerclip.video.process import StoppedError
+from centerclip.video.reader import read_recorded
 
 Maker = Callable[[str], Path]
 INSTANTS = np.linspace(0, 3.9, 12)
@@ -66,6 +67,18 @@ def test_a_bad_file_costs_one_file(
         read(hostile(name))
     monkeypatch.undo()
     assert read(hostile("good.mp4"))[::11] == [0, 39]
+
+
+def test_a_worker_that_takes_long_to_end_is_given_to_no_other_file(
+    hostile: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = hostile("good.mp4"), hostile("open-grows-and-lingers.mp4")
+    read(good)  # starting Python may be silent for as long
+    monkeypatch.setattr(process, "SILENT_SECONDS", 5.0)
+    with pytest.raises(VideoError, match="decoding it takes too much memory$"):
+        read(bad)
+    assert not idle()
+    assert read_recorded(good) is None
 
 
 def test_a_single_crash_is_forgiven(hostile: Maker) -> None:

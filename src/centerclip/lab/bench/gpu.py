@@ -16,7 +16,7 @@ from centerclip.clustering.distance import measure, token_lengths
 from centerclip.clustering.kmedoids import partition
 from centerclip.embedding import VideoEncoder, embed
 from centerclip.embedding.decode import DecodedWindow, Decoder, Windows
-from centerclip.embedding.device import precision_of, prepare
+from centerclip.embedding.device import precision_of, prepare, use_tf32
 from centerclip.embedding.engine import windows_per_batch
 from centerclip.errors import ConfigError, VideoError
 from centerclip.lab.bench.footage import make_film, make_recording
@@ -122,11 +122,11 @@ def _measure_tf32(
     subject: Subject, run: Callable[[], Tensor], exact: Tensor, videos: int, setting: Setting
 ) -> Row:
     def narrow() -> Tensor:
-        torch.set_float32_matmul_precision("high")  # as `prepare` does for this precision
+        use_tf32(True)
         try:
             return run()
         finally:
-            torch.set_float32_matmul_precision("highest")
+            use_tf32(False)
 
     cosine = float((narrow().float() * exact).sum(-1).min())
     timings = take_turns({"tf32": narrow, "float32": run}, rounds=setting.rounds, clock=setting.clock)
