@@ -1,6 +1,7 @@
 """PE-Core: its files, its settings, saving, tokenizing, and everything else that a backbone must do."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,7 @@ def test_broken_files_are_refused_in_one_line_and_run_nothing(
         CenterCLIP.from_pretrained(path)
     assert "\n" not in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+    assert re.search("[:;] (download|choose|state|save) ", str(caught.value))  # the remedy
     assert not (tmp_path / "executed").exists()
 
 
@@ -255,7 +257,7 @@ def test_a_missing_tokenizer_of_clips_is_logged_with_the_remedy(
     torch.save(weights, path)
     assert CenterCLIP.from_pretrained(path).backbone.tokenizer is None
     assert "Sentences can't be encoded" in caplog.text
-    assert "give tokenizer=FOLDER of any CLIP model" in caplog.text
+    assert "copy the tokenizer's files of any CLIP model there, or give tokenizer=FOLDER" in caplog.text
 
 
 def test_a_tokenizer_of_another_model_is_refused() -> None:
