@@ -1,4 +1,4 @@
-"""Tiny PE-Cores with random weights, their files in both published layouts, and a reference in float64.
+"""PE-Cores with random weights, their files in both published layouts, and a reference in float64.
 
 The names and the reference are written independently of `centerclip`, from the official layout.
 """
@@ -6,6 +6,7 @@ The names and the reference are written independently of `centerclip`, from the 
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,39 +16,68 @@ from torch import Tensor
 
 from centerclip.model.pe_core import PECore, PECoreConfig, TextConfig, VisionConfig
 
-HEADS, POOLING_HEADS, BLOCKS, TEXT_BLOCKS, SIDE, PATCH = 4, 8, 4, 2, 4, 4
-SIZE = SIDE * PATCH
+POOLING_HEADS = 8
 TRUNK = "vit_pe_core_tiny_patch16_384"
 TRUNK_SIDE = 24
 """Patches per side of the tower that has this name: timm stretches rotary positions of other grids to it."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Geometry of a small PE-Core; `side` counts the patches of a row."""
+
+    width: int = 32
+    heads: int = 4
+    blocks: int = 4
+    mlp_width: int = 48
+    pooling_width: int = 40
+    side: int = 4
+    patch: int = 4
+    text_width: int = 32
+    text_heads: int = 2
+    text_blocks: int = 2
+    text_mlp_width: int = 48
+    context: int = 12
+    embed: int = 24
+
+    @property
+    def image(self) -> int:
+        """Side of a frame, in pixels."""
+        return self.side * self.patch
+
+
+TINY = Size()
+HEADS, SIDE = TINY.heads, TINY.side
 
 Place = tuple[float, float] | None
 """Row and column of a patch token; None for the class token."""
 
 
-def pe_core(seed: int = 0, *, class_token: bool = True, rotary_grid: int = SIDE) -> PECore:
+def pe_core(
+    seed: int = 0, *, class_token: bool = True, rotary_grid: int | None = None, size: Size = TINY
+) -> PECore:
     """Make a PE-Core of 4 blocks, 32 wide, 16 patches of 4 x 4 pixels, and a context of 12 tokens."""
     config = PECoreConfig(
         VisionConfig(
-            hidden_size=32,
-            num_hidden_layers=BLOCKS,
-            num_attention_heads=HEADS,
-            intermediate_size=48,
-            pooling_size=40,
-            patch_size=PATCH,
-            image_size=SIZE,
+            hidden_size=size.width,
+            num_hidden_layers=size.blocks,
+            num_attention_heads=size.heads,
+            intermediate_size=size.mlp_width,
+            pooling_size=size.pooling_width,
+            patch_size=size.patch,
+            image_size=size.image,
             class_token=class_token,
-            rotary_grid=rotary_grid,
+            rotary_grid=rotary_grid or size.side,
         ),
         TextConfig(
-            hidden_size=32,
-            num_hidden_layers=TEXT_BLOCKS,
-            num_attention_heads=2,
-            intermediate_size=48,
+            hidden_size=size.text_width,
+            num_hidden_layers=size.text_blocks,
+            num_attention_heads=size.text_heads,
+            intermediate_size=size.text_mlp_width,
             vocab_size=514,
-            max_position_embeddings=12,
+            max_position_embeddings=size.context,
         ),
-        projection_dim=24,
+        projection_dim=size.embed,
     )
     model = PECore(config).eval()
     generator = torch.Generator().manual_seed(seed)
@@ -78,7 +108,7 @@ def official(model: PECore) -> dict[str, Tensor]:
         out["visual.class_embedding"] = ours[f"{trunk}cls_token"][0, 0]
     out |= {name.removeprefix("text."): ours[name] for name in ours if name.startswith("text.")}
     modules = {"visual.ln_pre": "norm_pre", "visual.ln_post": "norm"}
-    for i in range(BLOCKS):
+    for i in range(len(model.trunk.blocks)):
         old = f"visual.transformer.resblocks.{i}"
         names = ("attn.in_proj", "attn.qkv"), ("attn.out_proj", "attn.proj"), ("ln_1", "norm1")
         names += ("ln_2", "norm2"), ("mlp.c_fc", "mlp.fc1"), ("mlp.c_proj", "mlp.fc2")
@@ -99,29 +129,41 @@ def official(model: PECore) -> dict[str, Tensor]:
 def save_official(model: PECore, path: Path) -> Path:
     """Write the official `.pt`, and the JSON beside it that states the heads."""
     torch.save(official(model), path)
+    vision, text = model.config.vision_config, model.config.text_config
     settings = {
-        "vision": {"heads": HEADS, "image_size": SIZE, "use_rope2d": True, "pool_type": "attn"},
-        "text": {"heads": 2},
+        "vision": {
+            "heads": vision.num_attention_heads,
+            "image_size": vision.image_size,
+            "use_rope2d": True,
+            "pool_type": "attn",
+        },
+        "text": {"heads": text.num_attention_heads},
     }
     path.with_suffix(".json").write_text(json.dumps(settings))
     return path
 
 
-def open_clip_config(**vision: Any) -> dict[str, Any]:
+def open_clip_config(size: Size = TINY, **vision: Any) -> dict[str, Any]:
     """Make the content of an `open_clip_config.json`; `vision` overrides its `vision_cfg`."""
     return {
         "model_cfg": {
-            "embed_dim": 24,
+            "embed_dim": size.embed,
             "vision_cfg": {
-                "image_size": SIZE,
+                "image_size": size.image,
                 "timm_model_name": TRUNK,
                 "timm_model_pretrained": False,
                 "timm_pool": "map",
                 "timm_proj": None,
-                "head_width": 32 // HEADS,
+                "head_width": size.width // size.heads,
                 **vision,
             },
-            "text_cfg": {"context_length": 12, "vocab_size": 514, "width": 32, "heads": 2, "layers": 2},
+            "text_cfg": {
+                "context_length": size.context,
+                "vocab_size": 514,
+                "width": size.text_width,
+                "heads": size.text_heads,
+                "layers": size.text_blocks,
+            },
             "custom_text": True,
         },
         "preprocess_cfg": {
@@ -133,12 +175,12 @@ def open_clip_config(**vision: Any) -> dict[str, Any]:
     }
 
 
-def save_open_clip(model: PECore, folder: Path, **vision: Any) -> Path:
+def save_open_clip(model: PECore, folder: Path, size: Size = TINY, **vision: Any) -> Path:
     """Write a folder of open_clip's."""
     folder.mkdir(exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     save_file(weights, folder / "open_clip_model.safetensors")
-    (folder / "open_clip_config.json").write_text(json.dumps(open_clip_config(**vision)))
+    (folder / "open_clip_config.json").write_text(json.dumps(open_clip_config(size, **vision)))
     return folder
 
 
@@ -151,11 +193,13 @@ class Reference:
     Args:
         weights: by the official names; computed in float64.
         stretch: factor of the rotary positions.
+        size: of the model.
     """
 
-    def __init__(self, weights: dict[str, Tensor], *, stretch: float = 1.0) -> None:
+    def __init__(self, weights: dict[str, Tensor], *, stretch: float = 1.0, size: Size = TINY) -> None:
         self.weights = {name: tensor.double() for name, tensor in weights.items()}
         self.stretch = stretch
+        self.size = size
 
     def frame(self, pixels: Tensor) -> tuple[list[Tensor], list[Place]]:
         """Embed a frame [3, H, W]: its tokens, the class token first, and their places."""
@@ -163,10 +207,11 @@ class Reference:
         places: list[Place] = []
         if "visual.class_embedding" in self.weights:
             tokens, places = [self.weights["visual.class_embedding"]], [None]
-        for row in range(SIDE):
-            for column in range(SIDE):
-                top, left = row * PATCH, column * PATCH
-                patch = pixels.double()[:, top : top + PATCH, left : left + PATCH]
+        side, pixel = self.size.side, self.size.patch
+        for row in range(side):
+            for column in range(side):
+                top, left = row * pixel, column * pixel
+                patch = pixels.double()[:, top : top + pixel, left : left + pixel]
                 tokens.append((self.weights["visual.conv1.weight"] * patch).sum(dim=(1, 2, 3)))
                 places.append((row, column))
         table = self.weights["visual.positional_embedding"]
@@ -178,14 +223,14 @@ class Reference:
         """Run a block of the vision tower; attention is weighted by the tokens' sizes."""
         name = f"visual.transformer.resblocks.{index}"
         normed = [self.norm(f"{name}.ln_1", token) for token in tokens]
-        queries, keys, values = self.projected(f"{name}.attn", normed, HEADS)
+        queries, keys, values = self.projected(f"{name}.attn", normed, self.size.heads)
         queries, keys = (
             [[self.rotated(head, places[i]) for head in heads] for i, heads in enumerate(parts)]
             for parts in (queries, keys)
         )
         out = []
         for token, query in zip(tokens, queries, strict=True):
-            mixed = [self.seen(query[h], keys, values, h, sizes) for h in range(HEADS)]
+            mixed = [self.seen(query[h], keys, values, h, sizes) for h in range(self.size.heads)]
             token = token + self.linear(f"{name}.attn.out_proj", torch.cat(mixed))
             out.append(token + self.mlp(f"{name}.mlp", self.norm(f"{name}.ln_2", token)))
         return out
@@ -206,16 +251,16 @@ class Reference:
         """Encode a sentence: [E], not normalized."""
         table, positions = self.weights["token_embedding.weight"], self.weights["positional_embedding"]
         tokens = [table[token] + positions[place] for place, token in enumerate(ids)]
-        for index in range(TEXT_BLOCKS):
+        for index in range(self.size.text_blocks):
             name = f"transformer.resblocks.{index}"
             normed = [self.norm(f"{name}.ln_1", token) for token in tokens]
-            queries, keys, values = self.projected(f"{name}.attn", normed, 2)
+            queries, keys, values = self.projected(f"{name}.attn", normed, self.size.text_heads)
             done = []
             for place, token in enumerate(tokens):
                 before = slice(0, place + 1)
                 mixed = [
                     self.seen(queries[place][h], keys[before], values[before], h, [1.0] * (place + 1))
-                    for h in range(2)
+                    for h in range(self.size.text_heads)
                 ]
                 token = token + self.linear(f"{name}.attn.out_proj", torch.cat(mixed))
                 done.append(token + self.mlp(f"{name}.mlp", self.norm(f"{name}.ln_2", token)))
@@ -285,7 +330,7 @@ class Reference:
         sequences = [self.frame(frame) for frame in frames]
         first = sequences[0][1][0] is None
         sizes = [[1.0] * len(tokens) for tokens, _ in sequences]
-        for index in range(BLOCKS):
+        for index in range(self.size.blocks):
             if index in stages:
                 groups = _groups(len(sequences), stages[index])
                 joined = [_reduced([sequences[i] for i in own], [sizes[i] for i in own], first, blend)

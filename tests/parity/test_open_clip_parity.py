@@ -132,7 +132,7 @@ CONVOLUTIONAL = "its vision tower is convolutional, so it has no tokens to clust
                 "eva02_base_patch16_clip_224": "its blocks rotate queries and keys by position",
                 "vit_base_mci_224": "its patches come out of a stack of convolutions; write an adapter",
                 "vit_base_patch16_siglip_gap_224": "of timm's vision towers, only those of SigLIP",
-                "vit_medium_patch16_gap_256": "of timm's vision towers, only those of SigLIP",
+                "vit_medium_patch16_gap_256": "of timm's vision towers, only those of SigLIP .* and PE-Core",
             }.items()
         ),
         ("metaclip2", "vision_cfg", {"layers": [3, 4, 6, 3]}, f"CLIP with a ResNet: {CONVOLUTIONAL}"),

@@ -16,6 +16,7 @@ from pe_core_models import (
     SIDE,
     TRUNK_SIDE,
     Reference,
+    Size,
     official,
     pe_core,
     save_official,
@@ -133,6 +134,53 @@ def test_files_of_both_layouts_are_encoded_as_by_the_reference(
         rounded = clip.float().encode_segments(frames.float())[0]
         torch.testing.assert_close(rounded, segments.float(), rtol=0, atol=1e-5)
         torch.testing.assert_close(clip.encode_text(ids), text.float(), rtol=0, atol=1e-5)
+
+
+SIZES = {
+    "rows of five": (
+        Size(width=48, heads=3, blocks=3, side=5, patch=3, text_width=24, text_heads=3, embed=20),
+        {},
+    ),
+    "deep": (Size(heads=2, blocks=7, side=3, patch=5, text_blocks=3, context=9), {}),
+    "heads of 96": (  # as in G, by whose name they are recognized
+        Size(width=192, heads=2, blocks=3, side=3, patch=2, text_width=16, text_heads=1),
+        {"timm_model_name": "vit_pe_core_gigantic_patch14_448", "head_width": None},
+    ),
+}
+"""With what the tower's settings say otherwise than those of `TRUNK`."""
+
+
+@pytest.mark.parametrize(
+    ("layout", "class_token", "size"),
+    [
+        ("official", True, "rows of five"),
+        ("official", False, "deep"),
+        ("open_clip", True, "deep"),
+        ("open_clip", False, "heads of 96"),
+    ],
+)
+def test_other_sizes_agree_with_the_reference_with_and_without_a_schedule(
+    layout: str, class_token: bool, size: str, tmp_path: Path
+) -> None:
+    geometry, stated = SIZES[size]
+    model = pe_core(len(size), class_token=class_token, size=geometry)
+    if layout == "official":
+        path, stretch = save_official(model, tmp_path / "PE-Core-X4-16.pt"), 1.0
+    else:
+        path = save_open_clip(model, tmp_path, geometry, **stated)
+        stretch = (32 if stated else TRUNK_SIDE) / geometry.side
+    reference = Reference(official(model), stretch=stretch, size=geometry)
+    clip = CenterCLIP.from_pretrained(path, schedule="none", frames=4, dtype=torch.float64)
+    video = torch.randn(4, 3, geometry.image, geometry.image, dtype=torch.float64)
+    ids = torch.tensor([[512, 5, 6, 513, 0, 0], [512, 7, 8, 9, 10, 513]])
+    reduced = kept(lambda patches: oracle_medoids(patches, 7))
+    with torch.no_grad():
+        for schedule, stages in (("none", {}), ("B2-2,7", {2: 2})):
+            found = clip.with_(schedule=schedule, reducer="kmedoids").encode_segments(video[None])[0]
+            expected = unit(reference.video(video, stages, reduced))
+            torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+        expected = unit(torch.stack([reference.text(row) for row in ids.tolist()]))
+        torch.testing.assert_close(clip.encode_text(ids), expected, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("class_token", [True, False])

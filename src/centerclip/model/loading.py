@@ -190,5 +190,5 @@ def _clip_tokenizer(weights: Path, vocabulary: int) -> Any:
     except ModelError as error:
         raise ModelError(
             f"{weights} needs CLIP's tokenizer, which is neither in its folder nor available from the hub: "
-            f"give tokenizer=FOLDER of any CLIP model ({error})"
+            f"copy the tokenizer's files of any CLIP model there, or give tokenizer=FOLDER ({error})"
         ) from error

@@ -50,10 +50,14 @@ _TRUNKS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("hiera", "mvit", "swin", "vitamin"), _HIERARCHICAL),
         "eva": f"its blocks rotate queries and keys by position; {_ADAPTER}",
         "vit_base_mci": f"its patches come out of a stack of convolutions; {_ADAPTER}",
+        "vit_pe_core": "the weights beside this configuration aren't a PE-Core's: download the model again",
     }
 )
 
-_OTHER_TRUNK = f"of timm's vision towers, only those of SigLIP (vit_*_siglip_*) are; for others, {_ADAPTER}"
+_OTHER_TRUNK = (
+    "of timm's vision towers, only those of SigLIP (vit_*_siglip_*) and PE-Core (vit_pe_core_*) are; for "
+    f"others, {_ADAPTER}"
+)
 _COCA = f"CoCa: its embeddings are pooled by a captioner's attention; {_ADAPTER}"
 
 # By the beginning of tensor names, for files without a configuration.

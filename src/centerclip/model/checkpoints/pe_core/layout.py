@@ -22,7 +22,9 @@ from centerclip.model.pe_core.config import (
     default_head_width,
 )
 
-__all__ = ["infer_config", "is_pe_core", "to_open_clip"]
+__all__ = ["REMEDY", "infer_config", "is_pe_core", "to_open_clip"]
+
+REMEDY = "download the model again, or choose another"
 
 _BLOCK_TENSORS = 12
 _TRUNK, _RESBLOCKS = "visual.trunk.", "text.transformer.resblocks."
@@ -112,7 +114,7 @@ def infer_config(tensors: Mapping[str, Tensor], settings: PESettings) -> PECoreC
     side = isqrt(max(length - class_token, 0))
     if not side or side * side != length - class_token:
         kind = "1 + a square number" if class_token else "a square number"
-        raise CheckpointError(f"the vision tower has {length} positions, but must have {kind}")
+        raise CheckpointError(f"the vision tower has {length} positions, but must have {kind}: {REMEDY}")
     vocabulary, text_width = _shape(tensors, "text.token_embedding.weight", 2)
     head_width = settings.head_width or default_head_width(width, settings.trunk)
     vision_heads = settings.vision_heads or _heads("the vision tower", width, head_width)
@@ -167,17 +169,17 @@ def _count(tensors: Mapping[str, Tensor], prefix: str) -> int:
     own = [name.removeprefix(prefix) for name in tensors if name.startswith(prefix)]
     count = len({name.split(".")[0] for name in own})
     if len(own) < _BLOCK_TENSORS * (count - 1):  # building thousands of blocks to compare would take minutes
-        raise CheckpointError(f"{prefix}* has {count} blocks, but only {len(own)} tensors")
+        raise CheckpointError(f"{prefix}* has {count} blocks, but only {len(own)} tensors: {REMEDY}")
     return count
 
 
 def _shape(tensors: Mapping[str, Tensor], name: str, dimensions: int) -> tuple[int, ...]:
     if name not in tensors:
-        raise CheckpointError(f"{name}, by the names of open_clip, is missing")
+        raise CheckpointError(f"{name}, by the names of open_clip, is missing: {REMEDY}")
     shape = tuple(tensors[name].shape)
     if len(shape) != dimensions or 0 in shape:
         raise CheckpointError(
             f"{name}, by the names of open_clip, has the shape {shape}, but must have {dimensions} "
-            "dimensions above 0"
+            f"dimensions above 0: {REMEDY}"
         )
     return shape

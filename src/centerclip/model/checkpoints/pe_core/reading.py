@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from centerclip.errors import CheckpointError
-from centerclip.model.checkpoints.pe_core.layout import infer_config, to_open_clip
+from centerclip.model.checkpoints.pe_core.layout import REMEDY, infer_config, to_open_clip
 from centerclip.model.checkpoints.pe_core.settings import PESettings, read_pe_settings
 from centerclip.model.checkpoints.safety import check_finite
 from centerclip.model.pe_core.model import PECore
@@ -60,12 +60,12 @@ def _check_size(image_size: int, settings: PESettings) -> None:
 
 def _check_tensors(weights: dict[str, Tensor], needed: dict[str, Tensor]) -> None:
     for name in sorted(needed.keys() - weights.keys()):
-        raise CheckpointError(f"{name}, by the names of open_clip, is missing")
+        raise CheckpointError(f"{name}, by the names of open_clip, is missing: {REMEDY}")
     for name in sorted(weights.keys() - needed.keys()):
-        raise CheckpointError(f"{name}, by the names of open_clip, isn't part of a PE-Core")
+        raise CheckpointError(f"{name}, by the names of open_clip, isn't part of a PE-Core: {REMEDY}")
     for name, tensor in weights.items():
-        shape = tuple(needed[name].shape)
+        found, shape = tuple(tensor.shape), tuple(needed[name].shape)
         if not tensor.is_floating_point():
-            raise CheckpointError(f"{name} holds {tensor.dtype}, but weights must be floats")
-        if tuple(tensor.shape) != shape:
-            raise CheckpointError(f"{name} has the shape {tuple(tensor.shape)}, but must have {shape}")
+            raise CheckpointError(f"{name} holds {tensor.dtype}, but weights must be floats: {REMEDY}")
+        if found != shape:
+            raise CheckpointError(f"{name} has the shape {found}, but must have {shape}: {REMEDY}")
