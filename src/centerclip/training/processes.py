@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, distributed
 from torch.distributed.rendezvous import rendezvous
 
-from centerclip.errors import ClusterError
-
 from centerclip.embedding.device import own_gpu
+from centerclip.errors import ClusterError
 
 __all__ = ["Processes", "is_first", "is_one_of_several", "join_processes", "own_device"]
 
