@@ -86,7 +86,9 @@ class Processes:
             return encode(items)
         first, end = (len(items) * rank // self.count for rank in (self.rank, self.rank + 1))
         parts: list[NDArray[np.float32] | None] = [None] * self.count
-        distributed.all_gather_object(parts, encode(items[first:end]) if first < end else None)
+        own = encode(items[first:end]) if first < end else None
+        with _exchange():
+            distributed.all_gather_object(parts, own)
         return np.concatenate([part for part in parts if part is not None])
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import distributed
@@ -19,6 +20,10 @@ ROWS = torch.ones(2, 3)
     ("function", "exchange"),
     [
         ("all_gather", lambda: TWO.gather(ROWS)),
+        (
+            "all_gather_object",
+            lambda: TWO.collect([1, 2], lambda items: np.zeros((len(items), 3), np.float32)),
+        ),
         ("all_reduce", lambda: TWO.add_up([ROWS])),
         ("all_reduce", lambda: TWO.agree(True, torch.device("cpu"))),
         ("broadcast_object_list", lambda: TWO.from_first(lambda: 1)),
