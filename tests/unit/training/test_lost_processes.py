@@ -22,7 +22,7 @@ ROWS = torch.ones(2, 3)
         ("all_gather", lambda: TWO.gather(ROWS)),
         (
             "all_gather_object",
-            lambda: TWO.collect([1, 2], lambda items: np.zeros((len(items), 3), np.float32)),
+            lambda: TWO.collect("ab", lambda items: np.zeros((len(items), 3), np.float32)),
         ),
         ("all_reduce", lambda: TWO.add_up([ROWS])),
         ("all_reduce", lambda: TWO.agree(True, torch.device("cpu"))),
