@@ -68,7 +68,7 @@ docs: $(READY) ## generate docs/cli.md and docs/recipes.md
 	$(BIN)/python -m centerclip.cli.reference docs/cli.md
 	$(BIN)/python -m centerclip.training.reference docs/recipes.md
 
-bench: $(READY) ## run all benchmarks and write bench/ (about 40 minutes on two idle cores)
+bench: $(READY) ## run all benchmarks and write bench/ (about 50 minutes on two idle cores)
 	$(BIN)/centerclip bench --output bench --readme bench/README.md
 
 gpu-check: $(READY) ## run tests and bench on this machine's GPU and write gpu-check.json (at most 8 minutes; error 3: no GPU)

@@ -93,7 +93,7 @@ def bench(
     """Measure speed and memory on this machine.
 
     PART is clustering, encoder, gpu, decode, index, recordings, train or search; by default all are measured.
-    They take about 40 minutes on two cores, and 15 GB in the folder for temporary files. The part gpu, which
+    They take about 50 minutes on two cores, and 15 GB in the folder for temporary files. The part gpu, which
     compares ways of using a GPU, has no figures without one. Two more measure large indexes: sizes what they
     cost, with up to ten million windows, for 4 kB of disk and 0.1 seconds per thousand; growth what runs and
     servers do again and again.
@@ -119,7 +119,7 @@ def bench(
     from centerclip.lab.bench.setting import Setting
     from centerclip.lab.bench.subjects import SEED
 
-    # Find mistakes now rather than after 40 minutes.
+    # Find mistakes now rather than after 50 minutes.
     check_parts(parts or ())
     place = choose_device(device)
     choose_dtype(precision, place)
