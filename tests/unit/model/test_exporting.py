@@ -76,7 +76,7 @@ def test_both_towers_compile_without_a_break(schedule: str) -> None:
         torch.testing.assert_close(text, model.encode_text(ids), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("family", list(FAMILIES) if THOROUGH else ["clip"])
+@pytest.mark.parametrize("family", list(FAMILIES) if THOROUGH else ["clip", "pe_core"])
 @pytest.mark.usefixtures("few_rounds")
 def test_onnx_gives_the_same_embeddings(family: str, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")

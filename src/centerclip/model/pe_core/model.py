@@ -75,7 +75,7 @@ class VisionTower(nn.Module):
         """Embed frames [F, 3, H, W] of any float dtype as sequences [F, L, D] for the first block."""
         x = self.patch_embed["proj"](frames.to(self.pos_embed.dtype)).flatten(2).mT  # [F, P, D]
         if self.cls_token is not None:
-            x = torch.cat((self.cls_token.expand(len(x), -1, -1), x), 1)  # [F, 1+P, D]
+            x = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), x), 1)  # [F, 1+P, D]
         normed: Tensor = self.norm_pre(x + self.pos_embed)
         return normed
 
@@ -113,6 +113,6 @@ class TextTower(nn.Module):
         x = self.token_embedding(ids) + self.positional_embedding[: ids.shape[1]]  # [B, L, D]
         for block in self.blocks:
             x = block(x)
-        ends = x[torch.arange(len(ids), device=ids.device), ids.argmax(1)]  # [B, D]
+        ends = x[torch.arange(ids.shape[0], device=ids.device), ids.argmax(1)]  # [B, D]
         out: Tensor = self.ln_final(ends) @ self.text_projection
         return out
