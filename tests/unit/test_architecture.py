@@ -1,6 +1,7 @@
 """Imports point one way: a module may import only modules of a lower level; the levels are a table."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,10 @@ def test_public_names_are_all_there() -> None:
     assert sorted(centerclip.__all__) == centerclip.__all__
     for name in centerclip.__all__:
         assert getattr(centerclip, name) is not None
+
+
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """Python would import only one of two files with the same name in a part of the tests."""
+    for part in (path for path in Path(__file__).parents[1].iterdir() if path.is_dir()):
+        names = Counter(path.name for path in part.rglob("*.py") if path.name != "conftest.py")
+        assert not [name for name, count in names.items() if count > 1], part.name
