@@ -98,7 +98,11 @@ def evaluate(
     json: options.Json = False,
     device: options.Device = "auto",
     precision: Annotated[
-        str, option("float32, bfloat16, or int8 (CPU only). Default: float32.", metavar="NAME")
+        str,
+        option(
+            "float32, bfloat16, int8 (CPU only), or float16 or tf32 (GPU only). Default: float32.",
+            metavar="NAME",
+        ),
     ] = "float32",
 ) -> None:
     """Measure recall on a data set, in both directions.
