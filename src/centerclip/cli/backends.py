@@ -1,11 +1,11 @@
-"""`--backend auto`: the backend that takes the least processor time here, compared once and remembered."""
+"""`--backend auto` and `--precision auto`: what encodes with the least processor time here, compared once."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,33 +21,38 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AUTO",
+    "LEAST_COSINE",
     "Compared",
+    "candidates",
     "cheapest",
     "choose_backend",
     "described",
-    "has_choice",
     "keep",
     "kept",
     "pays_from",
 ]
 
 AUTO = "auto"
+_INT8 = "int8"
 LEAST_COSINE = 0.999
-"""A backend whose embeddings have a lower cosine than this with those of torch in float32 isn't chosen."""
+"""What has embeddings with a lower cosine than this with those of torch in float32 isn't chosen."""
+_INT8_SHARE = 0.8
+"""int8 is chosen if it takes at most this share of the time of floats, because it rounds most."""
 _FEWEST = 300
-"""With fewer windows, about an hour of footage, translating a model takes longer than OpenVINO saves."""
-_FORMAT = 1
+"""With fewer windows, about an hour of footage, the start takes longer than the windows save."""
+_FORMAT = 2
 _PACKAGES = ("torch", "openvino")
+_FOREVER = 10**12
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What the backends took on this machine for one model.
+    """What encoding takes on this machine for one model.
 
     Attributes:
         date: of the comparison, such as 2026-05-31.
         device: the processor's name.
-        costs: one per backend, torch first.
+        costs: one per backend and precision; torch in the precision that was asked for is the first.
     """
 
     date: str
@@ -55,77 +60,120 @@ class Compared:
     costs: tuple[BackendCost, ...]
 
 
-def choose_backend(model: CenterCLIP, precision: str, windows: int) -> tuple[CenterCLIP, str]:
-    """Choose the backend that encodes a number of windows with the least processor time, on a CPU.
+def choose_backend(
+    model: CenterCLIP, precision: str, windows: int, *, may_round: bool = False
+) -> tuple[str, str]:
+    """Choose how to encode a number of windows with the least processor time on a CPU.
 
-    Without OpenVINO, or for few windows, that is torch. Otherwise the backends are compared once per model,
-    precision and machine. The precision isn't changed.
+    For few windows, that is torch in the precision asked for. Otherwise the candidates are compared once per
+    model, precision and machine.
 
     Args:
         model: in float32, on the CPU.
         precision: as `centerclip.embedding.device.prepare` accepts it.
         windows: about how many will be encoded.
+        may_round: whether `auto` may become int8, which binds an index.
 
     Returns:
-        The model, possibly ready for the backend already, and the backend.
+        Backend and precision.
     """
-    if windows < _FEWEST or not has_choice():
-        return model, "torch"
-    known = kept(model.fingerprint(), precision)
-    if known is not None:
-        return model, cheapest(known.costs, windows).backend
+    if windows < _FEWEST or not candidates(precision, may_round=may_round)[1:]:
+        return "torch", precision
+    known = kept(model.fingerprint(), precision) or _compare(model, precision, windows)
+    if known is None:
+        return "torch", precision
+    best = cheapest(known.costs, windows, may_round=may_round)
+    return best.backend, _INT8 if best.precision == _INT8 else precision
 
+
+def candidates(precision: str, *, may_round: bool) -> list[tuple[str, str]]:
+    """Return the backends, with precisions, that can be chosen; torch in the precision asked for is first."""
+    backends = [name for name, installed in _versions().items() if installed]
+    precisions = (precision, _INT8) if precision == AUTO and may_round else (precision,)
+    return [(backend, each) for each in precisions for backend in backends]
+
+
+def _compare(model: CenterCLIP, precision: str, windows: int) -> Compared | None:
+    """Compare everything that may be asked of a model in a precision; None for too few windows."""
     from centerclip.cli.progress import waiting
     from centerclip.embedding.backends import compare_backends
 
-    with waiting("Comparing torch and OpenVINO"):
-        found = compare_backends(model, precision, windows)
-    if found is None:
-        return model, "torch"
-    for cost in found.costs:
+    with waiting("Comparing ways to encode"):
+        costs = compare_backends(model, candidates(precision, may_round=True), windows)
+    if costs is None:
+        return None
+    for cost in costs:
         if cost.failure:
             note(cost.failure.replace(": give torch", ", so torch is used"), style="yellow")
+    compared = Compared(date.today().isoformat(), processor_name(), costs)
     try:
-        compared = Compared(date.today().isoformat(), processor_name(), found.costs)
         keep(model.fingerprint(), precision, compared)
     except OSError as error:
         note(f"The comparison of the backends can't be kept: {error}", style="yellow")
-    backend = cheapest(found.costs, windows).backend
-    return found.models[backend], backend
+    return compared
 
 
-def has_choice() -> bool:
-    """Whether there is more than one backend."""
-    return None not in _versions().values()
+def cheapest(costs: Sequence[BackendCost], windows: int, *, may_round: bool) -> BackendCost:
+    """Return what takes the least processor time, start included, among torch and what is exact enough.
+
+    Args:
+        costs: the first is torch in the precision asked for.
+        windows: how many will be encoded.
+        may_round: whether int8 may be chosen where floats were asked for. It has to save a fifth.
+    """
+
+    def seconds(cost: BackendCost) -> float:
+        return cost.start_seconds + windows * cost.processor_seconds
+
+    usable = [costs[0], *filter(_is_exact, costs[1:])]
+    best = min((cost for cost in usable if _is_like(cost, costs[0])), key=seconds)
+    rounded = min((cost for cost in usable if not _is_like(cost, costs[0])), key=seconds, default=None)
+    if may_round and rounded is not None and seconds(rounded) <= _INT8_SHARE * seconds(best):
+        return rounded
+    return best
 
 
-def cheapest(costs: Sequence[BackendCost], windows: int) -> BackendCost:
-    """The backend that takes the least processor time, start included, among torch and those exact enough."""
-    usable = [cost for cost in costs if cost.backend == "torch" or _is_exact(cost)]
-    return min(usable, key=lambda cost: cost.start_seconds + windows * cost.processor_seconds)
-
-
-def pays_from(costs: Sequence[BackendCost]) -> int | None:
-    """The number of windows from which OpenVINO is chosen; None if it never is."""
-    torch, other = costs[0], next((cost for cost in costs[1:] if _is_exact(cost)), None)
-    if other is None or other.processor_seconds >= torch.processor_seconds:
+def pays_from(costs: Sequence[BackendCost], *, may_round: bool) -> int | None:
+    """The number of windows from which something else than torch is chosen; None if nothing ever is."""
+    if cheapest(costs, _FOREVER, may_round=may_round) is costs[0]:
         return None
-    later = max(0.0, other.start_seconds - torch.start_seconds)
-    return max(_FEWEST, int(later / (torch.processor_seconds - other.processor_seconds)) + 1)
+    fewest, most = _FEWEST, _FOREVER
+    while fewest < most:
+        middle = (fewest + most) // 2
+        if cheapest(costs, middle, may_round=may_round) is costs[0]:
+            fewest = middle + 1
+        else:
+            most = middle
+    return fewest
 
 
-def described(compared: Compared) -> str:
-    """Say in a line which backend is chosen and why."""
+def described(compared: Compared, *, may_round: bool = False) -> str:
+    """Say in a line what is chosen for a large run, and why."""
     torch, *others = compared.costs
+    others = [cost for cost in others if may_round or _is_like(cost, torch)]
     said = f"compared {compared.date}"
-    if not others or others[0].failure:
-        return f"torch, because OpenVINO can't run this model; {said}"
-    other, windows = others[0], pays_from(compared.costs)
-    share = other.processor_seconds / torch.processor_seconds
-    figures = f"{share:.2f} of torch's processor time, cosine {other.cosine:.4f}, {said}"
+    if not others:
+        return f"torch; {said}"
+    if all(cost.failure for cost in others):
+        return f"torch, because {_named(others[0], torch)} can't run this model; {said}"
+    windows = pays_from(compared.costs, may_round=may_round)
+    best = cheapest(compared.costs, _FOREVER, may_round=may_round)
     if windows is None:
-        return f"torch; openvino{'' if _is_exact(other) else ', not exact enough'}: {figures}"
-    return f"openvino from {windows:,} windows on: {figures}"
+        best = min((cost for cost in others if not cost.failure), key=lambda cost: cost.processor_seconds)
+    share = best.processor_seconds / torch.processor_seconds
+    figures = f"{share:.2f} of torch's processor time, cosine {best.cosine:.4f}, {said}"
+    if windows is None:
+        return f"torch; {_named(best, torch)}{'' if _is_exact(best) else ', not exact enough'}: {figures}"
+    return f"{_named(best, torch)} from {windows:,} windows on: {figures}"
+
+
+def _named(cost: BackendCost, first: BackendCost) -> str:
+    return cost.backend if _is_like(cost, first) else f"{cost.backend} in {cost.precision}"
+
+
+def _is_like(cost: BackendCost, other: BackendCost) -> bool:
+    """Whether both are int8, or both are floats."""
+    return (cost.precision == _INT8) == (other.precision == _INT8)
 
 
 def _is_exact(cost: BackendCost) -> bool:
@@ -147,8 +195,18 @@ def keep(fingerprint: str, precision: str, compared: Compared) -> None:
 def kept(fingerprint: str, precision: str) -> Compared | None:
     """What was found on this machine with the installed versions.
 
-    None if nothing was, or if the file is damaged: then the backends can be compared again.
+    None if nothing was, or if the file is damaged: then the backends can be compared again. What was found
+    for `auto` includes int8.
     """
+    found = _read(fingerprint, precision)
+    if found is None and precision == _INT8 and (every := _read(fingerprint, AUTO)):
+        costs = tuple(cost for cost in every.costs if cost.precision == _INT8)
+        if costs and costs[0].backend == "torch" and not costs[0].failure:
+            return replace(every, costs=costs)
+    return found
+
+
+def _read(fingerprint: str, precision: str) -> Compared | None:
     about = _about(fingerprint, precision)
     try:
         record = json.loads(_path(fingerprint, precision).read_text(encoding="utf-8"))

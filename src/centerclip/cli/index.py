@@ -107,7 +107,7 @@ def index(
     ] = None,
     json: options.Json = False,
     device: options.Device = "auto",
-    precision: options.Precision = "auto",
+    precision: options.IndexPrecision = "auto",
     backend: options.Backend = "auto",
     workers: Annotated[
         int | None,
@@ -127,8 +127,8 @@ def index(
     measured; --schedule none turns it off.
 
     On a CPU, a run of several hours of footage may be faster with OpenVINO (pip install
-    'centerclip[openvino]'). The first such run compares it with torch, which takes at most a tenth of the
-    run's time; info shows the result.
+    'centerclip[openvino]') and for a new index in int8. The first such run compares them, which takes at most
+    a tenth of its time; info shows the result.
 
     With --watch, a file is indexed once it hasn't changed for two seconds, and the model stays loaded. A
     folder that vanishes, such as an unplugged disk, keeps its videos in the index, and is watched again when
@@ -218,6 +218,7 @@ def index(
         backend=backend,
         workers=workers,
         windows=partial(estimate_windows, store, there, length, retry_failed=retry_failed),
+        shared=shares is not None,
     )
     if store.model is None:
         note(f"Creating an index with {encoder.name}, schedule {encoder.model.schedule}")

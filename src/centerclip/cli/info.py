@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from centerclip.cli import options
-from centerclip.cli.backends import described, kept, pays_from
+from centerclip.cli.backends import Compared, described, kept, pays_from
 from centerclip.cli.formats import count, duration, short_path, size, visible
 from centerclip.cli.hardware import device_and_precision
 from centerclip.cli.output import note, on_terminal, stdout, write_json, write_tabs
@@ -57,7 +57,7 @@ def info(
         machine["backend"] = described(compared)
     if json:
         files = [{"path": path, "reason": reason} for path, reason in failures]
-        record = asdict(compared) | {"openvino_from_windows": pays_from(compared.costs)} if compared else None
+        record = asdict(compared) | {"pays_from_windows": _pays_from(compared)} if compared else None
         held = asdict(stats) | {"failed_files": files} if stats else None
         write_json({"index": held, "backends": record, **machine})
     elif on_terminal():
@@ -66,6 +66,11 @@ def info(
         _write_facts(stats, failures, machine)
     if stats is None:
         note(f"There is no index at {short_path(location)} yet. To create one: centerclip index PATH")
+
+
+def _pays_from(compared: Compared) -> int | None:
+    """The number of windows from which `index` doesn't add with torch."""
+    return pays_from(compared.costs, may_round=False)
 
 
 def _asked(stats: Stats) -> str:

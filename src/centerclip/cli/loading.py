@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from centerclip.cli.backends import AUTO, choose_backend, has_choice
+from centerclip.cli.backends import AUTO, LEAST_COSINE, choose_backend
 from centerclip.cli.hardware import uses_gpu
 from centerclip.cli.output import note
 from centerclip.cli.progress import waiting
@@ -93,6 +93,7 @@ def load_encoder(
     backend: str = AUTO,
     workers: int | None = None,
     windows: Callable[[], int] | None = None,
+    shared: bool = False,
 ) -> VideoEncoder:
     """Load the model to use with an index.
 
@@ -101,9 +102,11 @@ def load_encoder(
     Args:
         given: the model that the user named, if any.
         card: the index's, unless it is new.
-        precision: `auto` is int8 for adding to an index of int8 on a CPU.
+        precision: on a CPU, `auto` is int8 for adding to an index of int8, and for a large new index if
+            `choose_backend` finds that it pays.
         backend: `auto` is torch, unless enough windows will be added that `choose_backend` compares.
         windows: estimates how many will be added to the index; None to search it.
+        shared: whether other machines begin the same index, which must not choose another precision.
 
     Raises:
         ConfigError: the device, precision or backend is unknown or can't be used; or no GPU decodes.
@@ -132,8 +135,14 @@ def load_encoder(
     )
     if backend == AUTO:
         backend = "torch"
-        if place.type == "cpu" and windows is not None and has_choice():
-            model, backend = choose_backend(model, precision, windows())
+        if place.type == "cpu" and windows is not None:
+            asked, may_round = precision, card is None and not shared
+            backend, precision = choose_backend(model, asked, windows(), may_round=may_round)
+            if precision != asked:
+                note(
+                    f"The new index is encoded in {precision}, which saves time on this machine and changes "
+                    f"embeddings little (cosine at least {LEAST_COSINE}). For floats: --precision float32"
+                )
     return VideoEncoder(
         model,
         device=device,

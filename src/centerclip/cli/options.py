@@ -102,13 +102,14 @@ Backbone = Annotated[
 Device = Annotated[
     str, option("Device: cpu, cuda, or cuda:1. Default: the first GPU, or the CPU.", metavar="NAME")
 ]
-Precision = Annotated[
+_PRECISIONS = (
+    "float32, bfloat16, int8 (CPU only), or float16 or tf32 (GPU only). Default: bfloat16 where the hardware "
+    "supports it natively, float16 on older GPUs"
+)
+Precision = Annotated[str, option(f"{_PRECISIONS}.", metavar="NAME")]
+IndexPrecision = Annotated[
     str,
-    option(
-        "float32, bfloat16, int8 (CPU only), or float16 or tf32 (GPU only). Default: bfloat16 where the "
-        "hardware supports it natively, float16 on older GPUs.",
-        metavar="NAME",
-    ),
+    option(f"{_PRECISIONS}; on a CPU, int8 for a large new index if it is much faster.", metavar="NAME"),
 ]
 Backend = Annotated[
     str,

@@ -1,80 +1,80 @@
-"""Compares the backends on this machine: what they take to encode windows, and how exact they are."""
+"""Compares ways to encode on this machine: what backends and precisions take, and how exact they are."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from statistics import median
 
 from torch import Tensor
 
 from centerclip.embedding.costs import drifting_pictures
-from centerclip.embedding.device import BACKENDS, Cores, precision_of, prepare
+from centerclip.embedding.device import Cores, precision_of, prepare
 from centerclip.embedding.engine import encode_frames, windows_per_batch
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 from centerclip.records import BackendCost
 
-__all__ = ["Comparison", "compare_backends"]
+__all__ = ["compare_backends"]
 
 _ROUNDS = 3
-_START_SECONDS = 15.0
-"""About what it takes to translate a tower of twelve blocks, and to encode a batch in float32."""
+_START_SECONDS = 12.0
+"""About what it takes to translate or round a tower of twelve blocks, and to encode a batch."""
 _SHARE = 0.1
 """The comparison may take this share of what torch would take for all windows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What the backends cost, torch first, and the model as each of them is ready to run it."""
+def compare_backends(
+    model: CenterCLIP, candidates: Sequence[tuple[str, str]], windows: int
+) -> tuple[BackendCost, ...] | None:
+    """Compare backends and precisions by the processor time of windows that are encoded as in an index run.
 
-    costs: tuple[BackendCost, ...]
-    models: Mapping[str, CenterCLIP]
-
-
-def compare_backends(model: CenterCLIP, precision: str, windows: int) -> Comparison | None:
-    """Compare the backends by the processor time of windows that are encoded as in an index run.
-
-    Each backend encodes the same drawn windows, in alternating rounds. Processor time is compared because
-    other programs disturb it little.
+    All encode the same drawn windows. Each takes turns with the first, because a processor may be faster at
+    one time than at another, and is dropped then: large models don't fit into memory four times. Processor
+    time is compared because other programs disturb it little.
 
     Args:
         model: in float32, on the CPU.
-        precision: as `prepare` accepts it.
+        candidates: backends and precisions as `prepare` accepts them. The first is torch.
         windows: about how many will be encoded afterwards.
 
     Returns:
-        None if the comparison would take more than a tenth of the time for encoding that many.
+        The costs of the candidates; None if comparing them would take more than a tenth of the time for
+        encoding that many windows.
 
     Raises:
-        ConfigError: the precision is unknown, or torch can't compute in it.
+        ConfigError: a precision is unknown, or torch can't compute in the first one.
     """
     frames = drifting_pictures(windows_per_batch(model), model.frames, model.image_size)
-    first = _Candidate(model, precision, "torch", frames)
+    first = _Candidate(model, *candidates[0], frames)
     seconds = _processor_seconds(lambda: encode_frames(first.model, frames)) / len(frames)
     cores = Cores.share(first.model)
-    expected = _START_SECONDS + len(BACKENDS) * (1 + _ROUNDS) * cores.encoders * len(frames) * seconds
-    if windows * seconds * _SHARE < expected:
+    turns = 2 * _ROUNDS * cores.encoders * len(frames) * seconds
+    if windows * seconds * _SHARE < len(candidates[1:]) * (_START_SECONDS + turns):
         return None
-    candidates, failed = [first], []
-    for backend in BACKENDS[1:]:
-        try:
-            candidates.append(_Candidate(model, precision, backend, frames))
-        except ConfigError as error:
-            failed.append(BackendCost(backend, precision_of(first.model), 0.0, 0.0, 0.0, str(error)))
     exact = encode_frames(prepare(model, model.device, "float32"), frames)
-    _take_turns(candidates, cores, frames)
-    costs = [candidate.cost(exact, len(frames) * cores.encoders) for candidate in candidates]
-    return Comparison((*costs, *failed), {candidate.backend: candidate.model for candidate in candidates})
+    others: list[tuple[BackendCost, float]] = []
+    for backend, precision in candidates[1:]:
+        try:
+            other = _Candidate(model, backend, precision, frames)
+        except ConfigError as error:
+            named = precision if precision == "int8" else precision_of(first.model)
+            others.append((BackendCost(backend, named, 0.0, 0.0, 0.0, str(error)), 0.0))
+        else:
+            ratio = _take_turns(first, other, cores, frames)
+            others.append((other.cost(exact), ratio))
+    per_window = median(first.rounds) / (len(frames) * cores.encoders) if first.rounds else seconds
+    own = replace(first.cost(exact), processor_seconds=per_window)
+    return (own, *(replace(cost, processor_seconds=ratio * per_window) for cost, ratio in others))
 
 
 class _Candidate:
-    """A backend with the model ready to run, which has encoded one batch."""
+    """A backend and precision with the model ready to run, which has encoded one batch."""
 
-    def __init__(self, model: CenterCLIP, precision: str, backend: str, frames: Tensor) -> None:
+    def __init__(self, model: CenterCLIP, backend: str, precision: str, frames: Tensor) -> None:
         self.backend = backend
         self.rounds: list[float] = []
 
@@ -84,31 +84,26 @@ class _Candidate:
 
         self.start_seconds = _processor_seconds(start)
 
-    def cost(self, exact: tuple[Tensor, Tensor], windows: int) -> BackendCost:
-        """State the cost; a round encodes `windows`."""
+    def cost(self, exact: tuple[Tensor, Tensor]) -> BackendCost:
+        """State the cost, but for the time per window."""
         cosine = min(float((a * b).sum(-1).min()) for a, b in zip(self.found, exact, strict=True))
-        return BackendCost(
-            self.backend,
-            precision_of(self.model),
-            processor_seconds=median(self.rounds) / windows,
-            start_seconds=self.start_seconds,
-            cosine=cosine,
-        )
+        return BackendCost(self.backend, precision_of(self.model), 0.0, self.start_seconds, cosine)
 
 
-def _take_turns(candidates: list[_Candidate], cores: Cores, frames: Tensor) -> None:
-    """Let each candidate encode a batch per encoding thread, several times in turn."""
+def _take_turns(first: _Candidate, other: _Candidate, cores: Cores, frames: Tensor) -> float:
+    """Let both encode a batch per encoding thread in turns; return how long the other takes, first = 1."""
+    ratios = []
     with ThreadPoolExecutor(cores.encoders, initializer=partial(cores.enter, alone=False)) as pool:
-        for number in range(_ROUNDS + 1):
-            for candidate in candidates:
 
-                def run(model: CenterCLIP = candidate.model) -> None:
-                    for done in [pool.submit(encode_frames, model, frames) for _ in range(cores.encoders)]:
-                        done.result()
+        def run(model: CenterCLIP) -> None:
+            for done in [pool.submit(encode_frames, model, frames) for _ in range(cores.encoders)]:
+                done.result()
 
-                seconds = _processor_seconds(run)
-                if number:  # the first round is for warming up
-                    candidate.rounds.append(seconds)
+        for _ in range(_ROUNDS):
+            for candidate in (first, other):
+                candidate.rounds.append(_processor_seconds(partial(run, candidate.model)))
+            ratios.append(other.rounds[-1] / first.rounds[-1])
+    return median(ratios)
 
 
 def _processor_seconds(run: Callable[[], object]) -> float:

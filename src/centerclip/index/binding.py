@@ -59,9 +59,8 @@ def check_card(location: str, bound: ModelCard, card: ModelCard) -> None:
             f"the index {location} was made with {bound.sampling!r} sampling of frames, not "
             f"{card.sampling!r}: use --sampling {bound.sampling}, or another --index"
         )
-    if bound.precision != card.precision:
-        remedy = "add --precision int8" if bound.precision == "int8" else "leave out --precision int8"
+    if bound.precision == "float" and card.precision == "int8":
         raise FingerprintError(
-            f"the index {location} was made in {bound.precision} precision, so it can't hold "
-            f"embeddings in {card.precision} precision: {remedy}, or choose another --index"
+            f"the index {location} has embeddings in floats only, not in int8: leave out "
+            "--precision int8, or choose another --index"
         )

@@ -17,8 +17,8 @@ class ModelCard:
     """The model and the settings that made every vector of an index.
 
     `fingerprint` alone decides whether queries can be compared with the vectors. `embed_size` is E; a window
-    of at most `window_seconds` has T = `frames`. `precision` is "int8", or "float" for float32 and bfloat16,
-    which may share an index. `probe` identifies the text tower (`centerclip.model.text`); it is "" without a
+    of at most `window_seconds` has T = `frames`. `precision` is "float" for an index that holds nothing in
+    int8, otherwise "int8". `probe` identifies the text tower (`centerclip.model.text`); it is "" without a
     tokenizer. `backbone` names an own backbone (`module:Class`), without which the model can't be loaded.
     `sampling` says which frame represents a stride of a window; cards of earlier versions don't, and mean the
     one at the center. The rest is for people.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from centerclip.embedding import backends
 from centerclip.embedding.backends import compare_backends
-from centerclip.embedding.device import Cores, precision_of, prepare
+from centerclip.embedding.device import Cores
 from centerclip.errors import ConfigError
 from centerclip.model import CenterCLIP
 
@@ -61,31 +61,32 @@ def model() -> CenterCLIP:
     return CenterCLIP(clip_model(), "none", frames=6).eval()  # four windows per batch
 
 
+BOTH = [("torch", "bfloat16"), ("openvino", "bfloat16")]
+
+
 def test_backends_take_turns_and_are_compared_with_float32(
     monkeypatch: pytest.MonkeyPatch, model: CenterCLIP
 ) -> None:
     machine = Machine(monkeypatch, torch=8.0, openvino=4.0)
-    found = compare_backends(model, "bfloat16", MANY)
+    found = compare_backends(model, [*BOTH, BOTH[1]], MANY)
     assert found is not None
-    assert machine.encoded == ["torch", "torch", "openvino", "exact", *["torch", "openvino"] * 4]
-    torch_cost, openvino = found.costs
+    turns = ["openvino", *["torch", "openvino"] * 3]
+    assert machine.encoded == ["torch", "torch", "exact", *turns, *turns]
+    torch_cost, openvino, again = found
     assert (torch_cost.backend, torch_cost.processor_seconds, torch_cost.start_seconds) == ("torch", 2, 9)
     assert (openvino.backend, openvino.processor_seconds, openvino.start_seconds) == ("openvino", 1, 104)
+    assert again == openvino
     assert torch_cost.cosine == pytest.approx(1 - 5e-5, abs=1e-6)
     assert openvino.cosine == pytest.approx(0.995, abs=1e-6)  # the worst counts, here the windows
-    assert {name: machine.backend_of[id(made)] for name, made in found.models.items()} == {
-        "torch": "torch",
-        "openvino": "openvino",
-    }
 
 
 def test_a_comparison_takes_at_most_a_tenth_of_the_run(
     monkeypatch: pytest.MonkeyPatch, model: CenterCLIP
 ) -> None:
-    # Eight rounds of four windows at two seconds, and fifteen seconds for the start.
-    for windows, compares in ((394, False), (396, True)):
+    # Six batches of four windows at two seconds, and twelve seconds for the start.
+    for windows, compares in ((299, False), (301, True)):
         machine = Machine(monkeypatch, torch=8.0, openvino=4.0)
-        assert (compare_backends(model, "auto", windows) is not None) == compares
+        assert (compare_backends(model, BOTH, windows) is not None) == compares
         assert ("openvino" in machine.encoded) == compares
 
 
@@ -93,19 +94,19 @@ def test_a_backend_that_cannot_run_the_model_says_why(
     monkeypatch: pytest.MonkeyPatch, model: CenterCLIP
 ) -> None:
     Machine(monkeypatch, torch=8.0)
-    found = compare_backends(model, "auto", MANY)
+    found = compare_backends(model, BOTH, MANY)
     assert found is not None
-    assert [cost.failure for cost in found.costs] == ["", "backend 'openvino' can't run it: give torch"]
-    assert list(found.models) == ["torch"]
+    assert [cost.failure for cost in found] == ["", "backend 'openvino' can't run it: give torch"]
+    assert found[0].processor_seconds == 2
 
 
 def test_the_real_ones_agree(model: CenterCLIP) -> None:
     pytest.importorskip("openvino")
-    found = compare_backends(model, "float32", MANY)
+    floats = [("torch", "float32"), ("openvino", "float32")]
+    found = compare_backends(model, [*floats, ("torch", "int8"), ("openvino", "int8")], MANY)
     assert found is not None
-    assert [cost.failure for cost in found.costs] == ["", ""]
-    assert min(cost.cosine for cost in found.costs) > 0.999999
-    assert min(cost.processor_seconds for cost in found.costs) > 0
-    ready = found.models["openvino"]
-    assert precision_of(ready) == "float32"
-    assert prepare(ready, ready.device, "float32", "openvino", side_by_side=True) is ready
+    assert [cost.failure for cost in found] == [""] * 4
+    assert [cost.precision for cost in found] == ["float32", "float32", "int8", "int8"]
+    assert min(cost.cosine for cost in found[:2]) > 0.999999
+    assert 0.99 < min(cost.cosine for cost in found[2:]) < 0.999999
+    assert min(cost.processor_seconds for cost in found) > 0

@@ -77,16 +77,18 @@ def test_another_model_is_refused_with_the_remedy(index: VideoIndex) -> None:
         index.bind(replace(CARD, window_seconds=20.0))
     with pytest.raises(FingerprintError, match=r"with 'center' sampling.*use --sampling center, or another"):
         index.bind(replace(CARD, sampling="cheapest"))
-    with pytest.raises(FingerprintError, match="made in float precision.*leave out --precision int8"):
+    with pytest.raises(FingerprintError, match="in floats only, not in int8: leave out --precision int8, or"):
         index.bind(replace(CARD, precision="int8"))
     index.bind(CARD)
 
 
-def test_an_int8_index_needs_int8_for_writing_but_not_for_searching(tmp_path: Path) -> None:
-    index = new_index(tmp_path, card=replace(CARD, precision="int8"))
-    with pytest.raises(FingerprintError, match="made in int8 precision.*add --precision int8"):
-        index.bind(CARD)
+def test_an_int8_index_also_takes_floats_and_stays_one(tmp_path: Path) -> None:
+    card = replace(CARD, precision="int8")
+    index = new_index(tmp_path, card=card)
+    index.bind(CARD)  # from a GPU, which has no int8
     index.check(CARD.fingerprint)
+    assert index.model == card
+    index.bind(card)
 
 
 def test_a_folder_with_other_files_is_not_touched(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 from centerclip.cli.backends import choose_backend, kept
 from centerclip.cores import available_cores
 from centerclip.embedding import VideoEncoder
-from centerclip.embedding.device import precision_of
+from centerclip.embedding.device import choose_dtype, precision_of
 from centerclip.lab.bench.footage import FPS, make_film, make_recording, recording_name
 from centerclip.lab.bench.indexing import index_films, prepare_indexing
 from centerclip.lab.bench.processes import process_peak
@@ -107,16 +107,18 @@ def measure_recordings(subjects: list[Subject], setting: Setting) -> Iterator[Ro
     encoder = _encoder(subject, setting, setting.precision)
     yield from _backend_row(subject, encoder, setting.precision)
     budget = VideoEncoder(
-        encoder.model,  # translated once
+        encoder.model,  # translated or rounded once
         device=setting.device,
-        precision=setting.precision,
+        precision=precision_of(encoder.model),
         backend=encoder.backend,
         sampling="budget",
     )
     encoders = {"": encoder, ", with --sampling budget": budget}
-    if setting.device.type == "cpu" and precision_of(encoder.model) != "int8":
-        encoders[", with --precision int8"] = rounded = _encoder(subject, setting, "int8")
-        yield from _backend_row(subject, rounded, "int8")
+    if setting.device.type == "cpu":
+        floats = str(choose_dtype("auto", setting.device)).removeprefix("torch.")
+        other = floats if precision_of(encoder.model) == "int8" else "int8"
+        encoders[f", with --precision {other}"] = another = _encoder(subject, setting, other)
+        yield from _backend_row(subject, another, other)
     clip = copy.deepcopy(subject.model.backbone.model).to(setting.device, torch.float32).eval()
     rival = partial(usual_pipeline, clip=clip, processor=_processor(subject.model))
     for recording in (recordings := _QUICK if setting.quick else _RECORDINGS):
@@ -138,10 +140,10 @@ def measure_recordings(subjects: list[Subject], setting: Setting) -> Iterator[Ro
 
 def _encoder(subject: Subject, setting: Setting, precision: str) -> VideoEncoder:
     """Make an encoder as `centerclip index` does for a large library."""
-    model, backend = subject.model, "torch"
+    backend = "torch"
     if setting.device.type == "cpu" and not setting.quick:
-        model, backend = choose_backend(model, precision, _LIBRARY_WINDOWS)
-    return VideoEncoder(model, device=setting.device, precision=precision, backend=backend)
+        backend, precision = choose_backend(subject.model, precision, _LIBRARY_WINDOWS, may_round=True)
+    return VideoEncoder(subject.model, device=setting.device, precision=precision, backend=backend)
 
 
 def _backend_row(subject: Subject, encoder: VideoEncoder, precision: str) -> Iterator[Row]:
@@ -149,14 +151,14 @@ def _backend_row(subject: Subject, encoder: VideoEncoder, precision: str) -> Ite
     compared = kept(subject.model.fingerprint(), precision)
     costs = () if compared is None else compared.costs
     for cost in costs:
-        if cost.backend == encoder.backend:
+        if (cost.backend, cost.precision) == (encoder.backend, precision_of(encoder.model)):
             yield Row(
                 "recordings",
-                f"{subject.name} {subject.model.schedule} in {cost.precision}, processor time per window on "
-                f"{cost.backend}, as --backend auto chooses for a large library",
+                f"{subject.name} {subject.model.schedule}, processor time per window in {cost.precision} on "
+                f"{cost.backend}, as --precision {precision} chooses for a large new library",
                 Spread.of([costs[0].processor_seconds / cost.processor_seconds]),
                 "x",
-                against=costs[0].backend,
+                against=f"{costs[0].precision} on {costs[0].backend}",
                 ours=cost.processor_seconds,
                 rival=costs[0].processor_seconds,
                 note=f"started in {cost.start_seconds:.1f} s; cosine with float32 at least {cost.cosine:.4f}",

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from centerclip.cli.backends import Compared
+from centerclip.embedding.device import precision_of
 from centerclip.lab.bench import clustering, growth, indexing, recordings
 from centerclip.lab.bench.collection import Collection
 from centerclip.lab.bench.footage import FPS, make_clips, make_film
@@ -86,24 +87,27 @@ def test_recordings_are_indexed_on_the_backend_that_a_large_library_gets(
     subject = random_subject("tiny")
     asked: list[tuple[str, int]] = []
 
-    def choose(model: CenterCLIP, precision: str, windows: int) -> tuple[CenterCLIP, str]:
+    def choose(model: CenterCLIP, precision: str, windows: int, *, may_round: bool) -> tuple[str, str]:
+        assert may_round
         asked.append((precision, windows))
-        return model, "torch"
+        return "torch", "int8"
 
     costs = (
         BackendCost("torch", "bfloat16", 0.4, 1.0, 0.9996),
         BackendCost("openvino", "bfloat16", 0.3, 8.0, 0.9999),
+        BackendCost("openvino", "int8", 0.2, 8.0, 0.9992),
     )
     monkeypatch.setattr(recordings, "choose_backend", choose)
     monkeypatch.setattr(recordings, "kept", lambda *_: Compared("2026-05-31", "a processor", costs))
     encoder = recordings._encoder(subject, Setting(torch.device("cpu"), tmp_path), "auto")
     assert (encoder.backend, asked) == ("torch", [("auto", 30_000)])
+    assert precision_of(encoder.model) == "int8"
     encoder.backend = "openvino"
     (row,) = recordings._backend_row(subject, encoder, "auto")
-    assert "in bfloat16, processor time per window on openvino" in row.what
-    assert (row.ours, row.rival, row.against) == (0.3, 0.4, "torch")
-    assert row.figure.median == pytest.approx(4 / 3)
-    assert row.note == "started in 8.0 s; cosine with float32 at least 0.9999"
+    assert "processor time per window in int8 on openvino" in row.what
+    assert (row.ours, row.rival, row.against) == (0.2, 0.4, "bfloat16 on torch")
+    assert row.figure.median == pytest.approx(2)
+    assert row.note == "started in 8.0 s; cosine with float32 at least 0.9992"
     monkeypatch.setattr(recordings, "kept", lambda *_: None)  # without OpenVINO
     assert not list(recordings._backend_row(subject, encoder, "auto"))
 
