@@ -53,11 +53,11 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def _storage() -> Iterator[Any]:
     """A server of buckets, which starts when the first test needs it."""
-    moto = pytest.importorskip("moto.server", reason="moto is not installed")
+    pytest.importorskip("moto.server", reason="moto is not installed")
     boto3 = pytest.importorskip("boto3", reason="moto is not installed")
-    from buckets import Storage, serve
+    from buckets import Storage, make_store, serve
 
-    application = moto.DomainDispatcherApplication(moto.create_backend_app)
+    application = make_store()
     with serve(application) as address:
         keys = {"aws_access_key_id": "anything", "aws_secret_access_key": "anything"}
         client = boto3.client("s3", region_name="us-east-1", endpoint_url=address, **keys)
