@@ -12,7 +12,16 @@ from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-__all__ = ["KEY", "Application", "Storage", "answering", "copy_objects", "make_store", "serve", "without_headers"]
+__all__ = [
+    "KEY",
+    "Application",
+    "Storage",
+    "answering",
+    "copy_objects",
+    "make_store",
+    "serve",
+    "without_headers",
+]
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 KEY = "not-for-your-eyes"
