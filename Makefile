@@ -29,8 +29,9 @@ demo: $(READY) ## index a small library of videos and search it (VIDEOS=/path MO
 	$(BIN)/centerclip demo --model '$(MODEL)' $(if $(VIDEOS),--videos '$(VIDEOS)')
 
 test: $(READY) ## run all tests
-	for part in tests/unit tests/parity tests/property tests/reliability tests/e2e; do \
-	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0 $$part || exit; done
+	for parts in tests/unit 'tests/parity tests/property tests/reliability' tests/e2e; do \
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $$parts \
+	    || exit; done
 
 test-browser: $(READY) ## test the web page in Chromium; fails if it is missing
 	REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser

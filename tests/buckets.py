@@ -12,7 +12,16 @@ from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-__all__ = ["KEY", "Application", "Storage", "answering", "serve", "without_headers"]
+__all__ = [
+    "KEY",
+    "Application",
+    "Storage",
+    "answering",
+    "copy_objects",
+    "make_store",
+    "serve",
+    "without_headers",
+]
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 KEY = "not-for-your-eyes"
@@ -48,6 +57,25 @@ class Storage:
         """Return the names that contain a pattern, in order."""
         listed = self.client.list_objects_v2(Bucket=bucket).get("Contents", [])
         return sorted(each["Key"] for each in listed if re.search(pattern, each["Key"]))
+
+
+def make_store() -> Application:
+    """Make moto's S3.
+
+    Its `DomainDispatcherApplication`, which serves all of AWS, lists the services' modules for each request,
+    and that takes as long as the answer.
+    """
+    from moto.server import create_backend_app
+
+    made: Application = create_backend_app("s3")
+    return made
+
+
+def copy_objects(client: Any, source: str, target: str) -> None:
+    """Copy everything from one bucket to another, in less time than it takes to write an index."""
+    for each in client.list_objects_v2(Bucket=source)["Contents"]:
+        key = each["Key"]
+        client.copy_object(Bucket=target, Key=key, CopySource={"Bucket": source, "Key": key})
 
 
 @contextmanager

@@ -10,8 +10,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import boto3
 import pytest
-from buckets import serve
-from moto.server import DomainDispatcherApplication, create_backend_app
+from buckets import make_store, serve
 
 REGION = "us-east-1"
 
@@ -39,7 +38,7 @@ class Buckets:
 @contextmanager
 def serve_buckets() -> Iterator[Buckets]:
     """Run the server; the store and obstore find it by the environment, also in child processes."""
-    moto = DomainDispatcherApplication(create_backend_app)
+    store = make_store()
     served: list[Buckets] = []
 
     def application(environ: WSGIEnvironment, start: StartResponse) -> Any:
@@ -49,7 +48,7 @@ def serve_buckets() -> Iterator[Buckets]:
             if buckets.refuses(asked):
                 start("403 Forbidden", [("Content-Length", "0")])
                 return [b""]
-        return moto(environ, start)
+        return store(environ, start)
 
     with serve(application) as address, pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,16 +35,24 @@ def say(index: VideoIndex, *said: tuple[EncodedVideo, Transcript]) -> None:
         writer.finish()
 
 
-@pytest.fixture
-def index(tmp_path: Path) -> VideoIndex:
-    made = new_index(tmp_path / "index", *VIDEOS)
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index, which each test copies."""
+    folder = tmp_path_factory.mktemp("original") / "index"
+    made = new_index(folder, *VIDEOS)
     say(
         made,
         (VIDEOS[0], transcript("The dogs are running", "We are engaged")),
         (VIDEOS[1], transcript("A dog barks")),
         (VIDEOS[2], transcript()),
     )
-    return made
+    return folder
+
+
+@pytest.fixture
+def index(original: Path, tmp_path: Path) -> VideoIndex:
+    shutil.copytree(original, tmp_path / "index")
+    return VideoIndex(tmp_path / "index")
 
 
 def texts(index: VideoIndex, *words: tuple[str, float], where: str | None = None) -> list[str]:

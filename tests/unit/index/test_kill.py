@@ -112,6 +112,7 @@ def test_killed_at_any_commit_and_the_old_file_restored(tmp_path: Path) -> None:
     """With the size and time that it had before: no row may stay that belongs to the other content."""
     old = index_run.random_video("/v/a.mp4", windows=2)
     new = index_run.random_video("/v/a.mp4", windows=2, seed=7, modified=9.0)
+    index_run.new_index(tmp_path / "before", old, index_run.random_video("/v/b.mp4"))
     target, finished = 0, False
 
     def stop(count: int) -> None:
@@ -120,7 +121,8 @@ def test_killed_at_any_commit_and_the_old_file_restored(tmp_path: Path) -> None:
 
     while not finished:
         target += 1
-        index = index_run.new_index(tmp_path / str(target), old, index_run.random_video("/v/b.mp4"))
+        shutil.copytree(tmp_path / "before", tmp_path / str(target))
+        index = VideoIndex(tmp_path / str(target))
         with index_run.count_commits(stop), suppress(_KilledError), index.writer() as writer:
             writer.add([new])
             finished = True

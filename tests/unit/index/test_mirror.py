@@ -13,6 +13,7 @@ from threading import Event
 
 import numpy as np
 import pytest
+from buckets import copy_objects
 from counted_buckets import Buckets, serve_buckets
 from random_videos import CARD, new_index, random_units, random_video, rows_of
 
@@ -29,11 +30,20 @@ def buckets() -> Iterator[Buckets]:
         yield served
 
 
+@pytest.fixture(scope="module")
+def original(buckets: Buckets) -> str:
+    """The name of a bucket with an index of two videos, which each test copies."""
+    new_index(f"{buckets.make('original')}/index", random_video("/v/0.mp4"), random_video("/v/1.mp4"))
+    return "original"
+
+
 @pytest.fixture
-def remote(buckets: Buckets, request: pytest.FixtureRequest) -> Iterator[VideoIndex]:
+def remote(buckets: Buckets, original: str, request: pytest.FixtureRequest) -> Iterator[VideoIndex]:
     """An index of two videos in a bucket of its own."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name)[:60].strip("-")
-    yield new_index(f"{buckets.make(name)}/index", random_video("/v/0.mp4"), random_video("/v/1.mp4"))
+    location = f"{buckets.make(name)}/index"
+    copy_objects(buckets.client, original, name)
+    yield VideoIndex(location)
     buckets.refuses = lambda request: False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from buckets import Storage
+from buckets import Storage, copy_objects
 from random_videos import new_index, random_video, rows_of
 
 from centerclip.cli import main
@@ -13,15 +13,13 @@ from centerclip.index import VideoIndex
 
 
 class Bucket:
-    """An index of two videos in a bucket of its own, and its objects."""
+    """A copy of an index in a bucket of its own, and its objects."""
 
-    def __init__(self, storage: Storage, name: str) -> None:
+    def __init__(self, storage: Storage, name: str, original: str) -> None:
         self._storage = storage
         self._name = storage.bucket(name)
-        self.index = new_index(f"s3://{self._name}/index", random_video("/v/0.mp4"))
-        with self.index.writer() as writer:
-            writer.add([random_video("/v/1.mp4")])
-            writer.finish()
+        copy_objects(storage.client, original, self._name)
+        self.index = VideoIndex(f"s3://{self._name}/index", create=False)
 
     def objects(self, pattern: str) -> list[str]:
         """Return the names that contain a pattern, in order."""
@@ -34,9 +32,22 @@ class Bucket:
         self._storage.client.put_object(Bucket=self._name, Key=name, Body=b"")
 
 
+@pytest.fixture(scope="module")
+def made() -> list[str]:
+    """The name of a bucket with an index of two videos, once the first test has made it."""
+    return []
+
+
 @pytest.fixture
-def bucket(storage: Storage, request: pytest.FixtureRequest) -> Bucket:
-    return Bucket(storage, request.node.name)
+def bucket(storage: Storage, made: list[str], request: pytest.FixtureRequest) -> Bucket:
+    if not made:
+        name = storage.bucket("two videos in object storage")
+        index = new_index(f"s3://{name}/index", random_video("/v/0.mp4"))
+        with index.writer() as writer:
+            writer.add([random_video("/v/1.mp4")])
+            writer.finish()
+        made.append(name)
+    return Bucket(storage, request.node.name, made[0])
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, dict[str, tuple[int, str]], str]:
