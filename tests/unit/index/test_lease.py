@@ -259,7 +259,7 @@ def test_three_writers_write_overlapping_batches_without_a_duplicate(
         together.wait()
         for half in range(2):
             with index.writer(wait_seconds=-1) as writer:
-                for batch in range(2 * half, 2 * half + 2):
+                for batch in range(4 * half, 4 * half + 4):
                     files = range(batch + number, batch + number + 3)
                     writer.add([random_video(f"/v/{at}.mp4") for at in files])
 
@@ -267,10 +267,10 @@ def test_three_writers_write_overlapping_batches_without_a_duplicate(
         list(pool.map(write, range(3)))
     index = VideoIndex(place.location)
     rows = index._store.table("windows").search().select(["path", "start_ms"]).to_list()
-    expected = Counter((f"/v/{at}.mp4", ms) for at in range(8) for ms in (0, 12_000))
+    expected = Counter((f"/v/{at}.mp4", ms) for at in range(12) for ms in (0, 12_000))
     assert Counter((row["path"], row["start_ms"]) for row in rows) == expected
     with index.writer() as writer:
-        assert writer.finish().stats.videos == 8
+        assert writer.finish().stats.videos == 12
 
 
 def test_a_killed_holder_blocks_nobody_on_its_machine(
