@@ -47,7 +47,7 @@ def random_video(
     info = VideoInfo(
         Path(path), video_id, duration, 640, 360, 25.0, "h264", 1000 + number, modified, recorded
     )
-    vectors = random_units(number, windows)
+    vectors = random_units(number, windows).astype(np.float16).astype(np.float32)  # stored without a change
     parts = random_units(number + 1, windows, segments)
     return EncodedVideo(
         info,

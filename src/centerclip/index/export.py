@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from centerclip.errors import IndexStoreError
 from centerclip.index.columns import WINDOW_COLUMNS
+from centerclip.index.packing import unpack_vectors
 from centerclip.index.recorded import readable
 
 __all__ = ["write_export"]
@@ -50,7 +51,7 @@ def _write(table: Any, embed_size: int, vectors_file: Path, rows_file: Path) -> 
     at = 0
     with pq.ParquetWriter(rows_file, schema) as rows:
         for batch in batches:
-            vectors[at : at + batch.num_rows] = batch["vector"].flatten().to_numpy().reshape(-1, embed_size)
+            vectors[at : at + batch.num_rows] = unpack_vectors(batch["vector"])
             columns = [*batch.drop_columns("vector").columns, batch["path"]]
             rows.write_batch(pa.record_batch(columns, schema=schema))
             at += batch.num_rows

@@ -22,8 +22,10 @@ from centerclip.remote import as_place
 
 __all__ = ["FORMAT", "HEAD", "Meta", "format_head", "parse_head", "read_head", "read_values", "write_head"]
 
-FORMAT = 2
-"""Version of the tables' layout; increase it with any change."""
+FORMAT = 3
+"""Version of the tables' layout; increase it with any change. New indexes have it."""
+_OLDEST = 2
+"""The oldest version that is read and written; see `packing`."""
 HEAD = ".head.json"
 _NONSENSE = (KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 """What JSON of another form leads to, apart from `ValueError`."""
@@ -35,6 +37,7 @@ class Meta:
 
     `versions` are the tables' versions that are known to be on the disk; the newest ones if empty. `checked`
     says that these agree with each other, because a writer has checked them or those that it changed.
+    `format` never changes.
     """
 
     id: str
@@ -42,11 +45,12 @@ class Meta:
     roots: tuple[Path, ...] = ()
     versions: Mapping[str, int] = field(default_factory=dict)
     checked: bool = False
+    format: int = FORMAT
 
     def values(self) -> dict[str, str]:
         """Return what the table `meta` stores of it; ASCII, even if a name isn't UTF-8."""
         roots = json.dumps([str(root) for root in self.roots])
-        return {"format": str(FORMAT), "id": self.id, "model": self.card.to_json(), "roots": roots}
+        return {"format": str(self.format), "id": self.id, "model": self.card.to_json(), "roots": roots}
 
     @classmethod
     def from_values(
@@ -65,10 +69,10 @@ class Meta:
         """
         try:
             found = int(values["format"])
-            if found == FORMAT:
+            if _OLDEST <= found <= FORMAT:
                 roots = tuple(map(as_place, json.loads(values["roots"])))
                 card = ModelCard.from_json(values["model"])
-                return cls(values["id"], card, roots, dict(versions or {}), checked)
+                return cls(values["id"], card, roots, dict(versions or {}), checked, found)
         except _NONSENSE as error:
             raise ValueError(f"its description is damaged ({error!r})") from error
         remedy = "index into a new folder with `centerclip index PATH --index NEW`, or delete it first"
@@ -76,7 +80,7 @@ class Meta:
             remedy = "upgrade centerclip, or choose another --index"
         raise IndexStoreError(
             f"the index {location} has format {found}, but this version of centerclip "
-            f"reads format {FORMAT}: {remedy}"
+            f"reads formats {_OLDEST} and {FORMAT}: {remedy}"
         )
 
 

@@ -22,6 +22,7 @@ from centerclip.index.bucket import AccessError, explain, is_refusal
 from centerclip.index.contents import inspect_tables
 from centerclip.index.cues import inspect_transcripts
 from centerclip.index.head import HEAD, Meta, parse_head, read_head, read_values
+from centerclip.index.packing import are_possible
 from centerclip.index.recovery import drop_pieces, recover, unreadable_pieces
 from centerclip.index.schema import ADDED, KEYS
 from centerclip.index.sql import equals, reason_of
@@ -33,8 +34,6 @@ __all__ = ["TableReport", "examine", "repair"]
 
 _BATCH = 1024
 """Rows to read at once; with pictures, 20 MB."""
-_UNIT = 0.01
-"""How far the length of a vector may be from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +237,7 @@ def _are_right(batch: pa.RecordBatch, name: str) -> NDArray[np.bool_]:
         return np.array([text[:1] > "\0" for text in batch["text"].to_pylist()], dtype=bool)
     if name == "pictures":
         return np.array([jpeg[:1] > b"\0" for jpeg in batch["jpeg"].to_pylist()], dtype=bool)
-    vectors = batch["vector"].flatten().to_numpy().reshape(batch.num_rows, -1)  # [N, E]
-    segments = batch["segments"].to_numpy(zero_copy_only=False)
-    finite = np.array([np.isfinite(row).all() and row.any() for row in segments], dtype=bool)
-    right: NDArray[np.bool_] = (np.abs(np.linalg.norm(vectors, axis=1) - 1) < _UNIT) & finite
-    return right
+    return are_possible(batch)
 
 
 def _joined(*parts: str) -> str:

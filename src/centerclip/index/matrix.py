@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from centerclip.index.packing import unpack_vectors
+
 __all__ = ["VectorMatrix"]
 
 _ROWS = 8192
@@ -113,4 +115,4 @@ class VectorMatrix:
         row_ids = self.row_ids[order]
         for batch in batches:
             at = order[np.searchsorted(row_ids, batch["_rowid"].to_numpy())]
-            self.vectors[at] = batch["vector"].flatten().to_numpy().reshape(len(at), -1)
+            self.vectors[at] = unpack_vectors(batch["vector"])

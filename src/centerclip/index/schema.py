@@ -21,6 +21,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from centerclip.index.columns import FILE_COLUMNS, STATE_COLUMNS, TIME_COLUMNS
+from centerclip.index.head import FORMAT
+from centerclip.index.packing import pack, packed_types, unpack
 from centerclip.records import EncodedVideo, Failed, Recorded, VideoInfo, Window
 from centerclip.remote import as_place, is_address
 
@@ -59,19 +61,15 @@ WINDOW_READ = ("path", "video_id", "duration_seconds", "recorded_seconds", "star
 if few are found."""
 
 
-def schemas(embed_size: int) -> dict[str, pa.Schema]:
+def schemas(embed_size: int, format: int = FORMAT) -> dict[str, pa.Schema]:
     """Return the schema of each table, with its primary key marked for the store.
 
-    A window has its vector (E float32), its segments (S * E float16) and their S + 1 bounds.
+    A window has its vector and its S segments (see `packing`), and their S + 1 bounds.
     """
     files = {column.name: column.type for column in FILE_COLUMNS}
     times = {column.name: column.type for column in TIME_COLUMNS}
     states = {column.name: column.type for column in STATE_COLUMNS}
-    arrays = {
-        "vector": pa.list_(pa.float32(), embed_size),
-        "segments": pa.list_(pa.float16()),
-        "bounds_ms": pa.list_(pa.int64()),
-    }
+    arrays = packed_types(embed_size, format) | {"bounds_ms": pa.list_(pa.int64())}
     tables: dict[str, dict[str, Any]] = {
         "windows": files | times | arrays,
         "pictures": {"path": "string", "video_id": "string", "start_ms": "int64", "jpeg": pa.binary()},
@@ -148,16 +146,18 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def window_rows(videos: Sequence[EncodedVideo], embed_size: int) -> pa.Table:
-    """Return one row per window."""
+def window_rows(videos: Sequence[EncodedVideo], schema: pa.Schema) -> pa.Table:
+    """Return one row per window, for a table of this schema."""
     pairs = [(video.info, encoded) for video in videos for encoded in video.windows]
     columns = file_columns([info for info, _ in pairs])
     columns["start_ms"] = [milliseconds(encoded.window.start_seconds) for _, encoded in pairs]
     columns["end_ms"] = [milliseconds(encoded.window.end_seconds) for _, encoded in pairs]
-    columns["vector"] = [encoded.vector.astype(np.float32, copy=False) for _, encoded in pairs]
-    columns["segments"] = [encoded.segments.astype(np.float16).ravel() for _, encoded in pairs]
     columns["bounds_ms"] = [[milliseconds(bound) for bound in encoded.bounds] for _, encoded in pairs]
-    return pa.table(columns, schema=schemas(embed_size)["windows"])
+    nothing = np.empty((0, schema.field("vector").type.list_size), np.float32)
+    vectors = np.concatenate([nothing, *(encoded.vector[None] for _, encoded in pairs)])  # [N, E]
+    segments = np.concatenate([nothing, *(encoded.segments for _, encoded in pairs)])  # [N * S, E]
+    counts = [len(encoded.segments) for _, encoded in pairs]
+    return pa.table(columns | pack(vectors, segments, counts, schema), schema=schema)
 
 
 def picture_rows(videos: Sequence[EncodedVideo]) -> pa.Table:
@@ -186,11 +186,9 @@ def video_rows(results: Sequence[EncodedVideo | Failed]) -> pa.Table:
 def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[StoredWindow]:
     """Convert a table with the columns `WINDOW_READ`, as `readable` returns them."""
     described = table.select([name for name in table.column_names if name not in _ARRAYS]).to_pylist()
-    vectors = table["vector"].combine_chunks()
-    embed_size = vectors.type.list_size
-    matrix = vectors.flatten().to_numpy().reshape(-1, embed_size)
-    segments = _rows_of(table["segments"], np.float32)
-    bounds = _rows_of(table["bounds_ms"], np.float64)
+    vectors, segments = unpack(table)
+    lists = table["bounds_ms"].combine_chunks()
+    bounds, ends = lists.values.to_numpy() / 1000, pairwise(lists.offsets.to_numpy())
     return [
         StoredWindow(
             path=as_place(row["path"]),
@@ -198,20 +196,13 @@ def to_windows(table: pa.Table, scores: Sequence[float] | None = None) -> list[S
             duration_seconds=row["duration_seconds"],
             recorded_seconds=row.get("recorded_seconds", row.get("modified_seconds")) or 0.0,
             window=Window(row["start_ms"] / 1000, row["end_ms"] / 1000),
-            vector=matrix[at],
-            segments=segments[at].reshape(-1, embed_size),  # [S, E]
-            bounds=bounds[at] / 1000,
+            vector=vectors[at],
+            segments=segments[at],
+            bounds=bounds[start:end],
             score=float("nan") if scores is None else scores[at],
         )
-        for at, row in enumerate(described)
+        for at, (row, (start, end)) in enumerate(zip(described, ends, strict=True))
     ]
-
-
-def _rows_of(column: pa.ChunkedArray, kind: Any) -> list[NDArray[Any]]:
-    """Convert a column of lists to arrays, which are views of one copy."""
-    lists = column.combine_chunks()
-    values = lists.values.to_numpy().astype(kind)
-    return [values[start:end] for start, end in pairwise(lists.offsets.to_numpy())]
 
 
 def to_video(row: dict[str, Any]) -> StoredVideo:

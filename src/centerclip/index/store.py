@@ -157,7 +157,7 @@ class Store:
     def create_table(self, name: str, meta: Meta) -> None:
         """Create a table of the index that `meta` describes, without rows about files."""
         self.confirm()
-        schema = schemas(meta.card.embed_size)[name]
+        schema = schemas(meta.card.embed_size, meta.format)[name]
         values = meta.values()
         data = pa.table([values.keys(), values.values()], schema=schema) if name == "meta" else None
         self.connection.create_table(name, data=data, schema=schema)

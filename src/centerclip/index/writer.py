@@ -132,7 +132,7 @@ class Writer:
             put = self._put_of(by_path)
             _, removed = side_by_side(
                 lambda: put(self._pictures, picture_rows(encoded)),
-                lambda: put(self._windows, window_rows(encoded, self._embed_size)),
+                lambda: put(self._windows, window_rows(encoded, self._windows.schema)),
             )
             self._removed += removed
             put(self._videos, video_rows(batch))

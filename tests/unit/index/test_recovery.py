@@ -8,6 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from damage import empty, halve, keep_only_the_newest_versions, newest, zero
 from random_videos import CARD, new_index, random_units, random_video
@@ -132,11 +133,13 @@ def test_a_table_of_which_nothing_is_left_is_made_again(index: VideoIndex) -> No
     assert index.model == CARD
 
 
-def test_values_that_became_zeros_are_found(index: VideoIndex) -> None:
+@pytest.mark.parametrize("column", ["vector", "segments"])
+def test_values_that_became_zeros_are_found(index: VideoIndex, column: str) -> None:
     data = newest(index, "windows", "data/*")
-    vector = random_video("/v/1.mp4").windows[0].vector.tobytes()
-    assert vector in data.read_bytes()
-    data.write_bytes(data.read_bytes().replace(vector, b"\0" * len(vector)))
+    row = index._store.table("windows").search().where("path = '/v/1.mp4'").to_list()[0]
+    value = np.asarray(row["vector"], np.float16).tobytes() if column == "vector" else row["segments"]
+    assert value in data.read_bytes()
+    data.write_bytes(data.read_bytes().replace(value, b"\0" * len(value)))
     windows = examine(index.location)[0]
     assert (windows.table, windows.rows, windows.state) == ("windows", 5, "damaged")
     assert windows.detail == "rows with damaged values: 1"

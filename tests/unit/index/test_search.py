@@ -69,10 +69,10 @@ def test_the_best_windows_are_found(searched: VideoIndex, top: int, per_video: i
     queries = random_units(3, 2).astype(np.float64) * 7
     for query, matches in zip(queries, searched.search(queries, top=top, per_video=per_video), strict=True):
         scores = [hit.score for hit in matches.windows]
-        # Products of 16 float32 terms are rounded differently.
-        np.testing.assert_allclose(scores, slow_search(query, top, per_video), atol=1e-5)
+        # In float16, vectors aren't exactly of unit length; the store rounds queries too.
+        np.testing.assert_allclose(scores, slow_search(query, top, per_video), atol=4e-4)
         for hit in matches.windows:
-            np.testing.assert_allclose(hit.score, hit.vector @ query / np.linalg.norm(query), atol=1e-5)
+            np.testing.assert_allclose(hit.score, hit.vector @ query / np.linalg.norm(query), atol=4e-4)
 
 
 def test_the_background_is_the_median_over_all_windows(searched: VideoIndex) -> None:

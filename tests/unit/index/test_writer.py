@@ -286,7 +286,7 @@ def test_the_ids_of_later_rows_are_beyond_the_end(index: VideoIndex) -> None:
     table = index._store.newest("windows")
 
     def add(name: str) -> None:
-        rows = window_rows([random_video(f"/v/{name}-{at}.mp4") for at in range(3)], 16)
+        rows = window_rows([random_video(f"/v/{name}-{at}.mp4") for at in range(3)], table.schema)
         table.add(rows)
 
     changes = [

@@ -405,7 +405,7 @@ def test_a_killed_run_loses_nothing_it_reported_and_the_next_one_completes_it(
     assert found.keys() == expected.keys()
     assert len(index) == len(untouched) == len(expected)
     for key, vectors in expected.items():
-        np.testing.assert_allclose(found[key], vectors, atol=1e-3)  # segments are stored in float16
+        np.testing.assert_allclose(found[key], vectors, atol=6e-3)  # segments are stored as int8
 
 
 @pytest.mark.parametrize(("name", "first"), [("film.ts", "indexed"), ("film.mp4", "failed")])

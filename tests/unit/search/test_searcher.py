@@ -71,7 +71,7 @@ def test_moments_are_found_cut_and_joined_and_the_tail_is_dropped(searcher: Sear
         ("/v/all.mp4", 0.0, 12.0, 2),
         ("/v/across.mp4", 9.0, 27.0, 3),
     ]
-    assert [hit.score for hit in hits] == pytest.approx([0.6, 0.5, 0.45], abs=1e-3)  # stored as float16
+    assert [hit.score for hit in hits] == pytest.approx([0.6, 0.5, 0.45], abs=3e-3)  # stored as int8
     assert [hit.strength for hit in hits] == pytest.approx([1, 0.8, 0.7], abs=1e-3)
     across = hits[2]
     assert (across.window_start, across.window_end, across.duration_seconds) == (12.0, 24.0, 60.0)
@@ -81,7 +81,7 @@ def test_moments_are_found_cut_and_joined_and_the_tail_is_dropped(searcher: Sear
 def test_the_tail_is_kept_on_request(searcher: Searcher) -> None:
     hits = searcher.search("dog", top=50, tail=True)
     assert [hit.rank for hit in hits] == list(range(1, 14))
-    assert all(hit.strength == pytest.approx(0, abs=1e-5) for hit in hits[3:])
+    assert all(hit.strength == pytest.approx(0, abs=5e-3) for hit in hits[3:])  # stored as int8
     assert hits == sorted(hits, key=lambda hit: -hit.score)
     for top in range(1, 12):
         assert searcher.search("dog", top=top, tail=True) == hits[:top]
@@ -193,7 +193,7 @@ def test_the_curve_covers_the_whole_video(searcher: Searcher) -> None:
     assert curve.path == Path("/v/brief.mp4")
     np.testing.assert_allclose(curve.starts, np.arange(0, 36, 3))
     np.testing.assert_allclose(curve.ends, np.arange(3, 39, 3))
-    np.testing.assert_allclose(curve.scores, [0.1] * 6 + [0.6] + [0.1] * 5, atol=1e-3)  # stored as float16
+    np.testing.assert_allclose(curve.scores, [0.1] * 6 + [0.6] + [0.1] * 5, atol=3e-3)  # stored as int8
     with pytest.raises(QueryError, match="no video 'x'"):
         searcher.curve("dog", "x")
 

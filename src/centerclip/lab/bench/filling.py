@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from centerclip.index import FileStamp, VideoIndex
+from centerclip.index.packing import pack
 from centerclip.index.schema import stored_path
 from centerclip.index.store import Store
 from centerclip.lab.bench.collection import WINDOWS_PER_VIDEO, Collection
@@ -56,22 +57,16 @@ def _window_rows(start: int, block: NDArray[np.float32], schema: pa.Schema, per_
     numbers = np.arange(start, start + len(block))
     files = _file_columns(numbers // per_video)
     begins = (numbers % per_video) * WINDOW_MS
-    size = block.shape[1]
     offsets = pa.array(np.arange(len(block) + 1, dtype=np.int32))
     bounds = np.stack([begins, begins + WINDOW_MS], 1).ravel()
     arrays = {
         "start_ms": begins,
         "end_ms": begins + WINDOW_MS,
-        "vector": pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), size),
-        "segments": pa.ListArray.from_arrays(
-            pa.array(np.arange(len(block) + 1, dtype=np.int32) * size),
-            pa.array(block.astype(np.float16).ravel()),
-        ),
         "bounds_ms": pa.ListArray.from_arrays(
             pa.array(2 * offsets.to_numpy()), pa.array(bounds.astype(np.int64))
         ),
     }
-    return pa.table(files | arrays, schema=schema)
+    return pa.table(files | arrays | pack(block, block, [1] * len(block), schema), schema=schema)
 
 
 def _file_columns(numbers: NDArray[np.int64]) -> dict[str, Any]:
