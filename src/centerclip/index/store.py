@@ -50,9 +50,9 @@ __all__ = ["FORMAT", "Meta", "Store"]
 
 _LOG = logging.getLogger("centerclip.index")
 _CACHE, _REMOTE_CACHE = 16 << 20, 64 << 20
-"""Bytes of descriptions of files and versions that a connection keeps, where reading one again takes a moment,
-and where it takes a request. The store's own limit is 1 GB, which a process fills that follows an index: each
-version has descriptions of its own, 90 kB of them. Those of an index of 320,000 windows take 9 MB."""
+"""Bytes of descriptions of files and versions that a connection keeps: in a folder, and in object storage,
+where reading one again takes a request. The store's own limit is 1 GB, which a process fills that follows an
+index: each version has descriptions of its own, 90 kB of them. Those of 320,000 windows take 9 MB."""
 
 
 class Store:

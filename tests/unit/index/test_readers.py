@@ -47,7 +47,8 @@ def test_open_readers_see_each_commit(index: VideoIndex) -> None:
 
 
 def test_what_is_kept_of_versions_is_bounded(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
-    limit, connect, sessions = 100_000, lancedb.connect, []
+    limit, connect = 100_000, lancedb.connect
+    sessions: list[Any] = []
 
     def connect_noting(*args: Any, **options: Any) -> Any:
         sessions.append(options["session"])

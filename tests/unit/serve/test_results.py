@@ -87,8 +87,11 @@ def test_a_kept_list_has_the_same_hits_but_no_objects(results: Results) -> None:
         gc.collect()
         return sum(type(each) is FoundMoment for each in gc.get_objects())
 
+    def look() -> Any:
+        return [HIT.model_copy() for _ in range(30)]
+
     before = alive()
-    first = results.find("q", [], lambda: [HIT.model_copy() for _ in range(30)], top=5, cursor="")  # type: ignore[misc]
+    first = results.find("q", [], look, top=5, cursor="")
     assert first.next is not None
     assert [*first.hits, *results.resume(first.next, 25).hits] == [HIT] * 30
     del first
