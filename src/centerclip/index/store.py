@@ -49,6 +49,10 @@ from centerclip.remote import absolute
 __all__ = ["FORMAT", "Meta", "Store"]
 
 _LOG = logging.getLogger("centerclip.index")
+_CACHE, _REMOTE_CACHE = 16 << 20, 64 << 20
+"""Bytes of descriptions of files and versions that a connection keeps: in a folder, and in object storage,
+where reading one again takes a request. The store's own limit is 1 GB, which a process fills that follows an
+index: each version has descriptions of its own, 90 kB of them. Those of 320,000 windows take 9 MB."""
 
 
 class Store:
@@ -345,6 +349,7 @@ class Store:
             self.location,
             read_consistency_interval=read_consistency_interval,
             storage_options=self._bucket.options if self._bucket else None,
+            session=lancedb.Session(metadata_cache_size_bytes=_REMOTE_CACHE if self.remote else _CACHE),
         )
 
     def reconnect(self) -> None:

@@ -7,6 +7,7 @@ searches make new lists, and the old ones stay as they were until they are the l
 from __future__ import annotations
 
 import json
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +29,7 @@ from centerclip.serve.library import Library, is_playable, media_type
 __all__ = ["Filters", "Results"]
 
 _KEPT_HITS = 12_000
-"""Of all lists together: 50 long ones, which take 40 MB."""
+"""Of all lists together: 50 long ones, which take 2 MB as they are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,26 @@ class Filters:
         return all_of(*parts)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A list as compressed JSON, which takes 36 kB for 240 hits instead of 1.1 MB, and 2 ms to read.
+
+    The objects of a list, 30 per hit, would also lie between those of requests, whose memory then can't be
+    returned to the system.
+    """
+
+    size: int
+    data: bytes
+
+    @classmethod
+    def of(cls, found: SearchResult) -> _Kept:
+        # A list without hits takes room too.
+        return cls(1 + len(found.hits), zlib.compress(found.model_dump_json().encode(), level=1))
+
+    def read(self) -> SearchResult:
+        return SearchResult.model_validate_json(zlib.decompress(self.data))
+
+
 class Results:
     """Makes lists of hits, keeps them and splits them into pages. Safe to use from many threads.
 
@@ -74,7 +95,7 @@ class Results:
         self._library = library
         self._on_cached = on_cached
         self._lock = Lock()
-        self._lists: OrderedDict[str, SearchResult] = OrderedDict()
+        self._lists: OrderedDict[str, _Kept] = OrderedDict()
         self._size = 0
         """Of all lists together."""
 
@@ -146,15 +167,17 @@ class Results:
         with self._lock:
             if name in self._lists:
                 self._lists.move_to_end(name)
-            return self._lists.get(name)
+            kept = self._lists.get(name)
+        return kept.read() if kept else None
 
     def _keep(self, name: str, found: SearchResult) -> None:
+        kept = _Kept.of(found)
         with self._lock:
             replaced = self._lists.pop(name, None)  # another request has looked too
-            self._lists[name] = found
-            self._size += _size(found) - (_size(replaced) if replaced else 0)
+            self._lists[name] = kept
+            self._size += kept.size - (replaced.size if replaced else 0)
             while self._size > _KEPT_HITS and len(self._lists) > 1:
-                self._size -= _size(self._lists.popitem(last=False)[1])
+                self._size -= self._lists.popitem(last=False)[1].size
 
     def _hits(self, hits: Sequence[search.Hit], ordinary: float | None) -> list[FoundMoment]:
         videos = self._library.copies(hit.video_id for hit in hits)
@@ -209,10 +232,6 @@ class Results:
             excerpt=f"/excerpts/{hit.video_id}?{moment}",
             clip=f"/clips/{hit.video_id}?{moment}",
         )
-
-
-def _size(found: SearchResult) -> int:
-    return 1 + len(found.hits)  # a list without hits takes room too
 
 
 def _read_cursor(cursor: str) -> tuple[str, int]:

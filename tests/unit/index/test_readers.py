@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import lancedb
 import pytest
 from random_videos import CARD, new_index, random_units, random_video
 
@@ -43,6 +44,26 @@ def test_open_readers_see_each_commit(index: VideoIndex) -> None:
         versions.append(reader.version)
         assert best_path(reader, 1) != "/v/1.mp4"
     assert versions == sorted(set(versions))
+
+
+def test_what_is_kept_of_versions_is_bounded(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit, connect = 100_000, lancedb.connect
+    sessions: list[Any] = []
+
+    def connect_noting(*args: Any, **options: Any) -> Any:
+        sessions.append(options["session"])
+        return connect(*args, **options)
+
+    monkeypatch.setattr(store, "_CACHE", limit)
+    monkeypatch.setattr(lancedb, "connect", connect_noting)
+    reader = VideoIndex(index.location, create=False)
+    for number in range(1, 5):
+        with index.writer() as writer:
+            writer.add([random_video(f"/v/{number}.mp4")])
+        assert best_path(reader, number) == f"/v/{number}.mp4"
+        assert len(reader.videos()) == number + 1
+    sizes = [session.size_bytes for session in sessions]
+    assert limit / 2 < max(sizes) < 1.5 * limit
 
 
 def make_again(index: VideoIndex, card: ModelCard, path: str, writes: int = 1) -> VideoIndex:
