@@ -145,9 +145,10 @@ class Writer:
                 self._compact()
         return [by_path[path] for path in paths]
 
-    def has(self, path: Path) -> bool:
-        """Whether a file is encoded."""
-        return bool(self._known.count(stored_path(path)))
+    def encoded(self, paths: Iterable[Path]) -> set[Path]:
+        """Return those of the files that are encoded."""
+        stored = {stored_path(path): path for path in paths}
+        return {stored[path] for path, rows in self._known.counts(stored).items() if rows}
 
     def add_transcripts(self, transcripts: Sequence[tuple[VideoInfo, Transcript]]) -> None:
         """Record what is said in encoded files, replacing what was known about it.
@@ -155,10 +156,12 @@ class Writer:
         Raises:
             IndexStoreError: a file isn't in the index.
         """
-        for info, _ in transcripts:
-            if not self.has(info.path):
+        paths = [info.path for info, _ in transcripts]
+        encoded = self.encoded(paths)
+        for path in paths:
+            if path not in encoded:
                 raise IndexStoreError(
-                    f"{info.path} isn't in the index {self._store.location}, so its words can't be stored"
+                    f"{path} isn't in the index {self._store.location}, so its words can't be stored"
                 )
         if transcripts:
             with self._changing():

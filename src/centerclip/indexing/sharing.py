@@ -99,6 +99,7 @@ class Turns:
         if not transcripts:
             return []
         with self.take() as writer:
-            known = [(info, made) for info, made in transcripts if writer.has(info.path)]
+            encoded = writer.encoded(info.path for info, _ in transcripts)
+            known = [(info, made) for info, made in transcripts if info.path in encoded]
             writer.add_transcripts(known)
         return known
