@@ -37,9 +37,10 @@ _LONGEST = 600.0
 """Seconds of a clip."""
 _NAME = re.compile(r"[\w\-. ()]{1,120}\.mp4")
 _INSTRUCTIONS = """\
-Finds moments in the owner's own videos. Call search with a short description of what is seen; each hit has a
-video_id, start and end in seconds. Look at a hit with picture before you rely on it: the best hit may be
-wrong, and scores compare only the hits of one query. Times are seconds from the start of a video."""
+Finds moments in the owner's own videos. Call search with a short description of what is seen, or with words
+that are said; each hit has a video_id, start and end in seconds, and tells whether it was seen or said. Look
+at a hit with picture before you rely on it: the best hit may be wrong, and scores compare only the hits of
+one query. Times are seconds from the start of a video."""
 
 
 def make_server(
@@ -102,18 +103,19 @@ class _Tools:
 
     def search(
         self,
-        query: Annotated[str, Field(description="What is seen, such as: a dog catches a frisbee")],
+        query: Annotated[str, Field(description="What is seen or said, such as: a dog catches a frisbee")],
         top: Annotated[int, Field(ge=1, le=_MOST, description="Maximum number of moments")] = 10,
         per_video: Annotated[int, Field(ge=1, le=_MOST, description="Maximum per video")] = 1,
         where: Annotated[
             str | None,
-            Field(description="Condition, such as: duration_seconds > 60 and path like '%/2024/%'"),
+            Field(description="Condition, such as: recorded >= '2024-05-01' and path like '%/holidays/%'"),
         ] = None,
     ) -> dict[str, Any]:
         """Find the moments that match a description, best first.
 
-        Descriptions can be combined, with spaces around the signs: beach + sunset - people. Strength is 1 for
-        the best moment and 0 for what an unrelated one reaches.
+        Descriptions can be combined, with spaces around the signs: beach + sunset - people. After spoken:,
+        words are looked for only in what is said, after seen: only in pictures. Strength is 1 for the best
+        moment and 0 for what an unrelated one reaches; said has the words, with their times.
         """
         hits = self._searcher().search(query, top=top, per_video=per_video, where=where, files=False)
         return {
@@ -126,6 +128,8 @@ class _Tools:
                     "strength": round(hit.strength, 3),
                     "score": round(hit.score, 4),
                     "duration_seconds": round(hit.duration_seconds, 3),
+                    "reasons": hit.reasons,
+                    "said": [{"start": said.start, "end": said.end, "text": said.text} for said in hit.said],
                 }
                 for hit in hits
             ]

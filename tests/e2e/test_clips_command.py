@@ -106,6 +106,8 @@ def test_mistakes_are_found_before_anything_is_made(run: Run, library: tuple[Pat
         (["--edl", "none/list.edl"], "the folder none doesn't exist"),
         (["--reel", "reel.mkv"], "must end with .mp4"),
         (["--pad", "-1"], "--pad"),
+        (["--pad", "1", "--paths"], "--pad needs --clips, --reel, --play or an edit list"),
+        (["--pick", "1"], "--pick needs --play"),
     ):
         assert_refused(run, message, "search", "x", "--index", place, *args, code=2)
     assert Path("taken.csv").read_text(encoding="utf-8") == "mine"

@@ -20,6 +20,7 @@ from mcp import StdioServerParameters
 from mcp.client import Client
 from mcp.client.stdio import stdio_client
 from PIL import Image
+from subtitled import srt
 
 from centerclip.cli import main
 from centerclip.lab.toy_world import render_toy_world
@@ -31,6 +32,8 @@ _COMMAND = "import sys; from centerclip.cli import main; sys.exit(main(sys.argv[
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("films")
     render_toy_world(folder, train=0, val=0, test=6, workers=1)
+    video = min(folder.rglob("*.mp4"))
+    video.with_suffix(".srt").write_text(srt((0.5, 1.0, "We are engaged")), encoding="utf-8")
     return folder
 
 
@@ -82,6 +85,10 @@ def test_a_program_finds_looks_and_cuts(films: Path, films_index: Path, tmp_path
         hits = (await call(client, "search", query=caption, top=3))["moments"]
         assert 1 <= len(hits) <= 3
         assert Path(hits[0]["path"]).is_relative_to(films)
+        assert (hits[0]["reasons"], hits[0]["said"]) == (["seen"], [])
+        (said,) = (await call(client, "search", query="spoken:engaged"))["moments"]
+        words = {"start": 0.5, "end": 1.0, "text": "We are engaged"}
+        assert (said["reasons"], said["said"]) == (["said"], [words])
         none = await call(client, "search", query=caption, where="duration_seconds > 99")
         assert none == {"moments": []}
         best = {"video_id": hits[0]["video_id"]}

@@ -183,7 +183,7 @@ def test_hits_have_dates_and_are_sorted_and_limited_by_them(run: Run, model: Pat
     assert {name: hit["missing"] for name, hit in by_name.items()} == dict.fromkeys(by_name, False) | {
         "summer": True
     }
-    assert "1 file of these is missing" in found.err
+    assert "1 of these files is missing" in found.err
     assert by_name["phone"]["recorded"] == "2024-07-01T18:00:00+09:00"
     assert by_name["phone"]["recorded_seconds"] == 1719824400.0
     assert by_name["plain"]["recorded"].startswith("2024-06-01T12:00:00")

@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import trove_classifiers
 
 import centerclip
 
@@ -60,7 +61,13 @@ def test_its_metadata_is_complete(metadata: Message, project: dict[str, object])
     assert (metadata["Name"], metadata["Version"]) == ("centerclip", centerclip.__version__)
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["Summary"] == project["description"]
     assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload(decode=True) == (ROOT / "README.md").read_bytes()
+    classifiers = metadata.get_all("Classifier", [])
+    assert classifiers == project["classifiers"]
+    assert "Programming Language :: Python :: 3.11" in classifiers
+    assert set(classifiers) <= trove_classifiers.classifiers  # an index refuses others
     extras = project["optional-dependencies"]
     assert isinstance(extras, dict)
     assert metadata.get_all("Provides-Extra") == sorted(extras)

@@ -49,7 +49,9 @@ Pad = Annotated[
     ),
 ]
 Play = Annotated[bool, option("Open the best hit at its moment in mpv or VLC.", "--play")]
-Pick = Annotated[int, option("With --play: open this hit instead. Default: 1.", "--pick", metavar="N", min=1)]
+Pick = Annotated[
+    int | None, option("With --play: open this hit instead. Default: 1.", "--pick", metavar="N", min=1)
+]
 Player = Annotated[
     str | None,
     option(
@@ -70,7 +72,8 @@ class Outlets:
         reel: file for all hits in one film.
         lists: file per format of edit list.
         pad: seconds before and after each moment.
-        play: rank of the hit to open in a player.
+        play: whether to open a hit in a player.
+        pick: its rank; None for the best.
         player: its name or path; None for the first one found.
     """
 
@@ -78,7 +81,8 @@ class Outlets:
     reel: Path | None
     lists: Mapping[str, Path | None]
     pad: float
-    play: int | None
+    play: bool
+    pick: int | None
     player: str | None
     failed: list[Failed] = field(default_factory=list)
 
@@ -86,7 +90,7 @@ class Outlets:
         """Find mistakes before anything is loaded.
 
         Raises:
-            BadParameter: a file can't be created where it should.
+            BadParameter: a file can't be created where it should, or an option has nothing to act on.
             ConfigError: there is no player.
         """
         if self.clips is not None:
@@ -97,7 +101,13 @@ class Outlets:
         self.reel = _new_file(self.reel, "--reel") if self.reel else None
         if self.reel is not None and self.reel.suffix.lower() != ".mp4":
             raise typer.BadParameter(f"{self.reel} must end with .mp4", param_hint="--reel")
-        if self.play is not None:
+        if self.pick is not None and not self.play:
+            raise typer.BadParameter("--pick needs --play", param_hint="--pick")
+        if self.pad and not (self.clips or self.reel or self.lists or self.play):
+            raise typer.BadParameter(
+                "--pad needs --clips, --reel, --play or an edit list", param_hint="--pad"
+            )
+        if self.play:
             self.player = find_player(self.player)
 
     def cut(self, hits: Sequence[Hit]) -> dict[int, dict[str, str | None]]:
@@ -132,8 +142,8 @@ class Outlets:
             note(f"{count(len(failed), 'file')} failed:", style="red")
             for one in failed:
                 note(f"{short_path(one.path)}: {one.reason}", indent=2)
-        if self.play is not None and self.player is not None:
-            chosen = next((hit for hit in hits if hit.rank == self.play), None)
+        if self.play and self.player is not None:
+            chosen = next((hit for hit in hits if hit.rank == (self.pick or 1)), None)
             if chosen is None:
                 raise typer.BadParameter(f"there are only {count(len(hits), 'hit')}", param_hint="--pick")
             play_moment(self.player, chosen.path, max(0.0, chosen.start - self.pad))

@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 
 from centerclip.cli import options, outlets
 from centerclip.cli.dates import facts_of
-from centerclip.cli.formats import clock, count, short_path, shorten, visible
+from centerclip.cli.formats import clock, short_path, shorten, visible
 from centerclip.cli.options import argument, option
 from centerclip.cli.output import note, on_terminal, stdout, table, write_json, write_paths, write_tabs
 from centerclip.records import SORTS
@@ -87,7 +87,7 @@ def search(
     csv: outlets.Csv = None,
     pad: outlets.Pad = 0.0,
     play: outlets.Play = False,
-    pick: outlets.Pick = 1,
+    pick: outlets.Pick = None,
     player: outlets.Player = None,
     index: options.IndexLocation = None,
     storage: options.StorageOptions = None,
@@ -150,7 +150,8 @@ def search(
         reel=reel,
         lists={"edl": edl, "fcpxml": fcpxml, "otio": otio, "csv": csv},
         pad=pad,
-        play=pick if play else None,
+        play=play,
+        pick=pick,
         player=player,
     )
     out.check()
@@ -198,7 +199,7 @@ def search(
         note(_why_nothing(len(store), _conditions(where, after, before)))
     if missing:
         note(
-            f"{count(len(missing), 'file')} of these {'is' if len(missing) == 1 else 'are'} missing: moved, "
+            f"{len(missing)} of these files {'is' if len(missing) == 1 else 'are'} missing: moved, "
             "deleted, or on a disk that isn't connected. To find moved files and forget deleted ones: "
             "centerclip index PATH --prune"
         )

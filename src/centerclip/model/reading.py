@@ -18,6 +18,12 @@ _MAX_JSON_BYTES = 16 << 20
 """Configurations have a few kilobytes; tokenizers and weights aren't read here."""
 _MAX_REASON = 200
 _MAX_GROWTH = 1000
+_PLAIN = {
+    "EOFError": "it is empty or cut off",
+    "MemoryError": "it doesn't fit into memory",
+    "RecursionError": "it is nested too deeply",
+}
+"""What errors mean whose own text doesn't say it, or says too much."""
 
 
 @contextmanager
@@ -105,7 +111,5 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, KeyError):
         text = f"{text} is missing or unknown"
     elif isinstance(error, MemoryError | RecursionError) or not text:
-        text = {"MemoryError": "it doesn't fit into memory", "RecursionError": "it is nested too deeply"}.get(
-            type(error).__name__, type(error).__name__
-        )
+        text = _PLAIN.get(type(error).__name__, type(error).__name__)
     return text if len(text) <= _MAX_REASON else f"{text[:_MAX_REASON]}..."

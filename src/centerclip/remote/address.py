@@ -29,8 +29,9 @@ _SHORTENED = re.compile(r"(s3|gs|az|https?):[/\\]")
 """As a path of the system holds it: with one separator."""
 _OTHER = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 _SECRET = re.compile(
-    r"x-(amz|goog|oss|cos|ms)-|(aws|google)?accesskeyid|.*(sign|token|secret|passw|api.?key|credential)|sig$"
-    r"|expires$|policy$|key-pair-id$|auth|s[eprtv]$|sks|skv|ske|skt|skoid|sktid|spr$",
+    r"x-(amz|goog|oss|cos|ms)-|(aws|google)?accesskeyid|.*(signature|token|secret|passw|api.?key|credential)"
+    r"|.*(?<!as)(?<!de)(?<!re)sign(?!al|if|up|in)|sig$|auth(?!ors?$)|expires$|policy$|key-pair-id$"
+    r"|s[eprtv]$|sks|skv|ske|skt|skoid|sktid|spr$",
     re.IGNORECASE,
 )
 """Query parameters that grant access or limit it in time: those of signed addresses, and what looks alike."""

@@ -1,17 +1,16 @@
-"""From the bytes of a subtitle file to cues: its encoding, its times, its words without markup."""
+"""From the bytes of a subtitle file to cues: its times, and its words without markup."""
 
 from __future__ import annotations
 
-import codecs
 import html
 import math
 import re
 import warnings
 from collections.abc import Iterable
-from contextlib import suppress
 
 from centerclip.errors import VideoError
 from centerclip.records import Cue
+from centerclip.subtitles.encodings import decode
 
 __all__ = ["MOST_BYTES", "MOST_CUES", "clean_text", "parse_subtitles", "tidy_cues"]
 
@@ -26,15 +25,6 @@ _SHOWN_SECONDS = 2.0
 """How long a cue lasts that doesn't end after its start."""
 _TOUCHING_SECONDS = 0.1
 
-# Longest first: the mark of UTF-32 begins with that of UTF-16.
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_SAMPLE_BYTES = 65_536
 _FORMATS = {".srt": "srt", ".vtt": "vtt", ".ass": "ass", ".ssa": "ssa"}
 _OVERRIDE = re.compile(r"\{[^{}]*\}")
 _TAG = re.compile(r"</?(?:[A-Za-z][^<>]*|[\d:.]+)?>")
@@ -42,12 +32,13 @@ _TAG = re.compile(r"</?(?:[A-Za-z][^<>]*|[\d:.]+)?>")
 _SPACES = re.compile(r"[^\S\n]+")
 
 
-def parse_subtitles(content: bytes, suffix: str) -> list[Cue]:
+def parse_subtitles(content: bytes, suffix: str, *, language: str = "") -> list[Cue]:
     """Parse a subtitle file.
 
     Args:
         content: of the file, of any encoding.
         suffix: one of `SUBTITLE_SUFFIXES`.
+        language: its code, if the file's name says it, which helps to find out the encoding.
 
     Returns:
         Cues in order of start, with words; see `tidy_cues`.
@@ -59,7 +50,7 @@ def parse_subtitles(content: bytes, suffix: str) -> list[Cue]:
         raise VideoError(f"has more than {MOST_BYTES >> 20} MB, too many for subtitles")
     if not content.strip():
         raise VideoError("is empty")
-    text = _decode(content)
+    text = decode(content, language)
 
     from pysubs2 import Pysubs2Error, SSAFile  # half of the processes never need it
 
@@ -135,27 +126,3 @@ def clean_text(marked: str) -> str:
     text = "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)
     lines = (line.strip() for line in _SPACES.sub(" ", text).split("\n"))
     return "\n".join(line for line in lines if line)[:_MOST_LETTERS]
-
-
-def _decode(content: bytes) -> str:
-    for mark, encoding in _MARKS:
-        if content.startswith(mark):
-            return content.decode(encoding, "replace")
-    head = content[:_SAMPLE_BYTES]
-    if zeros := head.count(0):
-        if zeros * 4 < len(head):
-            raise VideoError("isn't text")
-        return content.decode(
-            "utf-16-be" if head[::2].count(0) > head[1::2].count(0) else "utf-16-le", "replace"
-        )
-    with suppress(UnicodeDecodeError):
-        return content.decode("utf-8")
-    strange = sum(byte < 32 and byte not in b"\t\n\r\f\x1a" for byte in head)
-    if strange * 50 > len(head):
-        raise VideoError("isn't text")
-    with suppress(ImportError, LookupError):
-        from charset_normalizer import from_bytes
-
-        if (best := from_bytes(head).best()) is not None:
-            return content.decode(best.encoding, "replace")
-    return content.decode("cp1252", "replace")

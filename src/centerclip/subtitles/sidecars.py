@@ -76,7 +76,7 @@ def read_subtitle_file(path: Path) -> list[Cue]:
             raise VideoError(f"{path}: isn't a file")
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
-        return parse_subtitles(content, path.suffix)
+        return parse_subtitles(content, path.suffix, language=_language(path.name.split(".")[1:-1]))
     except OSError as error:
         raise VideoError(f"{path}: can't be read ({error.strerror})") from error
     except VideoError as error:
@@ -102,5 +102,8 @@ def _describe(path: Path, tags: list[str]) -> Sidecar | None:
         found = os.stat(path)
     except OSError:
         return None
-    language = next((code for tag in tags if (code := language_of(tag))), "")
-    return Sidecar(path, language, found.st_size, found.st_mtime)
+    return Sidecar(path, _language(tags), found.st_size, found.st_mtime)
+
+
+def _language(tags: list[str]) -> str:
+    return next((code for tag in tags if (code := language_of(tag))), "")

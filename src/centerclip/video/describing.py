@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
@@ -35,7 +36,7 @@ def read_media(reader: Reader) -> Media:
             if stream.codec_context is not None
         )
     average = facts.frame_rate if isinstance(reader, CuedReader) else _steady_rate(reader, stated)
-    rate = nearest_rate(stated, 0.02) if average is None else nearest_rate(average)
+    rate = nearest_rate(stated, math.inf) if average is None else nearest_rate(average)
     return Media(
         rate=rate,
         constant=average is not None,

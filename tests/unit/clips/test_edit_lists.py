@@ -228,7 +228,7 @@ def test_channels_of_an_edl_follow_the_sound() -> None:
 
 def test_moments_become_whole_frames_of_real_files(tmp_path: Path) -> None:
     film = make_camera(tmp_path / "camera 1.mov", NTSC, "00:59:59;28")
-    uneven = make_video(tmp_path / "phone.mp4", frames=20, instants=[n * 40 + (n % 3) * 9 for n in range(20)])
+    uneven = make_video(tmp_path / "phone.mp4", frames=20, instants=[n * 47 + (n % 3) * 9 for n in range(20)])
     (tmp_path / "text.mp4").write_text("no video", encoding="utf-8")
     moments = [Moment(film, 1.0, 2.0), Moment(uneven, 0.1, 99.0), Moment(tmp_path / "text.mp4", 0, 1)]
     edits, failed = make_edit_list(moments, "two\nfilms")
@@ -239,6 +239,7 @@ def test_moments_become_whole_frames_of_real_files(tmp_path: Path) -> None:
     assert (first.first, first.frames, str(first.start)) == (29, 31, "01:00:00;27")
     assert first.media.sounds == (SoundTrack(2, 48_000),)
     assert second.first + second.frames == second.media.frames
+    assert second.media.rate == FILM  # the nearest standard rate to 21.2
     assert "phone.mp4" in edits.notes(["edl"])[0]
     assert make_edit_list(moments[2:], "x")[0] is None
 

@@ -22,6 +22,11 @@ from centerclip.remote.address import Status, request_url
         ("HTTPS://Example.org:443/a%20b ü.mp4#t=5", "https://example.org/a%20b%20%C3%BC.mp4"),
         ("http://[::1]:8080/a.mp4", "http://[::1]:8080/a.mp4"),
         ("https://h/a.mp4?id=1/2&sig=x&X-Amz-Signature=y&token=z", "https://h/a.mp4?id=1%2F2"),
+        ("https://h/a.mp4?urlSign=x&sign=y&signed_by=z&Authorization=a&access_token=b", "https://h/a.mp4"),
+        (
+            "https://h/a.mp4?design=3&signal=4&author=x&assigned=5",
+            "https://h/a.mp4?design=3&signal=4&author=x&assigned=5",
+        ),
         ("https://user:secret@h/a.mp4", "https://h/a.mp4"),
     ],
 )

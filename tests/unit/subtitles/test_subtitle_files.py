@@ -38,20 +38,54 @@ def test_unicode_with_and_without_a_mark(encoding: str) -> None:
     assert parse_subtitles(text.encode(encoding), ".srt") == [Cue(0.0, 1.0, "Größe – Привет – 你好")]
 
 
-@pytest.mark.parametrize("library", [True, False])
-def test_older_encodings_are_guessed(library: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not library:
-        monkeypatch.setitem(__import__("sys").modules, "charset_normalizer", None)
-    german = "Das Mädchen läuft über die Straße, weil es schön ist. Größer als früher."
-    content = srt((0.0, 1.0, german)).encode("cp1252")
-    assert parse_subtitles(content, ".srt") == [Cue(0.0, 1.0, german)]
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "Das Mädchen läuft über die Straße, weil es schön ist. Größer als früher."),
+        ("cp1250", "Psy biegną drogą.\nJesteśmy zaręczeni, źle.\nŻółw śpi."),
+        ("cp1251", "Собаки бегут по дороге.\nМы помолвлены"),
+        ("koi8_r", "Собаки бегут по дороге.\nМы помолвлены"),
+        ("cp1253", "Τα σκυλιά τρέχουν στο δρόμο"),
+        ("cp874", "สุนัขวิ่งบนถนน เราหมั้นกันแล้ว"),
+        ("gb18030", "狗在路上跑，我们订婚了，真高兴"),
+        ("cp932", "私はあなたを愛しています。カメラの前で何をしているの？"),
+    ],
+)
+def test_older_encodings_are_guessed(encoding: str, text: str) -> None:
+    content = srt((0.0, 1.0, text)).encode(encoding)
+    assert parse_subtitles(content, ".srt") == [Cue(0.0, 1.0, text)]
 
 
-def test_another_alphabet_is_guessed() -> None:
-    pytest.importorskip("charset_normalizer")
-    russian = "Привет, как твои дела сегодня? Мы едем домой на машине, потому что уже поздно."
-    lines = [(float(at), at + 1.0, f"{russian} Это строка номер {at}.") for at in range(20)]
-    assert "Мы едем домой" in parse_subtitles(srt(*lines).encode("cp1251"), ".srt")[0].text
+@pytest.mark.parametrize(
+    ("name", "encoding", "text"),
+    [
+        ("film.ru.srt", "koi8_r", "Собаки бегут по дороге.\nМы помолвлены"),
+        ("film.hun.forced.srt", "cp1250", "Eljegyeztük egymást, őrült űrhajó"),
+        ("film.Turkish.srt", "cp1254", "Nişanlandık, ığdır şişe"),
+        ("film.he.srt", "cp1255", "התארסנו"),
+        ("film.ja.srt", "euc_jp", "犬が道を走る"),
+        ("film.fr.srt", "cp1252", "Ça va être génial"),
+    ],
+)
+def test_the_language_in_a_name_tells_encodings_apart(
+    tmp_path: Path, name: str, encoding: str, text: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(srt((0.0, 1.0, text)).encode(encoding))
+    assert read_subtitle_file(path) == [Cue(0.0, 1.0, text)]
+
+
+def test_a_wrong_byte_doesnt_change_the_encoding() -> None:
+    content = srt((0.0, 1.0, "Größe – Привет – 你好")).encode().replace(b"Gr", b"\xe9r")
+    assert parse_subtitles(content, ".srt") == [Cue(0.0, 1.0, "�röße – Привет – 你好")]
+
+
+def test_a_long_text_is_guessed_from_its_beginning() -> None:
+    text = "开会的时候大家都在说话"
+    cues = parse_subtitles(
+        srt(*((float(at), at + 1.0, text) for at in range(1500))).encode("gb18030"), ".srt"
+    )
+    assert {cue.text for cue in cues} == {text}
 
 
 @pytest.mark.parametrize(
