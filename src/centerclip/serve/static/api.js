@@ -50,6 +50,7 @@ const path = (...parts) => `/${parts.map(encodeURIComponent).join("/")}`;
 
 export const stats = () => call("/api/stats");
 export const videos = (values, signal) => call(`/api/videos?${query(values)}`, { signal });
+export const failedVideos = () => videos({ where: "state = 'failed'", limit: 200 });
 export const months = () => call("/api/months");
 export const video = (id) => call(path("api", "videos", id));
 export const search = (values, signal) => call(`/api/search?${query(values)}`, { signal });

@@ -2,7 +2,7 @@
 // continues when the page is closed, and the page follows it again when it is opened.
 
 import * as api from "./api.js";
-import { byId, plural } from "./format.js";
+import { byId, plural, sentence } from "./format.js";
 import { keep, recall } from "./past.js";
 
 let finished = null; // called with a job that has ended
@@ -56,7 +56,7 @@ function follow(id) {
   source.addEventListener("error", () => source.readyState === EventSource.CLOSED && end("The server has stopped this job."));
 }
 
-const report = (error) => end(error.message);
+const report = (error) => end(sentence(error.message));
 
 function end(outcome) {
   source?.close();
@@ -88,7 +88,7 @@ function describe(job) {
     copied && `${copied} copied`,
     removed && `${plural(removed, "file")} forgotten`,
     gone && `${plural(gone, "file")} missing`,
-    failed && `${failed} can't be read`,
+    failed && `${failed} can't be read (see Library)`,
   ].filter(Boolean);
   const done = [indexed ? `${plural(indexed, "video")} indexed` : "Nothing new", ...others].join(", ");
   const stopped = job.state === "canceled" ? "Stopped: " : "";

@@ -6,7 +6,7 @@ import { plays } from "./formats.js";
 
 const FIRST = 6; // seconds of the first piece, which should begin soon
 const NEXT = 12; // seconds of each piece after it
-const LONGEST_MOMENT = 30; // seconds; a longer moment is played in pieces too
+const LONGEST_MOMENT = 12; // seconds; a longer moment is played in pieces too, so that it begins soon
 const EARLY = 0.1; // seconds from which a piece that begins at an earlier key frame counts as early
 const END = 0.2; // seconds before the end of a file that nobody misses
 
@@ -17,7 +17,7 @@ let direct = true; // whether the file itself is played
 let piece = null; // what `video` plays of the file, as { start, end, early }, unless it plays the file
 let coming = null; // what `spare` holds
 let loops = () => true; // whether the moment is repeated
-let report = null; // { tick(), state(), placed(video, start), converted(), failed() }
+let report = null; // { tick(), state(), placed(video, start), converted(), silenced(), failed() }
 
 export function setUp(callbacks) {
   ({ loops, ...report } = callbacks);
@@ -63,8 +63,17 @@ export const paused = () => video.paused;
 export const muted = () => video.muted;
 export const isConverted = () => !direct;
 
+// Browsers refuse to play with sound until the visitor has done something on the page, as after opening a shared moment.
 export function play() {
-  video.play().catch(() => {}); // if it is refused, there is the button
+  const active = video;
+  active.play().catch((error) => {
+    if (active !== video || !hit) return;
+    if (error.name === "NotAllowedError" && !active.muted) {
+      mute(true);
+      report.silenced();
+      play();
+    } else report.state(); // there is the button
+  });
 }
 
 export const pause = () => video.pause();

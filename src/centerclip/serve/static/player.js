@@ -55,6 +55,7 @@ export function setUp(actions) {
     tick,
     state: showState,
     placed: words.place,
+    silenced: () => note("Sound is off until you turn it on (m)", { brief: true }),
     converted: () => note("Converted, because this browser can't play the format", { brief: true }),
     failed: explain,
   });
@@ -67,7 +68,7 @@ export async function open(chosen, values) {
   clear();
   hit = { ...chosen };
   moments = [{ start: hit.start, end: hit.end }];
-  byId("player-title").textContent = nameOf(hit);
+  byId("player-title").textContent = byId("player-title").title = nameOf(hit);
   scrub.max = String(hit.duration);
   byId("loop").checked = true;
   chart.classList.toggle("empty", !values);
@@ -279,6 +280,7 @@ function showTokens(shown) {
 // Says why the video doesn't play.
 async function explain() {
   const { media } = hit;
+  playback.pause();
   const reason = await api.whyNot(media);
   if (media === hit.media && dialog.open) note(reason || "This browser can't play the video.");
 }
