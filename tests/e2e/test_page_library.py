@@ -33,13 +33,14 @@ def test_progress_and_outcome_of_indexing_stay_in_view(
         page = visit(address, viewport=size).page
         expect(cards(page)).to_have_count(5)
         shutil.copy(folder / "garden" / "kite.avi", folder / "another kite.avi")
+        (folder / "text.mp4").write_text("my notes", encoding="utf-8")
         page.evaluate("scrollTo(0, 200)")
         page.get_by_role("button", name="Library").click()
         page.get_by_role("button", name="Look for new videos").click()
         expect(page.locator("#job")).to_be_in_viewport()
         page.keyboard.press("Escape")
         page.evaluate("scrollTo(0, 100)")
-        expect(page.locator("#job-text")).to_have_text("1 video indexed.")
+        expect(page.locator("#job-text")).to_have_text("1 video indexed, 1 can't be read (see Library).")
         expect(page.locator("#job-text")).to_be_in_viewport(ratio=1)
         page.get_by_label("Describe the moment").fill(CAR_QUERY)
         page.keyboard.press("Enter")
@@ -48,6 +49,10 @@ def test_progress_and_outcome_of_indexing_stay_in_view(
         assert faults_by_axe(page) == []
         page.get_by_role("button", name="OK").click()
         expect(page.locator("#job")).to_be_hidden()
+        page.reload()  # of the search
+        page.get_by_role("button", name="Library").click()
+        page.get_by_text("1 file can't be read").click()
+        expect(page.locator("#failures li")).to_contain_text("text.mp4")
         page.goto("about:blank")
 
 

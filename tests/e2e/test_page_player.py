@@ -19,6 +19,12 @@ from centerclip.index import VideoIndex
 pytestmark = pytest.mark.browser
 
 NO_CLIPBOARD = "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('only over HTTPS')); }"
+REFUSES_SOUND = """{
+  const play = HTMLMediaElement.prototype.play;
+  HTMLMediaElement.prototype.play = function () {
+    return this.muted ? play.call(this) : Promise.reject(new DOMException("no gesture", "NotAllowedError"));
+  };
+}"""
 AT = "() => Number(document.getElementById('scrub').value)"
 
 
@@ -75,6 +81,11 @@ def test_the_player_has_an_address_that_back_leaves_and_others_can_open(visit: O
     start = float(shared.partition("at=")[2].partition("-")[0])
     assert start - 0.1 <= playing_at(other) <= start + 9
     expect(other.locator("#curve .line")).to_have_count(1)
+    other.add_init_script(REFUSES_SOUND)
+    other.reload()
+    expect(other.locator("#player-note")).to_contain_text("Sound is off until you turn it on")
+    playing_at(other)
+    expect(other.get_by_role("button", name="Mute")).to_have_attribute("aria-pressed", "true")
     other.get_by_role("button", name="Close").click()
     expect(cards(other).first).to_be_visible()
     other.wait_for_url(lambda url: "video=" not in url)
@@ -148,6 +159,11 @@ def test_a_converted_film_runs_on_without_a_stall(visit: Open, films: str) -> No
     page.evaluate("video.currentTime = video.duration - 0.5")
     page.wait_for_function(f"{AT} > {end} + 0.7")
     assert page.evaluate("[video.error, video.hidden]") == [None, False]
+    page.unroute("**/excerpts/**")
+    id_ = re.search(r"video=(\w+)", page.url)[1]
+    with page.expect_request("**/excerpts/**") as first:
+        page.goto(f"{films}/?video={id_}&at=10-30")
+    assert "start=10.00&end=16.00" in first.value.url, "a long moment begins soon, too"
 
 
 def test_a_browser_that_plays_hevc_gets_the_file_itself(visit: Open, films: str) -> None:
@@ -196,6 +212,8 @@ def test_every_control_of_the_player_is_in_view(visit: Open, address: str, size:
     page = visit(f"{address}/?q={ROCKET_QUERY}", viewport=size).page
     open_first(page)
     expect(page.locator("#moments button").first).to_be_visible()
+    expect(page.locator("#player-title")).to_have_attribute("title", "night/sky.mp4")
+    page.evaluate("document.getElementById('player-title').textContent = 'a/long name '.repeat(20)")
     for name in (
         "close",
         "copy-link",

@@ -37,7 +37,7 @@ export function setUp(actions) {
   byId("download").addEventListener("click", download);
   byId("select").addEventListener("click", select);
   offer("copy-link", () => location.href, "Link copied");
-  offer("copy-path", () => nameOf(hit), "Path copied, as it is in the library");
+  offer("copy-path", () => hit.path || nameOf(hit), "Path copied");
   offer("copy-times", () => `${timestamp(hit.start)} – ${timestamp(hit.end)}`, "Start and end copied");
   byId("tokens").addEventListener("click", () => showTokens(byId("tokens-view").hidden));
   byId("tokens-image").addEventListener("error", () => note("Can't show what the model kept."));
@@ -76,6 +76,7 @@ export async function open(chosen, values) {
   byId("play").focus();
   playback.open(hit);
   words.open(hit);
+  locate(hit);
   showMoments();
   if (!values) return;
   request = new AbortController();
@@ -88,6 +89,11 @@ export async function open(chosen, values) {
   } catch (error) {
     if (error.name !== "AbortError") note(error.message);
   }
+}
+
+// Learns where a file is, before it may be copied: browsers let pages copy only at once.
+async function locate(opened) {
+  opened.path ||= await api.video(opened.video_id).then((video) => video.path, () => "");
 }
 
 const close = () => dialog.close();
