@@ -194,8 +194,8 @@ class Video(_File):
     thumbnail: str | None
     path: str = Field(
         "",
-        description="Where the file is; only for a single video, on a server without a token that only its own "
-        "machine can reach.",
+        description="Where the file is; only for a single video, on a server without a token that only its "
+        "own machine can reach.",
         examples=["/home/me/Videos/garden/four-seasons.mp4"],
     )
 

@@ -92,7 +92,9 @@ def test_months_narrow_the_library(visit: Open, dated: str) -> None:
 
 def test_many_months_are_grouped_by_year(visit: Open, dated: str) -> None:
     page = visit(dated).page
-    months = [{"month": f"{year}-{month:02}", "videos": 2} for year in (2024, 2023) for month in range(12, 0, -1)]
+    months = [
+        {"month": f"{year}-{month:02}", "videos": 2} for year in (2024, 2023) for month in range(12, 0, -1)
+    ]
     for one in months:
         one |= {"after": f"{one['month']}-01", "before": f"{one['month']}-28"}
     page.route("**/api/months", lambda route: route.fulfill(json={"months": months}))

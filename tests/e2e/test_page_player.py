@@ -97,6 +97,8 @@ def test_the_link_of_a_moment_is_copied(visit: Open, address: str) -> None:
     page.get_by_role("button", name="Copy link").click()
     expect(page.locator("#player-note")).to_have_text("Link copied")
     assert page.evaluate("navigator.clipboard.readText()") == page.url
+    page.get_by_role("button", name="Copy path").click()
+    page.wait_for_function("async () => /^.+[/]town[/]car.mp4$/.test(await navigator.clipboard.readText())")
     page.evaluate("navigator.clipboard.writeText('')")
     page.evaluate(NO_CLIPBOARD)
     page.get_by_role("button", name="Copy link").click()
