@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
 
+import httpx
 import pytest
 from browsing import PHONE, Open, cards, faults_by_axe, playing_at, search
 from page_server import CAR_QUERY, serving
@@ -19,6 +21,7 @@ from centerclip.index import VideoIndex
 pytestmark = pytest.mark.browser
 
 TOKEN = "a-token-of-our-own-123"
+EVENTS = "text/event-stream"
 
 
 @pytest.mark.parametrize("size", [{"width": 1280, "height": 400}, PHONE])
@@ -53,6 +56,15 @@ def test_progress_and_outcome_of_indexing_stay_in_view(
         page.get_by_role("button", name="Library").click()
         page.get_by_text("1 file can't be read").click()
         expect(page.locator("#failures li")).to_contain_text("text.mp4")
+        job = httpx.get(f"{address}/api/index").json()["jobs"][0]
+        running = job | {"job": "of-another-tab", "state": "running"}
+        told = f"event: progress\ndata: {json.dumps(job | {'states': {'moved': 2}})}\n\n"
+        page.route(
+            "**/api/index/of-another-tab/events", lambda it: it.fulfill(body=told, content_type=EVENTS)
+        )
+        page.route("**/api/index", lambda it: it.fulfill(json={"jobs": [running]}))
+        page.reload()
+        expect(page.locator("#job-text")).to_have_text("Nothing new, 2 moved.")
         page.goto("about:blank")
 
 

@@ -166,6 +166,19 @@ def test_a_converted_film_runs_on_without_a_stall(visit: Open, films: str) -> No
     with page.expect_request("**/excerpts/**") as first:
         page.goto(f"{films}/?video={id_}&at=10-30")
     assert "start=10.00&end=16.00" in first.value.url, "a long moment begins soon, too"
+    playing_at(page)
+    page.route("**/excerpts/*start=16.00&end=28.00", lambda route: route.abort())
+    page.keyboard.press("l")
+    page.keyboard.press("l")
+    page.wait_for_function(f"{AT} > 16.2")
+    assert page.evaluate("video.playbackRate") == 2, "also after a piece that didn't come in time"
+    page.keyboard.press("k")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.keyboard.press("j")
+    page.wait_for_function(f"{AT} < 14.5")
+    page.keyboard.press("k")
+    assert ["start=10.00&end=16.00" in url for url in asked] == [True], asked
 
 
 def test_a_browser_that_plays_hevc_gets_the_file_itself(visit: Open, films: str) -> None:

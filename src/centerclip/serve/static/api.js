@@ -66,7 +66,7 @@ export function searchByFile(file, words, values, signal) {
 }
 
 export const startIndexing = (wanted) => call("/api/index", withJson(wanted));
-export const indexJob = (job) => call(path("api", "index", job));
+export const indexJobs = () => call("/api/index");
 export const cancelIndexing = (job) => call(path("api", "index", job), { method: "DELETE" });
 export const followIndexing = (job) => new EventSource(at(`${path("api", "index", job)}/events`));
 

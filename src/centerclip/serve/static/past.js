@@ -1,5 +1,5 @@
-// What the browser remembers between visits: past queries and the index job that it started. What belongs to one tab is
-// remembered until that is closed.
+// What the browser remembers between visits, such as past queries. What belongs to one tab is remembered until that is
+// closed.
 
 const REMEMBERED = 12;
 

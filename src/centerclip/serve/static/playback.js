@@ -51,7 +51,7 @@ export function stop() {
   hit = null;
   for (const element of [video, spare]) {
     element.pause();
-    element.playbackRate = 1;
+    setRateOf(element, 1);
     drop(element);
   }
   piece = coming = null;
@@ -83,10 +83,11 @@ export function mute(silent) {
 }
 
 export function setRate(rate) {
-  for (const element of [video, spare]) element.playbackRate = rate;
+  for (const element of [video, spare]) setRateOf(element, rate);
 }
 
-export const rate = () => video.playbackRate;
+// Loading a piece resets an element's rate to its default.
+const setRateOf = (element, rate) => (element.defaultPlaybackRate = element.playbackRate = rate);
 
 // Jumps to a second of the file, and plays unless `still`. Returns when it is there.
 export function seek(seconds, { still = false } = {}) {
@@ -111,10 +112,13 @@ function arrive(target, still) {
   });
 }
 
-// The piece of the file that begins at a second, or contains it if that is in the moment.
+// The piece of the file that begins at a second, or contains it if that is in the moment, or just before the current
+// piece: so that playing backward takes one piece per few seconds.
 function pieceAt(second, most) {
   const { start, end, duration } = hit;
   if (second >= start - 0.05 && second < end && end - start <= LONGEST_MOMENT) return { start, end, early: 0 };
+  const before = piece ? piece.start - FIRST : Infinity;
+  if (second >= before && second < piece?.start) return { start: Math.max(0, before), end: piece.start, early: 0 };
   const stop = second < start ? start : second < end && loops() ? end : duration;
   return { start: second, end: Math.min(second + most, stop), early: 0 };
 }
@@ -185,7 +189,6 @@ function swap() {
   [video, spare] = [spare, video];
   [piece, coming] = [coming, null];
   [video.id, spare.id] = ["video", ""];
-  video.playbackRate = rest.playbackRate;
   settle();
   video.currentTime = piece.early;
   [video.hidden, spare.hidden] = [false, true];
