@@ -64,7 +64,8 @@ def test_the_moment_as_it_is_set_is_downloaded(visit: Open, outside: str, tmp_pa
     expect(page.locator("#player-note")).to_contain_text("copied")
     assert page.evaluate("navigator.clipboard.readText()") == "00:00:02.000 – 00:00:04.000"
     page.get_by_role("button", name="Copy path").click()
-    page.wait_for_function("async () => await navigator.clipboard.readText() === 'night/sky.mp4'")
+    expect(page.locator("#player-note")).to_have_text("Path copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "night/sky.mp4"
     with page.expect_download() as begun:
         page.get_by_role("button", name="Download").click()
     assert begun.value.suggested_filename == "01_sky_00-00-02.000.mp4"

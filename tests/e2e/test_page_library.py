@@ -21,7 +21,6 @@ from centerclip.index import VideoIndex
 pytestmark = pytest.mark.browser
 
 TOKEN = "a-token-of-our-own-123"
-EVENTS = "text/event-stream"
 
 
 @pytest.mark.parametrize("size", [{"width": 1280, "height": 400}, PHONE])
@@ -59,9 +58,8 @@ def test_progress_and_outcome_of_indexing_stay_in_view(
         job = httpx.get(f"{address}/api/index").json()["jobs"][0]
         running = job | {"job": "of-another-tab", "state": "running"}
         told = f"event: progress\ndata: {json.dumps(job | {'states': {'moved': 2}})}\n\n"
-        page.route(
-            "**/api/index/of-another-tab/events", lambda it: it.fulfill(body=told, content_type=EVENTS)
-        )
+        events = {"body": told, "content_type": "text/event-stream"}
+        page.route("**/api/index/of-another-tab/events", lambda it: it.fulfill(**events))
         page.route("**/api/index", lambda it: it.fulfill(json={"jobs": [running]}))
         page.reload()
         expect(page.locator("#job-text")).to_have_text("Nothing new, 2 moved.")
