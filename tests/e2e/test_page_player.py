@@ -178,7 +178,6 @@ def test_a_converted_film_runs_on_without_a_stall(visit: Open, films: str) -> No
     playing_at(page)
     page.route("**/excerpts/*start=16.00&end=28.00", lambda route: route.abort())
     page.keyboard.press("l")
-    page.keyboard.press("l")
     page.wait_for_function(f"{AT} > 16.2")
     assert page.evaluate("video.playbackRate") == 2, "also after a piece that didn't come in time"
     page.keyboard.press("k")
