@@ -172,11 +172,11 @@ def test_a_converted_film_runs_on_without_a_stall(visit: Open, films: str) -> No
     assert page.evaluate("[video.error, video.hidden]") == [None, False]
     page.unroute("**/excerpts/**")
     id_ = re.search(r"video=(\w+)", page.url)[1]
+    page.route("**/excerpts/*start=16.00&end=28.00", lambda route: route.abort())
     with page.expect_request("**/excerpts/**") as first:
         page.goto(f"{films}/?video={id_}&at=10-30")
     assert "start=10.00&end=16.00" in first.value.url, "a long moment begins soon, too"
     playing_at(page)
-    page.route("**/excerpts/*start=16.00&end=28.00", lambda route: route.abort())
     page.keyboard.press("l")
     page.wait_for_function(f"{AT} > 16.2")
     assert page.evaluate("video.playbackRate") == 2, "also after a piece that didn't come in time"
