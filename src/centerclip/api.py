@@ -192,6 +192,12 @@ class Video(_File):
     windows: int = Field(description="Number of indexed windows.")
     indexed: float = Field(description="When it was indexed, in seconds since 1970.")
     thumbnail: str | None
+    path: str = Field(
+        default="",
+        description="Where the file is; only for a single video, on a server without a token that only its "
+        "own machine can reach.",
+        examples=["/home/me/Videos/garden/four-seasons.mp4"],
+    )
 
 
 class VideoList(BaseModel):

@@ -292,7 +292,7 @@ def test_indexed_and_failed_videos_are_listed(served: Served) -> None:
     assert videos["old.avi"]["codec"] == "mpeg4"
     assert str(served.folder) not in str(videos)
     one = served.http.get(f"/api/videos/{videos['old.avi']['video_id']}").json()
-    assert one == videos["old.avi"]
+    assert one == videos["old.avi"] | {"path": str(served.folder / "Urlaub 2024" / "old.avi")}
     assert served.http.get(f"/api/videos/{'f' * 32}").status_code == 404
 
 

@@ -161,6 +161,8 @@ def test_visitors_from_elsewhere_see_no_folder_of_the_server(tmp_path: Path) -> 
             assert "strand" in text
         windows = export(served, "csv", moment(served, "strand & meer.mp4"), root="D:\\Footage").text
         assert "D:\\Footage\\Urlaub 2024\\strand & meer.mp4" in windows
+        video = served.http.get(f"/api/videos/{served.id_of('blue.mp4')}").json()
+        assert (video["name"], video["path"]) == ("blue.mp4", "")
         services = served.app.state.services
         assert _place(services, served.folder / "blue.mp4", "\\\\nas\\film\\") == "\\\\nas\\film\\blue.mp4"
         anonymous = served.http.post("/api/export", json={}, headers={"Authorization": ""})

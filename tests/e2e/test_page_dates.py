@@ -83,8 +83,34 @@ def test_months_narrow_the_library(visit: Open, dated: str) -> None:
     assert faults_by_axe(page) == []
     months.nth(1).click()
     expect(cards(page)).to_have_count(3)
+    page.get_by_label("Sort").select_option("date")
+    expect(page.locator("#results .name").first).to_have_text("june.mp4")
     search(page, "a")
     expect(page.get_by_role("group", name="Months")).to_be_hidden()
+    expect(page.get_by_label("Sort")).to_have_value("")  # the best hits, not the newest
+
+
+def test_many_months_are_grouped_by_year(visit: Open, dated: str) -> None:
+    page = visit(dated).page
+    months = [
+        {"month": f"{year}-{month:02}", "videos": 2} for year in (2024, 2023) for month in range(12, 0, -1)
+    ]
+    for one in months:
+        one |= {"after": f"{one['month']}-01", "before": f"{one['month']}-28"}
+    page.route("**/api/months", lambda route: route.fulfill(json={"months": months}))
+    page.reload()
+    chips = page.get_by_role("group", name="Months").get_by_role("button")
+    expect(chips).to_have_text(["2024 24", "2023 24"])
+    chips.first.click()
+    expect(page.locator("#results .name")).to_have_text(["june.mp4", "may.mp4"])
+    expect(chips).to_have_count(14)
+    expect(chips.first).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="May 2024").click()
+    expect(page.locator("#results .name")).to_have_text(["may.mp4"])
+    expect(chips.first).to_have_attribute("aria-pressed", "false")
+    expect(chips).to_have_count(14)
+    page.get_by_role("button", name="May 2024").click()
+    expect(chips).to_have_count(2)
 
 
 def test_dates_fit_on_a_phone(visit: Open, dated: str) -> None:

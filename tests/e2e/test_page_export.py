@@ -12,7 +12,7 @@ import av
 import pytest
 from browsing import PHONE, Open, cards, faults_by_axe, playing_at, search, sideways
 from page_server import ROCKET_QUERY, serving
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from proxying import in_a_folder
 from serving import fill
 
@@ -64,7 +64,8 @@ def test_the_moment_as_it_is_set_is_downloaded(visit: Open, outside: str, tmp_pa
     expect(page.locator("#player-note")).to_contain_text("copied")
     assert page.evaluate("navigator.clipboard.readText()") == "00:00:02.000 – 00:00:04.000"
     page.get_by_role("button", name="Copy path").click()
-    page.wait_for_function("async () => await navigator.clipboard.readText() === 'night/sky.mp4'")
+    expect(page.locator("#player-note")).to_have_text("Path copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "night/sky.mp4"
     with page.expect_download() as begun:
         page.get_by_role("button", name="Download").click()
     assert begun.value.suggested_filename == "01_sky_00-00-02.000.mp4"
@@ -111,9 +112,57 @@ def test_selected_moments_are_saved_as_clips_and_as_a_list(visit: Open, outside:
     assert Path(begun.value.path()).read_text(encoding="utf-8").startswith("TITLE:")
     page.go_back()
     expect(cards(page).nth(0).locator("> .choose input")).to_be_checked()
+    page.reload()
+    expect(bar).to_contain_text("2 moments selected")
+    chosen = cards(page).nth(0).locator("> .choose input")
+    expect(chosen).to_be_checked()
+    page.clock.install()
     page.get_by_role("button", name="Clear", exact=True).last.click()
+    expect(bar).to_contain_text("Selection cleared")
+    expect(chosen).not_to_be_checked()
+    page.keyboard.press("Enter")  # on Undo
+    expect(bar).to_contain_text("2 moments selected")
+    expect(chosen).to_be_checked()
+    page.get_by_role("button", name="Clear", exact=True).last.click()
+    page.clock.fast_forward(10_001)
     expect(bar).to_be_hidden()
+
+
+def test_the_selection_is_listed_and_changed_there(visit: Open, outside: str) -> None:
+    opened = visit(f"{outside}?token={TOKEN}")
+    opened.expected = "404"
+    page = opened.page
+    for at in range(2):
+        page.locator(".open").nth(at).focus()
+        page.keyboard.press("x")
+    page.get_by_role("button", name="List").click()
+    items = page.locator("#selection-list li")
+    expect(items.locator(".name")).to_have_text(
+        [page.locator("#results .name").nth(at).inner_text() for at in (0, 1)]
+    )
+    assert faults_by_axe(page) == []
+    items.nth(1).get_by_role("button").first.click()
+    expect(page.get_by_role("button", name="Select", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+    page.wait_for_url(lambda url: "video=" not in url)
+    items.nth(0).get_by_role("button", name=re.compile("^Remove ")).click()
+    expect(page.locator("#selection-text")).to_have_text("1 moment selected")
+    expect(items.get_by_role("button", name=re.compile("^Remove "))).to_be_focused()
     expect(cards(page).nth(0).locator("> .choose input")).not_to_be_checked()
+
+    def forgotten(route: Route) -> None:  # as if the video had been removed since
+        moment = route.request.post_data_json["moments"][0]
+        assert set(moment) == {"video_id", "start", "end"}
+        message = f"video {moment['video_id']} not found"
+        route.fulfill(status=404, json={"error": {"code": "not_found", "message": message}})
+
+    page.route("**/api/export", forgotten)
+    page.get_by_role("button", name="EDL").click()
+    expect(page.locator("#selection-text")).to_contain_text(
+        re.compile("Not saved: .* isn't in the library any more")
+    )
+    items.nth(0).get_by_role("button", name=re.compile("^Remove ")).click()
+    expect(page.locator("#selection")).to_be_hidden()
 
 
 def test_what_could_not_be_exported_is_named_and_a_run_can_be_stopped(visit: Open, outside: str) -> None:
@@ -161,6 +210,8 @@ def test_a_moment_set_in_the_player_can_be_selected(visit: Open, outside: str, t
     assert any("00:00:02" in row and "00:00:04" in row for row in rows[1:]), rows
     page.locator(".open").first.click()
     playing_at(page)
+    page.reload()  # the address rounds the moment
+    expect(select).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("x")
     assert not cards(page).first.locator("> .choose input").is_checked()
 

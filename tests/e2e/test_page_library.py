@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
 
+import httpx
 import pytest
 from browsing import PHONE, Open, cards, faults_by_axe, playing_at, search
 from page_server import CAR_QUERY, serving
@@ -33,13 +35,14 @@ def test_progress_and_outcome_of_indexing_stay_in_view(
         page = visit(address, viewport=size).page
         expect(cards(page)).to_have_count(5)
         shutil.copy(folder / "garden" / "kite.avi", folder / "another kite.avi")
+        (folder / "text.mp4").write_text("my notes", encoding="utf-8")
         page.evaluate("scrollTo(0, 200)")
         page.get_by_role("button", name="Library").click()
         page.get_by_role("button", name="Look for new videos").click()
         expect(page.locator("#job")).to_be_in_viewport()
         page.keyboard.press("Escape")
         page.evaluate("scrollTo(0, 100)")
-        expect(page.locator("#job-text")).to_have_text("1 video indexed.")
+        expect(page.locator("#job-text")).to_have_text("1 video indexed, 1 can't be read (see Library).")
         expect(page.locator("#job-text")).to_be_in_viewport(ratio=1)
         page.get_by_label("Describe the moment").fill(CAR_QUERY)
         page.keyboard.press("Enter")
@@ -48,6 +51,18 @@ def test_progress_and_outcome_of_indexing_stay_in_view(
         assert faults_by_axe(page) == []
         page.get_by_role("button", name="OK").click()
         expect(page.locator("#job")).to_be_hidden()
+        page.reload()  # of the search
+        page.get_by_role("button", name="Library").click()
+        page.get_by_text("1 file can't be read").click()
+        expect(page.locator("#failures li")).to_contain_text("text.mp4")
+        job = httpx.get(f"{address}/api/index").json()["jobs"][0]
+        running = job | {"job": "of-another-tab", "state": "running"}
+        told = f"event: progress\ndata: {json.dumps(job | {'states': {'moved': 2}})}\n\n"
+        events = {"body": told, "content_type": "text/event-stream"}
+        page.route("**/api/index/of-another-tab/events", lambda it: it.fulfill(**events))
+        page.route("**/api/index", lambda it: it.fulfill(json={"jobs": [running]}))
+        page.reload()
+        expect(page.locator("#job-text")).to_have_text("Nothing new, 2 moved.")
         page.goto("about:blank")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,16 @@ from centerclip.index import VideoIndex
 pytestmark = pytest.mark.browser
 
 NO_CLIPBOARD = "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('only over HTTPS')); }"
+REFUSES_SOUND = """{
+  const play = HTMLMediaElement.prototype.play;
+  HTMLMediaElement.prototype.play = function () {
+    return this.muted ? play.call(this) : Promise.reject(new DOMException("no gesture", "NotAllowedError"));
+  };
+}"""
+NEXT_IS_LOADED = """() => {
+  const next = document.querySelectorAll("#screen video")[1];
+  return next.readyState >= 3 && next.buffered.end(0) > next.duration - 0.2;
+}"""
 AT = "() => Number(document.getElementById('scrub').value)"
 
 
@@ -75,6 +86,11 @@ def test_the_player_has_an_address_that_back_leaves_and_others_can_open(visit: O
     start = float(shared.partition("at=")[2].partition("-")[0])
     assert start - 0.1 <= playing_at(other) <= start + 9
     expect(other.locator("#curve .line")).to_have_count(1)
+    other.add_init_script(REFUSES_SOUND)
+    other.reload()
+    expect(other.locator("#player-note")).to_contain_text("Sound is off until you turn it on")
+    playing_at(other)
+    expect(other.get_by_role("button", name="Mute")).to_have_attribute("aria-pressed", "true")
     other.get_by_role("button", name="Close").click()
     expect(cards(other).first).to_be_visible()
     other.wait_for_url(lambda url: "video=" not in url)
@@ -86,10 +102,16 @@ def test_the_link_of_a_moment_is_copied(visit: Open, address: str) -> None:
     page.get_by_role("button", name="Copy link").click()
     expect(page.locator("#player-note")).to_have_text("Link copied")
     assert page.evaluate("navigator.clipboard.readText()") == page.url
+    page.get_by_role("button", name="Copy path").click()
+    expect(page.locator("#player-note")).to_have_text("Path copied")
+    path = page.evaluate("navigator.clipboard.readText()")
+    assert Path(path).is_absolute()
+    assert path.endswith("/town/car.mp4")
     page.evaluate("navigator.clipboard.writeText('')")
     page.evaluate(NO_CLIPBOARD)
     page.get_by_role("button", name="Copy link").click()
-    page.wait_for_function("async () => (await navigator.clipboard.readText()) === location.href")
+    expect(page.locator("#player-note")).to_have_text("Link copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
 
 
 def test_keys_seek_shuttle_and_mark_a_moment(visit: Open, address: str) -> None:
@@ -141,13 +163,30 @@ def test_a_converted_film_runs_on_without_a_stall(visit: Open, films: str) -> No
     page = opened.page
     cards(page).filter(has_text="long.avi").locator(".open").click()
     playing_at(page)
-    page.wait_for_function("() => document.querySelectorAll('#screen video')[1].readyState >= 3")
+    page.wait_for_function(NEXT_IS_LOADED)
     page.route("**/excerpts/**", lambda route: route.abort())  # whatever comes now, is too late
     end = page.evaluate("video.duration")
     assert end < 10, "the first piece is short, so that it begins soon"
     page.evaluate("video.currentTime = video.duration - 0.5")
     page.wait_for_function(f"{AT} > {end} + 0.7")
     assert page.evaluate("[video.error, video.hidden]") == [None, False]
+    page.unroute("**/excerpts/**")
+    id_ = re.search(r"video=(\w+)", page.url)[1]
+    page.route("**/excerpts/*start=16.00&end=28.00", lambda route: route.abort())
+    with page.expect_request("**/excerpts/**") as first:
+        page.goto(f"{films}/?video={id_}&at=10-30")
+    assert "start=10.00&end=16.00" in first.value.url, "a long moment begins soon, too"
+    playing_at(page)
+    page.keyboard.press("l")
+    page.wait_for_function(f"{AT} > 16.2")
+    assert page.evaluate("video.playbackRate") == 2, "also after a piece that didn't come in time"
+    page.keyboard.press("k")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.keyboard.press("j")
+    page.wait_for_function(f"{AT} < 14.5")
+    page.keyboard.press("k")
+    assert ["start=10.00&end=16.00" in url for url in asked] == [True], asked
 
 
 def test_a_browser_that_plays_hevc_gets_the_file_itself(visit: Open, films: str) -> None:
@@ -196,6 +235,8 @@ def test_every_control_of_the_player_is_in_view(visit: Open, address: str, size:
     page = visit(f"{address}/?q={ROCKET_QUERY}", viewport=size).page
     open_first(page)
     expect(page.locator("#moments button").first).to_be_visible()
+    expect(page.locator("#player-title")).to_have_attribute("title", "night/sky.mp4")
+    page.evaluate("document.getElementById('player-title').textContent = 'a/long name '.repeat(20)")
     for name in (
         "close",
         "copy-link",

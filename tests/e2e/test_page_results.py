@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -36,16 +37,20 @@ def fine(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 
 @pytest.fixture(scope="module")
-def doubled(encoder: VideoEncoder, library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server of a library with a copy of the car."""
+def doubled(
+    encoder: VideoEncoder, library: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
+    """The address of a server of a library with a copy of the car, and the copy."""
     folder = tmp_path_factory.mktemp("doubled")
     shutil.copytree(library, folder / "videos")
-    (folder / "videos" / "backup").mkdir()
-    shutil.copy(folder / "videos" / "town" / "car.mp4", folder / "videos" / "backup" / "old car.mp4")
+    copy = folder / "videos" / "גיבוי 2024" / "old car.mp4"
+    copy.parent.mkdir()
+    shutil.copy(folder / "videos" / "town" / "car.mp4", copy)
+    os.rename(folder / "videos" / "town", folder / "videos" / "עיר")
     index = VideoIndex(folder / "index")
     fill(encoder, index, folder / "videos")
     with serving(index, encoder, cache_folder=folder / "cache", folders=(folder / "videos",)) as address:
-        yield address
+        yield address, copy
 
 
 def test_a_new_search_starts_at_the_top_and_back_returns_to_the_place(visit: Open, address: str) -> None:
@@ -91,16 +96,27 @@ def test_further_moments_have_pictures(visit: Open, address: str) -> None:
     assert len(set(sources)) == len(sources)
 
 
-def test_copies_of_a_file_are_names_on_one_card(visit: Open, doubled: str) -> None:
-    page = visit(doubled).page
+def test_copies_of_a_file_are_names_on_one_card(visit: Open, doubled: tuple[str, Path]) -> None:
+    address, copy = doubled
+    page = visit(address).page
     expect(cards(page)).to_have_count(5)
     car = cards(page).filter(has_text="car.mp4")
     expect(car.locator(".name")).to_have_text("old car.mp4")
-    expect(car).to_contain_text("also town/car.mp4")
+    expect(car).to_contain_text("also עיר/car.mp4")
     expect(car).not_to_contain_text("more moment")
     expect(page.locator("#status")).to_have_text("6 files")
+    folder, length = (car.locator(".facts bdi").nth(place).bounding_box() for place in (0, 1))
+    assert folder["x"] + folder["width"] <= length["x"], "Hebrew doesn't turn the numbers after it"
     search(page, CAR_QUERY)
-    expect(cards(page).first).to_contain_text("also town/car.mp4")
+    expect(cards(page).first).to_contain_text("also עיר/car.mp4")
+    away = copy.rename(copy.with_suffix(".away"))
+    try:
+        page.goto(address)
+        expect(car.locator(".name")).to_have_text("car.mp4")
+        expect(car).to_contain_text("also גיבוי 2024/old car.mp4")
+        expect(car).not_to_contain_text("file missing")
+    finally:
+        away.rename(copy)
 
 
 def test_words_are_added_to_the_likeness(visit: Open, address: str) -> None:

@@ -168,8 +168,7 @@ def _open(services: Services, video_id: str) -> StoredVideo | Failed:
 
 def _place(services: Services, path: Path, root: str) -> str:
     """A file as the visitor may know it; "" for its path on the server."""
-    settings = services.settings
-    if not root and settings.local and settings.token is None:
+    if not root and services.settings.names_paths:
         return ""
     parts = [part for part in (services.library.folder_of(path), path.name) if part]
     inside = "/".join(parts)

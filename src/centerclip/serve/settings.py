@@ -98,6 +98,11 @@ class ServerSettings:
         except ValueError:
             return False
 
+    @property
+    def names_paths(self) -> bool:
+        """Whether visitors may see where files are: only this machine can connect, and there is no token."""
+        return self.local and self.token is None
+
     def cache_for(self, location: str) -> Path:
         """The cache folder of the index at a location."""
         if self.cache_folder is not None:

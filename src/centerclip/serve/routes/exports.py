@@ -97,7 +97,8 @@ async def export_moments(services: Use, request: Request, wanted: ExportRequest)
     _check(services, wanted)
     found, failed = await services.reading.run(partial(find_moments, services, wanted))
     if not found:
-        raise HTTPException(410, f"none of the files is there: {failed[0].reason}")
+        others = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        raise HTTPException(410, f"{failed[0].reason}{others}")
     headers = {"Content-Disposition": _disposition(wanted)}
     if wanted.format == "zip":
         parts = archive(services, found, failed)
@@ -148,7 +149,12 @@ def _check(services: Services, wanted: ExportRequest) -> None:
         raise HTTPException(422, f"at most {settings.max_export_moments} moments can be exported at once")
     lengths = [one.end - one.start + 2 * wanted.pad for one in wanted.moments]
     if max(lengths) > settings.max_clip_seconds:
-        raise HTTPException(422, f"a clip may be at most {settings.max_clip_seconds:g} seconds long")
+        rank = lengths.index(max(lengths)) + 1
+        raise HTTPException(
+            422,
+            f"moment {rank} is {max(lengths):.0f} seconds long, but a clip may be at most "
+            f"{settings.max_clip_seconds:g} seconds long",
+        )
     if sum(lengths) > settings.max_export_seconds:
         longest = f"{settings.max_export_seconds / 60:g} minutes"
         raise HTTPException(422, f"at most {longest} can be exported at once: choose fewer moments")

@@ -70,7 +70,7 @@ async def get_metrics(services: UseAlways) -> Response:
 def _command(services: Services) -> str:
     """The command line that fills this index; on a machine of one's own, one that can be copied."""
     parts = ["centerclip", "index", "~/Videos"]
-    own = services.settings.local and services.settings.token is None
+    own = services.settings.names_paths
     if own:
         parts += ["--index", shlex.quote(services.location)]
     if services.index.model is None:  # later, the index knows its model

@@ -54,13 +54,16 @@ async def list_videos(
 
 @router.get("/{video_id}")
 async def get_video(services: Use, video_id: VideoId) -> api.Video:
-    """Get information about a video."""
+    """Get information about a video; of several files with its content, about one that is there."""
 
     def read() -> api.Video:
-        video = services.index.video(video_id)
+        copies = services.library.copies([video_id]).get(video_id, [])
+        video = next(filter(is_there, copies), None) or services.index.video(video_id)
         if video is None:
             raise HTTPException(404, f"video {video_id} not found: take the id from a hit")
-        return _describe(services, video, bool(services.index.spoken.known([video_id])))
+        described = _describe(services, video, bool(services.index.spoken.known([video_id])))
+        path = str(video.info.path) if services.settings.names_paths else ""
+        return described.model_copy(update={"path": path})
 
     return await services.reading.run(read)
 

@@ -50,6 +50,7 @@ const path = (...parts) => `/${parts.map(encodeURIComponent).join("/")}`;
 
 export const stats = () => call("/api/stats");
 export const videos = (values, signal) => call(`/api/videos?${query(values)}`, { signal });
+export const failedVideos = () => videos({ where: "state = 'failed'", limit: 200 });
 export const months = () => call("/api/months");
 export const video = (id) => call(path("api", "videos", id));
 export const search = (values, signal) => call(`/api/search?${query(values)}`, { signal });
@@ -65,7 +66,7 @@ export function searchByFile(file, words, values, signal) {
 }
 
 export const startIndexing = (wanted) => call("/api/index", withJson(wanted));
-export const indexJob = (job) => call(path("api", "index", job));
+export const indexJobs = () => call("/api/index");
 export const cancelIndexing = (job) => call(path("api", "index", job), { method: "DELETE" });
 export const followIndexing = (job) => new EventSource(at(`${path("api", "index", job)}/events`));
 

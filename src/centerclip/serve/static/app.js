@@ -4,7 +4,7 @@ import * as address from "./address.js";
 import * as api from "./api.js";
 import * as dates from "./dates.js";
 import * as filters from "./filters.js";
-import { byId, make, plural } from "./format.js";
+import { byId, make, plural, sentence } from "./format.js";
 import * as jobs from "./jobs.js";
 import * as libraryPanel from "./library.js";
 import * as notices from "./notices.js";
@@ -32,7 +32,7 @@ const act = {
     player.open(hit, queryOf(hit));
   },
   like(hit) {
-    go({ ...view, ...NO_SEARCH, like: hit.video_id, start: String(hit.window_start) });
+    go({ ...view, ...NO_SEARCH, sort: sortOfSearch(), like: hit.video_id, start: String(hit.window_start) });
     player.hide();
     byId("results").focus({ preventScroll: true });
   },
@@ -49,6 +49,7 @@ function queryOf(hit) {
 }
 
 const isSearching = () => Boolean(view.file || view.q || view.like);
+const sortOfSearch = () => (isSearching() ? view.sort : ""); // a library in order of date doesn't bury the best hits
 const isFiltered = () => address.narrowing(view).length > 0;
 const filterValues = () => Object.fromEntries(["sort", ...address.FILTERS].map((name) => [name, view[name]]));
 
@@ -70,6 +71,13 @@ async function turnTo(changed) {
     await show();
   }
   await showMoment();
+}
+
+// Opens the player at a moment of which only its place is known.
+function showAt({ video_id, start, end }) {
+  view = { ...view, moment: { video_id, start, end } };
+  address.write(view);
+  return showMoment();
 }
 
 // Opens or closes the player, as the address says.
@@ -152,15 +160,14 @@ function showHits(found) {
 // Without a query, the page shows the library itself.
 async function browse(offset = 0) {
   const { signal } = running;
-  const found = await api.videos({ ...filterValues(), offset, limit: FOOTAGE_PAGE }, signal);
+  const found = await api.videos({ ...filterValues(), where: "state = 'done'", offset, limit: FOOTAGE_PAGE }, signal);
   if (!offset) results.clear();
   if (found.total) notices.hide();
   byId("status").textContent = found.total ? plural(found.total, "file") : "";
   if (!found.total && isFiltered()) return notices.nothing({ filtered: true, searching: false, clearFilters: filters.clear });
   const roots = library.replica ? [] : library.roots;
   if (!found.total) return notices.emptyLibrary({ ...library, roots, index: () => jobs.start(), again: start });
-  results.append(found.videos.filter((video) => video.state === "done").map(asHit), act, { whole: true });
-  libraryPanel.showFailures(found.videos.filter((video) => video.state === "failed"), { fresh: !offset });
+  results.append(found.videos.map(asHit), act, { whole: true });
   const end = offset + found.videos.length;
   setMore(end < found.total ? () => browse(end) : null);
 }
@@ -192,7 +199,7 @@ async function showMore() {
   } catch (error) {
     if (error.name === "AbortError") return;
     setMore(wanted);
-    byId("status").textContent = error.message;
+    byId("status").textContent = sentence(error.message);
   }
 }
 
@@ -217,17 +224,18 @@ async function loadLibrary() {
     return; // the next request reports it
   }
   libraryPanel.show(library);
+  api.failedVideos().then(({ videos, total }) => libraryPanel.showFailures(videos, total), () => {}); // the rest is of use without
   filters.showFolders(library.folders);
   byId("spoken-help").hidden = !library.cues;
   byId("query").placeholder = library.cues ? 'Describe the moment, or spoken:"what is said"' : PLACEHOLDER;
   byId("examples").replaceChildren(...library.examples.map((text) =>
-    make("button", { type: "button", className: "quiet", text, on: { click: () => go({ ...view, ...NO_SEARCH, q: text }) } })));
+    make("button", { type: "button", className: "quiet", text, on: { click: () => go({ ...view, ...NO_SEARCH, sort: sortOfSearch(), q: text }) } })));
 }
 
 function setUpSearch() {
   byId("search").addEventListener("submit", (event) => {
     event.preventDefault();
-    go({ ...view, q: byId("query").value.trim() });
+    go({ ...view, sort: sortOfSearch(), q: byId("query").value.trim() });
   });
   byId("more").addEventListener("click", showMore);
   addEventListener("popstate", async () => {
@@ -249,7 +257,7 @@ if (view.q) byId("query").value = view.q;
 setUpSearch();
 showPast();
 results.setUp();
-selection.setUp({ title: () => view.q });
+selection.setUp({ title: () => view.q, open: showAt });
 filters.setUp(async (values) => {
   const typed = byId("query").value;
   const shown = go({ ...view, ...values });
@@ -265,7 +273,7 @@ player.setUp({
   closed,
 });
 sample.setUp({
-  search: (file) => go({ ...view, ...NO_SEARCH, file }),
+  search: (file) => go({ ...view, ...NO_SEARCH, sort: sortOfSearch(), file }),
   refuse: (reason) => (byId("status").textContent = reason),
 });
 await start();

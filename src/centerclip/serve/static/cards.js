@@ -35,10 +35,10 @@ function picture(hit, label, act) {
 function about(hit, act) {
   return make("div", { className: "about" }, [
     make("div", {}, [
-      make("p", { className: "name", text: hit.name, title: hit.name }),
-      make("p", { className: "soft facts", text: facts(hit, act).join(" · ") }),
+      make("p", { className: "name", dir: "auto", text: hit.name, title: hit.name }),
+      make("p", { className: "soft facts" }, facts(hit, act).flatMap((fact, place) => [place ? " · " : "", make("bdi", { text: fact })])),
       ...reasons.line(hit),
-      ...hit.copies.map((name) => make("p", { className: "soft copy", text: `also ${name}`, title: name })),
+      ...hit.copies.map((name) => make("p", { className: "soft copy", title: name }, ["also ", make("bdi", { text: name })])),
     ]),
     ...actions(hit, act),
   ]);

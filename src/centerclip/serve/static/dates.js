@@ -1,9 +1,11 @@
-// When videos were recorded: on cards, and as a row of months above the library.
+// When videos were recorded: on cards, and as a row of months above the library; of years, if there are many months.
 
 import * as api from "./api.js";
 import { byId, make } from "./format.js";
 
-let months = [];
+const MOST_MONTHS = 12; // in one row
+
+let months = []; // the newest first
 
 // The day on which a file was recorded, by the clocks of the place if they are known, or else by those of the visitor.
 // A file that doesn't say when it was recorded has only the time of its last change.
@@ -19,18 +21,32 @@ export async function load() {
   months = await api.months().then((found) => found.months, () => []); // the library is of use without
 }
 
-// `choose` is called with the days of a month, or with none when the current one is chosen again.
+// `choose` is called with the days of a month or year, or with none when the current one is chosen again.
 export function show(view, { searching, choose }) {
   byId("months").hidden = searching || months.length < 2;
-  byId("months").replaceChildren(...months.map(({ month, after, before, videos }) => {
+  const chip = (text, { after, before, videos }) => {
     const current = view.after === after && view.before === before;
     return make("button", {
       type: "button",
       className: "quiet small",
       set: { "aria-pressed": String(current) },
       on: { click: () => choose(current ? { after: "", before: "" } : { after, before }) },
-    }, [nameOf(month), " ", make("span", { className: "soft", text: String(videos) })]);
-  }));
+    }, [text, " ", make("span", { className: "soft", text: String(videos) })]);
+  };
+  const row = (chips) => make("div", { className: "chips" }, chips);
+  const chips = (some) => row(some.map((month) => chip(nameOf(month.month), month)));
+  if (months.length <= MOST_MONTHS) return byId("months").replaceChildren(chips(months));
+  const year = yearOf(view.after) === yearOf(view.before) ? yearOf(view.after) : "";
+  const rows = [row(years().map((one) => chip(one.year, one))), chips(months.filter(({ month }) => yearOf(month) === year))];
+  return byId("months").replaceChildren(...rows.filter((one) => one.childElementCount));
+}
+
+const yearOf = (day) => day.slice(0, 4);
+
+function years() {
+  const totals = new Map(); // the newest first, like the months
+  for (const { month, videos } of months) totals.set(yearOf(month), (totals.get(yearOf(month)) ?? 0) + videos);
+  return [...totals].map(([year, videos]) => ({ year, videos, after: `${year}-01-01`, before: `${year}-12-31` }));
 }
 
 function nameOf(month) {

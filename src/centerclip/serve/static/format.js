@@ -20,12 +20,15 @@ export const nameOf = ({ folder, name }) => (folder ? `${folder}/${name}` : name
 export const span = ({ start, end }) => `${clock(start)} – ${clock(end)}`;
 
 export function length(seconds) {
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return `${(seconds / 3600).toFixed(1)} h`;
+  if (seconds < 90) return `${Math.round(seconds)}\u00a0s`; // on one line
+  if (seconds < 5400) return `${Math.round(seconds / 60)}\u00a0min`;
+  return `${(seconds / 3600).toFixed(1)}\u00a0h`;
 }
 
 export const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
+
+// A message as a sentence: it may begin with a word, which becomes upper case, or with the name of a file.
+export const sentence = (text) => text.replace(/^[a-z]+(?=[ ,:;]|$)/, (word) => word[0].toUpperCase() + word.slice(1));
 
 export function make(tag, { text, on, set, ...properties } = {}, children = []) {
   const element = Object.assign(document.createElement(tag), properties);

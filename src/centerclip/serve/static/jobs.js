@@ -1,21 +1,20 @@
 // Indexing from the page: a bar at the bottom of the window with live progress, a stop button and the outcome. A job
-// continues when the page is closed, and the page follows it again when it is opened.
+// continues when the page is closed. A page that is opened follows the job that is running, whoever started it.
 
 import * as api from "./api.js";
-import { byId, plural } from "./format.js";
-import { keep, recall } from "./past.js";
+import { byId, plural, sentence } from "./format.js";
 
 let finished = null; // called with a job that has ended
-let source = null;
+let source = null; // of the events of the job that is followed
+let current = ""; // its id
 
 export async function setUp(whenFinished) {
   finished = whenFinished;
   byId("reindex").addEventListener("click", () => start());
   byId("prune").addEventListener("click", () => start({ prune: true }));
-  byId("job-cancel").addEventListener("click", () => api.cancelIndexing(recall("job", "")).catch(report));
+  byId("job-cancel").addEventListener("click", () => api.cancelIndexing(current).catch(report));
   byId("job-dismiss").addEventListener("click", () => (byId("job").hidden = true));
-  const last = recall("job", "");
-  if (last) await resume(last);
+  await resume(({ watch }) => !watch);
 }
 
 // With `prune`, the job also takes files that aren't there any more out of the index.
@@ -24,21 +23,20 @@ export async function start({ prune = false } = {}) {
   try {
     follow((await api.startIndexing({ prune })).job);
   } catch (error) {
-    report(error);
+    if (error.status !== 409 || !(await resume())) report(error);
   }
 }
 
-async function resume(last) {
-  try {
-    if ((await api.indexJob(last)).state === "running") follow(last);
-    else keep("job", "");
-  } catch {
-    keep("job", ""); // of another server, or the server was restarted
-  }
+// Follows the job that is running, if there is one that is `wanted`.
+async function resume(wanted = () => true) {
+  const { jobs } = await api.indexJobs().catch(() => ({ jobs: [] })); // what else is asked of the server reports it
+  const running = jobs.find((job) => job.state === "running" && wanted(job));
+  if (running) follow(running.job);
+  return Boolean(running);
 }
 
 function follow(id) {
-  keep("job", id);
+  current = id;
   source?.close();
   show("Looking for new files…", null);
   source = api.followIndexing(id);
@@ -56,12 +54,11 @@ function follow(id) {
   source.addEventListener("error", () => source.readyState === EventSource.CLOSED && end("The server has stopped this job."));
 }
 
-const report = (error) => end(error.message);
+const report = (error) => end(sentence(error.message));
 
 function end(outcome) {
   source?.close();
   source = null;
-  keep("job", "");
   show(outcome, 1);
   byId("job").classList.add("ended");
   byId("job-cancel").hidden = true;
@@ -88,7 +85,7 @@ function describe(job) {
     copied && `${copied} copied`,
     removed && `${plural(removed, "file")} forgotten`,
     gone && `${plural(gone, "file")} missing`,
-    failed && `${failed} can't be read`,
+    failed && `${failed} can't be read (see Library)`,
   ].filter(Boolean);
   const done = [indexed ? `${plural(indexed, "video")} indexed` : "Nothing new", ...others].join(", ");
   const stopped = job.state === "canceled" ? "Stopped: " : "";

@@ -19,10 +19,11 @@ export function show(library) {
 
 export const hide = () => byId("library").matches(":popover-open") && byId("library").hidePopover();
 
-export function showFailures(failed, { fresh }) {
-  const list = byId("failures").querySelector("ul");
-  if (fresh) list.replaceChildren();
-  list.append(...failed.map((video) => make("li", {}, [make("b", { text: video.name }), `: ${video.reason}`])));
-  byId("failures").hidden = !list.childElementCount;
-  byId("failures").querySelector("summary").textContent = `${plural(list.childElementCount, "file")} can't be read`;
+// `failed` are some of all files that can't be read.
+export function showFailures(failed, total) {
+  const items = failed.map((video) => make("li", {}, [make("b", { dir: "auto", text: video.name }), `: ${video.reason}`]));
+  if (failed.length < total) items.push(make("li", { text: `and ${total - failed.length} more` }));
+  byId("failures").querySelector("ul").replaceChildren(...items);
+  byId("failures").hidden = !total;
+  byId("failures").querySelector("summary").textContent = `${plural(total, "file")} can't be read`;
 }

@@ -1,6 +1,6 @@
 // Notices in place of results: an empty library, nothing found, an error.
 
-import { byId, make } from "./format.js";
+import { byId, make, plural, sentence } from "./format.js";
 
 const AGAIN_AFTER = 4000; // ms between attempts to reach a server that is gone
 
@@ -9,6 +9,7 @@ let timer = 0;
 export function show(title, ...rest) {
   clearTimeout(timer);
   byId("notice").hidden = false;
+  byId("notice").dataset.shown = "";
   byId("notice").replaceChildren(make("h2", { text: title }), ...rest);
 }
 
@@ -19,9 +20,10 @@ export function hide() {
 
 // Looks again by itself, so that a library that is being filled appears. `roots` are folders that can be indexed from
 // here, with `index`.
-export function emptyLibrary({ command = "centerclip index ~/Videos", roots = [], index, again }) {
+export function emptyLibrary({ command = "centerclip index ~/Videos", roots = [], failed = 0, index, again }) {
   const here = roots.length > 0;
-  if (!byId("notice").hidden && byId("notice").querySelector("pre")?.textContent === command) {
+  const shown = [command, failed].join(" ");
+  if (!byId("notice").hidden && byId("notice").dataset.shown === shown) {
     timer = setTimeout(again, AGAIN_AFTER); // and the focus stays where it is
     return;
   }
@@ -30,7 +32,9 @@ export function emptyLibrary({ command = "centerclip index ~/Videos", roots = []
     ...(here ? [make("button", { type: "button", text: "Look for new videos", on: { click: index } })] : []),
     make("p", { text: `${here ? "Or index" : "Index"} a folder of videos in a terminal. They appear here one by one:` }),
     make("pre", { text: command, tabIndex: 0 }),
+    ...(failed ? [make("p", { text: `${plural(failed, "file")} can't be read: Library names them.` })] : []),
   );
+  byId("notice").dataset.shown = shown;
   timer = setTimeout(again, AGAIN_AFTER);
 }
 
@@ -44,11 +48,12 @@ export function nothing({ filtered, searching, clearFilters }) {
 
 export function trouble(error, again) {
   const gone = error.code === "gone";
+  const asked = error.status === 422; // for something that can't be had, so that trying again is of no use
   const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
   show(
-    gone ? "No connection" : "Something went wrong",
-    make("p", { text: error.message + wait }),
-    make("button", { type: "button", text: "Try again", on: { click: () => again() } }),
+    gone ? "No connection" : asked ? "This search isn't possible" : "Something went wrong",
+    make("p", { text: sentence(error.message) + wait }),
+    ...(asked ? [] : [make("button", { type: "button", text: "Try again", on: { click: () => again() } })]),
   );
   if (gone) timer = setTimeout(again, AGAIN_AFTER);
 }

@@ -1,18 +1,24 @@
-// What the browser remembers between visits: past queries and the index job that it started.
+// What the browser remembers between visits, such as past queries. What belongs to one tab is remembered until that is
+// closed.
 
 const REMEMBERED = 12;
 
-export function recall(name, otherwise) {
+export const recall = (name, otherwise) => read("localStorage", name, otherwise);
+export const keep = (name, value) => write("localStorage", name, value);
+export const recallInTab = (name, otherwise) => read("sessionStorage", name, otherwise);
+export const keepInTab = (name, value) => write("sessionStorage", name, value);
+
+function read(storage, name, otherwise) {
   try {
-    return JSON.parse(localStorage.getItem(name)) ?? otherwise;
+    return JSON.parse(window[storage].getItem(name)) ?? otherwise;
   } catch {
     return otherwise; // storage may be forbidden, or contain what another version wrote
   }
 }
 
-export function keep(name, value) {
+function write(storage, name, value) {
   try {
-    localStorage.setItem(name, JSON.stringify(value));
+    window[storage].setItem(name, JSON.stringify(value));
   } catch {
     // then it isn't remembered
   }

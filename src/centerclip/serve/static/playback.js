@@ -6,7 +6,7 @@ import { plays } from "./formats.js";
 
 const FIRST = 6; // seconds of the first piece, which should begin soon
 const NEXT = 12; // seconds of each piece after it
-const LONGEST_MOMENT = 30; // seconds; a longer moment is played in pieces too
+const LONGEST_MOMENT = 12; // seconds; a longer moment is played in pieces too, so that it begins soon
 const EARLY = 0.1; // seconds from which a piece that begins at an earlier key frame counts as early
 const END = 0.2; // seconds before the end of a file that nobody misses
 
@@ -17,7 +17,7 @@ let direct = true; // whether the file itself is played
 let piece = null; // what `video` plays of the file, as { start, end, early }, unless it plays the file
 let coming = null; // what `spare` holds
 let loops = () => true; // whether the moment is repeated
-let report = null; // { tick(), state(), placed(video, start), converted(), failed() }
+let report = null; // { tick(), state(), placed(video, start), converted(), silenced(), failed() }
 
 export function setUp(callbacks) {
   ({ loops, ...report } = callbacks);
@@ -51,7 +51,7 @@ export function stop() {
   hit = null;
   for (const element of [video, spare]) {
     element.pause();
-    element.playbackRate = 1;
+    setRateOf(element, 1);
     drop(element);
   }
   piece = coming = null;
@@ -63,8 +63,17 @@ export const paused = () => video.paused;
 export const muted = () => video.muted;
 export const isConverted = () => !direct;
 
+// Browsers refuse to play with sound until the visitor has done something on the page, as after opening a shared moment.
 export function play() {
-  video.play().catch(() => {}); // if it is refused, there is the button
+  const active = video;
+  active.play().catch((error) => {
+    if (active !== video || !hit) return;
+    if (error.name === "NotAllowedError" && !active.muted) {
+      mute(true);
+      report.silenced();
+      play();
+    } else report.state(); // there is the button
+  });
 }
 
 export const pause = () => video.pause();
@@ -74,10 +83,11 @@ export function mute(silent) {
 }
 
 export function setRate(rate) {
-  for (const element of [video, spare]) element.playbackRate = rate;
+  for (const element of [video, spare]) setRateOf(element, rate);
 }
 
-export const rate = () => video.playbackRate;
+// Loading a piece resets an element's rate to its default.
+const setRateOf = (element, rate) => (element.defaultPlaybackRate = element.playbackRate = rate);
 
 // Jumps to a second of the file, and plays unless `still`. Returns when it is there.
 export function seek(seconds, { still = false } = {}) {
@@ -102,10 +112,13 @@ function arrive(target, still) {
   });
 }
 
-// The piece of the file that begins at a second, or contains it if that is in the moment.
+// The piece of the file that begins at a second, or contains it if that is in the moment, or just before the current
+// piece: so that playing backward takes one piece per few seconds.
 function pieceAt(second, most) {
   const { start, end, duration } = hit;
   if (second >= start - 0.05 && second < end && end - start <= LONGEST_MOMENT) return { start, end, early: 0 };
+  const before = piece ? piece.start - FIRST : Infinity;
+  if (second >= before && second < piece?.start) return { start: Math.max(0, before), end: piece.start, early: 0 };
   const stop = second < start ? start : second < end && loops() ? end : duration;
   return { start: second, end: Math.min(second + most, stop), early: 0 };
 }
@@ -176,7 +189,6 @@ function swap() {
   [video, spare] = [spare, video];
   [piece, coming] = [coming, null];
   [video.id, spare.id] = ["video", ""];
-  video.playbackRate = rest.playbackRate;
   settle();
   video.currentTime = piece.early;
   [video.hidden, spare.hidden] = [false, true];

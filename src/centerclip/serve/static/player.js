@@ -37,7 +37,7 @@ export function setUp(actions) {
   byId("download").addEventListener("click", download);
   byId("select").addEventListener("click", select);
   offer("copy-link", () => location.href, "Link copied");
-  offer("copy-path", () => nameOf(hit), "Path copied, as it is in the library");
+  offer("copy-path", () => hit.path || nameOf(hit), "Path copied");
   offer("copy-times", () => `${timestamp(hit.start)} – ${timestamp(hit.end)}`, "Start and end copied");
   byId("tokens").addEventListener("click", () => showTokens(byId("tokens-view").hidden));
   byId("tokens-image").addEventListener("error", () => note("Can't show what the model kept."));
@@ -55,6 +55,7 @@ export function setUp(actions) {
     tick,
     state: showState,
     placed: words.place,
+    silenced: () => note("Sound is off until you turn it on (m)", { brief: true }),
     converted: () => note("Converted, because this browser can't play the format", { brief: true }),
     failed: explain,
   });
@@ -67,7 +68,7 @@ export async function open(chosen, values) {
   clear();
   hit = { ...chosen };
   moments = [{ start: hit.start, end: hit.end }];
-  byId("player-title").textContent = nameOf(hit);
+  byId("player-title").textContent = byId("player-title").title = nameOf(hit);
   scrub.max = String(hit.duration);
   byId("loop").checked = true;
   chart.classList.toggle("empty", !values);
@@ -75,6 +76,7 @@ export async function open(chosen, values) {
   byId("play").focus();
   playback.open(hit);
   words.open(hit);
+  locate(hit);
   showMoments();
   if (!values) return;
   request = new AbortController();
@@ -87,6 +89,11 @@ export async function open(chosen, values) {
   } catch (error) {
     if (error.name !== "AbortError") note(error.message);
   }
+}
+
+// Learns where a file is, before it may be copied: browsers let pages copy only at once.
+async function locate(opened) {
+  opened.path ||= await api.video(opened.video_id).then((video) => video.path, () => "");
 }
 
 const close = () => dialog.close();
@@ -279,6 +286,7 @@ function showTokens(shown) {
 // Says why the video doesn't play.
 async function explain() {
   const { media } = hit;
+  playback.pause();
   const reason = await api.whyNot(media);
   if (media === hit.media && dialog.open) note(reason || "This browser can't play the video.");
 }

@@ -10,7 +10,7 @@ export function line({ reasons = [], said = [] }) {
   const [first, ...more] = said;
   const words = make("p", { className: "said", title: said.map((cue) => `${clock(cue.start)} ${cue.text}`).join("\n") }, [
     make("span", { className: "soft", text: `${label(reasons)} at ${clock(first.start)}: ` }),
-    make("q", { text: first.text }),
+    make("q", { dir: "auto", text: first.text }),
   ]);
   if (more.length) words.append(make("span", { className: "soft", text: ` and ${more.length} more` }));
   return [words];

@@ -40,7 +40,11 @@ export function append(hits, act, { whole = false } = {}) {
   }
 }
 
-const withCopies = ([first, ...others]) => ({ ...first, copies: others.map(nameOf) });
+// One that is there gives the card its name.
+function withCopies(files) {
+  const [first, ...others] = files.toSorted((one, other) => one.missing - other.missing);
+  return { ...first, copies: others.map(nameOf) };
+}
 
 export const counts = () => ({
   videos: shown.size,

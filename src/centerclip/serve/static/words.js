@@ -107,7 +107,7 @@ function title(reasons) {
 
 function item(cue) {
   const matches = (found.said ?? []).some((said) => said.start === cue.start && said.text === cue.text);
-  const words = make(matches ? "mark" : "span", { text: cue.text });
+  const words = make(matches ? "mark" : "span", { dir: "auto", text: cue.text });
   const time = make("span", { className: "soft", text: clock(cue.start) });
   return make("li", {}, [make("button", { type: "button", className: "quiet", on: { click: () => act.go(cue.start) } }, [time, " ", words])]);
 }
