@@ -70,7 +70,7 @@ def test_cards_and_player_show_the_words_that_were_found(visit: Open, talking: s
 
 def test_what_is_seen_says_so_beside_what_is_said(visit: Open, talking: str) -> None:
     page = visit(f"{talking}/?q=seen:a white rocket rises in the night sky").page
-    expect(cards(page).first.locator(".about")).to_contain_text(re.compile("27 s · .* · seen"))
+    expect(cards(page).first.locator(".about")).to_contain_text(re.compile(r"27\ss · .* · seen"))
 
 
 def test_subtitles_are_switched_by_a_key_and_follow_converted_pieces(visit: Open, talking: str) -> None:
