@@ -16,6 +16,7 @@ import typer
 from centerclip.cli.formats import count
 from centerclip.cli.output import note
 from centerclip.cli.progress import waiting
+from centerclip.errors import ClusterError
 
 if TYPE_CHECKING:
     from centerclip.embedding import VideoEncoder
@@ -78,11 +79,16 @@ def encoding_on(address: str | None, encoder: VideoEncoder, workers: int | None)
         remote = RayEncoder(encoder, cluster, workers=workers)
         note(f"Encoding on {count(cluster.nodes, 'node')}, {count(remote.slots, 'task')} at a time")
         yield remote
+    except ClusterError as error:
+        if not cluster.is_lost:
+            raise
+        note(str(error), lead="error: ", style="red")
+        _end_at_once(words)  # before Ray does, which would leave the last words to be said as well
     finally:
         try:
             cluster.close()
         finally:
-            if cluster.is_lost:  # until the error is printed, Ray may still end the program
+            if cluster.is_lost:
                 atexit.register(_end_at_once, words)
             else:
                 words.unsay()
