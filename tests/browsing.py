@@ -88,8 +88,6 @@ Open = Callable[..., Visit]
 
 
 def search(page: Page, words: str) -> None:
-    # A player that was just closed goes back in the history, which would take a search back that came sooner.
-    page.wait_for_function("() => !new URLSearchParams(location.search).has('video')")
     page.get_by_label("Describe the moment").fill(words)
     page.keyboard.press("Enter")
     expect(page.locator("#status")).to_contain_text("moment")

@@ -96,6 +96,31 @@ def test_the_player_has_an_address_that_back_leaves_and_others_can_open(visit: O
     other.wait_for_url(lambda url: "video=" not in url)
 
 
+def test_a_search_right_after_the_player_has_closed_is_kept(visit: Open, address: str) -> None:
+    page = visit(address).page
+    search(page, ROCKET_QUERY)
+    open_first(page)
+    page.evaluate(
+        """async (words) => {
+          const left = new Promise((resolve) => addEventListener("popstate", resolve, { once: true }));
+          const player = document.getElementById("player");
+          const closed = new Promise((resolve) => player.addEventListener("close", resolve, { once: true }));
+          player.close();
+          await closed;
+          document.getElementById("query").value = words;
+          document.getElementById("search").requestSubmit();
+          await left;
+        }""",
+        CAR_QUERY,
+    )
+    page.wait_for_url(f"**/?q={CAR_QUERY.replace(' ', '+')}")
+    expect(page.locator("#heading")).to_contain_text(CAR_QUERY)
+    expect(page.get_by_label("Describe the moment")).to_have_value(CAR_QUERY)
+    page.go_back()
+    expect(page.locator("#heading")).to_contain_text(ROCKET_QUERY)
+    expect(page.locator("#player")).to_be_hidden()
+
+
 def test_the_link_of_a_moment_is_copied(visit: Open, address: str) -> None:
     page = visit(f"{address}/?q={CAR_QUERY}", permissions=["clipboard-read", "clipboard-write"]).page
     open_first(page)

@@ -8,6 +8,7 @@ const DEFAULTS = { per_video: "3" };
 const MOMENT = /^(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/;
 
 const files = [];
+let leaving = null; // is resolved when the browser has gone back
 
 // The view: the search's fields, `file` (the picture or video to search with), and `moment`, which the player shows.
 export function read() {
@@ -21,7 +22,8 @@ export function read() {
 export const sameSearch = (one, other) => one.file === other.file && SEARCH.every((name) => one[name] === other[name]);
 
 // Adds an entry to the history, or with `replace` changes the current one.
-export function write(view, { replace = false } = {}) {
+export async function write(view, { replace = false } = {}) {
+  if (leaving) await leaving;
   const pairs = SEARCH.filter((name) => view[name] && view[name] !== DEFAULTS[name]).map((name) => [name, view[name]]);
   if (view.moment) pairs.push(["video", view.moment.video_id], ["at", [view.moment.start, view.moment.end].map(short).join("-")]);
   const text = new URLSearchParams(pairs).toString();
@@ -36,6 +38,17 @@ export function write(view, { replace = false } = {}) {
     history.pushState({ file, opened: Boolean(view.moment) }, "", url);
   }
 }
+
+// Goes back to the entry before. Browsers do that a little later; what is written meanwhile waits for it, or it would be
+// undone.
+export function leave() {
+  leaving = new Promise((resolve) => {
+    addEventListener("popstate", () => resolve((leaving = null)), { once: true });
+  });
+  history.back();
+}
+
+export const isLeaving = () => leaving !== null;
 
 const short = (seconds) => String(Math.round(seconds * 100) / 100);
 

@@ -98,7 +98,7 @@ async function showMoment() {
 function closed() {
   if (!address.read().moment) return;
   view = { ...view, moment: null };
-  if (address.wasOpened()) history.back();
+  if (address.wasOpened()) address.leave();
   else address.write(view, { replace: true });
 }
 
@@ -239,6 +239,7 @@ function setUpSearch() {
   });
   byId("more").addEventListener("click", showMore);
   addEventListener("popstate", async () => {
+    if (address.isLeaving()) return; // the view is ahead of it
     await turnTo(address.read());
     if (!view.moment) scrollTo({ top: address.scrolled(), behavior: "instant" });
   });
