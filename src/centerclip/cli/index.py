@@ -121,10 +121,10 @@ def index(
     with the reason, and the exit code is 3. Later runs skip them until they change or --retry-failed is
     given.
 
-    An index belongs to one model, schedule, reducer, window length and sampling, and to floats or int8. Its
-    first run chooses them, and later runs use them by default. A model that was trained without a schedule
-    gets a default one (B6-4,49 for ViT-B/32, about 1.5 times as fast). Its effect on recall has not been
-    measured; --schedule none turns it off.
+    An index belongs to one model, schedule, reducer, window length and sampling. Its first run chooses them,
+    and later runs use them by default. An index that began with floats never takes int8. A model that was
+    trained without a schedule gets a default one (B6-4,49 for ViT-B/32, about 1.5 times as fast). Its effect
+    on recall has not been measured; --schedule none turns it off.
 
     On a CPU, a run of several hours of footage may be faster with OpenVINO (pip install
     'centerclip[openvino]') and for a new index in int8. The first such run compares them, which takes at most

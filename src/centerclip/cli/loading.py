@@ -140,8 +140,8 @@ def load_encoder(
             backend, precision = choose_backend(model, asked, windows(), may_round=may_round)
             if precision != asked:
                 note(
-                    f"The new index is encoded in {precision}, which saves time on this machine and changes "
-                    f"embeddings little (cosine at least {LEAST_COSINE}). For floats: --precision float32"
+                    f"Encoding in {precision}, which is faster on this machine and changes embeddings little "
+                    f"(cosine at least {LEAST_COSINE}). To keep floats, add --precision float32"
                 )
     return VideoEncoder(
         model,

@@ -1,9 +1,9 @@
-"""How the table of windows stores embeddings, and nothing else knows; everything else sees float32.
+"""How embeddings are stored in the table of windows. Only this module knows; everything else sees float32.
 
-A window's vector is E float16. Its segments are one value of bytes: for each segment a scale, little-endian
-float32, and E int8, which times the scale are its difference to the vector. Segments of a window resemble it,
-so that of real videos the cosine of a segment changes by 0.0002 (standard deviation); int8 of the segments
-themselves change it by 0.0006, and by more in models with a few large dimensions.
+A window's vector is E float16. Its segments are one value of bytes: for each segment a scale in little-endian
+float32, and E int8. These, times the scale, are the segment's difference to the vector. Since segments
+resemble their window, cosines of segments of real videos change by 0.0002 (standard deviation). Rounding the
+segments themselves to int8 would change them by 0.0006.
 
 Indexes of format 2 store the vector as float32 and the segments as float16. The column's type tells.
 """

@@ -248,7 +248,7 @@ def test_a_large_new_index_is_in_int8_where_that_pays(
     capsys.readouterr()
     rounded = load()
     assert rounded.precision == "int8"
-    assert "The new index is encoded in int8" in capsys.readouterr().err
+    assert "Encoding in int8" in capsys.readouterr().err
     assert load(floats) == floats
     assert load(rounded) == rounded
 

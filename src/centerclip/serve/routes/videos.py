@@ -54,7 +54,7 @@ async def list_videos(
 
 @router.get("/{video_id}")
 async def get_video(services: Use, video_id: VideoId) -> api.Video:
-    """Get information about a video; of several files with its content, about one that is there."""
+    """Get information about a video. If several files have this content, it describes one that exists."""
 
     def read() -> api.Video:
         copies = services.library.copies([video_id]).get(video_id, [])

@@ -27,7 +27,7 @@ export function length(seconds) {
 
 export const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 
-// A message as a sentence: it may begin with a word, which becomes upper case, or with the name of a file.
+// Capitalizes the first word of a message, unless that is the name of a file.
 export const sentence = (text) => text.replace(/^[a-z]+(?=[ ,:;]|$)/, (word) => word[0].toUpperCase() + word.slice(1));
 
 export function make(tag, { text, on, set, ...properties } = {}, children = []) {

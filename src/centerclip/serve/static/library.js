@@ -19,7 +19,7 @@ export function show(library) {
 
 export const hide = () => byId("library").matches(":popover-open") && byId("library").hidePopover();
 
-// `failed` are some of all files that can't be read.
+// Lists files that can't be read: `failed` are the first ones of `total`.
 export function showFailures(failed, total) {
   const items = failed.map((video) => make("li", {}, [make("b", { dir: "auto", text: video.name }), `: ${video.reason}`]));
   if (failed.length < total) items.push(make("li", { text: `and ${total - failed.length} more` }));

@@ -32,7 +32,7 @@ export function emptyLibrary({ command = "centerclip index ~/Videos", roots = []
     ...(here ? [make("button", { type: "button", text: "Look for new videos", on: { click: index } })] : []),
     make("p", { text: `${here ? "Or index" : "Index"} a folder of videos in a terminal. They appear here one by one:` }),
     make("pre", { text: command, tabIndex: 0 }),
-    ...(failed ? [make("p", { text: `${plural(failed, "file")} can't be read: Library names them.` })] : []),
+    ...(failed ? [make("p", { text: `${plural(failed, "file")} can't be read. Library says why.` })] : []),
   );
   byId("notice").dataset.shown = shown;
   timer = setTimeout(again, AGAIN_AFTER);
@@ -48,7 +48,7 @@ export function nothing({ filtered, searching, clearFilters }) {
 
 export function trouble(error, again) {
   const gone = error.code === "gone";
-  const asked = error.status === 422; // for something that can't be had, so that trying again is of no use
+  const asked = error.status === 422; // trying the same query again is of no use
   const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
   show(
     gone ? "No connection" : asked ? "This search isn't possible" : "Something went wrong",

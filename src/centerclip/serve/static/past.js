@@ -1,5 +1,4 @@
-// What the browser remembers between visits, such as past queries. What belongs to one tab is remembered until that is
-// closed.
+// What the browser remembers: past queries between visits, and the selection until its tab is closed.
 
 const REMEMBERED = 12;
 

@@ -112,8 +112,8 @@ function arrive(target, still) {
   });
 }
 
-// The piece of the file that begins at a second, or contains it if that is in the moment, or just before the current
-// piece: so that playing backward takes one piece per few seconds.
+// The piece of the file to play at a second. It begins there, unless the second lies in a short moment, which is one piece,
+// or just before the current piece: then it ends where that begins, so that playing backward needs few pieces.
 function pieceAt(second, most) {
   const { start, end, duration } = hit;
   if (second >= start - 0.05 && second < end && end - start <= LONGEST_MOMENT) return { start, end, early: 0 };
